@@ -1,0 +1,50 @@
+/* Bounded handling of text from outside: copying, numbers, UTF-8, host:port. */
+#ifndef PLX_BASE_TEXT_H
+#define PLX_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Copies `src` with its NUL into `dst` of `size` bytes. Returns 0, or PLX_ETOOBIG
+ * (dst untouched). */
+int plx_text_copy(char *dst, size_t size, const char *src);
+
+/* A heap copy (the caller frees); aborts when memory is out. NULL gives NULL. */
+char *plx_text_dup(const char *src);
+
+/* The whole of `text` as a decimal number in [min, max]. No sign other than '-', no
+ * spaces. Returns 0 or PLX_EINVAL. */
+int plx_text_int(const char *text, int64_t min, int64_t max, int64_t *ret);
+
+/* The whole of `text` as a finite decimal number in [min, max]. 0 or PLX_EINVAL. */
+int plx_text_double(const char *text, double min, double max, double *ret);
+
+/* True for well-formed UTF-8 (RFC 3629) without NUL and other C0/C1 controls, so that it
+ * can stand in a log line or on a terminal. */
+bool plx_text_is_clean(const char *text, size_t len);
+
+/* A name of ours (monitor, agent, region, label key, receiver): 1-128 bytes of clean
+ * UTF-8 that neither begins nor ends with a space. */
+#define PLX_NAME_MAX 128
+bool plx_text_is_name(const char *text);
+
+/* A word (region, label key or value, provider): 1-63 of [A-Za-z0-9._-], beginning with a
+ * letter or digit. */
+#define PLX_WORD_MAX 63
+bool plx_text_is_word(const char *text);
+
+/* A DNS name (RFC 1123, underscores tolerated) or an IPv4/IPv6 literal without brackets;
+ * at most 253 bytes. */
+#define PLX_HOST_MAX 253
+bool plx_text_is_host(const char *text);
+
+/* Splits "host:port", "[v6]:port". Returns 0; PLX_EINVAL for anything else. The host is
+ * checked with plx_text_is_host, the port is 1-65535. */
+int plx_text_host_port(const char *text, char host[PLX_HOST_MAX + 1], uint16_t *ret_port);
+
+/* The closest of `n` words to `word` by edit distance, if it is close enough to have
+ * been meant; NULL otherwise. For "unknown key 'tiemout', did you mean 'timeout'?". */
+const char *plx_text_closest(const char *word, const char *const *words, size_t n);
+
+#endif
