@@ -59,7 +59,7 @@ const char *plx_duration_format(int64_t ns, char buf[PLX_DURATION_TEXT_MAX]);
 /* Writes `ns` rounded for people: "3.2ms", "47s", "5m", "3h12m", "8d". Returns `buf`. */
 const char *plx_duration_human(int64_t ns, char buf[PLX_DURATION_TEXT_MAX]);
 
-#define PLX_WALL_TEXT_MAX 40
+#define PLX_WALL_TEXT_MAX 48
 /* RFC 3339 in UTC with milliseconds: "2026-11-23T02:19:48.123Z". Returns `buf`. */
 const char *plx_wall_format(struct plx_wall t, char buf[PLX_WALL_TEXT_MAX]);
 
