@@ -1,0 +1,74 @@
+#include "base/result.h"
+
+#include "base/err.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+const char *plx_addr_format(const struct plx_addr *addr, char buf[PLX_ADDR_TEXT_MAX])
+{
+    buf[0] = '\0';
+    if (addr->family == 4)
+        inet_ntop(AF_INET, addr->bytes, buf, PLX_ADDR_TEXT_MAX);
+    else if (addr->family == 6)
+        inet_ntop(AF_INET6, addr->bytes, buf, PLX_ADDR_TEXT_MAX);
+    return buf;
+}
+
+int plx_addr_parse(const char *text, struct plx_addr *ret)
+{
+    struct plx_addr addr = {0};
+    if (inet_pton(AF_INET, text, addr.bytes) == 1)
+        addr.family = 4;
+    else if (inet_pton(AF_INET6, text, addr.bytes) == 1)
+        addr.family = 6;
+    else
+        return PLX_EINVAL;
+    *ret = addr;
+    return 0;
+}
+
+bool plx_addr_equal(const struct plx_addr *a, const struct plx_addr *b)
+{
+    size_t len = a->family == 4 ? 4 : a->family == 6 ? 16 : 0;
+    return a->family == b->family && memcmp(a->bytes, b->bytes, len) == 0;
+}
+
+const char *plx_probe_kind_token(enum plx_probe_kind kind)
+{
+    switch (kind) {
+    case PLX_PROBE_SCHEDULED:
+        return "scheduled";
+    case PLX_PROBE_RETRY:
+        return "retry";
+    case PLX_PROBE_CONFIRM:
+        return "confirm";
+    case PLX_PROBE_CHECK:
+        return "check";
+    }
+    return "unknown";
+}
+
+const char *plx_detail_token(enum plx_detail d)
+{
+    switch (d) {
+#define X(name, value, token, sentence)                                                  \
+    case PLX_DETAIL_##name:                                                              \
+        return token;
+        PLX_DETAIL_TABLE(X)
+#undef X
+    }
+    return "";
+}
+
+const char *plx_detail_sentence(enum plx_detail d)
+{
+    switch (d) {
+#define X(name, value, token, sentence)                                                  \
+    case PLX_DETAIL_##name:                                                              \
+        return sentence;
+        PLX_DETAIL_TABLE(X)
+#undef X
+    }
+    return "";
+}
