@@ -45,7 +45,8 @@ function(plx_library name)
   cmake_path(GET ARG_ROOT PARENT_PATH parent)
   file(MAKE_DIRECTORY ${root}/${parent})
   file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${root}/${ARG_ROOT} SYMBOLIC)
-  target_include_directories(${name} PUBLIC ${root})
+  # -iquote, so that our "sys/file.h" never stands in for the system's <sys/file.h>.
+  target_compile_options(${name} PUBLIC "SHELL:-iquote ${root}")
   target_link_libraries(${name} PUBLIC plx_flags ${ARG_LINKS})
 endfunction()
 
