@@ -1,0 +1,91 @@
+#include "test.h"
+
+#include "base/err.h"
+#include "base/text.h"
+
+#include <string.h>
+
+static void hosts__are_names_or_addresses(void **state)
+{
+    (void)state;
+    const char *const good[] = {"db.yourapp.com",
+                                "a",
+                                "localhost",
+                                "192.0.2.1",
+                                "2001:db8::1",
+                                "_srv.example.org",
+                                "xn--bcher-kva.example",
+                                "example.org."};
+    const char *const bad[] = {
+        "",    "-a.example", "a-.example", "a..b", "300.1.1.1",        "1.2.3",
+        "a b", "ex\nample",  "[::1]",      "a/b",  "f\xc3\xbc.example"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(plx_text_is_host(good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(plx_text_is_host(bad[i]));
+}
+
+static void host_port__splits_all_three_forms(void **state)
+{
+    (void)state;
+    char host[PLX_HOST_MAX + 1];
+    uint16_t port;
+    assert_int_equal(plx_text_host_port("db.example:5432", host, &port), 0);
+    assert_string_equal(host, "db.example");
+    assert_int_equal(port, 5432);
+    assert_int_equal(plx_text_host_port("[2001:db8::1]:22", host, &port), 0);
+    assert_string_equal(host, "2001:db8::1");
+    const char *const bad[] = {
+        "db", "db:", ":22", "db:0", "db:65536", "2001:db8::1:22", "db:22x", "[db:22", ""};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(plx_text_host_port(bad[i], host, &port), PLX_EINVAL);
+}
+
+static void dirty_text__is_told_from_clean(void **state)
+{
+    (void)state;
+    assert_true(plx_text_is_clean("gr\xc3\xbc\xc3\x9f dich", 10));
+    assert_false(plx_text_is_clean("\xc3", 1));
+    assert_false(plx_text_is_clean("\xed\xa0\x80", 3)); /* a surrogate */
+    assert_false(plx_text_is_clean("\xc0\xaf", 2));     /* overlong */
+    assert_false(plx_text_is_clean("a\x1b[31m", 5));
+    assert_false(plx_text_is_clean("\xc2\x9b", 2)); /* C1 CSI */
+    assert_false(plx_text_is_clean("a\0b", 3));
+}
+
+static void typos__find_the_word_that_was_meant(void **state)
+{
+    (void)state;
+    const char *const words[] = {"timeout", "check_interval", "port", "host"};
+    assert_string_equal(plx_text_closest("tiemout", words, 4), "timeout");
+    assert_string_equal(plx_text_closest("check_intervall", words, 4), "check_interval");
+    assert_null(plx_text_closest("quorum", words, 4));
+}
+
+static void numbers__are_whole_texts_in_range(void **state)
+{
+    (void)state;
+    int64_t v = 7;
+    assert_int_equal(plx_text_int("65535", 1, 65535, &v), 0);
+    assert_int_equal(v, 65535);
+    const char *const bad[] = {"",   "-",  "65536", "0",   "0x10",
+                               "1 ", " 1", "+1",    "1e3", "99999999999999999999"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(plx_text_int(bad[i], 1, 65535, &v), PLX_EINVAL);
+    double d;
+    assert_int_equal(plx_text_double("4.5", 0, 10, &d), 0);
+    assert_int_equal(plx_text_double("nan", 0, 10, &d), PLX_EINVAL);
+    assert_int_equal(plx_text_double("inf", 0, 10, &d), PLX_EINVAL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hosts__are_names_or_addresses),
+        cmocka_unit_test(host_port__splits_all_three_forms),
+        cmocka_unit_test(dirty_text__is_told_from_clean),
+        cmocka_unit_test(typos__find_the_word_that_was_meant),
+        cmocka_unit_test(numbers__are_whole_texts_in_range),
+    };
+    return PLX_RUN(tests);
+}

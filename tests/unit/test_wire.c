@@ -1,0 +1,268 @@
+#include "test.h"
+
+#include "base/err.h"
+#include "base/rng.h"
+#include "proto/wire.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BASE_NS INT64_C(1795400388123456000)
+
+static struct plx_buf encode(const struct plx_msg *m)
+{
+    struct plx_buf out;
+    plx_buf_init(&out, PLX_WIRE_FRAME_MAX);
+    assert_int_equal(plx_wire_encode(m, &out), 0);
+    return out;
+}
+
+static struct plx_result random_result(struct plx_rng *rng, uint64_t seq)
+{
+    struct plx_result r = {
+        .monitor_id = 1 + plx_rng_below(rng, 100000),
+        .seq = seq,
+        .scheduled = {BASE_NS + (int64_t)plx_rng_below(rng, 60000000) * PLX_US_NS},
+        .lag_us = (uint32_t)plx_rng_below(rng, 30000),
+        .duration_ns = (int64_t)plx_rng_below(rng, 10000000) * PLX_US_NS,
+        .outcome = (enum plx_outcome)(1 + plx_rng_below(rng, PLX_OUTCOME_COUNT_ - 1)),
+        .kind = (enum plx_probe_kind)plx_rng_below(rng, 4),
+        .rtt_us = (uint32_t)plx_rng_below(rng, 200000),
+        .address = {4, {10, 77, 0, (uint8_t)plx_rng_below(rng, 200)}},
+        .source = {6, {0xfd, 0x77, (uint8_t)plx_rng_below(rng, 3)}},
+    };
+    r.started = plx_wall_add(r.scheduled, r.lag_us * PLX_US_NS);
+    if (plx_rng_below(rng, 4) == 0) {
+        r.unreach = (enum plx_unreach)plx_rng_below(rng, 6);
+        r.detail = PLX_DETAIL_HOSTUNREACH;
+        r.syn_retrans = (uint32_t)plx_rng_below(rng, 6);
+        r.icmp_type = 3;
+        r.icmp_code = (uint8_t)plx_rng_below(rng, 16);
+        r.icmp_from = (struct plx_addr){4, {10, 0, 0, (uint8_t)plx_rng_below(rng, 255)}};
+        r.closed_late = plx_rng_below(rng, 2);
+    }
+    return r;
+}
+
+static void assert_same_result(const struct plx_result *a, const struct plx_result *b)
+{
+    assert_int_equal(a->monitor_id, b->monitor_id);
+    assert_int_equal(a->seq, b->seq);
+    assert_int_equal(a->scheduled.ns, b->scheduled.ns);
+    assert_int_equal(a->started.ns, b->started.ns);
+    assert_int_equal(a->duration_ns, b->duration_ns);
+    assert_int_equal(a->outcome, b->outcome);
+    assert_int_equal(a->kind, b->kind);
+    assert_int_equal(a->unreach, b->unreach);
+    assert_int_equal(a->detail, b->detail);
+    assert_int_equal(a->rtt_us, b->rtt_us);
+    assert_int_equal(a->syn_retrans, b->syn_retrans);
+    assert_int_equal(a->lag_us, b->lag_us);
+    assert_int_equal(a->icmp_type, b->icmp_type);
+    assert_int_equal(a->icmp_code, b->icmp_code);
+    assert_int_equal(a->closed_late, b->closed_late);
+    assert_true(plx_addr_equal(&a->icmp_from, &b->icmp_from));
+    assert_true(plx_addr_equal(&a->address, &b->address));
+    assert_true(plx_addr_equal(&a->source, &b->source));
+}
+
+static void random_batches__come_back_as_they_were(void **state)
+{
+    (void)state;
+    struct plx_wire_decoder *d = plx_wire_decoder_new();
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        struct plx_rng rng;
+        plx_rng_init(&rng, seed);
+        size_t n = 1 + plx_rng_below(&rng, PLX_WIRE_RESULTS_MAX);
+        struct plx_result *list = calloc(n, sizeof *list);
+        for (size_t i = 0; i < n; i++)
+            list[i] = random_result(&rng, 7 + i);
+        struct plx_msg m = {
+            .type = PLX_MSG_RESULTS,
+            .results = {.stream_id = seed, .first_seq = 7, .results = list, .n = n}};
+        struct plx_buf bytes = encode(&m);
+        struct plx_msg got;
+        struct plx_why why = {""};
+        assert_int_equal(plx_wire_decode(d, bytes.data, bytes.len, &got, &why), 0);
+        assert_int_equal(got.type, PLX_MSG_RESULTS);
+        assert_int_equal(got.results.n, n);
+        for (size_t i = 0; i < n; i++)
+            assert_same_result(&list[i], &got.results.results[i]);
+        plx_buf_fini(&bytes);
+        free(list);
+    }
+    plx_wire_decoder_destroy(&d);
+}
+
+/* The bytes of version 1, for good: another build must understand them. */
+static void golden_bytes__are_written_and_read(void **state)
+{
+    (void)state;
+    static const uint8_t golden[] = {0x08, 0x01, 0x52, 0x04, 0x08, 0x2a, 0x10, 0x07};
+    struct plx_msg m = {.type = PLX_MSG_ACK, .ack = {.stream_id = 42, .seq = 7}};
+    struct plx_buf bytes = encode(&m);
+    assert_int_equal(bytes.len, sizeof golden);
+    assert_memory_equal(bytes.data, golden, sizeof golden);
+    plx_buf_fini(&bytes);
+
+    static const uint8_t batch[] = {
+        0x08, 0x01, 0x4a, 0x38, 0x08, 0x2a, 0x10, 0x07, 0x18, 0x80, 0x94, 0xeb,
+        0xdc, 0x03, 0x22, 0x01, 0x09, 0x2a, 0x01, 0x00, 0x32, 0x01, 0x02, 0x3a,
+        0x01, 0x03, 0x42, 0x03, 0x82, 0x84, 0x04, 0x4a, 0x01, 0x04, 0x52, 0x01,
+        0x01, 0x5a, 0x01, 0x00, 0x62, 0x04, 0x0a, 0x00, 0x00, 0x01, 0x6a, 0x0c,
+        0x08, 0x00, 0x10, 0x01, 0x18, 0x00, 0x20, 0x00, 0x28, 0x00, 0x30, 0x00};
+    struct plx_wire_decoder *d = plx_wire_decoder_new();
+    struct plx_msg got;
+    struct plx_why why = {""};
+    assert_int_equal(plx_wire_decode(d, batch, sizeof batch, &got, &why), 0);
+    const struct plx_result *r = got.results.results;
+    assert_int_equal(got.results.first_seq, 7);
+    assert_int_equal(r->monitor_id, 9);
+    assert_int_equal(r->outcome, PLX_OUTCOME_REFUSED);
+    assert_int_equal(r->unreach, PLX_UNREACH_NET);
+    assert_int_equal(r->detail, PLX_DETAIL_CONNREFUSED);
+    assert_int_equal(r->lag_us, 2);
+    assert_int_equal(r->rtt_us, 4);
+    assert_int_equal(r->address.family, 4);
+    plx_wire_decoder_destroy(&d);
+}
+
+static void mutated_frames__are_refused_or_valid_but_never_a_crash(void **state)
+{
+    (void)state;
+    struct plx_wire_decoder *d = plx_wire_decoder_new();
+    struct plx_rng rng;
+    plx_rng_init(&rng, 99);
+    struct plx_result list[20];
+    for (size_t i = 0; i < 20; i++)
+        list[i] = random_result(&rng, 1 + i);
+    struct plx_msg m = {
+        .type = PLX_MSG_RESULTS,
+        .results = {.stream_id = 1, .first_seq = 1, .results = list, .n = 20}};
+    struct plx_buf bytes = encode(&m);
+    for (int round = 0; round < 20000; round++) {
+        uint8_t *copy = malloc(bytes.len);
+        memcpy(copy, bytes.data, bytes.len);
+        for (uint64_t k = plx_rng_below(&rng, 4); k < 4; k++)
+            copy[plx_rng_below(&rng, bytes.len)] = (uint8_t)plx_rng_u64(&rng);
+        struct plx_msg got;
+        struct plx_why why = {""};
+        size_t len = 1 + plx_rng_below(&rng, bytes.len);
+        int err = plx_wire_decode(d, copy, len, &got, &why);
+        assert_true(err == 0 || why.text[0]);
+        free(copy);
+    }
+    plx_buf_fini(&bytes);
+    plx_wire_decoder_destroy(&d);
+}
+
+static void hostile_fields__are_refused_by_name(void **state)
+{
+    (void)state;
+    struct plx_wire_decoder *d = plx_wire_decoder_new();
+    struct plx_task task = {.monitor_id = 1,
+                            .host = "db.example",
+                            .port = 1,
+                            .interval_ns = PLX_MIN_NS,
+                            .timeout_ns = PLX_SEC_NS,
+                            .source = ""};
+    struct plx_msg m = {.type = PLX_MSG_PROBE_NOW,
+                        .probe_now = {.tasks = &task, .n_tasks = 1}};
+    const struct {
+        const char *field;
+        struct plx_task task;
+    } cases[] = {
+        {"task.host", {1, "a b", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, "", 0, false}},
+        {"task.host", {1, "a\x1b", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, "", 0, false}},
+        {"task.port", {1, "a", 0, PLX_MIN_NS, PLX_SEC_NS, 0, 0, "", 0, false}},
+        {"task.interval_ns", {1, "a", 1, 1, PLX_SEC_NS, 0, 0, "", 0, false}},
+        {"task.timeout_ns", {1, "a", 1, PLX_MIN_NS, PLX_HOUR_NS, 0, 0, "", 0, false}},
+        {"task.source", {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, "x", 0, false}},
+        {"task.ip", {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 0, (enum plx_ip)5, "", 0, false}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        task = cases[i].task;
+        struct plx_buf bytes = encode(&m);
+        struct plx_msg got;
+        struct plx_why why = {""};
+        assert_int_equal(plx_wire_decode(d, bytes.data, bytes.len, &got, &why),
+                         PLX_EMALFORMED);
+        assert_non_null(strstr(why.text, cases[i].field));
+        plx_buf_fini(&bytes);
+    }
+    plx_wire_decoder_destroy(&d);
+}
+
+static void another_version__is_refused_as_such(void **state)
+{
+    (void)state;
+    static const uint8_t frame[] = {0x08, 0x63, 0x52, 0x04, 0x08, 0x2a, 0x10, 0x07};
+    struct plx_wire_decoder *d = plx_wire_decoder_new();
+    struct plx_msg got;
+    struct plx_why why = {""};
+    assert_int_equal(plx_wire_decode(d, frame, sizeof frame, &got, &why), PLX_EVERSION);
+    assert_non_null(strstr(why.text, "99"));
+    plx_wire_decoder_destroy(&d);
+}
+
+static void too_many_tasks__are_refused_within_the_budget(void **state)
+{
+    (void)state;
+    enum { N = PLX_WIRE_TASKS_MAX + 1 };
+    struct plx_task *tasks = calloc(N, sizeof *tasks);
+    for (size_t i = 0; i < N; i++)
+        tasks[i] = (struct plx_task){.host = "a", .source = "", .port = 1};
+    struct plx_msg m = {.type = PLX_MSG_SNAPSHOT,
+                        .snapshot = {.parts = 1, .tasks = tasks, .n_tasks = N}};
+    struct plx_buf bytes = encode(&m);
+    struct plx_wire_decoder *d = plx_wire_decoder_new();
+    struct plx_msg got;
+    assert_int_equal(plx_wire_decode(d, bytes.data, bytes.len, &got, NULL), PLX_ETOOBIG);
+    plx_buf_fini(&bytes);
+    plx_wire_decoder_destroy(&d);
+    free(tasks);
+}
+
+static void a_stored_monitor__comes_back_equal(void **state)
+{
+    (void)state;
+    struct plx_monitor m, back;
+    plx_monitor_init(&m);
+    plx_monitor_set_text(&m.host, "db.example");
+    m.port = 5432;
+    m.id = 77;
+    plx_monitor_default_name(&m);
+    plx_monitor_add_location(&m, "us-east");
+    plx_monitor_add_location(&m, "provider=aws");
+    plx_monitor_add_label(&m, "team", "data");
+    plx_monitor_add_depends_on(&m, "gateway");
+    plx_monitor_set_text(&m.runbook, "https://wiki.example/db");
+    plx_quorum_parse("2 of distinct(region)", &m.quorum);
+    m.expect = PLX_EXPECT_CLOSED;
+    m.degraded_above_ns = 300 * PLX_MS_NS;
+    struct plx_buf bytes;
+    plx_buf_init(&bytes, PLX_WIRE_FRAME_MAX);
+    plx_wire_encode_monitor(&m, &bytes);
+    assert_int_equal(plx_wire_decode_monitor(bytes.data, bytes.len, &back, NULL), 0);
+    assert_true(plx_monitor_equal(&m, &back));
+    assert_int_equal(back.id, 77);
+    plx_monitor_fini(&back);
+    assert_true(plx_wire_decode_monitor(bytes.data, bytes.len - 1, &back, NULL) < 0);
+    plx_monitor_fini(&m);
+    plx_buf_fini(&bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_batches__come_back_as_they_were),
+        cmocka_unit_test(golden_bytes__are_written_and_read),
+        cmocka_unit_test(mutated_frames__are_refused_or_valid_but_never_a_crash),
+        cmocka_unit_test(hostile_fields__are_refused_by_name),
+        cmocka_unit_test(another_version__is_refused_as_such),
+        cmocka_unit_test(too_many_tasks__are_refused_within_the_budget),
+        cmocka_unit_test(a_stored_monitor__comes_back_equal),
+    };
+    return PLX_RUN(tests);
+}
