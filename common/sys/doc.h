@@ -16,6 +16,7 @@
 #define PLX_DOC_BYTES_MAX (64 * 1024 * 1024)
 #define PLX_DOC_DEPTH_MAX 16
 #define PLX_DOC_LINE_MAX  65536
+#define PLX_EXCERPT_MAX   48
 
 enum plx_node_kind { PLX_NODE_SCALAR, PLX_NODE_LIST, PLX_NODE_MAP };
 
@@ -50,6 +51,10 @@ const struct plx_node *plx_node_get(const struct plx_node *map, const char *key)
 int plx_doc_error(const struct plx_doc *doc, const struct plx_node *node,
                   struct plx_why *why, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* The beginning of the first line of `text`, fit to be quoted in a sentence: shortened
+ * with "…", '?' for what a terminal should not see. Returns `buf`. */
+const char *plx_doc_excerpt(const char *text, char buf[PLX_EXCERPT_MAX]);
 
 /* Typed readings of a scalar node; each returns 0 or PLX_EINVAL with a sentence that
  * names the place, the key and the offending text. `key` is only for the sentence. */
