@@ -1,0 +1,228 @@
+/* The store's configuration room: monitors, agents, tokens, admins, settings.
+ *
+ * Changes are impatient jobs (see store.h), each one atomic, each with a line in the log
+ * of changes that names `who` asked for it. Reading happens once, at the start
+ * (plx_store_load); afterwards the coordinator's memory is the truth that it keeps in
+ * step by the completions. */
+#ifndef PLX_COORDINATOR_STORE_CONFIG_H
+#define PLX_COORDINATOR_STORE_CONFIG_H
+
+#include "coordinator/io/store.h"
+#include "sys/channel.h"
+
+/* ---- monitors ---- */
+
+enum plx_store_change {
+    PLX_STORE_UNCHANGED,
+    PLX_STORE_CREATED,
+    PLX_STORE_UPDATED,
+};
+
+struct plx_store_apply {
+    const struct plx_monitor *upserts; /* by name; ids are ignored */
+    size_t n_upserts;
+    const char *const *removals; /* names */
+    size_t n_removals;
+    uint64_t expect_generation; /* apply only to this one; 0: to any */
+    const char *who;
+    struct plx_wall now;
+};
+
+#define PLX_STORE_APPLY_MAX 200000 /* upserts and removals in one job */
+
+/* What one application did. Lent for the call. */
+struct plx_store_applied {
+    uint64_t generation;               /* the new one; the old one if nothing changed */
+    const struct plx_monitor *upserts; /* as submitted, with their ids */
+    const enum plx_store_change *changes; /* of each upsert */
+    size_t n_upserts;
+    const uint64_t *removed_ids; /* of each removal */
+    size_t n_removals;
+};
+
+/* `applied` is NULL if err is not 0. */
+typedef void plx_store_apply_fn(void *arg, int err, const char *why,
+                                const struct plx_store_applied *applied);
+
+/* All of it or nothing, under a new generation number. Ids are never used twice, so a
+ * name that is removed and made again is another monitor. Copies. `done` gets
+ * PLX_ENOTFOUND (a removal that names no monitor), PLX_ECONFLICT (another generation),
+ * PLX_EINVAL (a name that is in it twice). */
+int plx_store_apply(struct plx_store *store, const struct plx_store_apply *apply,
+                    plx_store_apply_fn *done, void *arg);
+
+/* ---- agents ---- */
+
+/* Values are in the database. */
+enum plx_agent_state {
+    PLX_AGENT_ACTIVE = 0,
+    PLX_AGENT_DRAINING = 1, /* gets no new work */
+    PLX_AGENT_REVOKED = 2,  /* for ever; its name is free again, its key is not */
+};
+/* "active", "draining", "revoked"; never NULL. */
+const char *plx_agent_state_token(enum plx_agent_state state);
+
+#define PLX_STORE_SOFTWARE_MAX 64
+
+/* Owned by whoever has it: plx_store_agent_fini. */
+struct plx_store_agent {
+    uint64_t id;
+    char *name; /* unique among those not revoked */
+    char *region;
+    char public_key[PLX_KEY_TEXT_MAX]; /* unique */
+    enum plx_agent_state state;
+    struct plx_label *labels;
+    size_t n_labels;
+    char *software;    /* "" before the first hello */
+    uint64_t token_id; /* that it enrolled with; 0: added by hand */
+    struct plx_wall created;
+    struct plx_wall last_seen; /* 0: never */
+};
+void plx_store_agent_fini(struct plx_store_agent *agent);
+
+/* `agent` is NULL if err is not 0; lent for the call. */
+typedef void plx_store_agent_fn(void *arg, int err, const char *why,
+                                const struct plx_store_agent *agent);
+
+struct plx_store_agent_add {
+    const char *name;
+    const char *region;
+    const char *public_key;
+    const struct plx_label *labels;
+    size_t n_labels;
+    const char *who;
+    struct plx_wall now;
+};
+
+/* PLX_EEXISTS: the name or the key is taken. Copies. */
+int plx_store_add_agent(struct plx_store *store, const struct plx_store_agent_add *add,
+                        plx_store_agent_fn *done, void *arg);
+
+/* PLX_ENOTFOUND; PLX_ECONFLICT: it is revoked, and stays so. */
+int plx_store_set_agent_state(struct plx_store *store, uint64_t agent_id,
+                              enum plx_agent_state state, const char *who,
+                              struct plx_wall now, plx_store_done_fn *done, void *arg);
+
+/* Notes that the agent is there, with what its hello said. `software` NULL: leaves
+ * software and labels as they are. Patient, not logged. `done` may be NULL. */
+int plx_store_touch_agent(struct plx_store *store, uint64_t agent_id,
+                          struct plx_wall last_seen, const char *software,
+                          const struct plx_label *labels, size_t n_labels,
+                          plx_store_done_fn *done, void *arg);
+
+/* ---- tokens ---- */
+
+/* Owned by whoever has it: plx_store_token_fini. The secret is not in it: only its
+ * BLAKE2b hash is kept. */
+struct plx_store_token {
+    uint64_t id;
+    char *region;
+    struct plx_label *labels; /* given to the agents that enrol with it */
+    size_t n_labels;
+    char *note;
+    uint32_t uses_left;
+    bool revoked;
+    struct plx_wall created;
+    struct plx_wall expires;
+};
+void plx_store_token_fini(struct plx_store_token *token);
+
+#define PLX_STORE_SECRET_MIN 16 /* bytes of a token's secret text */
+#define PLX_STORE_SECRET_MAX 256
+
+struct plx_store_token_add {
+    const char *secret; /* random text from the caller, who wipes its own copy */
+    const char *region;
+    const struct plx_label *labels;
+    size_t n_labels;
+    const char *note;
+    uint32_t uses;
+    struct plx_wall expires;
+    const char *who;
+    struct plx_wall now;
+};
+
+/* `token` is NULL if err is not 0; lent for the call. */
+typedef void plx_store_token_fn(void *arg, int err, const char *why,
+                                const struct plx_store_token *token);
+
+int plx_store_add_token(struct plx_store *store, const struct plx_store_token_add *add,
+                        plx_store_token_fn *done, void *arg);
+
+/* PLX_ENOTFOUND: no such token. */
+int plx_store_revoke_token(struct plx_store *store, uint64_t token_id, const char *who,
+                           struct plx_wall now, plx_store_done_fn *done, void *arg);
+
+struct plx_store_enrol {
+    const char *secret;
+    const char *public_key;         /* as the channel authenticated it */
+    const char *name;               /* wished for; "": "<region>-<number>" */
+    const struct plx_label *labels; /* the agent's own; the token's win */
+    size_t n_labels;
+    const char *software;
+    struct plx_wall now;
+};
+
+/* Spends one use of a token and makes the agent, in one step. An agent that asks again
+ * with the same token and key (it did not hear the answer) gets the same answer and
+ * spends nothing. `done` gets PLX_EDENIED (no such secret), PLX_ETIMEOUT (expired),
+ * PLX_EGONE (revoked), PLX_ECONFLICT (used up), PLX_EEXISTS (name or key taken),
+ * PLX_EINVAL (a bad name or label). */
+int plx_store_enrol(struct plx_store *store, const struct plx_store_enrol *enrol,
+                    plx_store_agent_fn *done, void *arg);
+
+/* ---- admins, settings ---- */
+
+/* Owned by whoever has it: plx_store_admin_fini. */
+struct plx_store_admin {
+    char public_key[PLX_KEY_TEXT_MAX];
+    char *name; /* unique */
+    char *role; /* "viewer", "operator", "admin" */
+    struct plx_wall created;
+};
+void plx_store_admin_fini(struct plx_store_admin *admin);
+
+/* Adds an admin or gives the key its new name and role. PLX_EEXISTS: another key has the
+ * name. */
+int plx_store_put_admin(struct plx_store *store, const char *public_key, const char *name,
+                        const char *role, const char *who, struct plx_wall now,
+                        plx_store_done_fn *done, void *arg);
+/* PLX_ENOTFOUND. */
+int plx_store_remove_admin(struct plx_store *store, const char *name, const char *who,
+                           struct plx_wall now, plx_store_done_fn *done, void *arg);
+
+struct plx_store_setting {
+    char *key;
+    char *value;
+};
+
+#define PLX_STORE_SETTING_MAX (64 * 1024) /* bytes of a value */
+
+/* Keys are words (plx_text_is_word). `value` NULL removes it. */
+int plx_store_put_setting(struct plx_store *store, const char *key, const char *value,
+                          const char *who, struct plx_wall now, plx_store_done_fn *done,
+                          void *arg);
+
+/* ---- reading all of it ---- */
+
+struct plx_store_config {
+    uint64_t generation;          /* 0: nothing was ever applied */
+    struct plx_monitor *monitors; /* by id, ascending; so are the others */
+    size_t n_monitors;
+    struct plx_store_agent *agents; /* revoked ones too */
+    size_t n_agents;
+    struct plx_store_token *tokens; /* expired, used and revoked ones too */
+    size_t n_tokens;
+    struct plx_store_admin *admins;
+    size_t n_admins;
+    struct plx_store_setting *settings; /* by key */
+    size_t n_settings;
+};
+
+/* Everything, as last committed. Gives `ret` (plx_store_config_fini). Blocks for the
+ * read: for the start. */
+int plx_store_load(struct plx_store *store, struct plx_store_config *ret,
+                   struct plx_why *why);
+void plx_store_config_fini(struct plx_store_config *config);
+
+#endif
