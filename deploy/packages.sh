@@ -7,7 +7,7 @@
 #   deploy/packages.sh install GROUP…    install what is missing; calls no package manager
 #                                        at all (and needs no root) if nothing is
 #
-# GROUP is build, run or test; each names only what the others do not. In a list "a|b" means
+# GROUP is build, run, demo or test; each names only what the others do not. In a list "a|b" means
 # that either will do and that a is installed if neither is there.
 
 plx_packages_build=(
@@ -20,6 +20,9 @@ plx_packages_run=(
     ca-certificates libzmq5 libprotobuf-c1 libsqlite3-0 libsodium23 libjansson4
     libyaml-0-2 libc-ares2
 )
+
+# What the quickstart watches if the machine has nothing of its own to watch.
+plx_packages_demo=(redis-server)
 
 # The services are for the network lab, which runs its own copies with its own folders; the
 # clusters and daemons that Debian sets up beside them are not used. exim4-daemon-heavy
@@ -36,9 +39,10 @@ plx_packages_group() {
     case $1 in
     build) printf '%s\n' "${plx_packages_build[@]}" ;;
     run) printf '%s\n' "${plx_packages_run[@]}" ;;
+    demo) printf '%s\n' "${plx_packages_demo[@]}" ;;
     test) printf '%s\n' "${plx_packages_test[@]}" ;;
     *)
-        printf 'packages: no group "%s" (build, run, test)\n' "$1" >&2
+        printf 'packages: no group "%s" (build, run, demo, test)\n' "$1" >&2
         return 2
         ;;
     esac
@@ -118,7 +122,7 @@ plx_packages_main() {
         ;;
     install) plx_packages_ensure "$@" ;;
     *)
-        printf 'usage: packages.sh list|missing|install build|run|test …\n' >&2
+        printf 'usage: packages.sh list|missing|install build|run|demo|test …\n' >&2
         return 2
         ;;
     esac

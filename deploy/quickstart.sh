@@ -91,10 +91,10 @@ ensure_redis() {
     start redis redis-server --bind 127.0.0.1 --port 6379 --dir "$data/redis" --save ''
 }
 
-# wait_for WHAT SECONDS COMMAND…: until COMMAND succeeds.
+# wait_for SECONDS COMMAND…: until COMMAND succeeds.
 wait_for() {
-    local what=$1 tries=$(($2 * 10))
-    shift 2
+    local tries=$(($1 * 10))
+    shift
     while ! "$@" >/dev/null 2>&1; do
         ((tries-- > 0)) || return 1
         sleep 0.1
@@ -106,7 +106,7 @@ start_coordinator() {
     say "starting the coordinator (agents on 7440, enrolment on 7441, admin on 7442)"
     start coordinator "$bin/parallax-coordinator" run --data-dir "$data/coordinator" \
         --advertise 127.0.0.1
-    if ! wait_for coordinator 10 parallax health || ! is_ours coordinator; then
+    if ! wait_for 10 parallax health || ! is_ours coordinator; then
         tail -n 5 "$data/coordinator.log" >&2
         die "the coordinator did not start; its log is $data/coordinator.log"
     fi
@@ -165,7 +165,7 @@ main() {
     say "applying $monitors"
     parallax apply -f "$monitors"
     say "waiting for the first verdicts"
-    wait_for verdicts 25 all_judged || say "some monitors have no verdict yet"
+    wait_for 25 all_judged || say "some monitors have no verdict yet"
     say "up after $((SECONDS - began)) s; data and logs in $data"
     next_steps
     echo

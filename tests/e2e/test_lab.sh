@@ -134,4 +134,4 @@ fleet_expect "the agent is back" postgres up 40
 shows postgres '.coverage.fresh == 3 and .coverage.assigned == 3' "coverage is whole again"
 shows postgres '[.locations[] | has("outcome") and has("latency_ms") and has("age_s")] | all' \
     "each location has outcome, latency and age"
-fleet_report
+check_report

@@ -5,27 +5,20 @@
 #   fleet_wait NAME VERDICT SECONDS  until the monitor has that verdict; prints how long
 #   fleet_down                       ends what fleet_up started, and the lab
 #
-# Everything lives in $FLEET_DIR. Results are counted with ok/not_ok; end with fleet_report.
+# Everything lives in $FLEET_DIR. Results are counted (check.sh); end with check_report.
 # shellcheck shell=bash
 
 FLEET_REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 LAB=$FLEET_REPO/tests/net/lab.sh
-FLEET_PASSED=0
-FLEET_FAILED=0
-
-ok() { FLEET_PASSED=$((FLEET_PASSED + 1)); printf 'ok      %s\n' "$*"; }
-not_ok() { FLEET_FAILED=$((FLEET_FAILED + 1)); printf 'NOT OK  %s\n' "$*"; }
-
-fleet_report() {
-    printf '%s passed, %s failed\n' "$FLEET_PASSED" "$FLEET_FAILED"
-    [[ $FLEET_FAILED -eq 0 ]]
-}
+# shellcheck source=tests/lib/check.sh
+. "$FLEET_REPO/tests/lib/check.sh"
 
 # fleet_start NODE NAME PROGRAM ARG…: in that namespace, pid and log under FLEET_DIR. The
 # sh's exec keeps the pid: ip netns exec becomes the program.
 fleet_start() {
     local node=$1 name=$2
     shift 2
+    # shellcheck disable=SC2016 # expanded by the inner sh
     "$LAB" exec "$node" sh -c 'echo $$ >"$0"; exec "$@"' \
         "$FLEET_DIR/$name.pid" "$@" >>"$FLEET_DIR/$name.log" 2>&1 </dev/null &
     local tries=50
