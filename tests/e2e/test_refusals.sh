@@ -1,0 +1,154 @@
+#!/usr/bin/env bash
+# What must be refused is refused with a sentence that says what to do, a non-zero exit and
+# the data as it was: a second coordinator, a port in use, a newer or foreign or corrupt
+# database, a full disk, wrong and revoked keys, tokens used twice or too late.
+#
+#   test_refusals.sh BIN_DIR
+set -euo pipefail
+bin=$(cd "$1" && pwd)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/lib/check.sh
+. "$here/../lib/check.sh"
+dir=$(mktemp -d /tmp/plx-refusals-XXXXXX)
+pids=()
+
+cleanup() {
+    local pid
+    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+    wait 2>/dev/null || true
+    ! mountpoint -q "$dir/small" || umount "$dir/small"
+    rm -rf "$dir"
+}
+trap cleanup EXIT
+
+# Ports that nothing else here uses; below the ephemeral range.
+base=$((21000 + $$ % 8000))
+coordinator_args() { # DATA_DIR PORT_OFFSET
+    printf '%s\n' run --data-dir "$1" --advertise 127.0.0.1 \
+        --listen "tcp://127.0.0.1:$((base + $2))" \
+        --enrol-listen "tcp://127.0.0.1:$((base + $2 + 1))" \
+        --admin-listen "tcp://127.0.0.1:$((base + $2 + 2))"
+}
+
+# start_coordinator NAME PORT_OFFSET
+start_coordinator() {
+    mapfile -t args < <(coordinator_args "$dir/$1" "$2")
+    mkdir -p "$dir/$1"
+    "$bin/parallax-coordinator" "${args[@]}" >>"$dir/$1.log" 2>&1 &
+    coordinator=$!
+    pids+=("$coordinator")
+    local tries=100
+    until "$bin/parallax" --data-dir "$dir/$1" health >/dev/null 2>&1; do
+        ((tries-- > 0)) || { cat "$dir/$1.log"; return 1; }
+        sleep 0.1
+    done
+}
+
+stop_coordinator() {
+    kill "$coordinator"
+    wait "$coordinator" || true
+}
+
+# refused WHAT PATTERN COMMAND…: non-zero within 20 s, the words match.
+refused() {
+    local what=$1 pattern=$2 out code=0
+    shift 2
+    out=$(timeout 20 "$@" 2>&1) || code=$?
+    if [[ $code -ne 0 && $code -lt 124 ]] && grep -qiE "$pattern" <<<"$out"; then
+        ok "$what: $(grep -iE -m 1 "$pattern" <<<"$out" | cut -c 1-150)"
+    else
+        not_ok "$what (exit $code): $out"
+    fi
+}
+
+checksum() { sha256sum "$1" | cut -c 1-64; }
+
+p() { "$bin/parallax" --data-dir "$dir/one" "$@"; }
+
+start_coordinator one 0
+mapfile -t same_dir < <(coordinator_args "$dir/one" 10)
+refused "a second coordinator on the same folder" 'in use by process' \
+    "$bin/parallax-coordinator" "${same_dir[@]}"
+mkdir -p "$dir/two"
+mapfile -t same_port < <(coordinator_args "$dir/two" 0)
+refused "a port in use" 'in use' "$bin/parallax-coordinator" "${same_port[@]}"
+
+# Tokens and keys.
+token=$(p agents token create --region fra --ttl 10m --quiet)
+"$bin/parallax-agent" enroll "$token" --data-dir "$dir/agent" --name fra-1 >/dev/null
+refused "a token used twice" 'used' \
+    "$bin/parallax-agent" enroll "$token" --data-dir "$dir/agent2" --name fra-2
+short=$(p agents token create --region fra --ttl 1s --quiet)
+sleep 1.5
+refused "a token after its time" 'expired' \
+    "$bin/parallax-agent" enroll "$short" --data-dir "$dir/agent3" --name fra-3
+refused "a token that is none" 'token' \
+    "$bin/parallax-agent" enroll plx1.bm9uZQ --data-dir "$dir/agent4"
+
+"$bin/parallax-agent" run --data-dir "$dir/agent" >>"$dir/agent.log" 2>&1 &
+agent=$!
+pids+=("$agent")
+agent_state() { p agents list --output json | jq -r '.agents[] | select(.name == "fra-1") | .state'; }
+wait_state() {
+    local tries=150
+    until [[ $(agent_state) == "$1" ]]; do ((tries-- > 0)) || return 1; sleep 0.1; done
+}
+check "the enrolled agent is live" wait_state live
+refused "a second agent on the same folder" 'in use by process' \
+    "$bin/parallax-agent" run --data-dir "$dir/agent"
+p agents revoke fra-1 >/dev/null
+check "a revoked agent is shown as such" test "$(agent_state)" = revoked
+grep_log() { local tries=100; until grep -q "$1" "$2"; do ((tries-- > 0)) || return 1; sleep 0.1; done; }
+check "the coordinator tells about the revoked key" grep_log revoked "$dir/one.log"
+kill "$agent"
+wait "$agent" || true
+
+# Another admin key is not let in.
+cp -r "$dir/one/." "$dir/stranger" 2>/dev/null || true
+rm -f "$dir/stranger/admin.key"
+sed "s#$dir/one#$dir/stranger#" "$dir/one/admin.yaml" >"$dir/stranger/admin.yaml"
+"$bin/parallax-agent" --version >/dev/null
+mkdir -p "$dir/three"
+stop_coordinator
+start_coordinator three 20
+cp "$dir/three/admin.key" "$dir/stranger/admin.key"
+stop_coordinator
+start_coordinator one 0
+refused "a stranger's admin key" 'refus|not admitted|no answer|key' \
+    "$bin/parallax" --data-dir "$dir/stranger" status
+stop_coordinator
+
+# Database files that are not ours to touch.
+mapfile -t args < <(coordinator_args "$dir/one" 0)
+db=$dir/one/parallax.db
+cp "$db" "$dir/good.db"
+sqlite3 "$db" 'PRAGMA user_version = 9999;'
+before=$(checksum "$db")
+refused "a database of a newer version" 'newer' "$bin/parallax-coordinator" "${args[@]}"
+check "the newer database is untouched" test "$(checksum "$db")" = "$before"
+rm -f "$db"*
+sqlite3 "$db" 'CREATE TABLE theirs (x); PRAGMA application_id = 42;'
+before=$(checksum "$db")
+refused "a foreign database" 'not a parallax|another program|foreign' \
+    "$bin/parallax-coordinator" "${args[@]}"
+check "the foreign database is untouched" test "$(checksum "$db")" = "$before"
+rm -f "$db"*
+head -c 100000 /dev/urandom >"$db"
+before=$(checksum "$db")
+refused "a file that is no database" 'not a database|corrupt' \
+    "$bin/parallax-coordinator" "${args[@]}"
+check "the strange file is untouched" test "$(checksum "$db")" = "$before"
+rm -f "$db"*
+cp "$dir/good.db" "$db"
+start_coordinator one 0
+check "the good database serves again" test "$(p agents list --output json | jq '.agents | length')" = 1
+stop_coordinator
+
+# A full disk: refused at the start, survived in the middle (tests/unit/test_store.c).
+mkdir -p "$dir/small"
+mount -t tmpfs -o size=64k none "$dir/small"
+head -c 60000 /dev/zero >"$dir/small/fill" 2>/dev/null || true
+mkdir -p "$dir/small/data"
+mapfile -t args < <(coordinator_args "$dir/small/data" 30)
+refused "a full disk" 'space|full' "$bin/parallax-coordinator" "${args[@]}"
+check_report
