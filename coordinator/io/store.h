@@ -44,14 +44,12 @@ struct plx_store_options {
     size_t queue_bytes;  /* most bytes of them */
     size_t group_rows;   /* rows that make a group full */
     int64_t group_ns;    /* longest wait for a group to fill */
-    uint64_t max_pages;  /* pages of 4 KiB the database may reach; 0: no limit. Reached,
-                            it behaves like a full disk */
     int64_t retry_ns;    /* how often a full disk is tried again */
     size_t backup_pages; /* pages copied between two groups during a backup */
     int64_t read_ns;     /* deadline of one read on the loop thread */
 };
 
-/* 4,096 jobs, 64 MiB, 5,000 rows, 20 ms, no page limit, 1 s, 2,000 pages, 2 s. */
+/* 4,096 jobs, 64 MiB, 5,000 rows, 20 ms, 1 s, 2,000 pages, 2 s. */
 void plx_store_options_default(struct plx_store_options *ret);
 
 /* Opens or makes the database, brings its schema up to date, checks it as a whole after
