@@ -119,6 +119,9 @@ int plx_doc_error(const struct plx_doc *doc, const struct plx_node *node,
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    for (char *p = text; *p; p++) /* text from outside may end up on a terminal */
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = '?';
     return plx_why_set(why, PLX_EINVAL, "%s:%u:%u: %s", doc->name, node ? node->line : 1,
                        node ? node->column : 1, text);
 }

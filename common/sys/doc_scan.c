@@ -21,23 +21,36 @@ static int refuse(const struct scan *s, size_t column, int err, const char *what
                        plx_doc_excerpt(text, shown));
 }
 
+/* Line separators that editors do not count as lines, and what libyaml does not read. */
+static bool is_special(const char *p, size_t left)
+{
+    static const char specials[][4] = {"\xe2\x80\xa8", "\xe2\x80\xa9", "\xef\xbb\xbf",
+                                       "\xef\xbf\xbe", "\xef\xbf\xbf"};
+    for (size_t i = 0; left >= 3 && i < sizeof specials / sizeof *specials; i++)
+        if (memcmp(p, specials[i], 3) == 0)
+            return true;
+    return false;
+}
+
 /* Length of the UTF-8 character at `p`, 0 if it is none or not allowed in a document. */
 static size_t character(const char *p, size_t left)
 {
     if (*p == '\t')
         return 1;
+    if (is_special(p, left))
+        return 0;
     for (size_t n = 1; n <= 4 && n <= left; n++)
         if (plx_text_is_clean(p, n))
             return n;
     return 0;
 }
 
-static bool is_utf8_start(const char *p, size_t left)
+static bool is_control(const char *p, size_t left)
 {
     unsigned char c = (unsigned char)*p;
     bool c1 = c == 0xc2 && left > 1 && (unsigned char)p[1] < 0xa0 &&
               (unsigned char)p[1] >= 0x80;
-    return c < 0x80 || c1;
+    return c < 0x80 || c1 || is_special(p, left);
 }
 
 static int scan_line(const struct scan *s, const char *line, size_t len)
@@ -53,7 +66,7 @@ static int scan_line(const struct scan *s, const char *line, size_t len)
     size_t column = 1;
     for (size_t i = 0; i < len; column++) {
         size_t n = character(line + i, len - i);
-        if (n == 0 && is_utf8_start(line + i, len - i))
+        if (n == 0 && is_control(line + i, len - i))
             return refuse(s, column, PLX_EINVAL, "a control character in the line", head);
         if (n == 0)
             return refuse(s, column, PLX_EINVAL, "a byte that is not UTF-8 in the line",
