@@ -1,0 +1,36 @@
+/* The CLI's side of the admin protocol: one question over CURVE, one answer or a stream
+ * of them, as JSON. */
+#ifndef PLX_CLI_CLIENT_H
+#define PLX_CLI_CLIENT_H
+
+#include "cli/cli.h"
+
+#include "base/buf.h"
+#include "base/json.h"
+
+#include <jansson.h>
+
+/* A question under construction: an object whose keys the caller writes. */
+struct plx_question {
+    struct plx_buf body;
+    struct plx_json json;
+};
+
+void plx_question_init(struct plx_question *q);
+void plx_question_fini(struct plx_question *q);
+/* Writes the list of the command's words under `key`, if there are any. */
+void plx_question_words(struct plx_question *q, const struct plx_args *args,
+                        const char *key);
+
+/* Called with each answer of a stream, the last one too; lends `answer`. */
+typedef void plx_answer_fn(void *arg, json_t *answer, bool last);
+
+/* Asks and waits. Gives the (last) answer in `ret`, which the caller releases with
+ * json_decref; NULL if it was empty. Complains itself; returns an exit code. Finishes
+ * `q`. */
+int plx_ask(struct plx_cli *cli, const char *method, struct plx_question *q,
+            json_t **ret);
+int plx_ask_stream(struct plx_cli *cli, const char *method, struct plx_question *q,
+                   plx_answer_fn *fn, void *arg, json_t **ret);
+
+#endif

@@ -1,0 +1,128 @@
+#include "cli/commands.h"
+
+#include <stdint.h>
+
+#define MANY SIZE_MAX
+
+static const struct plx_option apply_options[] = {
+    {"file", 'f', "FILE", "monitors to apply, '-' for standard input; may be repeated"},
+    {"check", 0, NULL, "only check the files, without a coordinator"},
+    {"dry-run", 'n', NULL, "show what would change, change nothing"},
+    {"prune", 0, NULL, "remove monitors that are not in the files"},
+    {0},
+};
+
+static const struct plx_option diff_options[] = {
+    {"file", 'f', "FILE", "monitors to compare, '-' for standard input; may be repeated"},
+    {"prune", 0, NULL, "count monitors that are not in the files as removed"},
+    {0},
+};
+
+static const struct plx_option add_options[] = {
+    {"locations", 'l', "LIST",
+     "where from: regions, all, key=value, with commas between"},
+    {"name", 0, "NAME", "default host:port"},
+    {"interval", 'i', "TIME", "between probes, default 1m"},
+    {"timeout", 't', "TIME", "of a probe, default 10s"},
+    {"expect", 0, "WHAT", "open (default), refused, filtered or closed"},
+    {"label", 0, "KEY=VALUE", "may be repeated"},
+    {"set", 0, "KEY=VALUE", "any other key of docs/MONITORS.md; may be repeated"},
+    {0},
+};
+
+static const struct plx_option check_options[] = {
+    {"from", 0, "LOCATION", "a region or key=value instead of all; may be repeated"},
+    {"timeout", 't', "TIME", "of the probe, default 5s"},
+    {0},
+};
+
+static const struct plx_option history_options[] = {
+    {"since", 0, "TIME", "how far back, default 24h"},
+    {0},
+};
+
+static const struct plx_option token_options[] = {
+    {"region", 'r', "REGION", "of the agents that enrol with it (required)"},
+    {"ttl", 0, "TIME", "how long it is valid, default 1h"},
+    {"uses", 0, "N", "how many agents may use it, default 1"},
+    {"name", 0, "NAME", "the agent's name; default chosen at enrolment"},
+    {"label", 0, "KEY=VALUE", "of the agents; may be repeated"},
+    {"quiet", 'q', NULL, "print the token only"},
+    {0},
+};
+
+const struct plx_option plx_global_options[] = {
+    {"output", 'o', "FORMAT", "table (default), json, csv or yaml"},
+    {"data-dir", 0, "DIR", "the coordinator's data folder (its admin.yaml is used)"},
+    {"admin", 0, "FILE", "an admin file (default $PARALLAX_ADMIN, then usual places)"},
+    {"wait", 0, "TIME", "how long to wait for an answer, default 30s"},
+    {"no-color", 0, NULL, "no colours (so does NO_COLOR)"},
+    {"help", 'h', NULL, "this help"},
+    {"version", 0, NULL, "the version"},
+    {0},
+};
+
+const struct plx_command plx_commands[] = {
+    {"status", "[MONITOR…]", "What is up, what is not, and why",
+     "Without a name: one line per monitor, worst first. With names: what each location\n"
+     "sees, too. Exits 0 if all (named) monitors count as up, 1 if one is down, 3 if "
+     "one\n"
+     "is inconclusive and none is down.",
+     NULL, 0, MANY, plx_cmd_status, NULL},
+    {"explain", "MONITOR", "The reasoning behind a verdict", NULL, NULL, 1, 1,
+     plx_cmd_explain, NULL},
+    {"check", "HOST:PORT", "Probe once from every location, now",
+     "Exits 0 if every location connects, 1 if one does not, 3 if none answered.",
+     check_options, 1, 1, plx_cmd_check, NULL},
+    {"history", "MONITOR", "Past verdicts of a monitor", NULL, history_options, 1, 1,
+     plx_cmd_history, NULL},
+    {"apply", "-f FILE…", "Make the monitors what the files say",
+     "Nothing is applied unless every file is good. Errors read FILE:LINE:COLUMN.\n"
+     "Monitors that the files do not name stay, unless --prune is given.",
+     apply_options, 0, MANY, plx_cmd_apply, NULL},
+    {"diff", "-f FILE…", "What apply would change",
+     "Exits 0 if nothing would change, 1 if something would.", diff_options, 0, MANY,
+     plx_cmd_diff, NULL},
+    {"monitors list", "", "All monitors", NULL, NULL, 0, 0, plx_cmd_monitors_list, NULL},
+    {"monitors show", "MONITOR", "One monitor with every key", NULL, NULL, 1, 1,
+     plx_cmd_monitors_show, NULL},
+    {"monitors add", "HOST:PORT", "Add one monitor", NULL, add_options, 1, 1,
+     plx_cmd_monitors_add, NULL},
+    {"monitors rm", "MONITOR…", "Remove monitors", NULL, NULL, 1, MANY,
+     plx_cmd_monitors_rm, NULL},
+    {"monitors pause", "MONITOR…", "Stop probing for a while", NULL, NULL, 1, MANY,
+     plx_cmd_monitors_pause, NULL},
+    {"monitors resume", "MONITOR…", "Probe again", NULL, NULL, 1, MANY,
+     plx_cmd_monitors_resume, NULL},
+    {"monitors export", "", "All monitors as a file for apply",
+     "YAML; with --output json, JSON that apply takes as well.", NULL, 0, 0,
+     plx_cmd_monitors_export, NULL},
+    {"agents list", "", "The vantage points and how they are", NULL, NULL, 0, 0,
+     plx_cmd_agents_list, NULL},
+    {"agents show", "AGENT", "One agent in full", NULL, NULL, 1, 1, plx_cmd_agents_show,
+     NULL},
+    {"agents drain", "AGENT", "Take an agent's work away, keep it enrolled", NULL, NULL,
+     1, 1, plx_cmd_agents_drain, NULL},
+    {"agents undrain", "AGENT", "Give a drained agent work again", NULL, NULL, 1, 1,
+     plx_cmd_agents_undrain, NULL},
+    {"agents revoke", "AGENT", "Shut an agent out for ever, at once", NULL, NULL, 1, 1,
+     plx_cmd_agents_revoke, NULL},
+    {"agents token create", "", "A token that enrols an agent",
+     "The token goes to standard output and is shown this once:\n"
+     "  parallax-agent enroll TOKEN",
+     token_options, 0, 0, plx_cmd_token_create, NULL},
+    {"agents token list", "", "Tokens that are still valid", NULL, NULL, 0, 0,
+     plx_cmd_token_list, NULL},
+    {"agents token revoke", "ID", "Make a token invalid", NULL, NULL, 1, 1,
+     plx_cmd_token_revoke, NULL},
+    {"health", "", "How the coordinator itself is", NULL, NULL, 0, 0, plx_cmd_health,
+     NULL},
+    {"completion", "bash|zsh|fish", "A completion script for a shell",
+     "bash: source <(parallax completion bash)\n"
+     "zsh:  source <(parallax completion zsh)\n"
+     "fish: parallax completion fish | source",
+     NULL, 1, 1, plx_cmd_completion, NULL},
+    {"version", "", "The version of this program", NULL, NULL, 0, 0, plx_cmd_version,
+     NULL},
+};
+const size_t plx_n_commands = sizeof plx_commands / sizeof *plx_commands;

@@ -1,0 +1,32 @@
+/* The commands' functions, one file a noun. Each returns enum plx_exit. */
+#ifndef PLX_CLI_COMMANDS_H
+#define PLX_CLI_COMMANDS_H
+
+#include "cli/cli.h"
+
+int plx_cmd_apply(struct plx_cli *cli);
+int plx_cmd_diff(struct plx_cli *cli);
+int plx_cmd_monitors_list(struct plx_cli *cli);
+int plx_cmd_monitors_show(struct plx_cli *cli);
+int plx_cmd_monitors_add(struct plx_cli *cli);
+int plx_cmd_monitors_rm(struct plx_cli *cli);
+int plx_cmd_monitors_pause(struct plx_cli *cli);
+int plx_cmd_monitors_resume(struct plx_cli *cli);
+int plx_cmd_monitors_export(struct plx_cli *cli);
+int plx_cmd_status(struct plx_cli *cli);
+int plx_cmd_explain(struct plx_cli *cli);
+int plx_cmd_check(struct plx_cli *cli);
+int plx_cmd_history(struct plx_cli *cli);
+int plx_cmd_agents_list(struct plx_cli *cli);
+int plx_cmd_agents_show(struct plx_cli *cli);
+int plx_cmd_agents_revoke(struct plx_cli *cli);
+int plx_cmd_agents_drain(struct plx_cli *cli);
+int plx_cmd_agents_undrain(struct plx_cli *cli);
+int plx_cmd_token_create(struct plx_cli *cli);
+int plx_cmd_token_list(struct plx_cli *cli);
+int plx_cmd_token_revoke(struct plx_cli *cli);
+int plx_cmd_health(struct plx_cli *cli);
+int plx_cmd_completion(struct plx_cli *cli);
+int plx_cmd_version(struct plx_cli *cli);
+
+#endif
