@@ -16,13 +16,14 @@ static enum plx_style state_style(const char *state)
 static void print_list(const struct plx_cli *cli, const json_t *answer)
 {
     static const struct plx_column columns[] = {
-        {"name", "AGENT", false, 28}, {"region", "REGION", false, 20},
-        {"state", "STATE", false, 0}, {"monitors", "MONITORS", true, 0},
-        {"heard", "HEARD", true, 0},  {"troubles", "TROUBLES", false, 0},
+        {"name", "AGENT", false, 28},     {"region", "REGION", false, 20},
+        {"state", "STATE", false, 0},     {"tasks", "MONITORS", true, 0},
+        {"last_seen", "HEARD", true, 0},  {"lag_ms", "LAG", true, 0},
+        {"spool_rows", "SPOOL", true, 0}, {"troubles", "TROUBLES", false, 0},
     };
     const json_t *list = json_object_get(answer, "agents");
     const char *now = plx_field(answer, "at");
-    struct plx_table *table = plx_table_new(cli, columns, 6);
+    struct plx_table *table = plx_table_new(cli, columns, 8);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *a = json_array_get(list, i);
         char troubles[2048];
@@ -30,8 +31,13 @@ static void print_list(const struct plx_cli *cli, const json_t *answer)
         plx_table_cell(table, PLX_STYLE_NONE, plx_field(a, "region"));
         plx_table_cell(table, state_style(plx_field(a, "state")), plx_field(a, "state"));
         plx_table_cellf(table, PLX_STYLE_NONE, "%lld",
-                        (long long)plx_field_int(a, "monitors"));
-        plx_table_age(table, plx_field(a, "heard"), now);
+                        (long long)plx_field_int(a, "tasks"));
+        plx_table_age(table, plx_field(a, "last_seen"), now);
+        plx_table_cellf(table, PLX_STYLE_NONE, "%lld%s",
+                        (long long)plx_field_int(a, "lag_ms"),
+                        cli->format == PLX_FORMAT_CSV ? "" : " ms");
+        plx_table_cellf(table, PLX_STYLE_NONE, "%lld",
+                        (long long)plx_field_int(a, "spool_rows"));
         plx_table_cell(table, PLX_STYLE_WARN,
                        plx_field_list(a, "troubles", troubles, sizeof troubles));
     }

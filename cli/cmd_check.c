@@ -9,25 +9,6 @@
 
 #include <string.h>
 
-/* A check under way: answers are shown as they come. */
-struct watch {
-    const struct plx_cli *cli;
-    json_t *all; /* of --output json and yaml: collected */
-    struct plx_table *csv;
-    size_t n_open, n_failed, n_unknown;
-};
-
-static void count(struct watch *w, const json_t *answer)
-{
-    const char *outcome = plx_field(answer, "outcome");
-    if (strcmp(outcome, "open") == 0)
-        w->n_open++;
-    else if (plx_outcome_style(outcome) == PLX_STYLE_BAD)
-        w->n_failed++;
-    else
-        w->n_unknown++;
-}
-
 /* Columns of fixed width, because the rows yet to come are not known. */
 static void print_line(const struct plx_cli *cli, const json_t *answer)
 {
@@ -51,31 +32,34 @@ static void print_line(const struct plx_cli *cli, const json_t *answer)
     fflush(stdout);
 }
 
-static void csv_line(struct plx_table *table, const json_t *answer)
-{
-    static const char *const texts[] = {"region", "agent", "outcome", "detail"};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        plx_table_cell(table, PLX_STYLE_NONE, plx_field(answer, texts[i]));
-    if (json_is_number(json_object_get(answer, "latency_ms")))
-        plx_table_cellf(table, PLX_STYLE_NONE, "%.3f",
-                        plx_field_num(answer, "latency_ms"));
-    else
-        plx_table_cell(table, PLX_STYLE_NONE, "");
-    plx_table_cell(table, PLX_STYLE_NONE, plx_field(answer, "address"));
-}
-
+/* Shown as they come; the last answer sums up. */
 static void on_answer(void *arg, json_t *answer, bool last)
 {
-    struct watch *w = arg;
-    if (last)
-        return;
-    count(w, answer);
-    if (w->csv)
-        csv_line(w->csv, answer);
-    else if (w->cli->format == PLX_FORMAT_TABLE)
-        print_line(w->cli, answer);
-    else
-        json_array_append(w->all, answer);
+    const struct plx_cli *cli = arg;
+    if (!last && cli->format == PLX_FORMAT_TABLE)
+        print_line(cli, json_object_get(answer, "answer"));
+}
+
+static void print_csv(const struct plx_cli *cli, const json_t *list)
+{
+    static const struct plx_column columns[] = {
+        {"region", "", false, 0}, {"agent", "", false, 0},      {"outcome", "", false, 0},
+        {"detail", "", false, 0}, {"latency_ms", "", false, 0}, {"address", "", false, 0},
+    };
+    struct plx_table *table = plx_table_new(cli, columns, 6);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *answer = json_array_get(list, i);
+        for (size_t k = 0; k < 4; k++)
+            plx_table_cell(table, PLX_STYLE_NONE, plx_field(answer, columns[k].key));
+        if (json_is_number(json_object_get(answer, "latency_ms")))
+            plx_table_cellf(table, PLX_STYLE_NONE, "%.3f",
+                            plx_field_num(answer, "latency_ms"));
+        else
+            plx_table_cell(table, PLX_STYLE_NONE, "");
+        plx_table_cell(table, PLX_STYLE_NONE, plx_field(answer, "address"));
+    }
+    plx_table_print(table);
+    plx_table_destroy(&table);
 }
 
 static int fill_question(struct plx_question *q, const struct plx_args *args,
@@ -102,48 +86,57 @@ static int fill_question(struct plx_question *q, const struct plx_args *args,
     return 0;
 }
 
-static int finish(struct watch *w, json_t *summary)
+static size_t count_open(const json_t *answer)
 {
-    const struct plx_cli *cli = w->cli;
-    if (w->all) {
-        json_t *whole = json_pack("{s:O, s:O?}", "answers", w->all, "summary", summary);
-        plx_show_data(cli, whole);
-        json_decref(whole);
-    } else if (w->csv) {
-        plx_table_print(w->csv);
-    } else {
-        plx_say("%zu of %zu connect\n", w->n_open,
-                w->n_open + w->n_failed + w->n_unknown);
-    }
-    if (w->n_failed > 0)
-        return PLX_EXIT_NO;
-    return w->n_open > 0 ? PLX_EXIT_OK : PLX_EXIT_INCONCLUSIVE;
+    const json_t *list = json_object_get(answer, "answers");
+    size_t n = 0;
+    for (size_t i = 0; i < json_array_size(list); i++)
+        n += strcmp(plx_field(json_array_get(list, i), "outcome"), "open") == 0;
+    return n;
+}
+
+/* Agents that could not probe, or did not answer, prove nothing. */
+static size_t count_failed(const json_t *answer)
+{
+    const json_t *list = json_object_get(answer, "answers");
+    size_t n = 0;
+    for (size_t i = 0; i < json_array_size(list); i++)
+        n += plx_outcome_style(plx_field(json_array_get(list, i), "outcome")) ==
+             PLX_STYLE_BAD;
+    return n;
+}
+
+static void print_end(const json_t *answer)
+{
+    char missing[2048];
+    plx_say("%zu of %lld connect\n", count_open(answer),
+            (long long)plx_field_int(answer, "asked"));
+    plx_field_list(answer, "missing", missing, sizeof missing);
+    if (missing[0])
+        plx_say("no answer from %s\n", missing);
 }
 
 int plx_cmd_check(struct plx_cli *cli)
 {
-    static const struct plx_column columns[] = {
-        {"region", "", false, 0}, {"agent", "", false, 0},      {"outcome", "", false, 0},
-        {"detail", "", false, 0}, {"latency_ms", "", false, 0}, {"address", "", false, 0},
-    };
-    struct watch w = {.cli = cli};
     struct plx_question q;
     struct plx_why why;
-    json_t *summary = NULL;
+    json_t *answer = NULL;
     plx_question_init(&q);
     if (fill_question(&q, &cli->args, &why) < 0) {
         plx_question_fini(&q);
         return plx_complain(PLX_EXIT_USAGE, "%s", why.text);
     }
-    if (cli->format == PLX_FORMAT_CSV)
-        w.csv = plx_table_new(cli, columns, sizeof columns / sizeof *columns);
-    else if (cli->format != PLX_FORMAT_TABLE)
-        w.all = json_array();
-    int code = plx_ask_stream(cli, "check", &q, on_answer, &w, &summary);
-    if (code == PLX_EXIT_OK)
-        code = finish(&w, summary);
-    json_decref(summary);
-    json_decref(w.all);
-    plx_table_destroy(&w.csv);
+    int code = plx_ask_stream(cli, "check", &q, on_answer, cli, &answer);
+    if (code == PLX_EXIT_OK) {
+        if (cli->format == PLX_FORMAT_CSV)
+            print_csv(cli, json_object_get(answer, "answers"));
+        else if (!plx_show_data(cli, answer))
+            print_end(answer);
+        if (count_failed(answer) > 0)
+            code = PLX_EXIT_NO;
+        else
+            code = count_open(answer) > 0 ? PLX_EXIT_OK : PLX_EXIT_INCONCLUSIVE;
+    }
+    json_decref(answer);
     return code;
 }

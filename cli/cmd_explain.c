@@ -1,6 +1,91 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/render.h"
+#include "cli/verdict.h"
+#include "cli/view.h"
+
+#include <math.h>
+
+static void print_title(const struct plx_cli *cli, const char *title)
+{
+    printf("\n%s%s%s\n", plx_style_on(cli, PLX_STYLE_BOLD), title,
+           plx_style_off(cli, PLX_STYLE_BOLD));
+}
+
+static void print_fault(const json_t *fault, const char *now)
+{
+    char agents[1024];
+    plx_say("  %s: %s %s since ", plx_field(fault, "id"), plx_field(fault, "class"),
+            plx_field(fault, "entity"));
+    plx_view_moment(plx_field(fault, "since"), now);
+    plx_say(", confidence %.0f %%, wins by %.1f nats%s\n",
+            floor(100 * plx_field_num(fault, "confidence")),
+            plx_field_num(fault, "margin"),
+            plx_field_bool(fault, "by_quorum") ? ", by the monitor's own quorum" : "");
+    plx_say("    %s\n", plx_field(fault, "sentence"));
+    plx_field_list(fault, "agents", agents, sizeof agents);
+    if (agents[0])
+        plx_say("    seen by %s\n", agents);
+}
+
+static void print_faults(const struct plx_cli *cli, const json_t *answer, const char *now)
+{
+    const json_t *list = json_object_get(answer, "covering_faults");
+    if (json_array_size(list) == 0)
+        return;
+    print_title(cli, "What explains it");
+    for (size_t i = 0; i < json_array_size(list); i++)
+        print_fault(json_array_get(list, i), now);
+}
+
+static void print_numbers(const struct plx_cli *cli, const json_t *answer)
+{
+    const json_t *loss = json_object_get(answer, "loss");
+    const json_t *latency = json_object_get(answer, "latency_ms");
+    if (plx_field(answer, "runner_up")[0]) {
+        print_title(cli, "The next best story");
+        plx_say("  %s (lost by %.1f nats)\n", plx_field(answer, "runner_up"),
+                plx_field_num(answer, "margin"));
+    }
+    print_title(cli, "Numbers");
+    plx_say("  loss %.1f %% (95 %% interval %.1f to %.1f %%)",
+            100 * plx_field_num(loss, "estimate"), 100 * plx_field_num(loss, "low"),
+            100 * plx_field_num(loss, "high"));
+    if (json_is_number(latency))
+        plx_say(", median latency %.1f ms", json_number_value(latency));
+    putchar('\n');
+}
+
+static void print_changes(const struct plx_cli *cli, const json_t *answer,
+                          const char *now)
+{
+    const json_t *list = json_object_get(answer, "transitions");
+    if (json_array_size(list) == 0)
+        return;
+    print_title(cli, "Recent changes");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *change = json_array_get(list, i);
+        plx_say("  ");
+        plx_view_moment(plx_field(change, "at"), now);
+        plx_say("  %s → %s: %s\n", plx_field(change, "was"), plx_field(change, "now"),
+                plx_field(change, "sentence"));
+    }
+}
+
+static void print_people(const struct plx_cli *cli, const json_t *answer)
+{
+    const char *now = plx_field(answer, "at");
+    const json_t *monitor = json_object_get(answer, "monitor");
+    plx_view_headline(cli, answer, now);
+    plx_view_locations(cli, answer);
+    print_faults(cli, answer, now);
+    print_numbers(cli, answer);
+    print_changes(cli, answer, now);
+    if (plx_field(monitor, "runbook")[0]) {
+        print_title(cli, "Runbook");
+        plx_say("  %s\n", plx_field(monitor, "runbook"));
+    }
+}
 
 int plx_cmd_explain(struct plx_cli *cli)
 {
@@ -10,7 +95,7 @@ int plx_cmd_explain(struct plx_cli *cli)
     plx_json_kstr(&q.json, "monitor", cli->args.words[0]);
     int code = plx_ask(cli, "explain", &q, &answer);
     if (code == PLX_EXIT_OK && !plx_show_data(cli, answer))
-        plx_say("%s\n", plx_field(answer, "text"));
+        print_people(cli, answer);
     json_decref(answer);
     return code;
 }

@@ -1,9 +1,10 @@
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/pairs.h"
 #include "cli/render.h"
 #include "cli/verdict.h"
+#include "cli/view.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,85 +71,6 @@ static void print_overview(const struct plx_cli *cli, json_t **monitors, size_t 
     plx_table_destroy(&table);
 }
 
-static void print_headline(const struct plx_cli *cli, const json_t *monitor)
-{
-    const char *verdict = plx_field(monitor, "verdict");
-    const struct plx_verdict_look *look = plx_verdict_look(verdict);
-    const json_t *coverage = json_object_get(monitor, "coverage");
-    printf("%s", plx_style_on(cli, PLX_STYLE_BOLD));
-    plx_say("%s", plx_field(monitor, "name"));
-    printf("%s", plx_style_off(cli, PLX_STYLE_BOLD));
-    plx_say("  %s port %lld\n", plx_field(monitor, "host"),
-            (long long)plx_field_int(monitor, "port"));
-    printf("%s%s ", plx_style_on(cli, look->style), look->sign);
-    plx_say("%s", verdict);
-    printf("%s", plx_style_off(cli, look->style));
-    plx_say(" since %s", plx_field(monitor, "since"));
-    if (plx_field(monitor, "scope")[0])
-        plx_say(", scope %s", plx_field(monitor, "scope"));
-    plx_say(", confidence %.0f %%, seen from %lld of %lld\n",
-            floor(100 * plx_field_num(monitor, "confidence")),
-            (long long)plx_field_int(coverage, "fresh"),
-            (long long)plx_field_int(coverage, "assigned"));
-    if (plx_field(monitor, "sentence")[0])
-        plx_say("  %s\n", plx_field(monitor, "sentence"));
-}
-
-/* "3.2 ms"; empty where there is none. */
-static void cell_latency(struct plx_table *table, const struct plx_cli *cli,
-                         const json_t *location)
-{
-    const json_t *value = json_object_get(location, "latency_ms");
-    if (!json_is_number(value))
-        plx_table_cell(table, PLX_STYLE_NONE, "");
-    else if (cli->format == PLX_FORMAT_CSV)
-        plx_table_cellf(table, PLX_STYLE_NONE, "%.3f", json_number_value(value));
-    else
-        plx_table_cellf(table, PLX_STYLE_NONE, "%.1f ms", json_number_value(value));
-}
-
-static void cell_age(struct plx_table *table, const json_t *location)
-{
-    const json_t *value = json_object_get(location, "age_s");
-    if (json_is_number(value))
-        plx_table_cellf(table, PLX_STYLE_NONE, "%.0fs", floor(json_number_value(value)));
-    else
-        plx_table_cell(table, PLX_STYLE_NONE, "");
-}
-
-static void cell_outcome(struct plx_table *table, const json_t *location)
-{
-    const char *outcome = plx_field(location, "outcome");
-    const char *detail = plx_field(location, "unreach");
-    plx_table_cellf(table, plx_outcome_style(outcome), "%s%s%s",
-                    outcome[0] ? outcome : "nothing yet", detail[0] ? " " : "", detail);
-}
-
-static void print_locations(const struct plx_cli *cli, const json_t *monitor)
-{
-    static const struct plx_column columns[] = {
-        {"region", "LOCATION", false, 20}, {"agent", "AGENT", false, 24},
-        {"outcome", "SEES", false, 0},     {"latency_ms", "LATENCY", true, 0},
-        {"age_s", "AGE", true, 0},         {"belief", "BELIEF", false, 0},
-    };
-    const json_t *list = json_object_get(monitor, "locations");
-    if (json_array_size(list) == 0)
-        return;
-    struct plx_table *table = plx_table_new(cli, columns, 6);
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *location = json_array_get(list, i);
-        plx_table_cell(table, PLX_STYLE_NONE, plx_field(location, "region"));
-        plx_table_cell(table, PLX_STYLE_NONE, plx_field(location, "agent"));
-        cell_outcome(table, location);
-        cell_latency(table, cli, location);
-        cell_age(table, location);
-        plx_table_cell(table, PLX_STYLE_NONE, plx_field(location, "belief"));
-    }
-    putchar('\n');
-    plx_table_print(table);
-    plx_table_destroy(&table);
-}
-
 static void print_faults(const struct plx_cli *cli, const json_t *answer)
 {
     const json_t *list = json_object_get(answer, "faults");
@@ -206,17 +128,22 @@ static void print_people(const struct plx_cli *cli, const json_t *answer,
     for (size_t i = 0; i < n; i++) {
         if (i > 0)
             putchar('\n');
-        print_headline(cli, monitors[i]);
-        print_locations(cli, monitors[i]);
+        plx_view_headline(cli, monitors[i], plx_field(answer, "at"));
+        plx_view_locations(cli, monitors[i]);
     }
 }
 
 int plx_cmd_status(struct plx_cli *cli)
 {
     struct plx_question q;
+    struct plx_why why;
     json_t *answer = NULL;
     plx_question_init(&q);
     plx_question_words(&q, &cli->args, "monitors");
+    if (plx_pairs_write(&cli->args, "label", &q.json, "labels", &why) < 0) {
+        plx_question_fini(&q);
+        return plx_complain(PLX_EXIT_USAGE, "%s", why.text);
+    }
     int code = plx_ask(cli, "status", &q, &answer);
     if (code != PLX_EXIT_OK)
         return code;
@@ -224,7 +151,8 @@ int plx_cmd_status(struct plx_cli *cli)
     json_t **monitors = sorted(answer, &n);
     code = exit_of(monitors, n);
     if (!plx_show_data(cli, answer)) {
-        if (n == 0 && cli->format == PLX_FORMAT_TABLE)
+        if (n == 0 && cli->format == PLX_FORMAT_TABLE &&
+            !plx_args_has(&cli->args, "label"))
             plx_say("no monitors yet: parallax apply -f FILE, or parallax monitors add "
                     "HOST:PORT --locations all\n");
         else

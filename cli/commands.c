@@ -30,6 +30,11 @@ static const struct plx_option add_options[] = {
     {0},
 };
 
+static const struct plx_option status_options[] = {
+    {"label", 'l', "KEY=VALUE", "only monitors with this label; may be repeated"},
+    {0},
+};
+
 static const struct plx_option check_options[] = {
     {"from", 0, "LOCATION", "a region or key=value instead of all; may be repeated"},
     {"timeout", 't', "TIME", "of the probe, default 5s"},
@@ -68,7 +73,7 @@ const struct plx_command plx_commands[] = {
      "sees, too. Exits 0 if all (named) monitors count as up, 1 if one is down, 3 if "
      "one\n"
      "is inconclusive and none is down.",
-     NULL, 0, MANY, plx_cmd_status, NULL},
+     status_options, 0, MANY, plx_cmd_status, NULL},
     {"explain", "MONITOR", "The reasoning behind a verdict", NULL, NULL, 1, 1,
      plx_cmd_explain, NULL},
     {"check", "HOST:PORT", "Probe once from every location, now",
