@@ -44,9 +44,11 @@ static const char *text_at(const struct parse *p, yaml_mark_t mark)
 static int refuse(struct parse *p, yaml_mark_t mark, int err, const char *what)
 {
     struct plx_node place = at_mark(mark);
-    char shown[PLX_EXCERPT_MAX];
-    plx_doc_error(p->doc, &place, p->why, "%s: '%s'", what,
-                  plx_doc_excerpt(text_at(p, mark), shown));
+    char head[PLX_EXCERPT_MAX + 4] = "", shown[PLX_EXCERPT_MAX];
+    const char *at = text_at(p, mark);
+    size_t left = (size_t)(p->text + p->len - at); /* no NUL need follow the text */
+    memcpy(head, at, left < sizeof head - 1 ? left : sizeof head - 1);
+    plx_doc_error(p->doc, &place, p->why, "%s: '%s'", what, plx_doc_excerpt(head, shown));
     return err;
 }
 

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # `parallax apply --check` on good files and on every kind of bad one: exit code, place,
-# one line. Usage: test_apply_check.sh PATH/TO/parallax
+# one line.
+#
+#   test_apply_check.sh BIN_DIR
 set -euo pipefail
 
-parallax=$1
+parallax=$1/parallax
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 failed=0
