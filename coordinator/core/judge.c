@@ -1,0 +1,623 @@
+#include "coordinator/core/judge.h"
+
+#include "coordinator/core/judge_cover.h"
+#include "coordinator/core/judge_evidence.h"
+#include "coordinator/core/judge_faults.h"
+#include "coordinator/core/judge_fleet.h"
+#include "coordinator/core/judge_probe.h"
+#include "coordinator/core/judge_reason.h"
+#include "coordinator/core/judge_verdict.h"
+
+#include "base/err.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TK(ns)   ((uint32_t)((ns) / (PLX_SEC_NS / PLX_TK_PER_SEC)))
+/* Closed faults are remembered so long: their late failures are theirs. */
+#define REMEMBER TK(180 * PLX_SEC_NS)
+/* All verdicts are looked at anew once in so many ticks, changed or not: views grow old.
+ */
+#define SWEEP    30u
+/* Solve again at least so often (ticks of 1/32 s) while anything fails: waits run out. */
+#define RESOLVE  TK(1 * PLX_SEC_NS)
+
+/* Texts of one tick, in blocks that do not move. */
+struct arena {
+    char **blocks;
+    size_t n, cap, used; /* blocks in use, allocated; sentences in the last */
+};
+
+#define ARENA_SENTENCES 64
+
+struct plx_judge {
+    struct plx_judge_policy policy;
+    struct plx_fleet fleet;
+    struct plx_evidence ev;
+    struct plx_cover *cover;
+    struct plx_faults faults;
+    struct plx_prober prober;
+    struct plx_verdict_state *states; /* by monitor id */
+    uint64_t *touched;                /* by monitor id: to be decided anew */
+    uint32_t cap_states;
+    uint32_t sweep_at;
+    int64_t now_ns;
+    uint32_t solved_at;
+    bool anything_failing;
+    struct plx_judge_output out;
+    struct plx_judge_fault *out_faults;
+    size_t cap_out_faults;
+    struct plx_judge_ruling *out_verdicts;
+    size_t cap_out_verdicts;
+    struct plx_judge_cell *out_cells;
+    size_t cap_out_cells;
+    struct arena arena;
+};
+
+static void *sized(void *p, size_t n, size_t size)
+{
+    p = realloc(p, (n ? n : 1) * size);
+    if (p == NULL)
+        abort();
+    return p;
+}
+
+static char *sentence_new(struct arena *a)
+{
+    if (a->n == 0 || a->used == ARENA_SENTENCES) {
+        if (a->n == a->cap) {
+            a->cap++;
+            a->blocks = sized(a->blocks, a->cap, sizeof *a->blocks);
+            a->blocks[a->n] = sized(NULL, ARENA_SENTENCES, PLX_JUDGE_SENTENCE);
+        }
+        a->n++;
+        a->used = 0;
+    }
+    char *text = a->blocks[a->n - 1] + a->used++ * PLX_JUDGE_SENTENCE;
+    text[0] = '\0';
+    return text;
+}
+
+static void arena_clear(struct arena *a)
+{
+    a->n = a->used = 0;
+}
+
+struct plx_judge *plx_judge_new(const struct plx_judge_policy *policy)
+{
+    struct plx_judge *j = calloc(1, sizeof *j);
+    if (j == NULL)
+        abort();
+    if (policy != NULL)
+        j->policy = *policy;
+    else
+        plx_judge_policy_default(&j->policy);
+    j->cover = plx_cover_new();
+    return j;
+}
+
+void plx_judge_destroy(struct plx_judge **judge)
+{
+    if (judge == NULL || *judge == NULL)
+        return;
+    struct plx_judge *j = *judge;
+    plx_cover_destroy(&j->cover);
+    plx_faults_fini(&j->faults);
+    plx_prober_fini(&j->prober);
+    plx_evidence_fini(&j->ev);
+    plx_fleet_fini(&j->fleet);
+    for (size_t i = 0; i < j->arena.cap; i++)
+        free(j->arena.blocks[i]);
+    free(j->arena.blocks);
+    free(j->states);
+    free(j->touched);
+    free(j->out_faults);
+    free(j->out_verdicts);
+    free(j->out_cells);
+    free(j);
+    *judge = NULL;
+}
+
+/* --- who and what --------------------------------------------------------------------
+ */
+
+int plx_judge_set_agent(struct plx_judge *j, const struct plx_judge_agent *agent)
+{
+    if (agent->id >= PLX_JUDGE_AGENT_MAX || agent->name == NULL ||
+        agent->n_groups > PLX_JUDGE_GROUP_MAX)
+        return PLX_EINVAL;
+    plx_fleet_set_agent(&j->fleet, agent);
+    plx_fleet_count_live(&j->fleet);
+    j->ev.dirty = true;
+    return 0;
+}
+
+static void touch(struct plx_judge *j, uint32_t monitor)
+{
+    j->touched[monitor >> 6] |= UINT64_C(1) << (monitor & 63);
+}
+
+static void states_reach(struct plx_judge *j)
+{
+    uint32_t n = j->fleet.n_monitors, old = j->cap_states;
+    if (n <= old)
+        return;
+    size_t words = n / 64 + 1, old_words = old ? old / 64 + 1 : 0;
+    j->states = sized(j->states, n, sizeof *j->states);
+    j->touched = sized(j->touched, words, sizeof *j->touched);
+    memset(j->states + old, 0, (n - old) * sizeof *j->states);
+    memset(j->touched + old_words, 0, (words - old_words) * sizeof *j->touched);
+    j->cap_states = n;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static int check_monitor(const struct plx_judge *j, const struct plx_judge_monitor *m)
+{
+    if (m->id >= PLX_JUDGE_MONITOR_MAX || m->name == NULL || m->interval_ns <= 0 ||
+        m->timeout_ns <= 0 || m->n_agents > PLX_JUDGE_VIEW_MAX ||
+        m->n_groups > PLX_JUDGE_GROUP_MAX)
+        return PLX_EINVAL;
+    for (size_t i = 0; i < m->n_agents; i++)
+        if (plx_fleet_agent(&j->fleet, m->agents[i]) == NULL)
+            return PLX_ENOTFOUND;
+    return 0;
+}
+
+int plx_judge_set_monitor(struct plx_judge *j, const struct plx_judge_monitor *m)
+{
+    int err = check_monitor(j, m);
+    if (err != 0)
+        return err;
+    uint32_t *agents = sized(NULL, m->n_agents, sizeof *agents);
+    uint32_t n = 0;
+    if (m->n_agents > 0)
+        memcpy(agents, m->agents, m->n_agents * sizeof *agents);
+    qsort(agents, m->n_agents, sizeof *agents, by_id);
+    for (size_t i = 0; i < m->n_agents; i++)
+        if (i == 0 || agents[i] != agents[n - 1])
+            agents[n++] = agents[i];
+    plx_fleet_set_monitor(&j->fleet, m);
+    struct plx_fleet_monitor *mon = &j->fleet.monitors[m->id];
+    mon->interval_tk = TK(m->interval_ns) ? TK(m->interval_ns) : 1;
+    mon->timeout_tk = TK(m->timeout_ns) ? TK(m->timeout_ns) : 1;
+    plx_evidence_assign(&j->ev, &j->fleet, m->id, agents, n);
+    free(agents);
+    states_reach(j);
+    touch(j, m->id);
+    return 0;
+}
+
+void plx_judge_drop_monitor(struct plx_judge *j, uint32_t monitor)
+{
+    if (plx_fleet_monitor(&j->fleet, monitor) == NULL)
+        return;
+    plx_evidence_assign(&j->ev, &j->fleet, monitor, NULL, 0);
+    plx_faults_forget_monitor(&j->faults, &j->fleet, monitor);
+    plx_fleet_drop_monitor(&j->fleet, monitor);
+    j->states[monitor] = (struct plx_verdict_state){0};
+}
+
+/* The monitors the agent took part in lose its cell. */
+static void unassign_everywhere(struct plx_judge *j, uint32_t agent)
+{
+    for (uint32_t m = 0; m < j->fleet.n_monitors; m++) {
+        const struct plx_fleet_monitor *mon = plx_fleet_monitor(&j->fleet, m);
+        if (mon == NULL || plx_evidence_cell(&j->ev, mon, agent) == NULL)
+            continue;
+        uint32_t *rest = sized(NULL, mon->n_cells, sizeof *rest), n = 0;
+        for (uint32_t i = 0; i < mon->n_cells; i++)
+            if (j->ev.cells[mon->cell0 + i].agent != agent)
+                rest[n++] = j->ev.cells[mon->cell0 + i].agent;
+        plx_evidence_assign(&j->ev, &j->fleet, m, rest, n);
+        free(rest);
+        touch(j, m);
+    }
+}
+
+void plx_judge_drop_agent(struct plx_judge *j, uint32_t agent)
+{
+    if (plx_fleet_agent(&j->fleet, agent) == NULL)
+        return;
+    unassign_everywhere(j, agent);
+    plx_faults_forget_agent(&j->faults, &j->fleet, agent);
+    plx_fleet_drop_agent(&j->fleet, agent);
+    plx_fleet_count_live(&j->fleet);
+    j->ev.dirty = true;
+}
+
+/* --- what happened -------------------------------------------------------------------
+ */
+
+static struct plx_wall forward(struct plx_judge *j, struct plx_wall now)
+{
+    if (now.ns > j->now_ns)
+        j->now_ns = now.ns;
+    return (struct plx_wall){j->now_ns};
+}
+
+void plx_judge_heartbeat(struct plx_judge *j, struct plx_wall now, uint32_t agent)
+{
+    struct plx_fleet_agent *a = plx_fleet_agent(&j->fleet, agent);
+    now = forward(j, now);
+    plx_evidence_ticks(&j->ev, now);
+    if (a == NULL)
+        return;
+    a->beats = true;
+    a->heard_ns = now.ns;
+}
+
+int plx_judge_result(struct plx_judge *j, const struct plx_judge_result *result)
+{
+    struct plx_wall now = forward(j, result->now);
+    if (j->ev.epoch_ns == 0)
+        plx_evidence_ticks(&j->ev, now);
+    if (plx_fleet_agent(&j->fleet, result->agent) == NULL ||
+        plx_fleet_monitor(&j->fleet, result->monitor) == NULL)
+        return PLX_ENOTFOUND;
+    bool was = j->ev.dirty;
+    j->ev.dirty = false;
+    int err = plx_evidence_take(&j->ev, &j->fleet, &j->policy, result);
+    if (j->ev.dirty)
+        touch(j, result->monitor);
+    j->ev.dirty |= was;
+    return err;
+}
+
+/* --- the tick ------------------------------------------------------------------------
+ */
+
+/* Silent: nothing heard for silent_ns; agents that never send heartbeats are given as
+ * long as their results may take. */
+static bool is_silent(const struct plx_judge *j, const struct plx_fleet_agent *a)
+{
+    if (a->heard_ns == 0 || a->n_cells == 0)
+        return false;
+    int64_t patience =
+        a->beats ? j->policy.silent_ns
+                 : (int64_t)(j->policy.fresh_intervals * (double)a->min_interval_ns) +
+                       j->policy.silent_ns;
+    return j->now_ns - a->heard_ns >= patience;
+}
+
+static void listen(struct plx_judge *j)
+{
+    for (uint32_t i = 0; i < j->fleet.n_agents; i++) {
+        struct plx_fleet_agent *a = &j->fleet.agents[i];
+        if (!a->used)
+            continue;
+        bool silent = is_silent(j, a);
+        if (silent != a->silent)
+            j->ev.dirty = true;
+        a->silent = silent;
+        j->anything_failing |= silent || a->local_n > 0;
+    }
+}
+
+static bool has_failing(const struct plx_evidence *ev)
+{
+    for (uint32_t w = 0; w * 64 < ev->n_cells; w++)
+        if (ev->failing[w] != 0)
+            return true;
+    return false;
+}
+
+static void solve(struct plx_judge *j, uint32_t now)
+{
+    uint32_t n;
+    plx_fleet_count_live(&j->fleet);
+    const struct plx_standing *standing = plx_faults_standing(&j->faults, &n);
+    plx_cover_solve(j->cover, &j->fleet, &j->ev, &j->policy, now, standing, n);
+    plx_faults_update(&j->faults, j->cover, &j->fleet, &j->ev, &j->policy, now);
+    j->solved_at = now;
+}
+
+static void touch_members(struct plx_judge *j)
+{
+    for (uint32_t i = 0; i < j->faults.n; i++) {
+        const struct plx_fault *f = &j->faults.list[i];
+        if (f->report < 0)
+            continue;
+        for (uint32_t k = 0; k < f->monitors.n; k++)
+            if (f->monitors.ids[k] < j->cap_states)
+                touch(j, f->monitors.ids[k]);
+        for (uint32_t k = 0; k < f->dropped.n; k++)
+            if (f->dropped.ids[k] < j->cap_states)
+                touch(j, f->dropped.ids[k]);
+    }
+}
+
+static struct plx_reason_input reason_input(const struct plx_judge *j, uint32_t now)
+{
+    return (struct plx_reason_input){&j->fleet, &j->ev, &j->faults, &j->policy, now};
+}
+
+static void fill_fault(struct plx_judge *j, const struct plx_fault *f, uint32_t now,
+                       struct plx_judge_fault *ret)
+{
+    struct plx_reason_input in = reason_input(j, now);
+    char *entity = sentence_new(&j->arena), *why = sentence_new(&j->arena);
+    plx_scope_entity(&j->fleet, &f->scope, entity, PLX_JUDGE_SENTENCE);
+    plx_reason_fault(&in, f, why);
+    *ret = (struct plx_judge_fault){
+        .id = f->id,
+        .class = plx_scope_kind(f->scope.type)->class,
+        .change = f->report < 0 ? PLX_JUDGE_UPDATED : (enum plx_judge_change)f->report,
+        .entity = entity,
+        .onset = plx_evidence_wall(&j->ev, f->onset),
+        .confidence = plx_fault_confidence(f),
+        .margin = f->margin,
+        .page = f->page,
+        .by_quorum = f->by_quorum,
+        .agents = f->agents.ids,
+        .n_agents = f->agents.n,
+        .monitors = f->monitors.ids,
+        .n_monitors = f->monitors.n,
+        .why = why,
+    };
+}
+
+static struct plx_judge_fault *next_fault(struct plx_judge *j)
+{
+    if (j->out.n_faults == j->cap_out_faults) {
+        j->cap_out_faults = j->cap_out_faults * 2 + 16;
+        j->out_faults = sized(j->out_faults, j->cap_out_faults, sizeof *j->out_faults);
+    }
+    return &j->out_faults[j->out.n_faults++];
+}
+
+static void report_faults(struct plx_judge *j, uint32_t now)
+{
+    j->out.n_faults = 0;
+    for (int closed = 1; closed >= 0; closed--)
+        for (uint32_t i = 0; i < j->faults.n; i++) {
+            const struct plx_fault *f = &j->faults.list[i];
+            if (f->report >= 0 && (f->report == PLX_JUDGE_CLOSED) == closed)
+                fill_fault(j, f, now, next_fault(j));
+        }
+    j->out.faults = j->out_faults;
+}
+
+static void fill_ruling(struct plx_judge *j, uint32_t monitor, uint32_t now,
+                        struct plx_judge_ruling *ret)
+{
+    const struct plx_verdict_state *v = &j->states[monitor];
+    struct plx_reason_input in = reason_input(j, now);
+    char *why = sentence_new(&j->arena);
+    plx_reason_verdict(&in, monitor, v, why);
+    *ret = (struct plx_judge_ruling){
+        .monitor = monitor,
+        .verdict = (enum plx_judge_verdict)v->verdict,
+        .confidence = v->confidence,
+        .fresh = v->fresh,
+        .assigned = v->assigned,
+        .since = plx_evidence_wall(&j->ev, v->since),
+        .faults = v->faults,
+        .n_faults = v->n_faults,
+        .why = why,
+    };
+}
+
+static void decide_one(struct plx_judge *j, uint32_t monitor, uint32_t now)
+{
+    if (plx_fleet_monitor(&j->fleet, monitor) == NULL)
+        return;
+    if (!plx_verdict_decide(&j->states[monitor], &j->faults, &j->fleet, &j->ev,
+                            &j->policy, monitor, now))
+        return;
+    if (j->out.n_verdicts == j->cap_out_verdicts) {
+        j->cap_out_verdicts = j->cap_out_verdicts * 2 + 16;
+        j->out_verdicts =
+            sized(j->out_verdicts, j->cap_out_verdicts, sizeof *j->out_verdicts);
+    }
+    fill_ruling(j, monitor, now, &j->out_verdicts[j->out.n_verdicts++]);
+}
+
+static void decide_touched(struct plx_judge *j, uint32_t now)
+{
+    j->out.n_verdicts = 0;
+    uint32_t slice = j->cap_states / SWEEP + 1;
+    for (uint32_t i = 0; i < slice && j->cap_states > 0; i++) {
+        touch(j, j->sweep_at);
+        j->sweep_at = (j->sweep_at + 1) % j->cap_states;
+    }
+    for (uint32_t w = 0; w * 64 < j->cap_states; w++) {
+        uint64_t bits = j->touched[w];
+        j->touched[w] = 0;
+        for (; bits != 0; bits &= bits - 1)
+            decide_one(j, w * 64 + (uint32_t)__builtin_ctzll(bits), now);
+    }
+    j->out.verdicts = j->out_verdicts;
+}
+
+void plx_judge_tick(struct plx_judge *j, struct plx_wall now,
+                    const struct plx_judge_output **ret_output)
+{
+    uint32_t tk = plx_evidence_ticks(&j->ev, forward(j, now));
+    arena_clear(&j->arena);
+    plx_faults_reported(&j->faults, tk, REMEMBER);
+    j->prober.n_out = 0;
+    j->anything_failing = has_failing(&j->ev) || j->faults.n > 0;
+    listen(j);
+    if (j->ev.dirty || (j->anything_failing && tk - j->solved_at >= RESOLVE)) {
+        solve(j, tk);
+        plx_prober_step(&j->prober, j->cover, &j->faults, &j->fleet, &j->ev, &j->policy,
+                        tk);
+        j->ev.dirty = false;
+    }
+    touch_members(j);
+    report_faults(j, tk);
+    decide_touched(j, tk);
+    j->out.probes = j->prober.out;
+    j->out.n_probes = j->prober.n_out;
+    *ret_output = &j->out;
+}
+
+/* --- looking -------------------------------------------------------------------------
+ */
+
+static uint32_t tk_now(struct plx_judge *j)
+{
+    return plx_evidence_ticks(&j->ev, (struct plx_wall){j->now_ns});
+}
+
+int plx_judge_view(struct plx_judge *j, uint32_t monitor, struct plx_judge_ruling *ret)
+{
+    if (plx_fleet_monitor(&j->fleet, monitor) == NULL)
+        return PLX_ENOTFOUND;
+    arena_clear(&j->arena);
+    fill_ruling(j, monitor, tk_now(j), ret);
+    return 0;
+}
+
+static void fill_cell(struct plx_judge *j, uint32_t monitor, const struct plx_cell *c,
+                      uint32_t now, struct plx_judge_cell *ret)
+{
+    struct plx_reason_input in = reason_input(j, now);
+    *ret = (struct plx_judge_cell){
+        .agent = c->agent,
+        .seen = c->flags & PLX_CELL_SEEN,
+        .ok = (c->flags & PLX_CELL_SEEN) && !(c->flags & PLX_CELL_FAILING),
+        .outcome = (enum plx_outcome)c->outcome,
+        .unreach = (enum plx_unreach)c->unreach,
+        .rtt_us = plx_rtt_unpack(c->rtt),
+        .loss = c->loss / 65535.0,
+        .n_run = c->n,
+        .at = plx_evidence_wall(&j->ev, c->last),
+        .run_since = plx_evidence_wall(&j->ev, c->first),
+    };
+    ret->reason = plx_reason_cell(&in, monitor, c, &ret->fault);
+}
+
+static const struct plx_fault *fault_of(const struct plx_judge *j, uint32_t monitor)
+{
+    const struct plx_fault *best = NULL;
+    const struct plx_verdict_state *v = &j->states[monitor];
+    for (uint32_t i = 0; i < j->faults.n; i++)
+        for (uint32_t k = 0; k < v->n_faults; k++)
+            if (j->faults.list[i].id == v->faults[k] &&
+                (best == NULL || plx_scope_kind(j->faults.list[i].scope.type)->server))
+                best = &j->faults.list[i];
+    return best;
+}
+
+int plx_judge_explain(struct plx_judge *j, uint32_t monitor, struct plx_judge_view *ret)
+{
+    const struct plx_fleet_monitor *m = plx_fleet_monitor(&j->fleet, monitor);
+    if (m == NULL)
+        return PLX_ENOTFOUND;
+    struct plx_reason_input in = reason_input(j, tk_now(j));
+    struct plx_count n;
+    arena_clear(&j->arena);
+    plx_verdict_count(&j->fleet, &j->ev, &j->policy, monitor, in.now, &n);
+    if (j->cap_out_cells < m->n_cells) {
+        j->out_cells = sized(j->out_cells, m->n_cells, sizeof *j->out_cells);
+        j->cap_out_cells = m->n_cells;
+    }
+    for (uint32_t i = 0; i < m->n_cells; i++)
+        fill_cell(j, monitor, &j->ev.cells[m->cell0 + i], in.now, &j->out_cells[i]);
+    *ret = (struct plx_judge_view){
+        .cells = j->out_cells,
+        .n_cells = m->n_cells,
+        .loss = n.loss,
+        .loss_low = n.loss_low,
+        .loss_high = n.loss_high,
+        .rtt_us = n.rtt_us,
+        .runner_up = "",
+    };
+    fill_ruling(j, monitor, in.now, &ret->ruling);
+    const struct plx_fault *f = fault_of(j, monitor);
+    if (f != NULL) {
+        char *text = sentence_new(&j->arena);
+        plx_reason_runner_up(&in, f, text);
+        ret->runner_up = text;
+        ret->margin = f->margin_scope;
+    }
+    return 0;
+}
+
+void plx_judge_faults(struct plx_judge *j, const struct plx_judge_fault **ret_faults,
+                      size_t *ret_n)
+{
+    uint32_t now = tk_now(j);
+    arena_clear(&j->arena);
+    j->out.n_faults = 0;
+    for (uint32_t i = 0; i < j->faults.n; i++)
+        if (plx_fault_is_open(&j->faults.list[i]))
+            fill_fault(j, &j->faults.list[i], now, next_fault(j));
+    *ret_faults = j->out_faults;
+    *ret_n = j->out.n_faults;
+}
+
+double plx_judge_noise(const struct plx_judge *j, uint32_t agent)
+{
+    return plx_evidence_noise(plx_fleet_agent(&j->fleet, agent), &j->policy);
+}
+
+bool plx_judge_agent_is_faulty(const struct plx_judge *j, uint32_t agent)
+{
+    const struct plx_fleet_agent *a = plx_fleet_agent(&j->fleet, agent);
+    return a != NULL && (a->faulty || a->silent);
+}
+
+/* --- words ---------------------------------------------------------------------------
+ */
+
+static const char *const class_tokens[PLX_JUDGE_CLASS_COUNT_] = {"none",
+#define X(name, value, token) [PLX_JUDGE_CLASS_##name] = (token),
+                                                                 PLX_JUDGE_CLASS_TABLE(X)
+#undef X
+};
+
+static const char *const verdict_tokens[PLX_JUDGE_VERDICT_COUNT_] = {
+#define X(name, value, token) [PLX_JUDGE_##name] = (token),
+    PLX_JUDGE_VERDICT_TABLE(X)
+#undef X
+};
+
+static const char *const reason_tokens[PLX_JUDGE_REASON_COUNT_] = {
+#define X(name, value, token, text) [PLX_JUDGE_REASON_##name] = (token),
+    PLX_JUDGE_REASON_TABLE(X)
+#undef X
+};
+
+static const char *const reason_texts[PLX_JUDGE_REASON_COUNT_] = {
+#define X(name, value, token, text) [PLX_JUDGE_REASON_##name] = (text),
+    PLX_JUDGE_REASON_TABLE(X)
+#undef X
+};
+
+const char *plx_judge_class_token(enum plx_judge_class class)
+{
+    return (unsigned)class < PLX_JUDGE_CLASS_COUNT_ ? class_tokens[class] : "none";
+}
+
+const char *plx_judge_verdict_token(enum plx_judge_verdict verdict)
+{
+    return (unsigned)verdict < PLX_JUDGE_VERDICT_COUNT_ ? verdict_tokens[verdict]
+                                                        : "none";
+}
+
+const char *plx_judge_reason_token(enum plx_judge_reason reason)
+{
+    return (unsigned)reason < PLX_JUDGE_REASON_COUNT_ ? reason_tokens[reason] : "none";
+}
+
+const char *plx_judge_reason_text(enum plx_judge_reason reason)
+{
+    return (unsigned)reason < PLX_JUDGE_REASON_COUNT_ ? reason_texts[reason] : "none";
+}
+
+bool plx_judge_class_is_server(enum plx_judge_class class)
+{
+    return class >= PLX_JUDGE_CLASS_SERVICE && class <= PLX_JUDGE_CLASS_DNS;
+}
+
+bool plx_judge_verdict_is_down(enum plx_judge_verdict verdict)
+{
+    return verdict >= PLX_JUDGE_SERVICE_DOWN && verdict <= PLX_JUDGE_DNS_FAILURE;
+}

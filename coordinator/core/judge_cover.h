@@ -1,0 +1,66 @@
+/* The fewest, likeliest faults that explain all failing cells: a greedy weighted cover
+ * with lazy re-evaluation, refined by exchanges (docs/VERDICTS.md "The best story"). */
+#ifndef PLX_CORE_JUDGE_COVER_H
+#define PLX_CORE_JUDGE_COVER_H
+
+#include "coordinator/core/judge.h"
+#include "coordinator/core/judge_evidence.h"
+#include "coordinator/core/judge_fleet.h"
+#include "coordinator/core/judge_scope.h"
+
+/* A failing cell, copied out for the length of one solve. */
+struct plx_fail {
+    uint32_t cell, monitor, agent;
+    uint32_t first, last;
+    uint32_t period; /* between scheduled probes, ticks */
+    uint8_t n, n_apart;
+    int32_t by; /* index of the pick that explains it; -1: none */
+    uint32_t cand0, n_cands;
+};
+
+/* A fault that was chosen. */
+struct plx_pick {
+    struct plx_scope scope;
+    uint32_t onset;
+    double gain;   /* nats it earns, its cost paid */
+    double margin; /* nats over the best story without it (server-side: without any) */
+    double margin_scope; /* nats over the best story with a fault of another scope */
+    struct plx_scope runner_up; /* the largest fault of that best other story */
+    bool has_runner_up;         /* false: the other story is "all spurious" */
+    uint32_t n_fails;           /* cells it explains */
+    uint32_t fail0;             /* into `explained` */
+    bool removed;
+};
+
+/* What the solver is told about faults it has already announced. */
+struct plx_standing {
+    struct plx_scope scope;
+    uint32_t onset;
+    uint32_t ended; /* 0: open. Else failures up to then are its, and nobody else's */
+};
+
+struct plx_cover;
+
+struct plx_cover *plx_cover_new(void);
+void plx_cover_destroy(struct plx_cover **cover);
+
+/* Solves for all that fails at `now`. What the accessors below lend lives until the next
+ * solve. */
+void plx_cover_solve(struct plx_cover *cover, const struct plx_fleet *fleet,
+                     const struct plx_evidence *ev, const struct plx_judge_policy *policy,
+                     uint32_t now, const struct plx_standing *standing,
+                     uint32_t n_standing);
+
+const struct plx_pick *plx_cover_picks(const struct plx_cover *cover, uint32_t *ret_n);
+const struct plx_fail *plx_cover_fails(const struct plx_cover *cover, uint32_t *ret_n);
+/* Indices (into the fails) of what a pick explains. */
+const uint32_t *plx_cover_explained(const struct plx_cover *cover,
+                                    const struct plx_pick *pick);
+
+/* The server-side scope that would best explain cell `fail` if it is no accident, its
+ * gain (may be negative) and onset. False when there is none. */
+bool plx_cover_suspect(struct plx_cover *cover, uint32_t fail,
+                       struct plx_scope *ret_scope, double *ret_gain,
+                       uint32_t *ret_onset);
+
+#endif

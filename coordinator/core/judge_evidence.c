@@ -1,0 +1,384 @@
+#include "coordinator/core/judge_evidence.h"
+
+#include "base/err.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TK_NS     (PLX_SEC_NS / PLX_TK_PER_SEC)
+/* Buckets of the agents' rings of opens: 4 s. */
+#define BUCKET_TK (4 * PLX_TK_PER_SEC)
+/* Weight of a new result in the smoothed loss and latency (about the last 16). */
+#define SMOOTH    16
+
+void plx_evidence_fini(struct plx_evidence *ev)
+{
+    free(ev->cells);
+    free(ev->owner);
+    free(ev->failing);
+    *ev = (struct plx_evidence){0};
+}
+
+uint32_t plx_evidence_ticks(struct plx_evidence *ev, struct plx_wall t)
+{
+    if (ev->epoch_ns == 0)
+        ev->epoch_ns = t.ns - PLX_DAY_NS;
+    int64_t tk = (t.ns - ev->epoch_ns) / TK_NS;
+    return tk < 1 ? 1 : tk > (int64_t)UINT32_MAX ? UINT32_MAX : (uint32_t)tk;
+}
+
+struct plx_wall plx_evidence_wall(const struct plx_evidence *ev, uint32_t ticks)
+{
+    return (struct plx_wall){ticks == 0 ? 0 : ev->epoch_ns + (int64_t)ticks * TK_NS};
+}
+
+/* --- cells ---------------------------------------------------------------------------
+ */
+
+static void cells_reach(struct plx_evidence *ev, uint32_t n)
+{
+    if (n <= ev->cap_cells)
+        return;
+    uint32_t old = ev->cap_cells;
+    uint32_t cap = n + n / 4 + 64;
+    size_t words = cap / 64 + 1, old_words = old == 0 ? 0 : old / 64 + 1;
+    ev->cells = realloc(ev->cells, cap * sizeof *ev->cells);
+    ev->owner = realloc(ev->owner, cap * sizeof *ev->owner);
+    ev->failing = realloc(ev->failing, words * sizeof *ev->failing);
+    if (ev->cells == NULL || ev->owner == NULL || ev->failing == NULL)
+        abort();
+    memset(ev->failing + old_words, 0, (words - old_words) * sizeof *ev->failing);
+    ev->cap_cells = cap;
+}
+
+static void failing_set(struct plx_evidence *ev, uint32_t i, bool on)
+{
+    uint64_t bit = UINT64_C(1) << (i & 63);
+    if (on)
+        ev->failing[i >> 6] |= bit;
+    else
+        ev->failing[i >> 6] &= ~bit;
+}
+
+struct plx_cell *plx_evidence_cell(const struct plx_evidence *ev,
+                                   const struct plx_fleet_monitor *mon, uint32_t agent)
+{
+    struct plx_cell *c = ev->cells + mon->cell0;
+    uint32_t lo = 0, hi = mon->n_cells;
+    while (hi - lo > 16) { /* many agents: halve; few: walk */
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (c[mid].agent <= agent)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    for (; lo < hi; lo++)
+        if (c[lo].agent == agent)
+            return &c[lo];
+    return NULL;
+}
+
+static void forget(struct plx_evidence *ev, struct plx_fleet *fleet, uint32_t cell0,
+                   uint32_t n)
+{
+    for (uint32_t i = cell0; i < cell0 + n; i++) {
+        failing_set(ev, i, false);
+        ev->owner[i] = UINT32_MAX;
+        struct plx_fleet_agent *a = plx_fleet_agent(fleet, ev->cells[i].agent);
+        if (a != NULL && a->n_cells > 0)
+            a->n_cells--;
+    }
+    ev->garbage += n;
+}
+
+/* Closes the gaps that re-assignments left. Blocks keep their order. */
+static void compact(struct plx_evidence *ev, struct plx_fleet *fleet)
+{
+    uint32_t to = 0;
+    for (uint32_t from = 0; from < ev->n_cells;) {
+        uint32_t owner = ev->owner[from];
+        if (owner == UINT32_MAX) {
+            from++;
+            continue;
+        }
+        struct plx_fleet_monitor *m = &fleet->monitors[owner];
+        m->cell0 = to;
+        for (uint32_t i = 0; i < m->n_cells; i++, from++, to++) {
+            ev->cells[to] = ev->cells[from];
+            ev->owner[to] = owner;
+        }
+    }
+    ev->n_cells = to;
+    ev->garbage = 0;
+    memset(ev->failing, 0, (ev->cap_cells / 64 + 1) * sizeof *ev->failing);
+    for (uint32_t i = 0; i < to; i++)
+        if (ev->cells[i].flags & PLX_CELL_FAILING)
+            failing_set(ev, i, true);
+}
+
+void plx_evidence_assign(struct plx_evidence *ev, struct plx_fleet *fleet,
+                         uint32_t monitor, const uint32_t *agents, uint32_t n)
+{
+    struct plx_fleet_monitor *m = &fleet->monitors[monitor];
+    uint32_t at = ev->n_cells;
+    cells_reach(ev, at + n);
+    ev->n_cells += n;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct plx_cell *old = plx_evidence_cell(ev, m, agents[i]);
+        struct plx_cell *c = &ev->cells[at + i];
+        *c = old ? *old : (struct plx_cell){.agent = (uint16_t)agents[i]};
+        ev->owner[at + i] = monitor;
+        failing_set(ev, at + i, c->flags & PLX_CELL_FAILING);
+        struct plx_fleet_agent *a = &fleet->agents[agents[i]];
+        a->n_cells++;
+        int64_t every = (int64_t)m->interval_tk * TK_NS;
+        if (a->min_interval_ns == 0 || every < a->min_interval_ns)
+            a->min_interval_ns = every;
+    }
+    forget(ev, fleet, m->cell0, m->n_cells);
+    m->cell0 = at;
+    m->n_cells = n;
+    ev->dirty = true;
+    if (ev->garbage > 64 && ev->garbage > ev->n_cells / 4)
+        compact(ev, fleet);
+}
+
+/* --- numbers kept small --------------------------------------------------------------
+ */
+
+uint16_t plx_rtt_pack(uint32_t us)
+{
+    if (us == 0)
+        return 0;
+    double v = log2((double)us) * 2048.0 + 1.0;
+    return v > 65535.0 ? 65535 : (uint16_t)v;
+}
+
+uint32_t plx_rtt_unpack(uint16_t packed)
+{
+    return packed == 0 ? 0 : (uint32_t)(exp2((packed - 1) / 2048.0) + 0.5);
+}
+
+/* A cheap logarithm to base 2 (error < 0.01 octave) for the hot path: the exponent plus a
+ * parabola through the mantissa. */
+static uint16_t rtt_pack_fast(uint32_t us)
+{
+    if (us == 0)
+        return 0;
+    unsigned e = 31u - (unsigned)__builtin_clz(us);
+    uint32_t frac =
+        (uint32_t)(((uint64_t)us << (31 - e)) & 0x7fffffffu) >> 20; /* 11 bit */
+    uint32_t bow = (frac * (2048 - frac)) >> 11;                    /* 0…512 */
+    return (uint16_t)((e << 11) + frac + bow * 708 / 2048 / 2 + 1);
+}
+
+static uint16_t smooth(uint16_t old, uint16_t new, bool first)
+{
+    if (first)
+        return new;
+    int32_t step = ((int32_t) new - (int32_t)old);
+    return (uint16_t)(old + step / SMOOTH);
+}
+
+/* --- one result ----------------------------------------------------------------------
+ */
+
+static enum plx_fail_kind kind_of(const struct plx_judge_result *r)
+{
+    switch (r->outcome) {
+    case PLX_OUTCOME_REFUSED:
+        return PLX_KIND_REFUSED;
+    case PLX_OUTCOME_TIMEOUT:
+        return PLX_KIND_TIMEOUT;
+    case PLX_OUTCOME_DNS_FAILURE:
+        return PLX_KIND_DNS;
+    case PLX_OUTCOME_UNREACHABLE:
+        if (r->unreach == PLX_UNREACH_HOST)
+            return PLX_KIND_HOST;
+        if (r->unreach == PLX_UNREACH_PROHIBITED || r->unreach == PLX_UNREACH_PORT)
+            return PLX_KIND_PROHIBITED;
+        return PLX_KIND_NET;
+    default:
+        return PLX_KIND_RESET;
+    }
+}
+
+static bool as_expected(const struct plx_fleet_monitor *m,
+                        const struct plx_judge_result *r)
+{
+    bool refused = r->outcome == PLX_OUTCOME_REFUSED;
+    bool filtered =
+        r->outcome == PLX_OUTCOME_TIMEOUT ||
+        (r->outcome == PLX_OUTCOME_UNREACHABLE &&
+         (r->unreach == PLX_UNREACH_PROHIBITED || r->unreach == PLX_UNREACH_PORT));
+    switch ((enum plx_judge_expect)m->expect) {
+    case PLX_JUDGE_EXPECT_REFUSED:
+        return refused;
+    case PLX_JUDGE_EXPECT_FILTERED:
+        return filtered;
+    case PLX_JUDGE_EXPECT_CLOSED:
+        return refused || filtered;
+    case PLX_JUDGE_EXPECT_OPEN:
+        break;
+    }
+    return r->outcome == PLX_OUTCOME_OPEN;
+}
+
+static void ring_add(struct plx_fleet_agent *a, uint32_t tk)
+{
+    uint32_t b = tk / BUCKET_TK;
+    if (b > a->ring_top) {
+        uint32_t gap = b - a->ring_top;
+        for (uint32_t i = 1; i <= gap && i <= PLX_RING; i++)
+            a->ring[(a->ring_top + i) % PLX_RING] = 0;
+        a->ring_top = b;
+    }
+    if (a->ring_top - b < PLX_RING && a->ring[b % PLX_RING] < UINT16_MAX)
+        a->ring[b % PLX_RING]++;
+}
+
+uint32_t plx_evidence_opens(const struct plx_fleet_agent *a, uint32_t since)
+{
+    uint32_t from = since / BUCKET_TK + 1, sum = 0;
+    if (a->ring_top + 1 >= PLX_RING && from < a->ring_top + 1 - PLX_RING)
+        from = a->ring_top + 1 - PLX_RING;
+    for (uint32_t b = from; b <= a->ring_top; b++)
+        sum += a->ring[b % PLX_RING];
+    return sum;
+}
+
+double plx_evidence_noise(const struct plx_fleet_agent *agent,
+                          const struct plx_judge_policy *policy)
+{
+    if (agent == NULL || (policy->without & PLX_JUDGE_WITHOUT_NOISE))
+        return policy->p_noise;
+    double w = policy->noise_weight;
+    double p = (policy->p_noise * w + agent->n_bad) / (w + agent->n_ok + agent->n_bad);
+    return p < 0.002 ? 0.002 : p > 0.2 ? 0.2 : p;
+}
+
+/* A failing run ended that no fault explained: that is what noise looks like here. Long
+ * runs were more than noise, even if nobody found out what. */
+static void learn_noise(struct plx_evidence *ev, struct plx_fleet_agent *a,
+                        const struct plx_cell *c)
+{
+    if ((c->flags & PLX_CELL_COVERED) || c->n_apart > 2)
+        return;
+    a->n_bad += c->n_apart;
+    for (int k = 0; k < PLX_KIND_COUNT_; k++)
+        ev->kinds[k] += c->kinds[k] > 2 ? 2 : c->kinds[k];
+}
+
+static void age_noise(struct plx_fleet_agent *a)
+{
+    if (a->n_ok + a->n_bad < 4000)
+        return;
+    a->n_ok /= 2;
+    a->n_bad /= 2;
+}
+
+static void run_open(struct plx_evidence *ev, struct plx_fleet_agent *a,
+                     struct plx_cell *c, uint32_t tk)
+{
+    a->n_ok++;
+    ring_add(a, tk);
+    if ((c->flags & PLX_CELL_SEEN) && !(c->flags & PLX_CELL_FAILING)) {
+        if (c->n < UINT8_MAX)
+            c->n++;
+        c->last = tk;
+        return;
+    }
+    if (c->flags & PLX_CELL_FAILING) {
+        learn_noise(ev, a, c);
+        age_noise(a);
+        failing_set(ev, (uint32_t)(c - ev->cells), false);
+    }
+    c->other = c->flags & PLX_CELL_FAILING ? c->last : 0;
+    c->first = c->last = tk;
+    c->n = 1;
+    c->flags &= (uint8_t) ~(PLX_CELL_FAILING | PLX_CELL_COVERED | PLX_CELL_DOUBT);
+    ev->dirty = true;
+}
+
+static void run_fail(struct plx_evidence *ev, struct plx_cell *c, uint32_t tk,
+                     uint32_t burst_tk, enum plx_fail_kind kind)
+{
+    ev->dirty = true;
+    if (!(c->flags & PLX_CELL_FAILING)) {
+        c->other = c->flags & PLX_CELL_SEEN ? c->last : 0;
+        c->first = c->last = tk;
+        c->n = c->n_apart = 1;
+        memset(c->kinds, 0, sizeof c->kinds);
+        c->flags |= PLX_CELL_FAILING;
+        c->flags &= (uint8_t)~PLX_CELL_COVERED;
+        failing_set(ev, (uint32_t)(c - ev->cells), true);
+    } else {
+        if (tk - c->last >= burst_tk && c->n_apart < UINT8_MAX)
+            c->n_apart++;
+        if (c->n < UINT8_MAX)
+            c->n++;
+        c->last = tk;
+    }
+    if (c->kinds[kind] < UINT8_MAX)
+        c->kinds[kind]++;
+}
+
+static void take_local(struct plx_evidence *ev, struct plx_fleet_agent *a,
+                       struct plx_cell *c, uint32_t tk)
+{
+    c->flags = (uint8_t)((c->flags | PLX_CELL_LOCAL) & ~PLX_CELL_PENDING);
+    if (a->local_n == 0)
+        a->local_first = tk;
+    if (a->local_n < UINT16_MAX)
+        a->local_n++;
+    if (tk > a->local_last)
+        a->local_last = tk;
+    ev->dirty = true;
+}
+
+int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
+                      const struct plx_judge_policy *policy,
+                      const struct plx_judge_result *r)
+{
+    struct plx_fleet_agent *a = &fleet->agents[r->agent];
+    const struct plx_fleet_monitor *m = &fleet->monitors[r->monitor];
+    struct plx_cell *c = plx_evidence_cell(ev, m, r->agent);
+    if (c == NULL)
+        return PLX_ENOTFOUND;
+    if (r->kind == PLX_JUDGE_SCHEDULED)
+        ev->n_scheduled++;
+    int64_t age_ns = plx_wall_diff(r->now, r->at);
+    if (age_ns > policy->late_ns) {
+        c->flags |= PLX_CELL_LATE;
+        return 0;
+    }
+    if (age_ns < policy->silent_ns && r->now.ns > a->heard_ns)
+        a->heard_ns = r->now.ns;
+    uint32_t tk = plx_evidence_ticks(ev, r->at);
+    if (plx_outcome_is_local(r->outcome)) {
+        take_local(ev, a, c, tk);
+        return 0;
+    }
+    bool first = !(c->flags & PLX_CELL_SEEN);
+    bool ok = as_expected(m, r);
+    c->loss = smooth(c->loss, ok ? 0 : UINT16_MAX, first);
+    if (tk < c->last) /* overtaken by a newer result: says nothing about the present */
+        return 0;
+    if (r->kind == PLX_JUDGE_SCHEDULED)
+        c->sched = (uint16_t)tk;
+    c->flags &= (uint8_t) ~(PLX_CELL_PENDING | PLX_CELL_LOCAL | PLX_CELL_LATE);
+    if (ok) {
+        a->local_n = 0;
+        run_open(ev, a, c, tk);
+        if (r->rtt_us != 0)
+            c->rtt = smooth(c->rtt, rtt_pack_fast(r->rtt_us), c->rtt == 0);
+    } else {
+        uint32_t burst_tk = (uint32_t)(policy->burst_ns / TK_NS);
+        run_fail(ev, c, tk, burst_tk, kind_of(r));
+    }
+    c->flags |= PLX_CELL_SEEN;
+    c->outcome = (uint8_t)r->outcome;
+    c->unreach = (uint8_t)r->unreach;
+    return 0;
+}

@@ -1,0 +1,405 @@
+#include "coordinator/core/judge_fleet.h"
+
+#include "base/err.h"
+#include "base/rng.h"
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *grow(void *array, size_t n, size_t size)
+{
+    void *p = realloc(array, n * size);
+    if (p == NULL)
+        abort(); /* small and rare: a restart is safe (HOUSE: small allocations) */
+    return p;
+}
+
+/* --- units ------------------------------------------------------------------------- */
+
+static uint64_t unit_hash(enum plx_unit_kind kind, const char *text)
+{
+    return plx_hash_bytes(text, strlen(text), (uint64_t)kind);
+}
+
+static void index_rebuild(struct plx_fleet *f)
+{
+    f->cap_index = f->cap_index ? f->cap_index * 2 : 64;
+    free(f->index);
+    f->index = calloc(f->cap_index, sizeof *f->index);
+    if (f->index == NULL)
+        abort();
+    for (uint32_t u = 0; u < f->n_units; u++) {
+        uint32_t mask = f->cap_index - 1;
+        uint32_t i = (uint32_t)unit_hash(f->units[u].kind, f->units[u].text) & mask;
+        while (f->index[i] != 0)
+            i = (i + 1) & mask;
+        f->index[i] = u + 1;
+    }
+}
+
+static uint32_t unit_new(struct plx_fleet *f, enum plx_unit_kind kind, const char *text)
+{
+    if (f->n_units == f->cap_units) {
+        f->cap_units = f->cap_units ? f->cap_units * 2 : 32;
+        f->units = grow(f->units, f->cap_units, sizeof *f->units);
+    }
+    f->units[f->n_units] = (struct plx_unit){.kind = kind, .text = plx_text_dup(text)};
+    return f->n_units++;
+}
+
+/* The unit of that kind and text, made when it is new; PLX_NO_UNIT for empty text. */
+static uint32_t unit_of(struct plx_fleet *f, enum plx_unit_kind kind, const char *text)
+{
+    if (text == NULL || text[0] == '\0')
+        return PLX_NO_UNIT;
+    if (f->cap_index < 2 * (f->n_units + 1))
+        index_rebuild(f);
+    uint32_t mask = f->cap_index - 1;
+    uint32_t i = (uint32_t)unit_hash(kind, text) & mask;
+    for (; f->index[i] != 0; i = (i + 1) & mask) {
+        const struct plx_unit *u = &f->units[f->index[i] - 1];
+        if (u->kind == kind && strcmp(u->text, text) == 0)
+            return f->index[i] - 1;
+    }
+    uint32_t u = unit_new(f, kind, text);
+    f->index[i] = u + 1;
+    return u;
+}
+
+/* First place whose member is not below `id`. */
+static uint32_t member_place(const struct plx_unit *u, uint32_t id)
+{
+    uint32_t lo = 0, hi = u->n;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (u->members[mid] < id)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static void unit_join(struct plx_fleet *f, uint32_t unit, uint32_t id)
+{
+    if (unit == PLX_NO_UNIT)
+        return;
+    struct plx_unit *u = &f->units[unit];
+    uint32_t at = member_place(u, id);
+    if (at < u->n && u->members[at] == id)
+        return;
+    if (u->n == u->cap) {
+        u->cap = u->cap ? u->cap * 2 : 4;
+        u->members = grow(u->members, u->cap, sizeof *u->members);
+    }
+    memmove(u->members + at + 1, u->members + at, (u->n - at) * sizeof *u->members);
+    u->members[at] = id;
+    u->n++;
+}
+
+static void unit_leave(struct plx_fleet *f, uint32_t unit, uint32_t id)
+{
+    if (unit == PLX_NO_UNIT)
+        return;
+    struct plx_unit *u = &f->units[unit];
+    uint32_t at = member_place(u, id);
+    if (at == u->n || u->members[at] != id)
+        return;
+    u->n--;
+    memmove(u->members + at, u->members + at + 1, (u->n - at) * sizeof *u->members);
+}
+
+uint32_t plx_fleet_hosts(const struct plx_fleet *fleet, const struct plx_unit *unit)
+{
+    uint32_t first = PLX_NO_UNIT;
+    for (uint32_t i = 0; i < unit->n; i++) {
+        uint32_t h = fleet->monitors[unit->members[i]].unit_host;
+        if (first == PLX_NO_UNIT)
+            first = h;
+        else if (h != first)
+            return 2;
+    }
+    return first == PLX_NO_UNIT ? 0 : 1;
+}
+
+static void count_in(struct plx_fleet *f, uint32_t unit)
+{
+    if (unit != PLX_NO_UNIT)
+        f->units[unit].live++;
+}
+
+void plx_fleet_count_live(struct plx_fleet *f)
+{
+    for (uint32_t u = 0; u < f->n_units; u++)
+        f->units[u].live = 0;
+    f->agents_live = 0;
+    for (uint32_t i = 0; i < f->n_agents; i++) {
+        const struct plx_fleet_agent *a = &f->agents[i];
+        if (!plx_fleet_is_live(a))
+            continue;
+        f->agents_live++;
+        count_in(f, a->region);
+        count_in(f, a->provider);
+        count_in(f, a->asn);
+        for (uint32_t k = 0; k < a->n_sites; k++)
+            count_in(f, a->sites[k]);
+    }
+}
+
+/* --- addresses --------------------------------------------------------------------- */
+
+/* Parses dotted decimal; no leading zeros checks: the address came from a resolver. */
+static int parse_v4(const char *s, unsigned char out[4])
+{
+    for (int i = 0; i < 4; i++) {
+        unsigned v = 0, digits = 0;
+        while (*s >= '0' && *s <= '9' && digits < 3) {
+            v = v * 10 + (unsigned)(*s++ - '0');
+            digits++;
+        }
+        if (digits == 0 || v > 255 || *s != (i < 3 ? '.' : '\0'))
+            return PLX_EINVAL;
+        out[i] = (unsigned char)v;
+        s++;
+    }
+    return 0;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* The first three 16-bit groups of an IPv6 address: all that a /48 needs. */
+static int parse_v6_head(const char *s, unsigned out[3])
+{
+    if (strchr(s, ':') == NULL || strspn(s, "0123456789abcdefABCDEF:.") != strlen(s))
+        return PLX_EINVAL;
+    for (int i = 0; i < 3; i++)
+        out[i] = 0;
+    for (int i = 0; i < 3; i++) {
+        unsigned v = 0, digits = 0;
+        for (; hex_digit(*s) >= 0 && digits < 4; digits++)
+            v = v * 16 + (unsigned)hex_digit(*s++);
+        if (digits == 0 && *s != ':')
+            return PLX_EINVAL;
+        out[i] = v;
+        if (*s != ':')
+            return *s == '\0' || *s == '.' ? 0 : PLX_EINVAL;
+        s++;
+        if (*s == ':') /* "::": the rest of the head is zero (or too far right) */
+            return 0;
+    }
+    return 0;
+}
+
+int plx_fleet_prefix(const char *address, char ret[PLX_PREFIX_MAX])
+{
+    unsigned char v4[4];
+    unsigned v6[3];
+    if (parse_v4(address, v4) == 0) {
+        snprintf(ret, PLX_PREFIX_MAX, "%u.%u.%u.0/24", v4[0], v4[1], v4[2]);
+        return 0;
+    }
+    if (parse_v6_head(address, v6) != 0)
+        return PLX_EINVAL;
+    snprintf(ret, PLX_PREFIX_MAX, "%x:%x:%x::/48", v6[0], v6[1], v6[2]);
+    return 0;
+}
+
+/* --- agents ------------------------------------------------------------------------ */
+
+struct plx_fleet_agent *plx_fleet_agent(const struct plx_fleet *fleet, uint32_t id)
+{
+    return id < fleet->n_agents && fleet->agents[id].used ? &fleet->agents[id] : NULL;
+}
+
+static void agent_leave_units(struct plx_fleet *f, uint32_t id)
+{
+    struct plx_fleet_agent *a = &f->agents[id];
+    unit_leave(f, a->region, id);
+    unit_leave(f, a->provider, id);
+    unit_leave(f, a->asn, id);
+    for (uint32_t i = 0; i < a->n_sites; i++)
+        unit_leave(f, a->sites[i], id);
+    free(a->sites);
+    free(a->name);
+    a->sites = NULL;
+    a->name = NULL;
+    a->n_sites = 0;
+}
+
+static uint32_t *join_all(struct plx_fleet *f, enum plx_unit_kind kind,
+                          const char *const *texts, size_t n, uint32_t id)
+{
+    uint32_t *units = n ? grow(NULL, n, sizeof *units) : NULL;
+    for (size_t i = 0; i < n; i++) {
+        units[i] = unit_of(f, kind, texts[i]);
+        unit_join(f, units[i], id);
+    }
+    return units;
+}
+
+static void agents_reach(struct plx_fleet *f, uint32_t id)
+{
+    if (id < f->n_agents)
+        return;
+    uint32_t n = id + 1 < 8 ? 8 : id + 1 + id / 2;
+    f->agents = grow(f->agents, n, sizeof *f->agents);
+    memset(f->agents + f->n_agents, 0, (n - f->n_agents) * sizeof *f->agents);
+    f->n_agents = n;
+}
+
+void plx_fleet_set_agent(struct plx_fleet *f, const struct plx_judge_agent *agent)
+{
+    agents_reach(f, agent->id);
+    struct plx_fleet_agent *a = &f->agents[agent->id];
+    if (a->used)
+        agent_leave_units(f, agent->id);
+    else
+        f->agents_used++;
+    a->used = true;
+    a->name = plx_text_dup(agent->name);
+    a->region = unit_of(f, PLX_UNIT_REGION, agent->region);
+    a->provider = unit_of(f, PLX_UNIT_PROVIDER, agent->provider);
+    a->asn = unit_of(f, PLX_UNIT_ASN, agent->asn);
+    unit_join(f, a->region, agent->id);
+    unit_join(f, a->provider, agent->id);
+    unit_join(f, a->asn, agent->id);
+    a->sites = join_all(f, PLX_UNIT_SITE, agent->groups, agent->n_groups, agent->id);
+    a->n_sites = (uint32_t)agent->n_groups;
+}
+
+void plx_fleet_drop_agent(struct plx_fleet *f, uint32_t id)
+{
+    if (plx_fleet_agent(f, id) == NULL)
+        return;
+    agent_leave_units(f, id);
+    memset(&f->agents[id], 0, sizeof f->agents[id]);
+    f->agents_used--;
+}
+
+/* --- monitors ---------------------------------------------------------------------- */
+
+struct plx_fleet_monitor *plx_fleet_monitor(const struct plx_fleet *fleet, uint32_t id)
+{
+    return id < fleet->n_monitors && fleet->monitors[id].used ? &fleet->monitors[id]
+                                                              : NULL;
+}
+
+static void monitor_leave_units(struct plx_fleet *f, uint32_t id)
+{
+    struct plx_fleet_monitor *m = &f->monitors[id];
+    unit_leave(f, m->unit_host, id);
+    unit_leave(f, m->unit_prefix, id);
+    unit_leave(f, m->unit_name, id);
+    for (uint32_t i = 0; i < m->n_groups; i++)
+        unit_leave(f, m->groups[i], id);
+    free(m->groups);
+    free(m->depends);
+    free(m->name);
+    free(m->host);
+    free(m->address);
+}
+
+static void monitors_reach(struct plx_fleet *f, uint32_t id)
+{
+    if (id < f->n_monitors)
+        return;
+    uint32_t n = id + 1 < 16 ? 16 : id + 1 + id / 2;
+    f->monitors = grow(f->monitors, n, sizeof *f->monitors);
+    memset(f->monitors + f->n_monitors, 0, (n - f->n_monitors) * sizeof *f->monitors);
+    f->n_monitors = n;
+}
+
+/* Where a monitor lives: its address, the prefix around it, and its name if it has one.
+ * While the address is unknown the host's text stands in for it, so that monitors of one
+ * name share a host. */
+static void monitor_join_places(struct plx_fleet *f, struct plx_fleet_monitor *m,
+                                uint32_t id)
+{
+    char prefix[PLX_PREFIX_MAX] = "", ignored[PLX_PREFIX_MAX];
+    const char *where = m->address[0] ? m->address : m->host;
+    if (plx_fleet_prefix(where, prefix) != 0)
+        prefix[0] = '\0';
+    m->unit_host = unit_of(f, PLX_UNIT_HOST, where);
+    m->unit_prefix = unit_of(f, PLX_UNIT_PREFIX, prefix);
+    m->unit_name = plx_fleet_prefix(m->host, ignored) == 0
+                       ? PLX_NO_UNIT
+                       : unit_of(f, PLX_UNIT_NAME, m->host);
+    unit_join(f, m->unit_host, id);
+    unit_join(f, m->unit_prefix, id);
+    unit_join(f, m->unit_name, id);
+}
+
+static uint32_t *copy_ids(const uint32_t *ids, size_t n)
+{
+    if (n == 0)
+        return NULL;
+    uint32_t *copy = grow(NULL, n, sizeof *copy);
+    memcpy(copy, ids, n * sizeof *copy);
+    return copy;
+}
+
+void plx_fleet_set_monitor(struct plx_fleet *f, const struct plx_judge_monitor *mon)
+{
+    monitors_reach(f, mon->id);
+    struct plx_fleet_monitor *m = &f->monitors[mon->id];
+    uint32_t cell0 = m->cell0, n_cells = m->n_cells;
+    if (m->used)
+        monitor_leave_units(f, mon->id);
+    *m = (struct plx_fleet_monitor){
+        .used = true,
+        .expect = (uint8_t)mon->expect,
+        .quorum = (uint8_t)mon->quorum,
+        .distinct = (uint8_t)mon->quorum_distinct,
+        .quorum_n = mon->quorum_n,
+        .port = mon->port,
+        .name = plx_text_dup(mon->name),
+        .host = plx_text_dup(mon->host ? mon->host : ""),
+        .address = plx_text_dup(mon->address ? mon->address : ""),
+        .cell0 = cell0,
+        .n_cells = n_cells,
+        .min_coverage = (float)mon->min_coverage,
+        .degraded_above_us = mon->degraded_above_us,
+    };
+    monitor_join_places(f, m, mon->id);
+    m->groups = join_all(f, PLX_UNIT_GROUP, mon->groups, mon->n_groups, mon->id);
+    m->n_groups = (uint32_t)mon->n_groups;
+    m->depends = copy_ids(mon->depends_on, mon->n_depends_on);
+    m->n_depends = (uint32_t)mon->n_depends_on;
+}
+
+void plx_fleet_drop_monitor(struct plx_fleet *f, uint32_t id)
+{
+    if (plx_fleet_monitor(f, id) == NULL)
+        return;
+    monitor_leave_units(f, id);
+    memset(&f->monitors[id], 0, sizeof f->monitors[id]);
+}
+
+void plx_fleet_fini(struct plx_fleet *f)
+{
+    for (uint32_t i = 0; i < f->n_monitors; i++)
+        plx_fleet_drop_monitor(f, i);
+    for (uint32_t i = 0; i < f->n_agents; i++)
+        plx_fleet_drop_agent(f, i);
+    for (uint32_t i = 0; i < f->n_units; i++) {
+        free(f->units[i].text);
+        free(f->units[i].members);
+    }
+    free(f->monitors);
+    free(f->agents);
+    free(f->units);
+    free(f->index);
+    *f = (struct plx_fleet){0};
+}

@@ -1,0 +1,118 @@
+/* Who watches what: agents, monitors, and the things they share.
+ *
+ * A *unit* is a thing that several monitors or agents share and that can break as a
+ * whole: an address, a prefix, a name, a declared group; a region, a provider, an AS.
+ * Texts are interned, so that the rest of the judge compares numbers. */
+#ifndef PLX_CORE_JUDGE_FLEET_H
+#define PLX_CORE_JUDGE_FLEET_H
+
+#include "coordinator/core/judge.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PLX_NO_UNIT UINT32_MAX
+
+enum plx_unit_kind {
+    PLX_UNIT_HOST,   /* an address; members are monitors, down to GROUP */
+    PLX_UNIT_PREFIX, /* /24 or /48 */
+    PLX_UNIT_NAME,   /* a DNS name (never a literal address) */
+    PLX_UNIT_GROUP,  /* declared by the operator */
+    PLX_UNIT_REGION, /* members are agents, from here on */
+    PLX_UNIT_PROVIDER,
+    PLX_UNIT_ASN,
+    PLX_UNIT_SITE, /* a group that agents declare */
+};
+
+struct plx_unit {
+    enum plx_unit_kind kind;
+    char *text;
+    uint32_t *members; /* monitor or agent ids, ascending */
+    uint32_t n, cap;
+    uint32_t live; /* members that are live (agents' units only) */
+};
+
+/* How many opens an agent saw lately, in buckets of 4 s: has it any recent success? */
+#define PLX_RING 64u
+
+struct plx_fleet_agent {
+    bool used;
+    bool beats;       /* has ever sent a heartbeat */
+    bool silent;      /* as of the last tick */
+    bool faulty;      /* a vantage fault that is held to be true covers it */
+    uint16_t local_n; /* results in a row that say "could not probe" */
+    char *name;
+    uint32_t region, provider, asn; /* units or PLX_NO_UNIT */
+    uint32_t *sites;
+    uint32_t n_sites;
+    int64_t heard_ns; /* last sign of life; 0: never */
+    uint32_t local_first, local_last;
+    uint32_t ring_top; /* bucket number of the newest bucket */
+    uint16_t ring[PLX_RING];
+    double n_ok, n_bad; /* what noise is learned from */
+    uint32_t n_cells;
+    int64_t min_interval_ns;
+};
+
+struct plx_fleet_monitor {
+    bool used;
+    uint8_t expect, quorum, distinct;
+    uint16_t port;
+    uint32_t quorum_n;
+    char *name, *host, *address;
+    uint32_t unit_host, unit_prefix, unit_name;
+    uint32_t *groups;
+    uint32_t n_groups;
+    uint32_t *depends;
+    uint32_t n_depends;
+    uint32_t cell0, n_cells;
+    uint32_t interval_tk, timeout_tk; /* in ticks of judge_evidence.h */
+    float min_coverage;
+    int64_t degraded_above_us;
+};
+
+struct plx_fleet {
+    struct plx_fleet_agent *agents;
+    uint32_t n_agents; /* ids are below this; many may be unused */
+    struct plx_fleet_monitor *monitors;
+    uint32_t n_monitors;
+    struct plx_unit *units;
+    uint32_t n_units, cap_units;
+    uint32_t *index; /* open addressing: unit number + 1 */
+    uint32_t cap_index;
+    uint32_t agents_used;
+    uint32_t agents_live; /* used, neither silent nor held to be at fault */
+};
+
+void plx_fleet_fini(struct plx_fleet *fleet);
+
+/* Both replace what was known; the id is within range. Cells are the caller's business.
+ */
+void plx_fleet_set_agent(struct plx_fleet *fleet, const struct plx_judge_agent *agent);
+void plx_fleet_set_monitor(struct plx_fleet *fleet,
+                           const struct plx_judge_monitor *monitor);
+void plx_fleet_drop_agent(struct plx_fleet *fleet, uint32_t id);
+void plx_fleet_drop_monitor(struct plx_fleet *fleet, uint32_t id);
+
+/* NULL when unknown. */
+struct plx_fleet_agent *plx_fleet_agent(const struct plx_fleet *fleet, uint32_t id);
+struct plx_fleet_monitor *plx_fleet_monitor(const struct plx_fleet *fleet, uint32_t id);
+
+/* "198.51.100.7" -> "198.51.100.0/24", "2001:db8:1::7" -> "2001:db8:1::/48".
+ * Returns 0, or PLX_EINVAL for what is no numeric address (`ret` untouched). */
+#define PLX_PREFIX_MAX 64
+int plx_fleet_prefix(const char *address, char ret[PLX_PREFIX_MAX]);
+
+/* Counts who is live, from the agents' flags. Before each solve. */
+void plx_fleet_count_live(struct plx_fleet *fleet);
+
+static inline bool plx_fleet_is_live(const struct plx_fleet_agent *agent)
+{
+    return agent->used && !agent->silent && !agent->faulty;
+}
+
+/* How many distinct hosts (units) the monitors of a unit have. Stops counting at 2. */
+uint32_t plx_fleet_hosts(const struct plx_fleet *fleet, const struct plx_unit *unit);
+
+#endif

@@ -1,0 +1,359 @@
+#include "coordinator/core/judge_probe.h"
+
+#include "base/rng.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SEC       PLX_TK_PER_SEC
+/* A healthy answer takes well under this; no answer by then is a bad sign. */
+#define HUSH      (2 * SEC)
+/* A doubt without news for so long is over. */
+#define FORGET    (90 * SEC)
+#define REPEAT    (10 * SEC)
+#define APART     (20 * SEC)
+/* Rounds of a burst (stage 2 is the first). */
+#define STAGE_MAX 5
+/* A path is asked again until so many failures apart. */
+#define PATH_MAX  5
+
+/* How much may be saved up, in probes. */
+#define QUIET_CAP   30.0
+#define DOUBT_CAP   400.0
+#define QUIET_START 8.0
+#define DOUBT_START 120.0
+
+void plx_prober_fini(struct plx_prober *p)
+{
+    free(p->watches);
+    free(p->seen);
+    free(p->out);
+    *p = (struct plx_prober){0};
+}
+
+struct search {
+    struct plx_prober *p;
+    struct plx_cover *cover;
+    const struct plx_faults *faults;
+    const struct plx_fleet *fleet;
+    struct plx_evidence *ev;
+    const struct plx_judge_policy *policy;
+    uint32_t now;
+};
+
+/* What a monitor's cells say since a doubt began. */
+struct scene {
+    uint32_t monitor, onset;
+    uint32_t n_failed, n_good, n_pending;
+    bool odd_kind;                  /* a failure that is no mere silence */
+    uint32_t regions[8], n_regions; /* where failures were seen */
+    uint32_t providers[8], n_providers;
+};
+
+static void reach(struct plx_prober *p, uint32_t n)
+{
+    if (n <= p->n_watches)
+        return;
+    p->watches = realloc(p->watches, n * sizeof *p->watches);
+    p->seen = realloc(p->seen, n * sizeof *p->seen);
+    if (p->watches == NULL || p->seen == NULL)
+        abort();
+    memset(p->watches + p->n_watches, 0, (n - p->n_watches) * sizeof *p->watches);
+    memset(p->seen + p->n_watches, 0, (n - p->n_watches) * sizeof *p->seen);
+    p->n_watches = n;
+}
+
+static bool order(struct search *s, uint32_t monitor, struct plx_cell *c, double *budget)
+{
+    struct plx_prober *p = s->p;
+    if (*budget < 1 || p->n_out >= s->policy->max_probes)
+        return false;
+    if (p->n_out == p->cap_out) {
+        p->cap_out = p->cap_out ? p->cap_out * 2 : 64;
+        p->out = realloc(p->out, p->cap_out * sizeof *p->out);
+        if (p->out == NULL)
+            abort();
+    }
+    p->out[p->n_out++] = (struct plx_judge_probe){monitor, c->agent};
+    c->flags |= PLX_CELL_PENDING;
+    *budget -= 1;
+    return true;
+}
+
+/* A scheduled probe of this cell is under way or about to begin: its answer costs
+ * nothing. */
+static bool in_flight(const struct search *s, const struct plx_fleet_monitor *m,
+                      const struct plx_cell *c)
+{
+    if (!(c->flags & PLX_CELL_SEEN) || m->interval_tk > 60000 || c->sched == 0)
+        return false;
+    uint32_t elapsed = (uint16_t)((uint16_t)s->now - c->sched);
+    uint32_t pos = elapsed % m->interval_tk;
+    if (m->interval_tk - pos < SEC / 2)
+        return true;
+    return elapsed >= m->interval_tk && pos < m->timeout_tk + SEC &&
+           c->last + pos + 2 * SEC < s->now;
+}
+
+static bool is_in(const uint32_t *list, uint32_t n, uint32_t v)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (list[i] == v)
+            return true;
+    return false;
+}
+
+static void note(uint32_t list[8], uint32_t *n, uint32_t v)
+{
+    if (!is_in(list, *n, v) && *n < 8)
+        list[(*n)++] = v;
+}
+
+static bool is_recent_failure(const struct plx_cell *c, uint32_t onset, uint32_t slack)
+{
+    return (c->flags & PLX_CELL_FAILING) && c->last + slack >= onset;
+}
+
+static bool is_good_since(const struct plx_cell *c, uint32_t onset)
+{
+    if (!(c->flags & PLX_CELL_SEEN))
+        return false;
+    return c->flags & PLX_CELL_FAILING ? c->other > onset : c->last > onset;
+}
+
+/* The failing cells that nothing announced explains decide when the doubt began. */
+static void look(const struct search *s, uint32_t monitor, uint32_t onset,
+                 struct scene *ret)
+{
+    const struct plx_fleet_monitor *m = &s->fleet->monitors[monitor];
+    uint32_t slack = 3 * SEC;
+    *ret = (struct scene){.monitor = monitor, .onset = onset};
+    for (uint32_t i = 0; i < m->n_cells; i++) {
+        const struct plx_cell *c = &s->ev->cells[m->cell0 + i];
+        const struct plx_fleet_agent *a = &s->fleet->agents[c->agent];
+        if (!plx_fleet_is_live(a))
+            continue;
+        if (is_recent_failure(c, onset, slack)) {
+            ret->n_failed++;
+            note(ret->regions, &ret->n_regions, a->region);
+            note(ret->providers, &ret->n_providers, a->provider);
+            for (int k = PLX_KIND_REFUSED; k < PLX_KIND_COUNT_; k++)
+                ret->odd_kind |= c->kinds[k] > 0;
+        } else if (is_good_since(c, onset)) {
+            ret->n_good++;
+        } else if ((c->flags & PLX_CELL_PENDING) || in_flight(s, m, c)) {
+            ret->n_pending++;
+        }
+    }
+}
+
+/* How much this cell's answer would tell: other regions first, then other providers, then
+ * quiet agents; ties by a fixed shuffle. Negative: nothing. */
+static double worth(const struct search *s, const struct scene *scene,
+                    const struct plx_fleet_monitor *m, const struct plx_cell *c,
+                    bool again)
+{
+    const struct plx_fleet_agent *a = &s->fleet->agents[c->agent];
+    if (!plx_fleet_is_live(a) || (c->flags & PLX_CELL_PENDING) || in_flight(s, m, c) ||
+        is_good_since(c, scene->onset))
+        return -1;
+    if (is_recent_failure(c, scene->onset, 0) && (!again || s->now - c->last < REPEAT))
+        return -1;
+    double v = is_in(scene->regions, scene->n_regions, a->region) ? 0 : 4;
+    v += is_in(scene->providers, scene->n_providers, a->provider) ? 0 : 2;
+    v -= 10 * plx_evidence_noise(a, s->policy);
+    uint64_t h = plx_hash_mix((uint64_t)scene->monitor << 32 | c->agent << 4);
+    return v + 1.5 + (double)(h >> 40) / (double)(1 << 24);
+}
+
+/* Asks up to `k` of the monitor's agents, the most telling first. */
+static uint32_t ask(struct search *s, struct scene *scene, uint32_t monitor, uint32_t k,
+                    bool again, double *budget)
+{
+    const struct plx_fleet_monitor *m = &s->fleet->monitors[monitor];
+    uint32_t done = 0;
+    for (; done < k; done++) {
+        struct plx_cell *best = NULL;
+        double most = 0;
+        for (uint32_t i = 0; i < m->n_cells; i++) {
+            struct plx_cell *c = &s->ev->cells[m->cell0 + i];
+            double v = worth(s, scene, m, c, again);
+            if (v > most) {
+                most = v;
+                best = c;
+            }
+        }
+        if (best == NULL || !order(s, monitor, best, budget))
+            break;
+        note(scene->regions, &scene->n_regions, s->fleet->agents[best->agent].region);
+        note(scene->providers, &scene->n_providers,
+             s->fleet->agents[best->agent].provider);
+    }
+    return done;
+}
+
+static bool has_news(const struct search *s, uint32_t monitor, uint32_t onset)
+{
+    const struct plx_fleet_monitor *m = &s->fleet->monitors[monitor];
+    for (uint32_t i = 0; i < m->n_cells; i++) {
+        const struct plx_cell *c = &s->ev->cells[m->cell0 + i];
+        if (is_recent_failure(c, onset, 0) || is_good_since(c, onset) ||
+            (c->flags & PLX_CELL_PENDING))
+            return true;
+    }
+    return false;
+}
+
+/* Is it the service, its host or the network around it? Asks monitors beside it that have
+ * said nothing since. */
+static void ask_aside(struct search *s, const struct scene *scene)
+{
+    const struct plx_fleet_monitor *m = &s->fleet->monitors[scene->monitor];
+    const struct plx_unit *host = &s->fleet->units[m->unit_host];
+    uint32_t asked = 0;
+    for (uint32_t i = 0; i < host->n && asked < 4; i++) {
+        uint32_t sib = host->members[i];
+        if (sib == scene->monitor || has_news(s, sib, scene->onset))
+            continue;
+        struct scene fresh = {.monitor = sib, .onset = scene->onset};
+        asked += ask(s, &fresh, sib, 2, false, &s->p->doubt) > 0;
+    }
+    if (m->unit_prefix == PLX_NO_UNIT)
+        return;
+    const struct plx_unit *prefix = &s->fleet->units[m->unit_prefix];
+    uint32_t last_host = m->unit_host;
+    asked = 0;
+    for (uint32_t i = 0; i < prefix->n && i < 256 && asked < 3; i++) {
+        uint32_t id = prefix->members[i], h = s->fleet->monitors[id].unit_host;
+        if (h == m->unit_host || h == last_host || has_news(s, id, scene->onset))
+            continue;
+        struct scene fresh = {.monitor = id, .onset = scene->onset};
+        if (ask(s, &fresh, id, 1, false, &s->p->doubt) > 0) {
+            last_host = h;
+            asked++;
+        }
+    }
+}
+
+/* How many probes a lone first failure is worth: what the quiet budget has saved up. */
+static uint32_t first_size(const struct search *s, const struct scene *scene)
+{
+    if (scene->odd_kind)
+        return 3;
+    double b = s->p->quiet;
+    return b >= 8 ? 3 : b >= 3 ? 2 : 1;
+}
+
+static void pursue(struct search *s, struct scene *scene, struct plx_watch *w)
+{
+    bool several = scene->n_failed >= 2;
+    if (w->stage == 0) {
+        double *budget = scene->odd_kind || several ? &s->p->doubt : &s->p->quiet;
+        ask(s, scene, scene->monitor, first_size(s, scene), false, budget);
+        w->stage = 1;
+        w->asked = s->now;
+    }
+    if (w->stage == 1 &&
+        (several || (scene->n_pending > 0 && s->now - w->asked >= HUSH))) {
+        ask(s, scene, scene->monitor, several ? 6 : 4, false, &s->p->doubt);
+        w->stage = 2;
+        w->asked = s->now;
+    }
+    if (w->stage >= 2 && several && !w->aside) {
+        ask_aside(s, scene);
+        w->aside = true;
+    }
+    if (w->stage >= 2 && w->stage < STAGE_MAX && several && s->now - w->asked >= REPEAT) {
+        ask(s, scene, scene->monitor, 4, true, &s->p->doubt);
+        w->stage++;
+        w->asked = s->now;
+    }
+}
+
+/* Others see it well: is it this agent's path? Ask the same agent again, well apart. */
+static void retry(struct search *s, const struct plx_fail *fail)
+{
+    struct plx_cell *c = &s->ev->cells[fail->cell];
+    if (c->n_apart < 2 || c->n_apart > PATH_MAX || (c->flags & PLX_CELL_PENDING) ||
+        s->now - c->last < APART || in_flight(s, &s->fleet->monitors[fail->monitor], c))
+        return;
+    order(s, fail->monitor, c, &s->p->doubt);
+}
+
+static bool is_settled(const struct search *s, const struct plx_fail *fail)
+{
+    if (fail->by < 0)
+        return false;
+    uint32_t n;
+    const struct plx_pick *pick = &plx_cover_picks(s->cover, &n)[fail->by];
+    if (plx_scope_kind(pick->scope.type)->vantage && pick->margin > 3)
+        return true;
+    for (uint32_t i = 0; i < s->faults->n; i++)
+        if (plx_fault_is_open(&s->faults->list[i]) &&
+            plx_scope_key(s->faults->list[i].scope) == plx_scope_key(pick->scope))
+            return true;
+    return false;
+}
+
+static void consider(struct search *s, const struct plx_fail *fail)
+{
+    struct plx_watch *w = &s->p->watches[fail->monitor];
+    bool first_today = s->p->seen[fail->monitor] != s->p->stamp;
+    struct scene scene;
+    if (w->since == 0 || s->now - w->asked > FORGET)
+        *w = (struct plx_watch){.since = fail->first, .asked = s->now};
+    uint32_t onset = fail->last < w->since + FORGET ? w->since : fail->first;
+    look(s, fail->monitor, onset, &scene);
+    if (scene.n_good > 0) {
+        /* Seen well since: this doubt was an accident or a path. A later failure that
+         * begins after the latest good result is a new doubt. */
+        struct scene late;
+        look(s, fail->monitor, fail->first, &late);
+        if (late.n_good > 0) {
+            retry(s, fail);
+            return;
+        }
+        if (w->since != fail->first)
+            *w = (struct plx_watch){.since = fail->first, .asked = s->now};
+        scene = late;
+    }
+    if (!first_today || s->now - fail->last > 45 * SEC)
+        return;
+    s->p->seen[fail->monitor] = s->p->stamp;
+    pursue(s, &scene, w);
+}
+
+static void earn(struct search *s)
+{
+    struct plx_prober *p = s->p;
+    if (!p->started) {
+        p->started = true;
+        p->quiet = QUIET_START;
+        p->doubt = DOUBT_START;
+    }
+    p->quiet += (double)s->ev->n_scheduled * s->policy->budget_quiet;
+    p->doubt += (double)s->ev->n_scheduled * s->policy->budget_doubt;
+    s->ev->n_scheduled = 0;
+    p->quiet = p->quiet > QUIET_CAP ? QUIET_CAP : p->quiet;
+    p->doubt = p->doubt > DOUBT_CAP ? DOUBT_CAP : p->doubt;
+}
+
+void plx_prober_step(struct plx_prober *p, struct plx_cover *cover,
+                     const struct plx_faults *faults, const struct plx_fleet *fleet,
+                     struct plx_evidence *ev, const struct plx_judge_policy *policy,
+                     uint32_t now)
+{
+    struct search s = {p, cover, faults, fleet, ev, policy, now};
+    uint32_t n;
+    const struct plx_fail *fails = plx_cover_fails(cover, &n);
+    p->n_out = 0;
+    reach(p, fleet->n_monitors);
+    p->stamp++;
+    earn(&s);
+    if (policy->without & PLX_JUDGE_WITHOUT_BURSTS)
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        if (!is_settled(&s, &fails[i]) &&
+            plx_fleet_is_live(&fleet->agents[fails[i].agent]))
+            consider(&s, &fails[i]);
+}

@@ -1,0 +1,377 @@
+#include "coordinator/core/judge_reason.h"
+
+#include "base/buf.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* From this share on a degraded verdict is about loss, not latency. */
+#define LOSS_WORDS 0.08
+
+/* "10:04:07" of a tick, UTC. */
+static const char *clock_text(const struct plx_reason_input *in, uint32_t tk,
+                              char ret[16])
+{
+    char full[PLX_WALL_TEXT_MAX];
+    plx_wall_format(plx_evidence_wall(in->ev, tk), full);
+    const char *t = strchr(full, 'T');
+    snprintf(ret, 16, "%.8s", t ? t + 1 : "?");
+    return ret;
+}
+
+/* "db.example:5432", "[2001:db8::7]:22", or the monitor's name. */
+static void target_text(const struct plx_fleet_monitor *m, char *ret, size_t size)
+{
+    if (m->host[0] == '\0' || m->port == 0)
+        snprintf(ret, size, "%s", m->name);
+    else if (strchr(m->host, ':') != NULL)
+        snprintf(ret, size, "[%s]:%u", m->host, (unsigned)m->port);
+    else
+        snprintf(ret, size, "%s:%u", m->host, (unsigned)m->port);
+}
+
+static const char *const kind_verbs[PLX_KIND_COUNT_] = {
+    [PLX_KIND_TIMEOUT] = "does not answer",
+    [PLX_KIND_REFUSED] = "refuses connections",
+    [PLX_KIND_RESET] = "breaks connections off",
+    [PLX_KIND_HOST] = "is unreachable (the last router says so)",
+    [PLX_KIND_NET] = "is unreachable (a router says so)",
+    [PLX_KIND_PROHIBITED] = "is closed off by a filter",
+    [PLX_KIND_DNS] = "does not resolve",
+};
+
+/* The kinds of failure of a fault's cells, summed (each cell once per kind seen). */
+static void kinds_of(const struct plx_reason_input *in, const struct plx_fault *f,
+                     uint32_t only_monitor, uint32_t n[PLX_KIND_COUNT_])
+{
+    memset(n, 0, PLX_KIND_COUNT_ * sizeof *n);
+    for (uint32_t i = 0; i < f->monitors.n; i++) {
+        uint32_t id = f->monitors.ids[i];
+        if (only_monitor != UINT32_MAX && id != only_monitor)
+            continue;
+        const struct plx_fleet_monitor *m = &in->fleet->monitors[id];
+        for (uint32_t k = 0; k < m->n_cells; k++) {
+            const struct plx_cell *c = &in->ev->cells[m->cell0 + k];
+            if (!(c->flags & PLX_CELL_FAILING) || !plx_ids_has(&f->agents, c->agent))
+                continue;
+            for (int q = 0; q < PLX_KIND_COUNT_; q++)
+                n[q] += c->kinds[q] > 0;
+        }
+    }
+}
+
+static const char *verb_of(const uint32_t n[PLX_KIND_COUNT_])
+{
+    int best = 0;
+    for (int k = 1; k < PLX_KIND_COUNT_; k++)
+        if (n[k] > n[best])
+            best = k;
+    return kind_verbs[best];
+}
+
+/* "all 5 locations", "4 of 5 locations", "the only location". */
+static void places_text(uint32_t n, uint32_t of, char *ret, size_t size)
+{
+    if (of <= 1)
+        snprintf(ret, size, "the only location that can tell");
+    else if (n >= of)
+        snprintf(ret, size, "all %u locations", of);
+    else
+        snprintf(ret, size, "%u of %u locations", n, of);
+}
+
+/* Live agents watching the fault's monitors, and those among them that see the fault. */
+static void count_places(const struct plx_reason_input *in, const struct plx_fault *f,
+                         uint32_t only_monitor, uint32_t *ret_seen, uint32_t *ret_of)
+{
+    struct plx_ids of = {0}, seen = {0};
+    for (uint32_t i = 0; i < f->monitors.n && i < 64; i++) {
+        uint32_t id = f->monitors.ids[i];
+        if (only_monitor != UINT32_MAX && id != only_monitor)
+            continue;
+        const struct plx_fleet_monitor *m = &in->fleet->monitors[id];
+        for (uint32_t k = 0; k < m->n_cells; k++) {
+            const struct plx_cell *c = &in->ev->cells[m->cell0 + k];
+            if (!plx_fleet_is_live(&in->fleet->agents[c->agent]))
+                continue;
+            plx_ids_add(&of, c->agent);
+            if (c->flags & PLX_CELL_FAILING)
+                plx_ids_add(&seen, c->agent);
+        }
+    }
+    *ret_seen = seen.n;
+    *ret_of = of.n;
+    plx_ids_fini(&of);
+    plx_ids_fini(&seen);
+}
+
+/* Another watched service of the same host that is seen well: the host lives. */
+static const char *living_sibling(const struct plx_reason_input *in, uint32_t monitor)
+{
+    const struct plx_fleet_monitor *m = &in->fleet->monitors[monitor];
+    const struct plx_unit *u = &in->fleet->units[m->unit_host];
+    for (uint32_t i = 0; i < u->n; i++) {
+        if (u->members[i] == monitor)
+            continue;
+        const struct plx_fleet_monitor *s = &in->fleet->monitors[u->members[i]];
+        for (uint32_t k = 0; k < s->n_cells; k++) {
+            const struct plx_cell *c = &in->ev->cells[s->cell0 + k];
+            if (plx_verdict_is_fresh(in->fleet, in->policy, s, c, in->now) &&
+                !(c->flags & PLX_CELL_FAILING))
+                return s->name;
+        }
+    }
+    return NULL;
+}
+
+static void service_cause(const struct plx_reason_input *in, uint32_t monitor,
+                          const uint32_t kinds[PLX_KIND_COUNT_], struct plx_buf *b)
+{
+    const char *sibling = living_sibling(in, monitor);
+    if (kinds[PLX_KIND_REFUSED] + kinds[PLX_KIND_RESET] > 0)
+        plx_buf_text(b, "; the host answers, so the service is down");
+    else if (sibling != NULL)
+        plx_buf_printf(b, "; %s on the same host answers, so the service is down",
+                       sibling);
+    else
+        plx_buf_text(b, "; nothing else there is seen to answer, so it may be the host");
+}
+
+static void say_server(const struct plx_reason_input *in, const struct plx_fault *f,
+                       uint32_t monitor, struct plx_buf *b)
+{
+    char target[PLX_JUDGE_SENTENCE / 2], places[64], at[16], entity[256];
+    uint32_t kinds[PLX_KIND_COUNT_], seen, of;
+    uint32_t first = monitor != UINT32_MAX ? monitor
+                     : f->monitors.n > 0   ? f->monitors.ids[0]
+                                           : UINT32_MAX;
+    if (first == UINT32_MAX)
+        return;
+    kinds_of(in, f, monitor, kinds);
+    count_places(in, f, monitor, &seen, &of);
+    places_text(seen, of, places, sizeof places);
+    target_text(&in->fleet->monitors[first], target, sizeof target);
+    plx_scope_entity(in->fleet, &f->scope, entity, sizeof entity);
+    clock_text(in, f->onset, at);
+    enum plx_judge_class class = plx_scope_kind(f->scope.type)->class;
+    bool one = monitor != UINT32_MAX || class == PLX_JUDGE_CLASS_SERVICE;
+    if (one)
+        plx_buf_printf(b, "%s %s from %s since %s", target, verb_of(kinds), places, at);
+    else
+        plx_buf_printf(b, "%s %s from %s since %s", entity, verb_of(kinds), places, at);
+    if (class == PLX_JUDGE_CLASS_SERVICE)
+        service_cause(in, first, kinds, b);
+    else if (class == PLX_JUDGE_CLASS_HOST)
+        plx_buf_printf(
+            b, "; %u of %u watched services of %s fail together: the host is down",
+            f->monitors.n, in->fleet->units[f->scope.x].n, entity);
+    else if (class == PLX_JUDGE_CLASS_NETWORK)
+        plx_buf_printf(b, "; %u services of %s fail together: the network is down",
+                       f->monitors.n, entity);
+    else
+        plx_buf_printf(b, "; the name %s is at fault, not the service behind it", entity);
+}
+
+static void list_agents(const struct plx_reason_input *in, const struct plx_ids *ids,
+                        struct plx_buf *b)
+{
+    uint32_t shown = ids->n > 4 ? 3 : ids->n;
+    for (uint32_t i = 0; i < shown; i++)
+        plx_buf_printf(b, "%s%s", i ? ", " : "", in->fleet->agents[ids->ids[i]].name);
+    if (shown < ids->n)
+        plx_buf_printf(b, " and %u more", ids->n - shown);
+}
+
+static uint32_t count_good(const struct plx_reason_input *in, uint32_t monitor)
+{
+    struct plx_count n;
+    plx_verdict_count(in->fleet, in->ev, in->policy, monitor, in->now, &n);
+    return n.good;
+}
+
+static void say_path(const struct plx_reason_input *in, const struct plx_fault *f,
+                     uint32_t monitor, struct plx_buf *b)
+{
+    char target[PLX_JUDGE_SENTENCE / 2], at[16], entity[256];
+    uint32_t kinds[PLX_KIND_COUNT_];
+    uint32_t first = monitor != UINT32_MAX ? monitor
+                     : f->monitors.n > 0   ? f->monitors.ids[0]
+                                           : UINT32_MAX;
+    if (first == UINT32_MAX)
+        return;
+    bool filter = plx_scope_kind(f->scope.type)->filter;
+    kinds_of(in, f, monitor, kinds);
+    target_text(&in->fleet->monitors[first], target, sizeof target);
+    plx_scope_entity(in->fleet, &f->scope, entity, sizeof entity);
+    plx_buf_printf(b, "%s %s from ", target, verb_of(kinds));
+    list_agents(in, &f->agents, b);
+    plx_buf_printf(b, " since %s", clock_text(in, f->onset, at));
+    uint32_t good = count_good(in, first);
+    if (good == 0)
+        plx_buf_text(b,
+                     "; no other location can tell whether it is the service or the way");
+    else if (filter)
+        plx_buf_printf(b, "; %u other%s: something turns these locations away", good,
+                       good == 1 ? " connects" : "s connect");
+    else
+        plx_buf_printf(b, "; %u other%s: the path %s is broken, the service is up", good,
+                       good == 1 ? " connects" : "s connect", entity);
+}
+
+static void say_vantage(const struct plx_reason_input *in, const struct plx_fault *f,
+                        struct plx_buf *b)
+{
+    char at[16], entity[256];
+    plx_scope_entity(in->fleet, &f->scope, entity, sizeof entity);
+    enum plx_judge_class class = plx_scope_kind(f->scope.type)->class;
+    const char *ours = class == PLX_JUDGE_CLASS_AGENT    ? "agent"
+                       : class == PLX_JUDGE_CLASS_REGION ? "region"
+                                                         : "provider";
+    uint32_t silent = 0;
+    for (uint32_t i = 0; i < f->agents.n; i++)
+        silent += in->fleet->agents[f->agents.ids[i]].silent;
+    plx_buf_printf(b, "our %s %s ", ours, entity);
+    plx_buf_text(b, silent > 0 ? "is not heard from" : "fails on targets others reach");
+    plx_buf_printf(b, " since %s; this says nothing about the targets",
+                   clock_text(in, f->onset, at));
+}
+
+static void say_fault(const struct plx_reason_input *in, const struct plx_fault *f,
+                      uint32_t monitor, struct plx_buf *b)
+{
+    const struct plx_scope_kind *k = plx_scope_kind(f->scope.type);
+    if (k->server)
+        say_server(in, f, monitor, b);
+    else if (k->vantage)
+        say_vantage(in, f, b);
+    else
+        say_path(in, f, monitor, b);
+}
+
+static void give(struct plx_buf *b, char ret[PLX_JUDGE_SENTENCE])
+{
+    const char *text = plx_buf_str(b);
+    size_t n = strlen(text);
+    if (n >= PLX_JUDGE_SENTENCE) { /* cut before a character, not inside one */
+        n = PLX_JUDGE_SENTENCE - 1;
+        while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
+            n--;
+    }
+    memcpy(ret, text, n);
+    ret[n] = '\0';
+    plx_buf_fini(b);
+}
+
+void plx_reason_fault(const struct plx_reason_input *in, const struct plx_fault *f,
+                      char ret[PLX_JUDGE_SENTENCE])
+{
+    struct plx_buf b;
+    plx_buf_init(&b, 4096);
+    say_fault(in, f, UINT32_MAX, &b);
+    give(&b, ret);
+}
+
+static const struct plx_fault *fault_by_id(const struct plx_faults *fs, uint64_t id)
+{
+    for (uint32_t i = 0; i < fs->n; i++)
+        if (fs->list[i].id == id)
+            return &fs->list[i];
+    return NULL;
+}
+
+static void say_plain(const struct plx_reason_input *in, uint32_t monitor,
+                      const struct plx_verdict_state *v, struct plx_buf *b)
+{
+    char target[PLX_JUDGE_SENTENCE / 2];
+    struct plx_count n;
+    const struct plx_fleet_monitor *m = &in->fleet->monitors[monitor];
+    plx_verdict_count(in->fleet, in->ev, in->policy, monitor, in->now, &n);
+    target_text(m, target, sizeof target);
+    if (v->verdict == PLX_JUDGE_UP)
+        plx_buf_printf(b, "%s connects from %u of %u locations", target, n.good,
+                       n.assigned);
+    else if (v->verdict == PLX_JUDGE_DEGRADED && n.loss >= LOSS_WORDS)
+        plx_buf_printf(
+            b, "%s loses %.0f %% of probes (95 %%: %.0f-%.0f %%) at %u locations", target,
+            100 * n.loss, 100 * n.loss_low, 100 * n.loss_high, n.fresh);
+    else if (v->verdict == PLX_JUDGE_DEGRADED)
+        plx_buf_printf(b, "%s takes %.1f ms to connect, more than the bound of %.1f ms",
+                       target, n.rtt_us / 1000.0, (double)m->degraded_above_us / 1000.0);
+    else if (n.fresh == 0)
+        plx_buf_printf(b, "%s: no fresh view from any of %u locations", target,
+                       n.assigned);
+    else if (n.fresh < m->min_coverage * (double)n.assigned)
+        plx_buf_printf(b, "%s: only %u of %u locations have a fresh view", target,
+                       n.fresh, n.assigned);
+    else
+        plx_buf_printf(b, "%s: %u of %u fresh views fail and no fault explains them",
+                       target, n.failing, n.fresh);
+}
+
+void plx_reason_verdict(const struct plx_reason_input *in, uint32_t monitor,
+                        const struct plx_verdict_state *v, char ret[PLX_JUDGE_SENTENCE])
+{
+    struct plx_buf b;
+    const struct plx_fault *best = NULL;
+    plx_buf_init(&b, 4096);
+    for (uint32_t i = 0; i < v->n_faults; i++) {
+        const struct plx_fault *f = fault_by_id(in->faults, v->faults[i]);
+        if (f != NULL && (best == NULL || plx_scope_kind(f->scope.type)->server))
+            best = f;
+    }
+    if (v->by_rule)
+        plx_buf_text(&b, "down by its quorum rule: ");
+    if (v->vetoed)
+        plx_buf_text(&b, "not down by its quorum rule, though ");
+    bool say = best != NULL && !v->by_rule && v->verdict != PLX_JUDGE_UP &&
+               (v->verdict != PLX_JUDGE_INCONCLUSIVE || v->vetoed ||
+                plx_scope_kind(best->scope.type)->vantage);
+    if (say)
+        say_fault(in, best, monitor, &b);
+    else
+        say_plain(in, monitor, v, &b);
+    give(&b, ret);
+}
+
+void plx_reason_runner_up(const struct plx_reason_input *in, const struct plx_fault *f,
+                          char ret[PLX_JUDGE_SENTENCE])
+{
+    char entity[256];
+    if (!f->has_runner_up) {
+        snprintf(ret, PLX_JUDGE_SENTENCE, "all by accident, behind by %.1f nats",
+                 f->margin_scope);
+        return;
+    }
+    plx_scope_entity(in->fleet, &f->runner_up, entity, sizeof entity);
+    snprintf(ret, PLX_JUDGE_SENTENCE, "%s %.200s, behind by %.1f nats",
+             plx_judge_class_token(plx_scope_kind(f->runner_up.type)->class), entity,
+             f->margin_scope);
+}
+
+enum plx_judge_reason plx_reason_cell(const struct plx_reason_input *in, uint32_t monitor,
+                                      const struct plx_cell *c, uint64_t *ret_fault)
+{
+    const struct plx_fleet_monitor *m = &in->fleet->monitors[monitor];
+    const struct plx_fault *f =
+        plx_verdict_fault_of(in->faults, in->fleet, monitor, c->agent);
+    double span = in->policy->fresh_intervals * m->interval_tk + m->timeout_tk;
+    *ret_fault = 0;
+    if (in->fleet->agents[c->agent].silent)
+        return PLX_JUDGE_REASON_SILENT;
+    if (c->flags & PLX_CELL_LATE)
+        return PLX_JUDGE_REASON_LATE;
+    if (!(c->flags & PLX_CELL_SEEN))
+        return PLX_JUDGE_REASON_NONE;
+    if (c->flags & PLX_CELL_LOCAL)
+        return PLX_JUDGE_REASON_LOCAL;
+    if (in->now >= c->last + (uint32_t)span)
+        return PLX_JUDGE_REASON_STALE;
+    if (!(c->flags & PLX_CELL_FAILING))
+        return PLX_JUDGE_REASON_FRESH;
+    if (f != NULL) {
+        *ret_fault = f->id;
+        return PLX_JUDGE_REASON_COVERED;
+    }
+    return c->n_apart >= 2 || (c->flags & PLX_CELL_COVERED) ? PLX_JUDGE_REASON_DOUBT
+                                                            : PLX_JUDGE_REASON_SPURIOUS;
+}

@@ -1,0 +1,256 @@
+#include "coordinator/core/judge_scope.h"
+
+#include <stdio.h>
+
+static const struct plx_scope_kind kinds[PLX_SCOPE_COUNT_] = {
+    [PLX_SCOPE_SERVICE] = {PLX_JUDGE_CLASS_SERVICE, .server = true},
+    [PLX_SCOPE_HOST] = {PLX_JUDGE_CLASS_HOST, .server = true},
+    [PLX_SCOPE_PREFIX] = {PLX_JUDGE_CLASS_NETWORK, .server = true},
+    [PLX_SCOPE_GROUP] = {PLX_JUDGE_CLASS_NETWORK, .server = true},
+    [PLX_SCOPE_NAME] = {PLX_JUDGE_CLASS_DNS, .server = true},
+    [PLX_SCOPE_AGENT_HOST] = {PLX_JUDGE_CLASS_PATH},
+    [PLX_SCOPE_AGENT_PREFIX] = {PLX_JUDGE_CLASS_PATH},
+    [PLX_SCOPE_REGION_PREFIX] = {PLX_JUDGE_CLASS_PATH},
+    [PLX_SCOPE_PROVIDER_PREFIX] = {PLX_JUDGE_CLASS_PATH},
+    [PLX_SCOPE_ASN_PREFIX] = {PLX_JUDGE_CLASS_PATH},
+    [PLX_SCOPE_FILTER_MONITOR] = {PLX_JUDGE_CLASS_FILTER, .filter = true},
+    [PLX_SCOPE_FILTER_HOST] = {PLX_JUDGE_CLASS_FILTER, .filter = true},
+    [PLX_SCOPE_FILTER_PREFIX] = {PLX_JUDGE_CLASS_FILTER, .filter = true},
+    [PLX_SCOPE_AGENT] = {PLX_JUDGE_CLASS_AGENT, .vantage = true},
+    [PLX_SCOPE_REGION] = {PLX_JUDGE_CLASS_REGION, .vantage = true},
+    [PLX_SCOPE_PROVIDER] = {PLX_JUDGE_CLASS_PROVIDER, .vantage = true},
+    [PLX_SCOPE_ASN] = {PLX_JUDGE_CLASS_PROVIDER, .vantage = true},
+    [PLX_SCOPE_SITE] = {PLX_JUDGE_CLASS_PROVIDER, .vantage = true},
+};
+
+const struct plx_scope_kind *plx_scope_kind(enum plx_scope_type type)
+{
+    return &kinds[type];
+}
+
+struct list {
+    struct plx_scope *out;
+    uint32_t n;
+};
+
+static void add(struct list *l, enum plx_scope_type type, uint32_t x, uint32_t y)
+{
+    if (l->n < PLX_SCOPES_OF_CELL)
+        l->out[l->n++] = (struct plx_scope){type, x, y};
+}
+
+/* Shared by more than one agent, so that it is not just that agent. */
+static bool is_shared(const struct plx_fleet *f, uint32_t unit)
+{
+    return unit != PLX_NO_UNIT && f->units[unit].n >= 2;
+}
+
+static void add_vantage(const struct plx_fleet *f, uint32_t agent, struct list *l)
+{
+    const struct plx_fleet_agent *a = &f->agents[agent];
+    add(l, PLX_SCOPE_AGENT, UINT32_MAX, agent);
+    if (is_shared(f, a->region))
+        add(l, PLX_SCOPE_REGION, UINT32_MAX, a->region);
+    if (is_shared(f, a->provider))
+        add(l, PLX_SCOPE_PROVIDER, UINT32_MAX, a->provider);
+    if (is_shared(f, a->asn))
+        add(l, PLX_SCOPE_ASN, UINT32_MAX, a->asn);
+    for (uint32_t i = 0; i < a->n_sites; i++)
+        if (is_shared(f, a->sites[i]))
+            add(l, PLX_SCOPE_SITE, UINT32_MAX, a->sites[i]);
+}
+
+/* A part of the fleet: more than one agent, but not all that are left. */
+static bool is_part(const struct plx_fleet *f, uint32_t unit)
+{
+    return is_shared(f, unit) && f->units[unit].n < f->agents_used &&
+           f->units[unit].live < f->agents_live;
+}
+
+static void add_paths(const struct plx_fleet *f, const struct plx_fleet_monitor *m,
+                      uint32_t agent, bool wide, struct list *l)
+{
+    const struct plx_fleet_agent *a = &f->agents[agent];
+    add(l, PLX_SCOPE_AGENT_HOST, m->unit_host, agent);
+    if (m->unit_prefix == PLX_NO_UNIT || !wide)
+        return;
+    if (plx_fleet_hosts(f, &f->units[m->unit_prefix]) >= 2)
+        add(l, PLX_SCOPE_AGENT_PREFIX, m->unit_prefix, agent);
+    if (is_part(f, a->region))
+        add(l, PLX_SCOPE_REGION_PREFIX, m->unit_prefix, a->region);
+    if (is_part(f, a->provider))
+        add(l, PLX_SCOPE_PROVIDER_PREFIX, m->unit_prefix, a->provider);
+    if (is_part(f, a->asn))
+        add(l, PLX_SCOPE_ASN_PREFIX, m->unit_prefix, a->asn);
+}
+
+static void add_server(const struct plx_fleet *f, uint32_t monitor, bool dns, bool wide,
+                       struct list *l)
+{
+    const struct plx_fleet_monitor *m = &f->monitors[monitor];
+    bool several = f->units[m->unit_host].n >= 2;
+    if (f->agents_used < 2 || m->n_cells < 2)
+        return; /* one view cannot tell the far end from the way there */
+    add(l, PLX_SCOPE_SERVICE, monitor, UINT32_MAX);
+    add(l, PLX_SCOPE_FILTER_MONITOR, monitor, UINT32_MAX);
+    if (dns && m->unit_name != PLX_NO_UNIT)
+        add(l, PLX_SCOPE_NAME, m->unit_name, UINT32_MAX);
+    if (wide || !several)
+        add(l, PLX_SCOPE_HOST, m->unit_host, UINT32_MAX);
+    if (!wide)
+        return;
+    if (several)
+        add(l, PLX_SCOPE_FILTER_HOST, m->unit_host, UINT32_MAX);
+    if (m->unit_prefix != PLX_NO_UNIT &&
+        plx_fleet_hosts(f, &f->units[m->unit_prefix]) >= 2) {
+        add(l, PLX_SCOPE_PREFIX, m->unit_prefix, UINT32_MAX);
+        add(l, PLX_SCOPE_FILTER_PREFIX, m->unit_prefix, UINT32_MAX);
+    }
+    for (uint32_t i = 0; i < m->n_groups; i++)
+        if (plx_fleet_hosts(f, &f->units[m->groups[i]]) >= 2)
+            add(l, PLX_SCOPE_GROUP, m->groups[i], UINT32_MAX);
+}
+
+uint32_t plx_scope_of_cell(const struct plx_fleet *fleet, uint32_t monitor,
+                           const struct plx_cell *cell, uint32_t without,
+                           struct plx_scope ret[PLX_SCOPES_OF_CELL])
+{
+    struct list l = {ret, 0};
+    bool wide = !(without & PLX_JUDGE_WITHOUT_SCOPES);
+    add_server(fleet, monitor, cell->kinds[PLX_KIND_DNS] > 0, wide, &l);
+    add_paths(fleet, &fleet->monitors[monitor], cell->agent, wide, &l);
+    if (wide)
+        add_vantage(fleet, cell->agent, &l);
+    return l.n;
+}
+
+uint32_t plx_scope_of_agent(const struct plx_fleet *fleet, uint32_t agent,
+                            struct plx_scope ret[PLX_SCOPES_OF_CELL])
+{
+    struct list l = {ret, 0};
+    add_vantage(fleet, agent, &l);
+    return l.n;
+}
+
+void plx_scope_monitors(const struct plx_fleet *fleet, const struct plx_scope *scope,
+                        const uint32_t **ret_ids, uint32_t *ret_n)
+{
+    *ret_ids = NULL;
+    *ret_n = 0;
+    if (kinds[scope->type].vantage)
+        return;
+    if (scope->type == PLX_SCOPE_SERVICE || scope->type == PLX_SCOPE_FILTER_MONITOR) {
+        *ret_ids = &scope->x;
+        *ret_n = 1;
+        return;
+    }
+    *ret_ids = fleet->units[scope->x].members;
+    *ret_n = fleet->units[scope->x].n;
+}
+
+void plx_scope_agents(const struct plx_fleet *fleet, const struct plx_scope *scope,
+                      const uint32_t **ret_ids, uint32_t *ret_n)
+{
+    *ret_ids = NULL;
+    *ret_n = 0;
+    if (scope->y == UINT32_MAX)
+        return;
+    if (scope->type == PLX_SCOPE_AGENT || scope->type == PLX_SCOPE_AGENT_HOST ||
+        scope->type == PLX_SCOPE_AGENT_PREFIX) {
+        *ret_ids = &scope->y;
+        *ret_n = 1;
+        return;
+    }
+    *ret_ids = fleet->units[scope->y].members;
+    *ret_n = fleet->units[scope->y].n;
+}
+
+static bool agent_has_unit(const struct plx_fleet_agent *a, enum plx_scope_type type,
+                           uint32_t unit)
+{
+    switch (type) {
+    case PLX_SCOPE_REGION_PREFIX:
+    case PLX_SCOPE_REGION:
+        return a->region == unit;
+    case PLX_SCOPE_PROVIDER_PREFIX:
+    case PLX_SCOPE_PROVIDER:
+        return a->provider == unit;
+    case PLX_SCOPE_ASN_PREFIX:
+    case PLX_SCOPE_ASN:
+        return a->asn == unit;
+    default:
+        for (uint32_t i = 0; i < a->n_sites; i++)
+            if (a->sites[i] == unit)
+                return true;
+        return false;
+    }
+}
+
+bool plx_scope_has_agent(const struct plx_fleet *fleet, const struct plx_scope *scope,
+                         uint32_t agent)
+{
+    if (scope->y == UINT32_MAX)
+        return true;
+    if (scope->type == PLX_SCOPE_AGENT || scope->type == PLX_SCOPE_AGENT_HOST ||
+        scope->type == PLX_SCOPE_AGENT_PREFIX)
+        return scope->y == agent;
+    return agent_has_unit(&fleet->agents[agent], scope->type, scope->y);
+}
+
+bool plx_scope_has_monitor(const struct plx_fleet *fleet, const struct plx_scope *scope,
+                           uint32_t monitor)
+{
+    if (kinds[scope->type].vantage)
+        return true;
+    const uint32_t *ids;
+    uint32_t n;
+    plx_scope_monitors(fleet, scope, &ids, &n);
+    for (uint32_t i = 0; i < n; i++)
+        if (ids[i] == monitor)
+            return true;
+    return false;
+}
+
+bool plx_scope_same_cells(const struct plx_fleet *fleet, const struct plx_scope *a,
+                          const struct plx_scope *b)
+{
+    if (kinds[a->type].filter || kinds[b->type].filter || kinds[a->type].vantage ||
+        kinds[b->type].vantage)
+        return plx_scope_key(*a) == plx_scope_key(*b);
+    const uint32_t *m1, *m2, *a1, *a2;
+    uint32_t n_m1, n_m2, n_a1, n_a2;
+    plx_scope_monitors(fleet, a, &m1, &n_m1);
+    plx_scope_monitors(fleet, b, &m2, &n_m2);
+    plx_scope_agents(fleet, a, &a1, &n_a1);
+    plx_scope_agents(fleet, b, &a2, &n_a2);
+    if (n_m1 != n_m2 || n_a1 != n_a2)
+        return false;
+    for (uint32_t i = 0; i < n_m1; i++)
+        if (m1[i] != m2[i])
+            return false;
+    for (uint32_t i = 0; i < n_a1; i++)
+        if (a1[i] != a2[i])
+            return false;
+    return true;
+}
+
+static const char *vantage_name(const struct plx_fleet *f, const struct plx_scope *s)
+{
+    if (s->type == PLX_SCOPE_AGENT || s->type == PLX_SCOPE_AGENT_HOST ||
+        s->type == PLX_SCOPE_AGENT_PREFIX)
+        return f->agents[s->y].name;
+    return f->units[s->y].text;
+}
+
+void plx_scope_entity(const struct plx_fleet *fleet, const struct plx_scope *s, char *ret,
+                      size_t size)
+{
+    if (s->type == PLX_SCOPE_SERVICE || s->type == PLX_SCOPE_FILTER_MONITOR)
+        snprintf(ret, size, "%s", fleet->monitors[s->x].name);
+    else if (s->y == UINT32_MAX)
+        snprintf(ret, size, "%s", fleet->units[s->x].text);
+    else if (s->x == UINT32_MAX)
+        snprintf(ret, size, "%s", vantage_name(fleet, s));
+    else
+        snprintf(ret, size, "%s>%s", vantage_name(fleet, s), fleet->units[s->x].text);
+}

@@ -1,0 +1,86 @@
+/* What can break: the scopes that contain a (monitor, agent) cell. */
+#ifndef PLX_CORE_JUDGE_SCOPE_H
+#define PLX_CORE_JUDGE_SCOPE_H
+
+#include "coordinator/core/judge.h"
+#include "coordinator/core/judge_evidence.h"
+#include "coordinator/core/judge_fleet.h"
+
+enum plx_scope_type {
+    PLX_SCOPE_SERVICE, /* x: monitor */
+    PLX_SCOPE_HOST,    /* x: unit, for this and all that follow down to the filters */
+    PLX_SCOPE_PREFIX,
+    PLX_SCOPE_GROUP,
+    PLX_SCOPE_NAME,
+    PLX_SCOPE_AGENT_HOST, /* y: agent */
+    PLX_SCOPE_AGENT_PREFIX,
+    PLX_SCOPE_REGION_PREFIX, /* y: unit */
+    PLX_SCOPE_PROVIDER_PREFIX,
+    PLX_SCOPE_ASN_PREFIX,
+    PLX_SCOPE_FILTER_MONITOR, /* x: monitor; the subset of agents is found, not named */
+    PLX_SCOPE_FILTER_HOST,
+    PLX_SCOPE_FILTER_PREFIX,
+    PLX_SCOPE_AGENT,  /* y: agent */
+    PLX_SCOPE_REGION, /* y: unit */
+    PLX_SCOPE_PROVIDER,
+    PLX_SCOPE_ASN,
+    PLX_SCOPE_SITE,
+    PLX_SCOPE_COUNT_,
+};
+
+struct plx_scope {
+    enum plx_scope_type type;
+    uint32_t x, y; /* UINT32_MAX where there is none */
+};
+
+/* One cell is in at most so many scopes (groups and sites included). */
+#define PLX_SCOPES_OF_CELL (17u + 2u * PLX_JUDGE_GROUP_MAX)
+
+static inline uint64_t plx_scope_key(struct plx_scope s)
+{
+    return (uint64_t)s.type << 56 | (uint64_t)(s.x & 0xfffffffu) << 28 |
+           (s.y & 0xfffffffu);
+}
+
+/* Static facts about a scope type. */
+struct plx_scope_kind {
+    enum plx_judge_class class;
+    bool server;  /* the target's side: may page */
+    bool vantage; /* ours */
+    bool filter;
+};
+
+const struct plx_scope_kind *plx_scope_kind(enum plx_scope_type type);
+
+/* The scopes of a cell that can be told apart: a prefix with one host is that host, a
+ * region with one agent is that agent, a region with all agents is everybody. */
+uint32_t plx_scope_of_cell(const struct plx_fleet *fleet, uint32_t monitor,
+                           const struct plx_cell *cell, uint32_t without,
+                           struct plx_scope ret[PLX_SCOPES_OF_CELL]);
+
+/* The vantage scopes of an agent. */
+uint32_t plx_scope_of_agent(const struct plx_fleet *fleet, uint32_t agent,
+                            struct plx_scope ret[PLX_SCOPES_OF_CELL]);
+
+/* The monitors a scope is about: lent; for a vantage scope none (all of them). */
+void plx_scope_monitors(const struct plx_fleet *fleet, const struct plx_scope *scope,
+                        const uint32_t **ret_ids, uint32_t *ret_n);
+/* The agents a scope is about: lent; none where it is about all of them. */
+void plx_scope_agents(const struct plx_fleet *fleet, const struct plx_scope *scope,
+                      const uint32_t **ret_ids, uint32_t *ret_n);
+
+bool plx_scope_has_agent(const struct plx_fleet *fleet, const struct plx_scope *scope,
+                         uint32_t agent);
+bool plx_scope_has_monitor(const struct plx_fleet *fleet, const struct plx_scope *scope,
+                           uint32_t monitor);
+
+/* True when both are about the very same cells (a host with one monitor and that
+ * monitor): evidence of place cannot tell them apart, only kinds can. */
+bool plx_scope_same_cells(const struct plx_fleet *fleet, const struct plx_scope *a,
+                          const struct plx_scope *b);
+
+/* "m7", "198.51.7.10", "a3>198.51.7.0/24", … into `ret`. */
+void plx_scope_entity(const struct plx_fleet *fleet, const struct plx_scope *scope,
+                      char *ret, size_t size);
+
+#endif

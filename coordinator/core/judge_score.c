@@ -1,0 +1,485 @@
+#include "coordinator/core/judge_score.h"
+
+#include "coordinator/core/judge_cover.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A failing cell counts at most so often: probes of one cell are never quite independent.
+ */
+#define REPEAT_MAX 12u
+/* Kinds of one cell count at most so often: the third "refused" says no more about where.
+ */
+#define KINDS_MAX  3.0
+/* Nats of silence: an agent that misses three heartbeats in a row is not a coincidence.
+ */
+#define SILENCE    18.0
+/* Nats of one "could not probe", and how many count. */
+#define LOCAL_NATS 3.5
+#define LOCAL_MAX  6
+/* Onsets tried when there are too many failures to try each. */
+#define ONSETS_MAX 12u
+
+/* Dirichlet priors over kinds of failure, in the order of enum plx_fail_kind: timeout,
+ * refused, reset, host, net, prohibited, dns. Small sums: a mix is learned from the
+ * failures themselves after two or three of them. */
+static const double alpha[PLX_JUDGE_CLASS_COUNT_][PLX_KIND_COUNT_] = {
+    [PLX_JUDGE_CLASS_SERVICE] = {1.2, 2.0, 0.5, 0.05, 0.03, 0.15, 0.02},
+    [PLX_JUDGE_CLASS_HOST] = {2.0, 0.08, 0.05, 1.2, 0.15, 0.05, 0.02},
+    [PLX_JUDGE_CLASS_NETWORK] = {2.0, 0.05, 0.05, 0.6, 0.8, 0.1, 0.02},
+    [PLX_JUDGE_CLASS_DNS] = {0.05, 0.01, 0.01, 0.01, 0.01, 0.01, 4.0},
+    [PLX_JUDGE_CLASS_PATH] = {2.0, 0.05, 0.08, 0.4, 0.8, 0.1, 0.02},
+    [PLX_JUDGE_CLASS_FILTER] = {1.2, 1.0, 0.3, 0.15, 0.15, 1.0, 0.02},
+    [PLX_JUDGE_CLASS_AGENT] = {1.6, 0.05, 0.08, 0.3, 0.8, 0.05, 0.4},
+    [PLX_JUDGE_CLASS_REGION] = {1.6, 0.05, 0.08, 0.3, 0.8, 0.05, 0.3},
+    [PLX_JUDGE_CLASS_PROVIDER] = {1.6, 0.05, 0.08, 0.3, 0.8, 0.05, 0.3},
+};
+
+/* What accidents look like before any was seen: "mostly timeouts", worth 20 of them. */
+static const double accident[PLX_KIND_COUNT_] = {17.0, 0.6, 0.6, 0.6, 0.6, 0.3, 0.3};
+
+void plx_score_fini(struct plx_score *s)
+{
+    free(s->lr_apart);
+    free(s->claimed);
+    free(s->mark);
+    free(s->mark_good);
+    free(s->good);
+    free(s->open);
+    free(s->times);
+    *s = (struct plx_score){0};
+}
+
+static void *sized(void *p, size_t n, size_t size)
+{
+    p = realloc(p, n * size);
+    if (p == NULL)
+        abort();
+    return p;
+}
+
+static void reach_agents(struct plx_score *s, uint32_t n)
+{
+    if (n <= s->cap_agents)
+        return;
+    s->lr_apart = sized(s->lr_apart, n, sizeof *s->lr_apart);
+    s->claimed = sized(s->claimed, n, sizeof *s->claimed);
+    s->mark = sized(s->mark, n, sizeof *s->mark);
+    s->mark_good = sized(s->mark_good, n, sizeof *s->mark_good);
+    memset(s->mark, 0, n * sizeof *s->mark);
+    memset(s->mark_good, 0, n * sizeof *s->mark_good);
+    s->stamp = 0;
+    s->cap_agents = n;
+}
+
+static void learn_kinds(struct plx_score *s)
+{
+    double sum = 0;
+    for (int k = 0; k < PLX_KIND_COUNT_; k++)
+        sum += accident[k] + s->ev->kinds[k];
+    for (int k = 0; k < PLX_KIND_COUNT_; k++)
+        s->log_kind[k] = log((accident[k] + s->ev->kinds[k]) / sum);
+}
+
+void plx_score_begin(struct plx_score *s, const struct plx_fleet *fleet,
+                     const struct plx_evidence *ev, const struct plx_judge_policy *policy,
+                     uint32_t now)
+{
+    s->fleet = fleet;
+    s->ev = ev;
+    s->policy = policy;
+    s->now = now;
+    s->slack = (uint32_t)(policy->slack_ns / (PLX_SEC_NS / PLX_TK_PER_SEC));
+    s->lr_burst = log(policy->p_fail / policy->p_burst);
+    reach_agents(s, fleet->n_agents);
+    for (uint32_t a = 0; a < fleet->n_agents; a++)
+        s->lr_apart[a] =
+            log(policy->p_fail / plx_evidence_noise(&fleet->agents[a], policy));
+    plx_score_unclaim(s);
+    learn_kinds(s);
+}
+
+void plx_score_unclaim(struct plx_score *s)
+{
+    if (s->cap_agents > 0)
+        memset(s->claimed, 0, s->cap_agents * sizeof *s->claimed);
+}
+
+void plx_score_claim(struct plx_score *s, const struct plx_scope *scope, bool claimed)
+{
+    if (!plx_scope_kind(scope->type)->vantage)
+        return;
+    const uint32_t *ids;
+    uint32_t n;
+    plx_scope_agents(s->fleet, scope, &ids, &n);
+    for (uint32_t i = 0; i < n; i++)
+        s->claimed[ids[i]] = claimed;
+}
+
+/* --- what the agents say against themselves -------------------------------------------
+ */
+
+double plx_score_own(const struct plx_score *s, uint32_t agent, uint32_t onset)
+{
+    const struct plx_fleet_agent *a = &s->fleet->agents[agent];
+    double nats = a->silent ? SILENCE : 0;
+    uint32_t stale = 4 * 60 * PLX_TK_PER_SEC;
+    if (a->local_n > 0 && a->local_last + stale > s->now &&
+        a->local_last + s->slack >= onset)
+        nats += LOCAL_NATS * (a->local_n > LOCAL_MAX ? LOCAL_MAX : a->local_n);
+    return nats;
+}
+
+/* When what the agent says against itself began. */
+static uint32_t own_onset(const struct plx_score *s, uint32_t agent)
+{
+    const struct plx_fleet_agent *a = &s->fleet->agents[agent];
+    if (!a->silent)
+        return a->local_n > 0 ? a->local_first : 0;
+    int64_t tk = (a->heard_ns - s->ev->epoch_ns) / (PLX_SEC_NS / PLX_TK_PER_SEC);
+    return tk < 1 ? 1 : (uint32_t)tk;
+}
+
+/* --- what speaks against --------------------------------------------------------------
+ */
+
+static void good_add(struct plx_score *s, uint32_t first, uint32_t last, uint32_t period,
+                     uint32_t agent, uint32_t n)
+{
+    if (s->n_good == s->cap_good) {
+        s->cap_good = s->cap_good ? s->cap_good * 2 : 64;
+        s->good = sized(s->good, s->cap_good, sizeof *s->good);
+    }
+    s->good[s->n_good++] = (struct plx_good){first, last, period, agent, n};
+}
+
+static void good_of_cell(struct plx_score *s, const struct plx_cell *c, uint32_t period,
+                         uint32_t since)
+{
+    if (!(c->flags & PLX_CELL_SEEN))
+        return;
+    if (c->flags & PLX_CELL_FAILING) {
+        if (c->other > since)
+            good_add(s, c->other, c->other, period, c->agent, 1);
+    } else if (c->last > since) {
+        good_add(s, c->first, c->last, period, c->agent, c->n);
+    }
+}
+
+static void good_of_monitor(struct plx_score *s, const struct plx_scope *scope,
+                            uint32_t monitor, uint32_t since)
+{
+    const struct plx_fleet_monitor *m = &s->fleet->monitors[monitor];
+    for (uint32_t i = 0; i < m->n_cells; i++) {
+        const struct plx_cell *c = &s->ev->cells[m->cell0 + i];
+        if (plx_scope_has_agent(s->fleet, scope, c->agent))
+            good_of_cell(s, c, m->interval_tk, since);
+    }
+}
+
+/* Lists what was seen as expected inside the scope after `since`. */
+static void list_good(struct plx_score *s, const struct plx_scope *scope, uint32_t since)
+{
+    s->n_good = 0;
+    const uint32_t *ids;
+    uint32_t n;
+    if (plx_scope_kind(scope->type)->vantage)
+        return; /* counted from the agents' rings */
+    plx_scope_monitors(s->fleet, scope, &ids, &n);
+    for (uint32_t i = 0; i < n; i++)
+        good_of_monitor(s, scope, ids[i], since);
+}
+
+static uint32_t good_after(const struct plx_good *g, uint32_t since)
+{
+    if (g->last <= since)
+        return 0;
+    uint32_t n = g->n;
+    if (g->first <= since) {
+        uint32_t fit = 1 + (g->last - since) / (g->period ? g->period : 1);
+        n = fit < n ? fit : n;
+    }
+    return n > 3 ? 3 : n;
+}
+
+static uint32_t contrary_vantage(const struct plx_score *s, const struct plx_scope *scope,
+                                 uint32_t since)
+{
+    const uint32_t *ids;
+    uint32_t n, sum = 0;
+    plx_scope_agents(s->fleet, scope, &ids, &n);
+    for (uint32_t i = 0; i < n; i++)
+        sum += plx_evidence_opens(&s->fleet->agents[ids[i]], since);
+    return sum > 200 ? 200 : sum;
+}
+
+/* Of the listed good results, those after `since`. */
+static uint32_t contrary_listed(const struct plx_score *s, uint32_t since)
+{
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < s->n_good; i++)
+        sum += good_after(&s->good[i], since);
+    return sum;
+}
+
+uint32_t plx_score_contrary(struct plx_score *s, const struct plx_scope *scope,
+                            uint32_t since)
+{
+    if (plx_scope_kind(scope->type)->vantage)
+        return contrary_vantage(s, scope, since);
+    list_good(s, scope, since);
+    return contrary_listed(s, since);
+}
+
+/* --- what speaks for ------------------------------------------------------------------
+ */
+
+struct tally {
+    double nats;
+    double kinds[PLX_KIND_COUNT_];
+};
+
+/* How many of a cell's failures (apart, and close behind one) fall after `since`. */
+static void failures_after(const struct plx_fail *f, uint32_t since, uint32_t *ret_apart,
+                           uint32_t *ret_close)
+{
+    uint32_t apart = f->n_apart, close = (uint32_t)(f->n - f->n_apart);
+    if (f->last < since) {
+        apart = close = 0;
+    } else if (f->first < since) {
+        uint32_t fit = 1 + (f->last - since) / (f->period ? f->period : 1);
+        apart = apart > 1 ? apart - 1 : 1;
+        apart = fit < apart ? fit : apart;
+        close = 0;
+    }
+    *ret_apart = apart > REPEAT_MAX ? REPEAT_MAX : apart;
+    *ret_close = close > 3 ? 3 : close;
+}
+
+static bool tally_fail(const struct plx_score *s, const struct plx_fail *f,
+                       uint32_t since, struct tally *t)
+{
+    uint32_t apart, close;
+    failures_after(f, since, &apart, &close);
+    if (apart + close == 0)
+        return false;
+    t->nats += apart * s->lr_apart[f->agent] + close * s->lr_burst;
+    const struct plx_cell *c = &s->ev->cells[f->cell];
+    double n = 0;
+    for (int k = 0; k < PLX_KIND_COUNT_; k++)
+        n += c->kinds[k];
+    double scale = (n > KINDS_MAX ? KINDS_MAX : n) / (n > 0 ? n : 1);
+    for (int k = 0; k < PLX_KIND_COUNT_; k++)
+        t->kinds[k] += c->kinds[k] * scale;
+    return true;
+}
+
+/* Log-ratio of the kinds: Dirichlet-multinomial of the class against accidents. */
+static double kinds_ratio(const struct plx_score *s, enum plx_judge_class class,
+                          const double n[PLX_KIND_COUNT_])
+{
+    if (s->policy->without & PLX_JUDGE_WITHOUT_KINDS)
+        return 0;
+    double sum_n = 0, sum_a = 0, r = 0;
+    int sign;
+    for (int k = 0; k < PLX_KIND_COUNT_; k++) {
+        sum_n += n[k];
+        sum_a += alpha[class][k];
+        if (n[k] > 0)
+            r += lgamma_r(alpha[class][k] + n[k], &sign) -
+                 lgamma_r(alpha[class][k], &sign) - n[k] * s->log_kind[k];
+    }
+    return r + lgamma_r(sum_a, &sign) - lgamma_r(sum_a + sum_n, &sign);
+}
+
+/* A subset of k out of n agents, no more likely than any other of its size: the
+ * Beta(1,1)-binomial. */
+static double subset_cost(uint32_t n, uint32_t k)
+{
+    int sign;
+    return log(n + 1.0) + lgamma_r(n + 1.0, &sign) - lgamma_r(k + 1.0, &sign) -
+           lgamma_r(n - k + 1.0, &sign);
+}
+
+/* --- at one onset ---------------------------------------------------------------------
+ */
+
+static double gain_vantage(struct plx_score *s, const struct plx_scope *scope,
+                           const struct plx_fail *fails, uint32_t onset)
+{
+    struct tally t = {0};
+    const uint32_t *ids;
+    uint32_t n, since = onset > s->slack ? onset - s->slack : 0;
+    for (uint32_t i = 0; i < s->n_open; i++)
+        tally_fail(s, &fails[s->open[i]], since, &t);
+    plx_scope_agents(s->fleet, scope, &ids, &n);
+    for (uint32_t i = 0; i < n; i++)
+        if (!s->claimed[ids[i]])
+            t.nats += plx_score_own(s, ids[i], onset);
+    t.nats += kinds_ratio(s, plx_scope_kind(scope->type)->class, t.kinds);
+    return t.nats - contrary_vantage(s, scope, onset + s->slack) *
+                        -log((1 - s->policy->p_fail) / s->policy->p_fail);
+}
+
+static double gain_plain(struct plx_score *s, const struct plx_scope *scope,
+                         const struct plx_fail *fails, uint32_t onset)
+{
+    struct tally t = {0};
+    uint32_t since = onset > s->slack ? onset - s->slack : 0;
+    for (uint32_t i = 0; i < s->n_open; i++)
+        tally_fail(s, &fails[s->open[i]], since, &t);
+    t.nats += kinds_ratio(s, plx_scope_kind(scope->type)->class, t.kinds);
+    return t.nats - contrary_listed(s, onset + s->slack) *
+                        -log((1 - s->policy->p_fail) / s->policy->p_fail);
+}
+
+static double gain_filter(struct plx_score *s, const struct plx_fail *fails,
+                          uint32_t onset)
+{
+    struct tally t = {0};
+    uint32_t since = onset > s->slack ? onset - s->slack : 0;
+    uint32_t k = 0, others = 0, against = 0;
+    s->stamp++;
+    for (uint32_t i = 0; i < s->n_open; i++) {
+        const struct plx_fail *f = &fails[s->open[i]];
+        if (tally_fail(s, f, since, &t) && s->mark[f->agent] != s->stamp) {
+            s->mark[f->agent] = s->stamp;
+            k++;
+        }
+    }
+    for (uint32_t i = 0; i < s->n_good; i++) {
+        const struct plx_good *g = &s->good[i];
+        uint32_t n = good_after(g, onset + s->slack);
+        if (n == 0)
+            continue;
+        if (s->mark[g->agent] == s->stamp) {
+            against += n;
+        } else if (s->mark_good[g->agent] != s->stamp) {
+            s->mark_good[g->agent] = s->stamp;
+            others++;
+        }
+    }
+    if (k < 2 || others < 1)
+        return -INFINITY;
+    t.nats += kinds_ratio(s, PLX_JUDGE_CLASS_FILTER, t.kinds);
+    return t.nats - subset_cost(k + others, k) -
+           against * -log((1 - s->policy->p_fail) / s->policy->p_fail);
+}
+
+static double gain_at(struct plx_score *s, const struct plx_scope *scope,
+                      const struct plx_fail *fails, uint32_t onset)
+{
+    const struct plx_scope_kind *kind = plx_scope_kind(scope->type);
+    if (kind->vantage)
+        return gain_vantage(s, scope, fails, onset);
+    return kind->filter ? gain_filter(s, fails, onset)
+                        : gain_plain(s, scope, fails, onset);
+}
+
+/* --- the best onset -------------------------------------------------------------------
+ */
+
+static int by_time(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Onsets worth trying: when cells began to fail, and when agents began to accuse
+ * themselves. Sorted, a second apart at least, thinned to ONSETS_MAX. */
+static uint32_t list_onsets(struct plx_score *s, const struct plx_scope *scope,
+                            const struct plx_fail *fails)
+{
+    const uint32_t *ids = NULL;
+    uint32_t n_ids = 0, n = 0;
+    if (plx_scope_kind(scope->type)->vantage)
+        plx_scope_agents(s->fleet, scope, &ids, &n_ids);
+    if (s->cap_times < s->n_open + n_ids) {
+        s->cap_times = 2 * (s->n_open + n_ids);
+        s->times = sized(s->times, s->cap_times, sizeof *s->times);
+    }
+    for (uint32_t i = 0; i < s->n_open; i++)
+        s->times[n++] = fails[s->open[i]].first;
+    for (uint32_t i = 0; i < n_ids; i++)
+        if (!s->claimed[ids[i]] && own_onset(s, ids[i]) > 0)
+            s->times[n++] = own_onset(s, ids[i]);
+    if (n == 0)
+        return 0;
+    qsort(s->times, n, sizeof *s->times, by_time);
+    uint32_t kept = 1;
+    for (uint32_t i = 1; i < n; i++)
+        if (s->times[i] >= s->times[kept - 1] + PLX_TK_PER_SEC)
+            s->times[kept++] = s->times[i];
+    if (kept <= ONSETS_MAX)
+        return kept;
+    for (uint32_t i = 0; i < ONSETS_MAX; i++)
+        s->times[i] = s->times[(uint64_t)i * (kept - 1) / (ONSETS_MAX - 1)];
+    return ONSETS_MAX;
+}
+
+/* Most that the open fails could earn: cheap, and enough to drop most candidates. */
+static double upper_bound(const struct plx_score *s, const struct plx_scope *scope,
+                          const struct plx_fail *fails)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < s->n_open; i++) {
+        uint32_t apart, close;
+        failures_after(&fails[s->open[i]], 0, &apart, &close);
+        sum += apart * s->lr_apart[fails[s->open[i]].agent] + close * s->lr_burst + 4.0;
+    }
+    if (!plx_scope_kind(scope->type)->vantage)
+        return sum;
+    const uint32_t *ids;
+    uint32_t n;
+    plx_scope_agents(s->fleet, scope, &ids, &n);
+    for (uint32_t i = 0; i < n; i++)
+        if (!s->claimed[ids[i]])
+            sum += plx_score_own(s, ids[i], 0);
+    return sum;
+}
+
+static void list_open(struct plx_score *s, const struct plx_fail *fails,
+                      const uint32_t *members, uint32_t n)
+{
+    if (s->cap_open < n) {
+        s->cap_open = 2 * n + 16;
+        s->open = sized(s->open, s->cap_open, sizeof *s->open);
+    }
+    s->n_open = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (fails[members[i]].by < 0)
+            s->open[s->n_open++] = members[i];
+}
+
+double plx_score_gain(struct plx_score *s, const struct plx_scope *scope,
+                      const struct plx_fail *fails, const uint32_t *members, uint32_t n,
+                      double bonus, uint32_t *ret_onset)
+{
+    list_open(s, fails, members, n);
+    double cost = s->policy->cost[plx_scope_kind(scope->type)->class] - bonus;
+    if (upper_bound(s, scope, fails) <= cost)
+        return -INFINITY;
+    uint32_t n_onsets = list_onsets(s, scope, fails);
+    if (n_onsets == 0)
+        return -INFINITY;
+    list_good(s, scope, s->times[0]);
+    bool no_onset = s->policy->without & PLX_JUDGE_WITHOUT_ONSET;
+    double best = -INFINITY;
+    for (uint32_t i = 0; i < (no_onset ? 1 : n_onsets); i++) {
+        uint32_t onset = s->times[i];
+        double gain = gain_at(s, scope, fails, onset);
+        if (gain > best) {
+            best = gain;
+            *ret_onset = onset;
+        }
+    }
+    return best - cost;
+}
+
+bool plx_score_covers(const struct plx_score *s, const struct plx_scope *scope,
+                      uint32_t onset, const struct plx_fail *fail)
+{
+    (void)scope;
+    return fail->last + s->slack >= onset;
+}

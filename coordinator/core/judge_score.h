@@ -1,0 +1,75 @@
+/* What a fault would earn: log-odds of "this fault, since then" against "all by accident"
+ * for the failing cells it may explain (docs/VERDICTS.md "What a fault earns"). */
+#ifndef PLX_CORE_JUDGE_SCORE_H
+#define PLX_CORE_JUDGE_SCORE_H
+
+#include "coordinator/core/judge.h"
+#include "coordinator/core/judge_evidence.h"
+#include "coordinator/core/judge_fleet.h"
+#include "coordinator/core/judge_scope.h"
+
+/* Nats by which a fault already announced is cheaper than a new one: a story is not
+ * rewritten for a hair's breadth. */
+#define PLX_SCORE_STANDING 5.0
+
+struct plx_fail;
+
+/* Results as expected that a cell saw: they speak against a fault that had begun. */
+struct plx_good {
+    uint32_t first, last, period, agent, n;
+};
+
+struct plx_score {
+    const struct plx_fleet *fleet;
+    const struct plx_evidence *ev;
+    const struct plx_judge_policy *policy;
+    uint32_t now, slack;
+    double *lr_apart; /* per agent: nats of one failure on its own */
+    double lr_burst;  /* nats of a failure right after another in the same cell */
+    double log_kind[PLX_KIND_COUNT_]; /* what accidents look like */
+    bool *claimed;  /* per agent: its own confession is explained already */
+    uint32_t *mark; /* per agent scratch: stamp of membership */
+    uint32_t *mark_good;
+    uint32_t stamp;
+    uint32_t cap_agents;
+    struct plx_good *good;
+    uint32_t n_good, cap_good;
+    uint32_t *open; /* fails that are not explained yet */
+    uint32_t n_open, cap_open;
+    uint32_t *times;
+    uint32_t cap_times;
+};
+
+void plx_score_fini(struct plx_score *score);
+
+/* Before each solve: borrows all until the next. */
+void plx_score_begin(struct plx_score *score, const struct plx_fleet *fleet,
+                     const struct plx_evidence *ev, const struct plx_judge_policy *policy,
+                     uint32_t now);
+
+/* Nats that the fault earns from those of `members` (indices into `fails`) that are not
+ * explained yet, its cost paid, at its best onset. -INFINITY when nothing speaks for it.
+ */
+double plx_score_gain(struct plx_score *score, const struct plx_scope *scope,
+                      const struct plx_fail *fails, const uint32_t *members, uint32_t n,
+                      double bonus, uint32_t *ret_onset);
+
+/* Would the fault explain this cell (its failures, or the later of them)? */
+bool plx_score_covers(const struct plx_score *score, const struct plx_scope *scope,
+                      uint32_t onset, const struct plx_fail *fail);
+
+/* Nats of what an agent says against itself (silence, "could not probe") since `onset`.
+ */
+double plx_score_own(const struct plx_score *score, uint32_t agent, uint32_t onset);
+
+/* A fault of ours explains its agents' own words; release is the reverse. */
+void plx_score_claim(struct plx_score *score, const struct plx_scope *scope,
+                     bool claimed);
+void plx_score_unclaim(struct plx_score *score);
+
+/* Results as expected within the scope after `since` (each cell counts at most 3 times).
+ */
+uint32_t plx_score_contrary(struct plx_score *score, const struct plx_scope *scope,
+                            uint32_t since);
+
+#endif

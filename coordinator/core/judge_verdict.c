@@ -1,0 +1,310 @@
+#include "coordinator/core/judge_verdict.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Degraded begins when the loss is surely above 10 % and about 20 %, ends below 8 %. */
+#define LOSS_ENTER     0.20
+#define LOSS_ENTER_LOW 0.10
+#define LOSS_LEAVE     0.08
+/* Latency must fall to this share of the bound to count as well again. */
+#define LATENCY_LEAVE  0.85
+/* Results that a smoothed loss is worth (judge_evidence.c SMOOTH: an exponential mean of
+ * weight 1/16 has the variance of 31 equal ones). */
+#define LOSS_WORTH     31.0
+
+bool plx_verdict_is_fresh(const struct plx_fleet *fleet,
+                          const struct plx_judge_policy *policy,
+                          const struct plx_fleet_monitor *m, const struct plx_cell *c,
+                          uint32_t now)
+{
+    double span = policy->fresh_intervals * m->interval_tk + m->timeout_tk;
+    return (c->flags & PLX_CELL_SEEN) && !(c->flags & PLX_CELL_LOCAL) &&
+           now < c->last + (uint32_t)span && plx_fleet_is_live(&fleet->agents[c->agent]);
+}
+
+static bool sees(const struct plx_fault *f, const struct plx_fleet *fleet,
+                 uint32_t monitor, uint32_t agent)
+{
+    if (!plx_ids_has(&f->agents, agent) || !plx_scope_has_agent(fleet, &f->scope, agent))
+        return false;
+    return plx_scope_kind(f->scope.type)->vantage || plx_ids_has(&f->monitors, monitor);
+}
+
+const struct plx_fault *plx_verdict_fault_of(const struct plx_faults *faults,
+                                             const struct plx_fleet *fleet,
+                                             uint32_t monitor, uint32_t agent)
+{
+    const struct plx_fault *found = NULL;
+    for (uint32_t i = 0; i < faults->n; i++) {
+        const struct plx_fault *f = &faults->list[i];
+        if (!plx_fault_is_open(f) || !sees(f, fleet, monitor, agent))
+            continue;
+        if (found == NULL || plx_scope_kind(f->scope.type)->vantage)
+            found = f;
+    }
+    return found;
+}
+
+/* --- counting ------------------------------------------------------------------------
+ */
+
+static uint32_t quorum_unit(const struct plx_fleet *fleet,
+                            const struct plx_fleet_monitor *m, uint32_t agent)
+{
+    const struct plx_fleet_agent *a = &fleet->agents[agent];
+    uint32_t unit = PLX_NO_UNIT;
+    if (m->distinct == PLX_JUDGE_DISTINCT_REGION)
+        unit = a->region;
+    else if (m->distinct == PLX_JUDGE_DISTINCT_PROVIDER)
+        unit = a->provider;
+    else if (m->distinct == PLX_JUDGE_DISTINCT_ASN)
+        unit = a->asn;
+    return unit == PLX_NO_UNIT ? 0x80000000u | agent : unit;
+}
+
+/* How many distinct units there are among the first `n` of the failing agents' units. */
+static uint32_t count_distinct(const uint32_t *units, uint32_t n)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        bool again = false;
+        for (uint32_t k = 0; k < i && !again; k++)
+            again = units[k] == units[i];
+        count += !again;
+    }
+    return count;
+}
+
+/* 95 % Wilson interval of a share `p` measured over `n` probes (Wilson 1927). */
+static void wilson(double p, double n, double *ret_low, double *ret_high)
+{
+    const double z = 1.96;
+    if (n < 1) {
+        *ret_low = 0;
+        *ret_high = 1;
+        return;
+    }
+    double mid = (p + z * z / (2 * n)) / (1 + z * z / n);
+    double half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+    *ret_low = mid - half < 0 ? 0 : mid - half;
+    *ret_high = mid + half > 1 ? 1 : mid + half;
+}
+
+static uint32_t median_rtt(uint16_t *rtt, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++)
+        for (uint32_t k = i; k > 0 && rtt[k - 1] > rtt[k]; k--) {
+            uint16_t t = rtt[k];
+            rtt[k] = rtt[k - 1];
+            rtt[k - 1] = t;
+        }
+    return n == 0 ? 0 : plx_rtt_unpack(rtt[n / 2]);
+}
+
+#define SAMPLE 64u /* cells that take part in medians and distinct counts */
+
+void plx_verdict_count(const struct plx_fleet *fleet, const struct plx_evidence *ev,
+                       const struct plx_judge_policy *policy, uint32_t monitor,
+                       uint32_t now, struct plx_count *ret)
+{
+    const struct plx_fleet_monitor *m = &fleet->monitors[monitor];
+    uint32_t units[SAMPLE], n_units = 0, n_rtt = 0;
+    uint16_t rtt[SAMPLE];
+    double loss = 0;
+    *ret = (struct plx_count){.assigned = m->n_cells};
+    for (uint32_t i = 0; i < m->n_cells; i++) {
+        const struct plx_cell *c = &ev->cells[m->cell0 + i];
+        if (!plx_verdict_is_fresh(fleet, policy, m, c, now))
+            continue;
+        ret->fresh++;
+        loss += c->loss / 65535.0;
+        if (c->rtt != 0 && n_rtt < SAMPLE)
+            rtt[n_rtt++] = c->rtt;
+        if (!(c->flags & PLX_CELL_FAILING)) {
+            ret->good++;
+            continue;
+        }
+        ret->failing++;
+        ret->doubtful += !(c->flags & PLX_CELL_COVERED);
+        ret->repeated += !(c->flags & PLX_CELL_COVERED) && c->n_apart >= 2;
+        if (n_units < SAMPLE)
+            units[n_units++] = quorum_unit(fleet, m, c->agent);
+    }
+    ret->distinct = count_distinct(units, n_units);
+    ret->loss = ret->fresh ? loss / ret->fresh : 0;
+    wilson(ret->loss, ret->fresh * LOSS_WORTH, &ret->loss_low, &ret->loss_high);
+    ret->rtt_us = median_rtt(rtt, n_rtt);
+}
+
+/* --- deciding ------------------------------------------------------------------------
+ */
+
+static const uint8_t verdict_of_class[PLX_JUDGE_CLASS_COUNT_] = {
+    [PLX_JUDGE_CLASS_SERVICE] = PLX_JUDGE_SERVICE_DOWN,
+    [PLX_JUDGE_CLASS_HOST] = PLX_JUDGE_HOST_DOWN,
+    [PLX_JUDGE_CLASS_NETWORK] = PLX_JUDGE_NETWORK_DOWN,
+    [PLX_JUDGE_CLASS_DNS] = PLX_JUDGE_DNS_FAILURE,
+    [PLX_JUDGE_CLASS_PATH] = PLX_JUDGE_PATH_FAILURE,
+    [PLX_JUDGE_CLASS_FILTER] = PLX_JUDGE_FILTERED,
+    [PLX_JUDGE_CLASS_AGENT] = PLX_JUDGE_AGENT_FAULT,
+    [PLX_JUDGE_CLASS_REGION] = PLX_JUDGE_AGENT_FAULT,
+    [PLX_JUDGE_CLASS_PROVIDER] = PLX_JUDGE_AGENT_FAULT,
+};
+
+/* Which of two faults speaks for the monitor: the target's side over paths over filters.
+ */
+static int rank_of(const struct plx_fault *f)
+{
+    const struct plx_scope_kind *k = plx_scope_kind(f->scope.type);
+    return k->server ? 3 : k->vantage ? 0 : k->filter ? 1 : 2;
+}
+
+static bool covers_monitor(const struct plx_fault *f, const struct plx_fleet *fleet,
+                           const struct plx_fleet_monitor *m,
+                           const struct plx_evidence *ev, uint32_t monitor)
+{
+    if (!plx_scope_kind(f->scope.type)->vantage)
+        return plx_ids_has(&f->monitors, monitor);
+    for (uint32_t i = 0; i < m->n_cells; i++)
+        if (plx_scope_has_agent(fleet, &f->scope, ev->cells[m->cell0 + i].agent))
+            return true;
+    return false;
+}
+
+static void add_fault(struct plx_verdict_state *v, uint64_t id)
+{
+    if (v->n_faults < PLX_VERDICT_FAULTS)
+        v->faults[v->n_faults++] = id;
+}
+
+/* The strongest fault over the monitor; lists those that matter in `v`. Vantage faults
+ * matter only where they leave nobody else to ask. */
+static const struct plx_fault *gather(struct plx_verdict_state *v,
+                                      const struct plx_faults *faults,
+                                      const struct plx_fleet *fleet,
+                                      const struct plx_evidence *ev, uint32_t monitor,
+                                      bool blind)
+{
+    const struct plx_fleet_monitor *m = &fleet->monitors[monitor];
+    const struct plx_fault *best = NULL;
+    v->n_faults = 0;
+    for (uint32_t i = 0; i < faults->n; i++) {
+        const struct plx_fault *f = &faults->list[i];
+        bool vantage = plx_scope_kind(f->scope.type)->vantage;
+        if (!plx_fault_is_open(f) || (vantage && !blind) ||
+            !covers_monitor(f, fleet, m, ev, monitor))
+            continue;
+        add_fault(v, f->id);
+        if (!vantage && (best == NULL || rank_of(f) > rank_of(best)))
+            best = f;
+    }
+    return best;
+}
+
+static bool rule_is_met(const struct plx_fleet_monitor *m, const struct plx_count *n)
+{
+    switch ((enum plx_judge_quorum)m->quorum) {
+    case PLX_JUDGE_QUORUM_ANY:
+        return n->failing >= 1;
+    case PLX_JUDGE_QUORUM_MAJORITY:
+        return n->fresh > 0 && n->failing * 2 > n->fresh;
+    case PLX_JUDGE_QUORUM_ALL:
+        return n->fresh > 0 && n->failing == n->fresh;
+    case PLX_JUDGE_QUORUM_COUNT:
+        return n->distinct >= (m->quorum_n ? m->quorum_n : 1);
+    case PLX_JUDGE_QUORUM_JUDGE:
+        break;
+    }
+    return false;
+}
+
+static bool is_degraded(const struct plx_fleet_monitor *m, const struct plx_count *n,
+                        bool was)
+{
+    if (n->good == 0)
+        return was;
+    bool lossy = was ? n->loss > LOSS_LEAVE
+                     : n->loss >= LOSS_ENTER && n->loss_low >= LOSS_ENTER_LOW;
+    double bound = (double)m->degraded_above_us * (was ? LATENCY_LEAVE : 1.0);
+    return lossy || (m->degraded_above_us > 0 && n->rtt_us > bound);
+}
+
+/* Without any fault over it: what do the views say? */
+static enum plx_judge_verdict plain_verdict(struct plx_verdict_state *v,
+                                            const struct plx_fleet_monitor *m,
+                                            const struct plx_count *n)
+{
+    v->degraded = is_degraded(m, n, v->degraded);
+    if (n->fresh == 0 || n->fresh < m->min_coverage * (double)n->assigned)
+        return PLX_JUDGE_INCONCLUSIVE;
+    if (n->doubtful >= 2 && n->repeated >= 1 && n->doubtful >= n->good)
+        return PLX_JUDGE_INCONCLUSIVE;
+    if (n->good == 0 && n->repeated >= 1)
+        return PLX_JUDGE_INCONCLUSIVE;
+    if (v->degraded)
+        return PLX_JUDGE_DEGRADED;
+    if (n->good == 0) /* a first failure: not known yet, and being looked into */
+        return v->known ? (enum plx_judge_verdict)v->verdict : PLX_JUDGE_INCONCLUSIVE;
+    return PLX_JUDGE_UP;
+}
+
+static enum plx_judge_verdict decide(struct plx_verdict_state *v,
+                                     const struct plx_fault *f,
+                                     const struct plx_fleet_monitor *m,
+                                     const struct plx_count *n)
+{
+    bool server = f != NULL && plx_scope_kind(f->scope.type)->server;
+    bool thin = n->fresh < m->min_coverage * (double)n->assigned;
+    v->vetoed = v->by_rule = false;
+    if (m->quorum != PLX_JUDGE_QUORUM_JUDGE && !thin) {
+        bool met = rule_is_met(m, n);
+        v->vetoed = server && !met;
+        v->by_rule = !server && met;
+        if (v->vetoed)
+            return n->good > 0 ? PLX_JUDGE_DEGRADED : PLX_JUDGE_INCONCLUSIVE;
+        if (v->by_rule)
+            return PLX_JUDGE_SERVICE_DOWN;
+    }
+    if (server)
+        return thin && m->min_coverage > 0
+                   ? PLX_JUDGE_INCONCLUSIVE
+                   : verdict_of_class[plx_scope_kind(f->scope.type)->class];
+    enum plx_judge_verdict plain = plain_verdict(v, m, n);
+    if (f != NULL && (plain == PLX_JUDGE_UP || n->good == 0))
+        return verdict_of_class[plx_scope_kind(f->scope.type)->class];
+    return plain;
+}
+
+static double confidence_of(const struct plx_verdict_state *v, const struct plx_fault *f,
+                            const struct plx_count *n)
+{
+    if (v->verdict == PLX_JUDGE_INCONCLUSIVE)
+        return 0;
+    if (f != NULL)
+        return plx_fault_confidence(f);
+    /* Laplace's rule of succession over the views that agree. */
+    return (n->good + 1.0) / (n->fresh + 2.0);
+}
+
+bool plx_verdict_decide(struct plx_verdict_state *v, const struct plx_faults *faults,
+                        const struct plx_fleet *fleet, const struct plx_evidence *ev,
+                        const struct plx_judge_policy *policy, uint32_t monitor,
+                        uint32_t now)
+{
+    const struct plx_fleet_monitor *m = &fleet->monitors[monitor];
+    struct plx_verdict_state old = *v;
+    struct plx_count n;
+    plx_verdict_count(fleet, ev, policy, monitor, now, &n);
+    const struct plx_fault *f = gather(v, faults, fleet, ev, monitor, n.fresh == 0);
+    v->verdict = (uint8_t)decide(v, f, m, &n);
+    v->fresh = (uint16_t)n.fresh;
+    v->assigned = (uint16_t)n.assigned;
+    v->confidence = (float)confidence_of(v, f, &n);
+    bool changed = !old.known || old.verdict != v->verdict;
+    if (changed)
+        v->since = f != NULL && f->onset != 0 ? f->onset : now;
+    v->known = true;
+    return changed || old.n_faults != v->n_faults ||
+           memcmp(old.faults, v->faults, v->n_faults * sizeof *v->faults) != 0;
+}

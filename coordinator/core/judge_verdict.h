@@ -1,0 +1,58 @@
+/* What the faults, or their absence, amount to for one monitor. */
+#ifndef PLX_CORE_JUDGE_VERDICT_H
+#define PLX_CORE_JUDGE_VERDICT_H
+
+#include "coordinator/core/judge.h"
+#include "coordinator/core/judge_evidence.h"
+#include "coordinator/core/judge_faults.h"
+#include "coordinator/core/judge_fleet.h"
+
+#define PLX_VERDICT_FAULTS 6
+
+struct plx_verdict_state {
+    uint64_t faults[PLX_VERDICT_FAULTS]; /* ids of open faults that cover it */
+    uint32_t since;
+    float confidence;
+    uint16_t fresh, assigned;
+    uint8_t verdict; /* enum plx_judge_verdict */
+    uint8_t n_faults;
+    bool known;    /* decided at least once */
+    bool degraded; /* hysteresis */
+    bool vetoed;   /* an operator's rule overruled the judge's story */
+    bool by_rule;  /* an operator's rule alone says it is down */
+};
+
+/* How the views of a monitor stand. */
+struct plx_count {
+    uint32_t assigned, fresh; /* fresh: recent, from agents that are live */
+    uint32_t good;            /* fresh and as expected */
+    uint32_t failing;         /* fresh, failing */
+    uint32_t doubtful;        /* of those, explained by no fault */
+    uint32_t repeated;        /* of the doubtful, more than once apart */
+    uint32_t distinct;        /* of the failing, by the monitor's quorum unit */
+    double loss, loss_low, loss_high;
+    uint32_t rtt_us;
+};
+
+void plx_verdict_count(const struct plx_fleet *fleet, const struct plx_evidence *ev,
+                       const struct plx_judge_policy *policy, uint32_t monitor,
+                       uint32_t now, struct plx_count *ret);
+
+/* Decides anew. Returns true when verdict or faults changed. */
+bool plx_verdict_decide(struct plx_verdict_state *state, const struct plx_faults *faults,
+                        const struct plx_fleet *fleet, const struct plx_evidence *ev,
+                        const struct plx_judge_policy *policy, uint32_t monitor,
+                        uint32_t now);
+
+/* Recent enough to vote, and from an agent that is live. */
+bool plx_verdict_is_fresh(const struct plx_fleet *fleet,
+                          const struct plx_judge_policy *policy,
+                          const struct plx_fleet_monitor *mon,
+                          const struct plx_cell *cell, uint32_t now);
+
+/* The open fault that explains this cell: a server-side one first. NULL: none. */
+const struct plx_fault *plx_verdict_fault_of(const struct plx_faults *faults,
+                                             const struct plx_fleet *fleet,
+                                             uint32_t monitor, uint32_t agent);
+
+#endif
