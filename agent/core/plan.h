@@ -1,0 +1,57 @@
+/* What is due when: one entry per assigned monitor, by slot.
+ *
+ * A monitor's probes stand at phase + k * interval on an axis that is tied to the wall
+ * clock once, when the plan is made, and monotonic from then on: a clock that is set does
+ * not move a probe, and a restart finds the same phases. The phase is a hash of (monitor,
+ * agent), so that the probes of one agent spread over the interval and those of N agents
+ * interleave. What could not be started in time is skipped, never made up for: after a
+ * pause of any length each monitor is due at most once. Pure; one thread. */
+#ifndef PLX_AGENT_CORE_PLAN_H
+#define PLX_AGENT_CORE_PLAN_H
+
+#include "agent/core/heap.h"
+#include "base/time.h"
+
+struct plx_plan_entry {
+    uint64_t phase_key;  /* hash of (monitor, agent) */
+    int64_t interval_ns; /* 0: the slot is free */
+    int64_t due_ns;      /* the next probe, monotonic */
+};
+
+struct plx_plan {
+    struct plx_plan_entry *entries;
+    size_t n_entries; /* slots known so far, free ones included */
+    size_t n_used;
+    struct plx_heap heap;
+    int64_t axis_ns; /* wall minus monotonic, when the plan was made */
+    uint64_t agent_seed;
+};
+
+/* One probe that is due. */
+struct plx_due {
+    uint32_t slot;
+    struct plx_mono scheduled; /* its place in the plan */
+    uint64_t missed;           /* probes before it that are past and not made */
+    bool late;                 /* past its grace: to be recorded as skipped, not made */
+};
+
+/* `agent_seed`: a number of this agent's own, stable over restarts. */
+void plx_plan_init(struct plx_plan *plan, uint64_t agent_seed, struct plx_mono now,
+                   struct plx_wall wall_now);
+void plx_plan_fini(struct plx_plan *plan);
+
+/* Plans the monitor in `slot` (a small number: an index) from now on. A slot that holds
+ * the same monitor and interval keeps its place. `interval_ns` > 0. */
+void plx_plan_set(struct plx_plan *plan, uint32_t slot, uint64_t monitor_id,
+                  int64_t interval_ns, struct plx_mono now);
+void plx_plan_remove(struct plx_plan *plan, uint32_t slot);
+
+/* The next probe whose time has come; false: none. It is planned again one interval on,
+ * at its own phase and after `now`. */
+bool plx_plan_next(struct plx_plan *plan, struct plx_mono now, struct plx_due *ret_due);
+
+/* How late a probe of this interval may start and still stand for its time: half the
+ * interval, at most 5 s. */
+int64_t plx_plan_grace_ns(int64_t interval_ns);
+
+#endif

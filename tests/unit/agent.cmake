@@ -1,0 +1,3 @@
+foreach(module plan)
+  plx_test(test_${module} SOURCES test_${module}.c LINKS plx_agent_core)
+endforeach()
