@@ -1,3 +1,3 @@
-foreach(module plan pacer attempt policy)
+foreach(module plan pacer attempt policy sendq)
   plx_test(test_${module} SOURCES test_${module}.c LINKS plx_agent_core)
 endforeach()
