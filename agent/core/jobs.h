@@ -1,0 +1,56 @@
+/* The assignment: what this agent probes, by slot, with its generation and hash.
+ *
+ * A snapshot's tasks are taken in as its parts come, and what it did not name goes when
+ * the last part has come; a delta must follow the generation held. Where anything does
+ * not fit, PLX_ECONFLICT says that a resync is to be asked for (hello with the generation
+ * and hash held). Slots are stable while a task stays. About 70 bytes a task and the host
+ * name. Pure; one thread. */
+#ifndef PLX_AGENT_CORE_JOBS_H
+#define PLX_AGENT_CORE_JOBS_H
+
+#include "proto/wire.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct plx_job {
+    uint64_t monitor_id; /* 0: the slot is free */
+    char *host;
+    char *source; /* NULL: the kernel's choice */
+    int64_t interval_ns;
+    int64_t timeout_ns;
+    uint16_t port;
+    uint8_t handshake, ip, expect; /* the enums of base/monitor.h */
+    bool confirm;
+    bool marked;         /* named by the snapshot under way */
+    uint8_t retry_state; /* plx_attempt_wants_retry's */
+    uint32_t next_free;
+};
+
+/* Told of each slot that was filled or changed (`gone` false) or emptied. */
+typedef void plx_jobs_change_fn(void *arg, uint32_t slot, bool gone);
+
+struct plx_jobs;
+
+/* At most `max` tasks; aborts when memory is out. `fn` is called within the step
+ * functions below. */
+struct plx_jobs *plx_jobs_new(size_t max, plx_jobs_change_fn *fn, void *arg);
+void plx_jobs_destroy(struct plx_jobs **jobs);
+
+/* Takes in one part. Returns 0; PLX_ECONFLICT: out of order, the snapshot is abandoned;
+ * PLX_ETOOBIG: more tasks than `max`. Copies. */
+int plx_jobs_snapshot(struct plx_jobs *jobs, const struct plx_msg_snapshot *msg);
+/* Returns 0 (also for a delta already held); PLX_ECONFLICT; PLX_ETOOBIG. Copies. */
+int plx_jobs_delta(struct plx_jobs *jobs, const struct plx_msg_delta *msg);
+
+uint64_t plx_jobs_generation(const struct plx_jobs *jobs);
+uint64_t plx_jobs_hash(const struct plx_jobs *jobs);
+size_t plx_jobs_count(const struct plx_jobs *jobs);
+
+/* The job in `slot`, or NULL. Lent until the next step. */
+struct plx_job *plx_jobs_at(struct plx_jobs *jobs, uint32_t slot);
+/* The slot of a monitor; false: not assigned. */
+bool plx_jobs_find(const struct plx_jobs *jobs, uint64_t monitor_id, uint32_t *ret_slot);
+
+#endif
