@@ -1,0 +1,37 @@
+/* parallax-agent: argv to subcommands. */
+#include "agent/probe_cmd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: parallax-agent COMMAND …\n"
+    "  run [--data-dir DIR] [--config FILE]   probe what the coordinator assigns "
+    "(default)\n"
+    "  enroll TOKEN [--name NAME]             join a coordinator\n"
+    "  probe HOST:PORT…                       probe now, without a coordinator\n"
+    "  --version, --help\n"
+    "parallax-agent COMMAND --help says more.\n";
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+};
+
+static const struct command commands[] = {
+    {"probe", plx_probe_cmd},
+};
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "run";
+    if (strcmp(name, "--version") == 0)
+        return puts("parallax-agent " PLX_VERSION) < 0;
+    if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0)
+        return fputs(usage, stdout) < 0;
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    fprintf(stderr, "parallax-agent: unknown command '%s'\n%s", name, usage);
+    return 2;
+}
