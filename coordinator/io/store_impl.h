@@ -65,6 +65,7 @@ struct plx_store {
     /* … to here */
 
     struct plx_db db; /* writer thread, from here on */
+    bool waiting;     /* the last group found no room */
     int32_t day;      /* of the table that `insert` is for; 0: none */
     sqlite3_stmt *insert;
     struct plx_store_backup_run *backup;

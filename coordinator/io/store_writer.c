@@ -90,13 +90,14 @@ static int run_job(struct plx_store *store, struct plx_store_job *job)
     return err ? err : plx_db_run(db, "RELEASE job", NULL);
 }
 
-/* The whole group in one transaction: 0, or nothing of it happened. */
+/* The whole group in one transaction: 0, or nothing of it happened. After a full disk it
+ * writes something in any case: a group of repeats would need no room. */
 static int try_group(struct plx_store *store, struct plx_store_jobs *group)
 {
     struct plx_db *db = &store->db;
     db->trouble = 0;
     int err = plx_db_run(db, "BEGIN IMMEDIATE", NULL);
-    if (!err && !group->head)
+    if (!err && (store->waiting || !group->head))
         err = plx_db_run(db, "UPDATE state SET value = value + 1 WHERE key = 'probe'",
                          NULL);
     for (struct plx_store_job *job = group->head; !err && job; job = job->next)
@@ -114,6 +115,7 @@ static int try_group(struct plx_store *store, struct plx_store_jobs *group)
 static void set_state(struct plx_store *store, enum plx_store_state state)
 {
     struct plx_store_health *h = &store->health;
+    store->waiting = state == PLX_STORE_WAITING;
     pthread_mutex_lock(&store->lock);
     bool changed = h->state != state;
     h->state = state;

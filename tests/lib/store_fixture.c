@@ -17,7 +17,13 @@ const struct plx_wall FIXTURE_NOON = {INT64_C(1795435200) * PLX_SEC_NS};
 
 void fixture_init(struct store_fixture *fx)
 {
-    *fx = (struct store_fixture){.dir = "/tmp/plx-store-XXXXXX"};
+    fixture_init_in(fx, "/tmp");
+}
+
+void fixture_init_in(struct store_fixture *fx, const char *parent)
+{
+    *fx = (struct store_fixture){0};
+    snprintf(fx->dir, sizeof fx->dir, "%s/plx-store-XXXXXX", parent);
     assert_non_null(mkdtemp(fx->dir));
     plx_store_options_default(&fx->options);
     fx->options.dir = fx->dir;

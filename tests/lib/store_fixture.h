@@ -30,6 +30,8 @@ struct store_fixture {
 
 /* A new folder; the store is not open yet. Groups do not wait for company. */
 void fixture_init(struct store_fixture *fx);
+/* The same under another folder than /tmp. */
+void fixture_init_in(struct store_fixture *fx, const char *parent);
 /* Opens it, demanding success. */
 void fixture_open(struct store_fixture *fx);
 /* Tries to; keeps the sentence in fx->why. */
