@@ -138,7 +138,7 @@ struct plx_judge_policy {
     double noise_weight; /* probes that prior is worth */
     double p_burst;      /* a probe fails when the same cell failed `burst_ns` before */
     int64_t burst_ns;
-    int64_t slack_ns;       /* how far two agents' clocks may be apart */
+    int64_t slack_ns;       /* what corrected times may still be apart */
     double fresh_intervals; /* older than this many intervals does not vote */
     int64_t silent_ns;      /* an agent not heard from for so long is at fault */
     int64_t late_ns;   /* a result learned so long after it was measured is history */

@@ -94,16 +94,28 @@ void plx_cover_destroy(struct plx_cover **cover)
 /* --- what fails ----------------------------------------------------------------------
  */
 
-static bool is_past(const struct plx_cover *c, const struct plx_cell *cell,
-                    uint32_t monitor, const struct plx_standing *standing,
-                    uint32_t n_standing)
+/* Failures up to the end of a fault that is over were its. Returns the latest such end
+ * for this cell, 0 if there is none. */
+static uint32_t past_of(const struct plx_cover *c, const struct plx_cell *cell,
+                        uint32_t monitor, const struct plx_standing *standing,
+                        uint32_t n_standing)
 {
+    uint32_t end = 0;
     for (uint32_t i = 0; i < n_standing; i++)
-        if (standing[i].ended != 0 && cell->last <= standing[i].ended &&
+        if (standing[i].ended > end && standing[i].ended >= cell->first &&
             plx_scope_has_agent(c->fleet, &standing[i].scope, cell->agent) &&
             plx_scope_has_monitor(c->fleet, &standing[i].scope, monitor))
-            return true;
-    return false;
+            end = standing[i].ended;
+    return end;
+}
+
+/* What is left of a failing run after `end`. */
+static void cut(struct plx_fail *f, uint32_t end)
+{
+    uint32_t n = 1 + (f->last - end) / (f->period ? f->period : 1);
+    f->first = end + 1;
+    f->n_apart = (uint8_t)(n < f->n_apart ? n : f->n_apart);
+    f->n = f->n_apart;
 }
 
 static bool votes(const struct plx_cover *c, const struct plx_cell *cell,
@@ -122,8 +134,10 @@ static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t
             uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
             const struct plx_cell *cell = &ev->cells[i];
             const struct plx_fleet_monitor *m = &c->fleet->monitors[ev->owner[i]];
-            if (!votes(c, cell, m, now) ||
-                is_past(c, cell, ev->owner[i], standing, n_standing))
+            if (!votes(c, cell, m, now))
+                continue;
+            uint32_t end = past_of(c, cell, ev->owner[i], standing, n_standing);
+            if (cell->last <= end)
                 continue;
             reach(&c->fails, &c->cap_fails, c->n_fails + 1, sizeof *c->fails);
             c->fails[c->n_fails++] = (struct plx_fail){
@@ -137,6 +151,8 @@ static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t
                 .n_apart = cell->n_apart,
                 .by = -1,
             };
+            if (end != 0)
+                cut(&c->fails[c->n_fails - 1], end);
         }
     }
 }
@@ -295,6 +311,8 @@ static void take(struct plx_cover *c, struct cand *k)
 {
     reach(&c->picks, &c->cap_picks, c->n_picks + 1, sizeof *c->picks);
     struct plx_pick *p = &c->picks[c->n_picks];
+    plx_score_settle(&c->score, &k->scope, c->fails, c->members + k->fail0, k->n_fails,
+                     k->onset);
     *p = (struct plx_pick){.scope = k->scope, .onset = k->onset, .gain = k->gain};
     for (uint32_t i = 0; i < k->n_fails; i++) {
         struct plx_fail *f = &c->fails[c->members[k->fail0 + i]];

@@ -139,7 +139,7 @@ void plx_evidence_assign(struct plx_evidence *ev, struct plx_fleet *fleet,
     forget(ev, fleet, m->cell0, m->n_cells);
     m->cell0 = at;
     m->n_cells = n;
-    ev->dirty = true;
+    ev->dirty = ev->moved = true;
     if (ev->garbage > 64 && ev->garbage > ev->n_cells / 4)
         compact(ev, fleet);
 }
@@ -304,7 +304,7 @@ static void run_open(struct plx_evidence *ev, struct plx_fleet_agent *a,
 static void run_fail(struct plx_evidence *ev, struct plx_cell *c, uint32_t tk,
                      uint32_t burst_tk, enum plx_fail_kind kind)
 {
-    ev->dirty = true;
+    ev->dirty |= !(c->flags & PLX_CELL_COVERED); /* more of the same changes nothing */
     if (!(c->flags & PLX_CELL_FAILING)) {
         c->other = c->flags & PLX_CELL_SEEN ? c->last : 0;
         c->first = c->last = tk;
@@ -322,6 +322,39 @@ static void run_fail(struct plx_evidence *ev, struct plx_cell *c, uint32_t tk,
     }
     if (c->kinds[kind] < UINT8_MAX)
         c->kinds[kind]++;
+}
+
+/* Drift of the clock offset: it may rise by this a sample, and falls at once. */
+#define OFFSET_RISE_NS (5 * PLX_MS_NS)
+/* Samples before an offset is used. */
+#define OFFSET_MIN     3
+
+/* An answered probe takes its round trip and then travels to us: what is left of (learned
+ * - measured) is the agent's clock error plus a short delay. The least of it, which rises
+ * only slowly, corrects the agent's times to ours. */
+static void learn_offset(struct plx_fleet_agent *a, const struct plx_judge_result *r)
+{
+    if (r->outcome != PLX_OUTCOME_OPEN && r->outcome != PLX_OUTCOME_REFUSED)
+        return;
+    int64_t sample = plx_wall_diff(r->now, r->at) - (int64_t)r->rtt_us * PLX_US_NS;
+    if (sample > 10 * PLX_SEC_NS || sample < -10 * PLX_SEC_NS)
+        return; /* spooled, or a broken clock: not what this is about */
+    int64_t up = sample - a->offset_ns;
+    if (a->offset_n == 0 || up < 0)
+        a->offset_ns = sample;
+    else
+        a->offset_ns += up < OFFSET_RISE_NS ? up : OFFSET_RISE_NS;
+    if (a->offset_n < UINT8_MAX)
+        a->offset_n++;
+}
+
+/* When the probe began, by our clock: never later than when we learned of it. */
+static uint32_t corrected(struct plx_evidence *ev, const struct plx_fleet_agent *a,
+                          const struct plx_judge_result *r)
+{
+    int64_t at = r->at.ns + (a->offset_n >= OFFSET_MIN ? a->offset_ns : 0);
+    at = at > r->now.ns ? r->now.ns : at;
+    return plx_evidence_ticks(ev, (struct plx_wall){at});
 }
 
 static void take_local(struct plx_evidence *ev, struct plx_fleet_agent *a,
@@ -355,7 +388,8 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
     }
     if (age_ns < policy->silent_ns && r->now.ns > a->heard_ns)
         a->heard_ns = r->now.ns;
-    uint32_t tk = plx_evidence_ticks(ev, r->at);
+    learn_offset(a, r);
+    uint32_t tk = corrected(ev, a, r);
     if (plx_outcome_is_local(r->outcome)) {
         take_local(ev, a, c, tk);
         return 0;

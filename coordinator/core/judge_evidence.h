@@ -58,6 +58,7 @@ struct plx_evidence {
     int64_t epoch_ns;
     double kinds[PLX_KIND_COUNT_]; /* what spurious failures look like, learned */
     uint64_t n_scheduled;          /* since the last tick: earns the probe budget */
+    bool moved;                    /* cells changed places since the last solve */
     bool dirty;                    /* something happened that may change a conclusion */
 };
 

@@ -10,6 +10,9 @@
 /* A scope that cannot be told from a wider or narrower one for so long is said as it is.
  */
 #define PATIENCE    TK(240 * PLX_SEC_NS)
+/* A fault is over only so long after its newest failure: a timeout that began since would
+ * have been heard of by then. */
+#define QUIET       TK(8 * PLX_SEC_NS)
 /* Nats by which a server-side scope must win over another server-side scope to be said at
  * once; below, a sibling's answer is awaited (settle_ns). */
 #define SCOPE_CLEAR 3.0
@@ -298,8 +301,12 @@ static void members_vantage(const struct surroundings *x, struct plx_fault *f,
     const uint32_t *ids;
     uint32_t n;
     plx_scope_agents(x->fleet, &f->scope, &ids, &n);
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
+        const struct plx_fleet_agent *a = &x->fleet->agents[ids[i]];
         plx_ids_add(agents, ids[i]);
+        if (a->local_n > 0 && a->local_last > f->last_fail)
+            f->last_fail = a->local_last;
+    }
 }
 
 static void members_of_pick(const struct surroundings *x, struct plx_fault *f,
@@ -342,7 +349,8 @@ static void members_update(const struct surroundings *x, struct plx_fault *f)
         members_vantage(x, f, &agents);
     if (f->id != 0) {
         members_keep(x, f, &f->monitors, &monitors);
-        for (uint32_t i = 0; i < f->agents.n; i++)
+        bool filter = plx_scope_kind(f->scope.type)->filter;
+        for (uint32_t i = 0; i < f->agents.n && !filter; i++)
             if (plx_scope_has_agent(x->fleet, &f->scope, f->agents.ids[i]))
                 plx_ids_add(&agents, f->agents.ids[i]);
     }
@@ -477,22 +485,23 @@ static void announce(struct plx_faults *fs, const struct surroundings *x,
 /* --- ending --------------------------------------------------------------------------
  */
 
-/* The newest failure in the fault's scope that the fault or nobody explains. */
+/* The newest failure in the fault's scope that the fault or nobody explains. The cells
+ * are looked at as they are now. */
 static uint32_t newest_failure(const struct surroundings *x, const struct plx_fault *f)
 {
-    uint32_t n, newest = f->last_fail;
-    uint32_t n_picks;
+    uint32_t n, n_picks, newest = f->last_fail;
     const struct plx_fail *fails = plx_cover_fails(x->cover, &n);
     const struct plx_pick *picks = plx_cover_picks(x->cover, &n_picks);
     for (uint32_t i = 0; i < n; i++) {
-        if (fails[i].last <= newest)
+        const struct plx_cell *c = &x->ev->cells[fails[i].cell];
+        if (!(c->flags & PLX_CELL_FAILING) || c->last <= newest)
             continue;
         if (fails[i].by >= 0 &&
             plx_scope_key(picks[fails[i].by].scope) != plx_scope_key(f->scope))
             continue;
         if (plx_ids_has(&f->agents, fails[i].agent) &&
             plx_scope_has_monitor(x->fleet, &f->scope, fails[i].monitor))
-            newest = fails[i].last;
+            newest = c->last;
     }
     return newest;
 }
@@ -547,6 +556,8 @@ static bool is_over(const struct surroundings *x, const struct plx_fault *f)
 {
     uint32_t newest = newest_failure(x, f);
     uint32_t from = (newest > f->onset ? newest : f->onset) + TK(x->policy->slack_ns);
+    if (x->now < from + QUIET)
+        return false;
     struct revival r = revival_of(x, f, from);
     switch (family_of(&f->scope)) {
     case FAMILY_SERVER: {
@@ -679,9 +690,18 @@ void plx_faults_update(struct plx_faults *fs, struct plx_cover *cover,
             continue;
         if (is_superseded(&x, f))
             supersede(f, &x);
-        else if (is_over(&x, f))
-            end(f, &x);
     }
+    flag_agents(fs, fleet);
+}
+
+void plx_faults_end(struct plx_faults *fs, struct plx_cover *cover,
+                    struct plx_fleet *fleet, struct plx_evidence *ev,
+                    const struct plx_judge_policy *policy, uint32_t now)
+{
+    struct surroundings x = {cover, fleet, ev, policy, now};
+    for (uint32_t i = 0; i < fs->n; i++)
+        if (plx_fault_is_open(&fs->list[i]) && is_over(&x, &fs->list[i]))
+            end(&fs->list[i], &x);
     flag_agents(fs, fleet);
 }
 

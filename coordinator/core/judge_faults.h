@@ -51,6 +51,12 @@ void plx_faults_fini(struct plx_faults *faults);
 const struct plx_standing *plx_faults_standing(struct plx_faults *faults,
                                                uint32_t *ret_n);
 
+/* Before each solve: closes the faults that are seen to be over, by the cells of the last
+ * solve, so that their last failures are not told as a new story. */
+void plx_faults_end(struct plx_faults *faults, struct plx_cover *cover,
+                    struct plx_fleet *fleet, struct plx_evidence *ev,
+                    const struct plx_judge_policy *policy, uint32_t now);
+
 /* Follows the story the solver just told: suspects, announces, widens, closes. Sets the
  * agents' `faulty` flags and the cells' COVERED flags. */
 void plx_faults_update(struct plx_faults *faults, struct plx_cover *cover,

@@ -47,6 +47,9 @@ struct plx_fleet_agent {
     uint32_t *sites;
     uint32_t n_sites;
     int64_t heard_ns; /* last sign of life; 0: never */
+    int64_t
+        offset_ns;    /* least of late: when learned minus when measured, rtt taken off */
+    uint8_t offset_n; /* samples of that (saturates) */
     uint32_t local_first, local_last;
     uint32_t ring_top; /* bucket number of the newest bucket */
     uint16_t ring[PLX_RING];

@@ -23,7 +23,7 @@ void plx_judge_policy_default(struct plx_judge_policy *ret_policy)
         .noise_weight = 60,
         .p_burst = 0.3,
         .burst_ns = 20 * PLX_SEC_NS,
-        .slack_ns = 3 * PLX_SEC_NS,
+        .slack_ns = PLX_SEC_NS,
         .fresh_intervals = 2.5,
         .silent_ns = 15 * PLX_SEC_NS,
         .late_ns = 60 * PLX_SEC_NS,

@@ -45,6 +45,8 @@ void plx_score_fini(struct plx_score *s)
     free(s->claimed);
     free(s->mark);
     free(s->mark_good);
+    free(s->nats);
+    free(s->listed);
     free(s->good);
     free(s->open);
     free(s->times);
@@ -67,6 +69,8 @@ static void reach_agents(struct plx_score *s, uint32_t n)
     s->claimed = sized(s->claimed, n, sizeof *s->claimed);
     s->mark = sized(s->mark, n, sizeof *s->mark);
     s->mark_good = sized(s->mark_good, n, sizeof *s->mark_good);
+    s->nats = sized(s->nats, n, sizeof *s->nats);
+    s->listed = sized(s->listed, n, sizeof *s->listed);
     memset(s->mark, 0, n * sizeof *s->mark);
     memset(s->mark_good, 0, n * sizeof *s->mark_good);
     s->stamp = 0;
@@ -334,37 +338,64 @@ static double gain_plain(struct plx_score *s, const struct plx_scope *scope,
                         -log((1 - s->policy->p_fail) / s->policy->p_fail);
 }
 
-static double gain_filter(struct plx_score *s, const struct plx_fail *fails,
-                          uint32_t onset)
+/* What each agent's cells say for its being in the subset, in s->nats; the agents with
+ * failures are listed. Returns how many. */
+static uint32_t weigh_agents(struct plx_score *s, const struct plx_fail *fails,
+                             uint32_t onset)
 {
-    struct tally t = {0};
-    uint32_t since = onset > s->slack ? onset - s->slack : 0;
-    uint32_t k = 0, others = 0, against = 0;
+    double against = -log((1 - s->policy->p_fail) / s->policy->p_fail);
+    uint32_t n = 0, since = onset > s->slack ? onset - s->slack : 0;
     s->stamp++;
     for (uint32_t i = 0; i < s->n_open; i++) {
         const struct plx_fail *f = &fails[s->open[i]];
-        if (tally_fail(s, f, since, &t) && s->mark[f->agent] != s->stamp) {
+        struct tally t = {0};
+        if (!tally_fail(s, f, since, &t))
+            continue;
+        if (s->mark[f->agent] != s->stamp) {
             s->mark[f->agent] = s->stamp;
-            k++;
+            s->nats[f->agent] = 0;
+            s->listed[n++] = f->agent;
         }
+        s->nats[f->agent] += t.nats;
     }
     for (uint32_t i = 0; i < s->n_good; i++) {
         const struct plx_good *g = &s->good[i];
-        uint32_t n = good_after(g, onset + s->slack);
-        if (n == 0)
-            continue;
-        if (s->mark[g->agent] == s->stamp) {
-            against += n;
-        } else if (s->mark_good[g->agent] != s->stamp) {
+        if (s->mark[g->agent] == s->stamp)
+            s->nats[g->agent] -= against * good_after(g, onset + s->slack);
+    }
+    return n;
+}
+
+/* The subset is those whose own cells speak for it; the others must be seen to be well.
+ * Afterwards s->mark says who is in. */
+static double gain_filter(struct plx_score *s, const struct plx_fail *fails,
+                          uint32_t onset)
+{
+    uint32_t n = weigh_agents(s, fails, onset), k = 0, others = 0;
+    uint32_t since = onset > s->slack ? onset - s->slack : 0;
+    struct tally t = {0};
+    double nats = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        bool in = s->nats[s->listed[i]] > 0;
+        s->mark[s->listed[i]] = in ? s->stamp : 0;
+        nats += in ? s->nats[s->listed[i]] : 0;
+        k += in;
+    }
+    for (uint32_t i = 0; i < s->n_open; i++)
+        if (s->mark[fails[s->open[i]].agent] == s->stamp)
+            tally_fail(s, &fails[s->open[i]], since, &t);
+    for (uint32_t i = 0; i < s->n_good; i++) {
+        const struct plx_good *g = &s->good[i];
+        if (s->mark[g->agent] != s->stamp && s->mark_good[g->agent] != s->stamp &&
+            good_after(g, onset + s->slack) > 0) {
             s->mark_good[g->agent] = s->stamp;
             others++;
         }
     }
     if (k < 2 || others < 1)
         return -INFINITY;
-    t.nats += kinds_ratio(s, PLX_JUDGE_CLASS_FILTER, t.kinds);
-    return t.nats - subset_cost(k + others, k) -
-           against * -log((1 - s->policy->p_fail) / s->policy->p_fail);
+    return nats + kinds_ratio(s, PLX_JUDGE_CLASS_FILTER, t.kinds) -
+           subset_cost(k + others, k);
 }
 
 static double gain_at(struct plx_score *s, const struct plx_scope *scope,
@@ -477,9 +508,21 @@ double plx_score_gain(struct plx_score *s, const struct plx_scope *scope,
     return best - cost;
 }
 
+void plx_score_settle(struct plx_score *s, const struct plx_scope *scope,
+                      const struct plx_fail *fails, const uint32_t *members, uint32_t n,
+                      uint32_t onset)
+{
+    if (!plx_scope_kind(scope->type)->filter)
+        return;
+    list_open(s, fails, members, n);
+    list_good(s, scope, onset);
+    gain_filter(s, fails, onset);
+}
+
 bool plx_score_covers(const struct plx_score *s, const struct plx_scope *scope,
                       uint32_t onset, const struct plx_fail *fail)
 {
-    (void)scope;
+    if (plx_scope_kind(scope->type)->filter && s->mark[fail->agent] != s->stamp)
+        return false;
     return fail->last + s->slack >= onset;
 }

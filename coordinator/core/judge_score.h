@@ -30,6 +30,8 @@ struct plx_score {
     bool *claimed;  /* per agent: its own confession is explained already */
     uint32_t *mark; /* per agent scratch: stamp of membership */
     uint32_t *mark_good;
+    double *nats;     /* per agent scratch: what its cells say for a filter */
+    uint32_t *listed; /* agents with nats */
     uint32_t stamp;
     uint32_t cap_agents;
     struct plx_good *good;
@@ -53,6 +55,11 @@ void plx_score_begin(struct plx_score *score, const struct plx_fleet *fleet,
 double plx_score_gain(struct plx_score *score, const struct plx_scope *scope,
                       const struct plx_fail *fails, const uint32_t *members, uint32_t n,
                       double bonus, uint32_t *ret_onset);
+
+/* Fixes a fault at an onset, before asking plx_score_covers about its cells. */
+void plx_score_settle(struct plx_score *score, const struct plx_scope *scope,
+                      const struct plx_fail *fails, const uint32_t *members, uint32_t n,
+                      uint32_t onset);
 
 /* Would the fault explain this cell (its failures, or the later of them)? */
 bool plx_score_covers(const struct plx_score *score, const struct plx_scope *scope,
