@@ -246,15 +246,10 @@ static void gain(struct plx_shares *s, uint32_t agent_slot, const struct monitor
     owe(agent, m->id);
 }
 
-static void lose(struct plx_shares *s, uint32_t agent_slot, const struct monitor *m,
-                 struct plx_mono now)
+static void remember(struct agent *agent, uint64_t monitor_id, struct plx_mono now)
 {
-    struct agent *agent = &s->agents[agent_slot];
-    agent->n_tasks--;
-    agent->hash -= m->task_hash;
-    owe(agent, m->id);
     struct past *p;
-    HASH_FIND(hh, agent->past, &m->id, sizeof m->id, p);
+    HASH_FIND(hh, agent->past, &monitor_id, sizeof monitor_id, p);
     if (p) {
         HASH_DEL(agent->past, p);
     } else {
@@ -262,10 +257,20 @@ static void lose(struct plx_shares *s, uint32_t agent_slot, const struct monitor
         p = calloc(1, sizeof *p);
         if (!p)
             abort();
-        p->monitor_id = m->id;
+        p->monitor_id = monitor_id;
     }
     p->at = now;
     HASH_ADD(hh, agent->past, monitor_id, sizeof p->monitor_id, p);
+}
+
+static void lose(struct plx_shares *s, uint32_t agent_slot, const struct monitor *m,
+                 struct plx_mono now)
+{
+    struct agent *agent = &s->agents[agent_slot];
+    agent->n_tasks--;
+    agent->hash -= m->task_hash;
+    owe(agent, m->id);
+    remember(agent, m->id, now);
 }
 
 /* ---- monitors ---- */
@@ -408,6 +413,12 @@ bool plx_shares_had(const struct plx_shares *shares, uint32_t agent_slot,
     const struct past *p;
     HASH_FIND(hh, shares->agents[agent_slot].past, &monitor_id, sizeof monitor_id, p);
     return p && plx_mono_diff(now, p->at) <= age_ns;
+}
+
+void plx_shares_grant(struct plx_shares *shares, uint32_t agent_slot, uint64_t monitor_id,
+                      struct plx_mono now)
+{
+    remember(&shares->agents[agent_slot], monitor_id, now);
 }
 
 bool plx_shares_could_have(const struct plx_shares *shares, uint32_t agent_slot,

@@ -51,6 +51,9 @@ bool plx_shares_has(const struct plx_shares *shares, uint32_t agent_slot,
 /* Whether the agent had the monitor (by id) within `age_ns`; it need not exist now. */
 bool plx_shares_had(const struct plx_shares *shares, uint32_t agent_slot,
                     uint64_t monitor_id, struct plx_mono now, int64_t age_ns);
+/* Lets the agent report the monitor once more for a while, as if it had had it. */
+void plx_shares_grant(struct plx_shares *shares, uint32_t agent_slot, uint64_t monitor_id,
+                      struct plx_mono now);
 /* Whether the agent may be given the monitor by its locations. */
 bool plx_shares_could_have(const struct plx_shares *shares, uint32_t agent_slot,
                            uint32_t monitor_slot);

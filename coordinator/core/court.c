@@ -1,0 +1,426 @@
+#include "coordinator/core/court.h"
+
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LABELS_MAX 32
+
+struct docket {
+    bool declared;
+    bool known; /* a verdict was recorded */
+    enum plx_judge_verdict verdict;
+    struct plx_wall since;
+    struct plx_addr address; /* what the judge was told; family 0: none */
+    struct plx_sight *sights;
+    size_t n_sights;
+};
+
+struct plx_court {
+    const struct plx_roster *roster;
+    const struct plx_catalog *catalog;
+    const struct plx_shares *shares;
+    struct plx_judge *judge;
+    bool settling;
+    struct plx_wall settling_until;
+    struct docket *dockets; /* by monitor slot */
+    size_t n_dockets;
+    struct plx_transition *transitions;
+    size_t transitions_cap;
+    char **texts; /* of the transitions lent last */
+    size_t n_texts;
+};
+
+static void *resized(void *array, size_t n, size_t size)
+{
+    void *p = realloc(array, (n > 0 ? n : 1) * size);
+    if (!p)
+        abort();
+    return p;
+}
+
+struct plx_court *plx_court_new(const struct plx_roster *roster,
+                                const struct plx_catalog *catalog,
+                                const struct plx_shares *shares)
+{
+    struct plx_court *court = calloc(1, sizeof *court);
+    if (!court)
+        abort();
+    court->roster = roster;
+    court->catalog = catalog;
+    court->shares = shares;
+    court->judge = plx_judge_new(NULL);
+    return court;
+}
+
+static void free_texts(struct plx_court *court)
+{
+    for (size_t i = 0; i < court->n_texts; i++)
+        free(court->texts[i]);
+    court->n_texts = 0;
+}
+
+void plx_court_destroy(struct plx_court **court)
+{
+    struct plx_court *c = *court;
+    if (!c)
+        return;
+    plx_judge_destroy(&c->judge);
+    for (size_t i = 0; i < c->n_dockets; i++)
+        free(c->dockets[i].sights);
+    free(c->dockets);
+    free_texts(c);
+    free(c->texts);
+    free(c->transitions);
+    free(c);
+    *court = NULL;
+}
+
+struct plx_judge *plx_court_judge(struct plx_court *court)
+{
+    return court->judge;
+}
+
+static struct docket *docket_of(struct plx_court *court, uint32_t slot)
+{
+    if (slot >= court->n_dockets) {
+        size_t n = court->n_dockets ? 2 * court->n_dockets : 64;
+        if (n <= slot)
+            n = (size_t)slot + 1;
+        court->dockets = resized(court->dockets, n, sizeof *court->dockets);
+        memset(&court->dockets[court->n_dockets], 0,
+               (n - court->n_dockets) * sizeof *court->dockets);
+        court->n_dockets = n;
+    }
+    return &court->dockets[slot];
+}
+
+/* ---- declaring ---- */
+
+static const char *label_of(const struct plx_agent *agent, const char *key)
+{
+    for (size_t i = 0; i < agent->n_labels; i++)
+        if (strcmp(agent->labels[i].key, key) == 0)
+            return agent->labels[i].value;
+    return NULL;
+}
+
+void plx_court_set_agent(struct plx_court *court, uint32_t slot)
+{
+    const struct plx_agent *agent = plx_roster_at(court->roster, slot);
+    const struct plx_judge_agent declared = {
+        .id = slot,
+        .name = agent->name,
+        .region = agent->region,
+        .provider = label_of(agent, "provider"),
+        .asn = label_of(agent, "asn"),
+    };
+    plx_judge_set_agent(court->judge, &declared);
+}
+
+void plx_court_drop_agent(struct plx_court *court, uint32_t slot)
+{
+    plx_judge_drop_agent(court->judge, slot);
+}
+
+static enum plx_judge_expect expect_of(enum plx_expect expect)
+{
+    switch (expect) {
+    case PLX_EXPECT_OPEN:
+        break;
+    case PLX_EXPECT_REFUSED:
+        return PLX_JUDGE_EXPECT_REFUSED;
+    case PLX_EXPECT_FILTERED:
+        return PLX_JUDGE_EXPECT_FILTERED;
+    case PLX_EXPECT_CLOSED:
+        return PLX_JUDGE_EXPECT_CLOSED;
+    }
+    return PLX_JUDGE_EXPECT_OPEN;
+}
+
+static void set_quorum(struct plx_judge_monitor *declared, struct plx_quorum quorum)
+{
+    static const enum plx_judge_quorum rules[] = {
+        [PLX_QUORUM_AUTO] = PLX_JUDGE_QUORUM_JUDGE,
+        [PLX_QUORUM_ANY] = PLX_JUDGE_QUORUM_ANY,
+        [PLX_QUORUM_MAJORITY] = PLX_JUDGE_QUORUM_MAJORITY,
+        [PLX_QUORUM_ALL] = PLX_JUDGE_QUORUM_ALL,
+        [PLX_QUORUM_COUNT] = PLX_JUDGE_QUORUM_COUNT,
+    };
+    static const enum plx_judge_distinct distincts[] = {
+        [PLX_DISTINCT_AGENT] = PLX_JUDGE_DISTINCT_AGENT,
+        [PLX_DISTINCT_REGION] = PLX_JUDGE_DISTINCT_REGION,
+        [PLX_DISTINCT_PROVIDER] = PLX_JUDGE_DISTINCT_PROVIDER,
+        [PLX_DISTINCT_ASN] = PLX_JUDGE_DISTINCT_ASN,
+    };
+    declared->quorum = rules[quorum.rule];
+    declared->quorum_n = quorum.n;
+    declared->quorum_distinct = distincts[quorum.distinct];
+}
+
+/* The slots of the monitors that this one depends on, as far as they exist. */
+static size_t find_depended(const struct plx_court *court, const struct plx_monitor *m,
+                            uint32_t slots[PLX_MONITOR_DEPENDS_MAX])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < m->n_depends_on && n < PLX_MONITOR_DEPENDS_MAX; i++) {
+        uint32_t slot = plx_catalog_by_name(court->catalog, m->depends_on[i]);
+        if (slot != PLX_CATALOG_NONE)
+            slots[n++] = slot;
+    }
+    return n;
+}
+
+void plx_court_set_monitor(struct plx_court *court, uint32_t slot)
+{
+    const struct plx_monitor *m = plx_catalog_at(court->catalog, slot);
+    struct docket *docket = docket_of(court, slot);
+    struct plx_addr literal;
+    if (plx_addr_parse(m->host, &literal) == 0)
+        docket->address = literal;
+    char address[PLX_ADDR_TEXT_MAX];
+    uint32_t depends_on[PLX_MONITOR_DEPENDS_MAX];
+    struct plx_judge_monitor declared = {
+        .id = slot,
+        .name = m->name,
+        .host = m->host,
+        .address = plx_addr_format(&docket->address, address),
+        .port = m->port,
+        .interval_ns = m->interval_ns,
+        .timeout_ns = m->timeout_ns,
+        .expect = expect_of(m->expect),
+        .min_coverage = (double)m->min_coverage_percent / 100,
+        .depends_on = depends_on,
+        .n_depends_on = find_depended(court, m, depends_on),
+        .degraded_above_us = m->degraded_above_ns / PLX_US_NS,
+    };
+    set_quorum(&declared, m->quorum);
+    declared.agents = plx_shares_agents(court->shares, slot, &declared.n_agents);
+    docket->declared = plx_judge_set_monitor(court->judge, &declared) == 0;
+}
+
+void plx_court_drop_monitor(struct plx_court *court, uint32_t slot)
+{
+    struct docket *docket = docket_of(court, slot);
+    plx_judge_drop_monitor(court->judge, slot);
+    free(docket->sights);
+    *docket = (struct docket){0};
+}
+
+/* ---- hearing ---- */
+
+void plx_court_heartbeat(struct plx_court *court, struct plx_wall now, uint32_t agent)
+{
+    plx_judge_heartbeat(court->judge, now, agent);
+}
+
+static struct plx_sight *sight_of(struct docket *docket, uint32_t agent)
+{
+    for (size_t i = 0; i < docket->n_sights; i++)
+        if (docket->sights[i].agent == agent)
+            return &docket->sights[i];
+    return NULL;
+}
+
+/* Forgets what agents saw that no longer have the monitor, then makes room for one. */
+static struct plx_sight *new_sight(struct plx_court *court, uint32_t monitor,
+                                   struct docket *docket, uint32_t agent)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < docket->n_sights; i++)
+        if (plx_shares_has(court->shares, docket->sights[i].agent, monitor))
+            docket->sights[n++] = docket->sights[i];
+    docket->sights = resized(docket->sights, n + 1, sizeof *docket->sights);
+    docket->sights[n] = (struct plx_sight){.agent = agent};
+    docket->n_sights = n + 1;
+    return &docket->sights[n];
+}
+
+/* The address a name leads to changes only when nobody probes the old one any more:
+ * names that give each place another address would flap. */
+static bool learns_address(const struct docket *docket, const struct plx_addr *address)
+{
+    if (address->family == 0 || plx_addr_equal(address, &docket->address))
+        return false;
+    for (size_t i = 0; i < docket->n_sights; i++)
+        if (plx_addr_equal(&docket->sights[i].address, &docket->address))
+            return docket->address.family == 0;
+    return true;
+}
+
+static void see(struct plx_court *court, uint32_t monitor, uint32_t agent,
+                const struct plx_result *r, struct plx_wall at)
+{
+    struct docket *docket = docket_of(court, monitor);
+    struct plx_sight *sight = sight_of(docket, agent);
+    if (!sight)
+        sight = new_sight(court, monitor, docket, agent);
+    if (at.ns < sight->at.ns)
+        return;
+    *sight = (struct plx_sight){
+        .agent = agent,
+        .outcome = r->outcome,
+        .detail = r->detail,
+        .at = at,
+        .rtt_us = r->rtt_us,
+        .syn_retrans = r->syn_retrans,
+        .icmp_type = r->icmp_type,
+        .icmp_code = r->icmp_code,
+        .icmp_from = r->icmp_from,
+        .address = r->address,
+    };
+    if (learns_address(docket, &r->address)) {
+        docket->address = r->address;
+        plx_court_set_monitor(court, monitor);
+    }
+}
+
+void plx_court_result(struct plx_court *court, struct plx_wall now, uint32_t agent,
+                      uint32_t monitor, const struct plx_result *result)
+{
+    const struct plx_agent *who = plx_roster_at(court->roster, agent);
+    if (!plx_shares_has(court->shares, agent, monitor))
+        return;
+    struct plx_wall at = plx_roster_correct(who, result->started, now);
+    see(court, monitor, agent, result, at);
+    const struct plx_judge_result judged = {
+        .now = now,
+        .at = at,
+        .monitor = monitor,
+        .agent = agent,
+        .outcome = result->outcome,
+        .unreach = result->unreach,
+        .kind =
+            result->kind == PLX_PROBE_SCHEDULED ? PLX_JUDGE_SCHEDULED : PLX_JUDGE_CONFIRM,
+        .rtt_us = result->rtt_us,
+        .syn_retrans = (uint16_t)(result->syn_retrans > UINT16_MAX ? UINT16_MAX
+                                                                   : result->syn_retrans),
+        .icmp_from_target = result->icmp_from.family != 0 &&
+                            plx_addr_equal(&result->icmp_from, &result->address),
+    };
+    plx_judge_result(court->judge, &judged);
+}
+
+/* ---- ruling ---- */
+
+void plx_court_recall(struct plx_court *court, uint32_t monitor,
+                      enum plx_judge_verdict verdict, struct plx_wall since)
+{
+    struct docket *docket = docket_of(court, monitor);
+    docket->known = true;
+    docket->verdict = verdict;
+    docket->since = since;
+}
+
+void plx_court_settling_until(struct plx_court *court, struct plx_wall until)
+{
+    court->settling = true;
+    court->settling_until = until;
+}
+
+/* Whether a ruling is news; notes it if so. */
+static bool is_transition(struct plx_court *court, struct plx_wall now,
+                          const struct plx_judge_ruling *ruling,
+                          struct plx_transition *ret)
+{
+    struct docket *docket = docket_of(court, ruling->monitor);
+    bool unsure = ruling->verdict == PLX_JUDGE_INCONCLUSIVE;
+    if (!docket->declared || (docket->known && docket->verdict == ruling->verdict))
+        return false;
+    if (unsure && (!docket->known || court->settling))
+        return false;
+    *ret = (struct plx_transition){
+        .monitor = ruling->monitor,
+        .had = docket->known,
+        .was = docket->verdict,
+        .ruling = *ruling,
+    };
+    docket->known = true;
+    docket->verdict = ruling->verdict;
+    docket->since = ruling->since.ns > 0 ? ruling->since : now;
+    ret->ruling.since = docket->since;
+    return true;
+}
+
+static void reserve(struct plx_court *court, size_t n)
+{
+    if (n <= court->transitions_cap)
+        return;
+    court->transitions_cap = 2 * n;
+    court->transitions =
+        resized(court->transitions, court->transitions_cap, sizeof *court->transitions);
+}
+
+/* What was held back while settling, and has stayed so, is said late. The judge lends
+ * its texts for one call only, so they are copied. */
+static size_t say_held_back(struct plx_court *court, struct plx_wall now)
+{
+    size_t n = 0;
+    court->settling = false;
+    reserve(court, court->n_dockets);
+    court->texts = resized(court->texts, court->n_dockets, sizeof *court->texts);
+    for (uint32_t i = 0; i < court->n_dockets; i++) {
+        struct plx_judge_ruling ruling;
+        struct plx_transition *t = &court->transitions[n];
+        if (!court->dockets[i].known || plx_judge_view(court->judge, i, &ruling) < 0 ||
+            !is_transition(court, now, &ruling, t))
+            continue;
+        court->texts[n] = plx_text_dup(t->ruling.why);
+        t->ruling.why = court->texts[n];
+        t->ruling.faults = NULL;
+        t->ruling.n_faults = 0;
+        court->n_texts = ++n;
+    }
+    return n;
+}
+
+void plx_court_tick(struct plx_court *court, struct plx_wall now,
+                    const struct plx_judge_output **ret_output,
+                    const struct plx_transition **ret_transitions, size_t *ret_n)
+{
+    const struct plx_judge_output *output;
+    size_t n = 0;
+    free_texts(court);
+    if (court->settling && now.ns >= court->settling_until.ns)
+        n = say_held_back(court, now);
+    plx_judge_tick(court->judge, now, &output);
+    reserve(court, n + output->n_verdicts);
+    for (size_t i = 0; i < output->n_verdicts; i++)
+        n += is_transition(court, now, &output->verdicts[i], &court->transitions[n]);
+    *ret_output = output;
+    *ret_transitions = court->transitions;
+    *ret_n = n;
+}
+
+int plx_court_ruling(struct plx_court *court, uint32_t monitor,
+                     struct plx_judge_ruling *ret)
+{
+    struct plx_judge_ruling ruling;
+    int err = plx_judge_view(court->judge, monitor, &ruling);
+    if (err < 0)
+        return err;
+    const struct docket *docket = docket_of(court, monitor);
+    if (docket->known && docket->verdict == ruling.verdict)
+        ruling.since = docket->since;
+    *ret = ruling;
+    return 0;
+}
+
+const char *plx_court_word(struct plx_court *court, uint32_t monitor,
+                           const struct plx_judge_ruling *ruling)
+{
+    const struct plx_monitor *m = plx_catalog_at(court->catalog, monitor);
+    if (m && m->paused)
+        return "paused";
+    if (ruling->verdict == PLX_JUDGE_INCONCLUSIVE &&
+        docket_of(court, monitor)->n_sights == 0)
+        return "pending";
+    return plx_judge_verdict_token(ruling->verdict);
+}
+
+const struct plx_sight *plx_court_sight(const struct plx_court *court, uint32_t monitor,
+                                        uint32_t agent)
+{
+    return monitor < court->n_dockets ? sight_of(&court->dockets[monitor], agent) : NULL;
+}

@@ -1,0 +1,86 @@
+/* The court: keeps the judge in step with the fleet, and tells transitions from noise.
+ *
+ * The judge speaks of dense numbers; here they are the slots of roster and catalog. The
+ * court declares agents and monitors to it, translates results (times corrected by the
+ * agent's clock offset), learns the addresses that names lead to, remembers since when
+ * each verdict holds across restarts, and reports a verdict only when it changed. Pure;
+ * one thread. */
+#ifndef PLX_CORE_COURT_H
+#define PLX_CORE_COURT_H
+
+#include "base/result.h"
+#include "coordinator/core/catalog.h"
+#include "coordinator/core/judge.h"
+#include "coordinator/core/roster.h"
+#include "coordinator/core/shares.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct plx_court;
+
+/* Borrows all three. */
+struct plx_court *plx_court_new(const struct plx_roster *roster,
+                                const struct plx_catalog *catalog,
+                                const struct plx_shares *shares);
+void plx_court_destroy(struct plx_court **court);
+/* The judge itself, for questions. Lent. */
+struct plx_judge *plx_court_judge(struct plx_court *court);
+
+/* The agent is new, or its labels changed. */
+void plx_court_set_agent(struct plx_court *court, uint32_t slot);
+/* The agent is revoked. */
+void plx_court_drop_agent(struct plx_court *court, uint32_t slot);
+/* The monitor is new, or it or its agents changed. */
+void plx_court_set_monitor(struct plx_court *court, uint32_t slot);
+void plx_court_drop_monitor(struct plx_court *court, uint32_t slot);
+
+void plx_court_heartbeat(struct plx_court *court, struct plx_wall now, uint32_t agent);
+/* A committed result. Results of monitors that are not the agent's are left out. */
+void plx_court_result(struct plx_court *court, struct plx_wall now, uint32_t agent,
+                      uint32_t monitor, const struct plx_result *result);
+
+/* What was last recorded of a monitor, before the first tick. */
+void plx_court_recall(struct plx_court *court, uint32_t monitor,
+                      enum plx_judge_verdict verdict, struct plx_wall since);
+/* Until then an "inconclusive" is our own beginning, and replaces nothing recorded. */
+void plx_court_settling_until(struct plx_court *court, struct plx_wall until);
+
+/* A monitor's verdict became another one. Texts are lent until the next tick. */
+struct plx_transition {
+    uint32_t monitor;
+    bool had; /* there was a verdict before */
+    enum plx_judge_verdict was;
+    struct plx_judge_ruling ruling; /* the new one, `since` as the court says */
+};
+
+/* Lets the judge think. Lends its output and the transitions until the next tick. */
+void plx_court_tick(struct plx_court *court, struct plx_wall now,
+                    const struct plx_judge_output **ret_output,
+                    const struct plx_transition **ret_transitions, size_t *ret_n);
+
+/* "paused", "pending" (nothing seen yet) or the verdict's token, for people. */
+const char *plx_court_word(struct plx_court *court, uint32_t monitor,
+                           const struct plx_judge_ruling *ruling);
+/* The ruling on a monitor with the court's `since`. 0 or PLX_ENOTFOUND. Lent until the
+ * next call that reaches the judge. */
+int plx_court_ruling(struct plx_court *court, uint32_t monitor,
+                     struct plx_judge_ruling *ret);
+/* What an agent last saw of a monitor. */
+struct plx_sight {
+    uint32_t agent;
+    enum plx_outcome outcome;
+    enum plx_detail detail;
+    struct plx_wall at; /* corrected */
+    uint32_t rtt_us;
+    uint32_t syn_retrans;
+    uint8_t icmp_type, icmp_code;
+    struct plx_addr icmp_from;
+    struct plx_addr address;
+};
+/* Lent until the next result; NULL: it has not reported. */
+const struct plx_sight *plx_court_sight(const struct plx_court *court, uint32_t monitor,
+                                        uint32_t agent);
+
+#endif

@@ -1,0 +1,263 @@
+#include "coordinator/io/desk.h"
+
+#include "base/err.h"
+#include "base/text.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Agents heard from so recently before a restart are given a lease to come back. */
+#define PRESUMED_NS (10 * PLX_MIN_NS)
+
+void plx_desk_init(struct plx_desk *desk, struct plx_store *store, struct plx_gate *gate)
+{
+    *desk = (struct plx_desk){.store = store, .gate = gate};
+    desk->roster = plx_roster_new(NULL);
+    desk->catalog = plx_catalog_new();
+    desk->shares = plx_shares_new(desk->catalog);
+    desk->court = plx_court_new(desk->roster, desk->catalog, desk->shares);
+    desk->started = plx_clock_mono();
+    desk->started_wall = plx_clock_wall();
+}
+
+void plx_desk_fini(struct plx_desk *desk)
+{
+    plx_court_destroy(&desk->court);
+    plx_shares_destroy(&desk->shares);
+    plx_catalog_destroy(&desk->catalog);
+    plx_roster_destroy(&desk->roster);
+    for (size_t i = 0; i < desk->n_tokens; i++)
+        plx_store_token_fini(&desk->tokens[i]);
+    free(desk->tokens);
+    desk->tokens = NULL;
+    desk->n_tokens = 0;
+}
+
+/* ---- agents ---- */
+
+static enum plx_standing standing_of(const struct plx_agent *agent)
+{
+    if (agent->revoked || agent->drained || (!agent->alive && agent->last_seen.ns == 0))
+        return PLX_STANDING_OUT;
+    return agent->alive && !agent->stuck ? PLX_STANDING_PRESENT : PLX_STANDING_ABSENT;
+}
+
+uint32_t plx_desk_add_agent(struct plx_desk *desk, const struct plx_store_agent *agent,
+                            bool presumed)
+{
+    const struct plx_roster_entry entry = {
+        .id = agent->id,
+        .name = agent->name,
+        .region = agent->region,
+        .key = agent->public_key,
+        .labels = agent->labels,
+        .n_labels = agent->n_labels,
+        .enrolled = agent->created,
+        .last_seen = agent->last_seen,
+        .revoked = agent->state == PLX_AGENT_REVOKED,
+        .drained = agent->state == PLX_AGENT_DRAINING,
+    };
+    uint32_t slot;
+    int err = plx_roster_add(desk->roster, &entry, presumed, plx_clock_mono(), &slot);
+    if (err < 0) {
+        plx_log(PLX_LOG_ERROR, "agent_not_taken", "agent", agent->name, "why",
+                plx_err_text(err), NULL);
+        return PLX_ROSTER_NONE;
+    }
+    const struct plx_agent *a = plx_roster_at(desk->roster, slot);
+    if (!a->revoked)
+        plx_court_set_agent(desk->court, slot);
+    plx_shares_set_agent(desk->shares, slot, a->name, a->region, a->labels, a->n_labels,
+                         standing_of(a));
+    if (!a->revoked)
+        plx_gate_allow(desk->gate, PLX_GATE_DOMAIN_AGENTS, a->key);
+    return slot;
+}
+
+static void touch(struct plx_desk *desk, const struct plx_agent *agent)
+{
+    plx_store_touch_agent(desk->store, agent->id, agent->last_seen, NULL, NULL, 0, NULL,
+                          NULL);
+}
+
+/* What each note is called in the log. */
+static const struct {
+    const char *event;
+    enum plx_log_level level;
+} note_events[] = {
+    [PLX_NOTE_CONNECTED] = {"agent_connected", PLX_LOG_INFO},
+    [PLX_NOTE_BACK] = {"agent_live", PLX_LOG_INFO},
+    [PLX_NOTE_LOST] = {"agent_lost", PLX_LOG_WARN},
+    [PLX_NOTE_LEFT] = {"agent_left", PLX_LOG_INFO},
+    [PLX_NOTE_REPLACED] = {"agent_session_replaced", PLX_LOG_INFO},
+    [PLX_NOTE_DOUBLED] = {"agent_key_used_twice", PLX_LOG_WARN},
+    [PLX_NOTE_STUCK] = {"agent_stuck", PLX_LOG_WARN},
+    [PLX_NOTE_MOVING] = {"agent_moving_again", PLX_LOG_INFO},
+    [PLX_NOTE_CLOCK_OFF] = {"agent_clock_off", PLX_LOG_WARN},
+    [PLX_NOTE_CLOCK_OK] = {"agent_clock_ok", PLX_LOG_INFO},
+    [PLX_NOTE_STANDING] = {"agent_standing", PLX_LOG_INFO},
+};
+
+void plx_desk_note(struct plx_desk *desk, const struct plx_roster_notes *notes)
+{
+    char offset[PLX_DURATION_TEXT_MAX];
+    for (size_t i = 0; i < notes->n; i++) {
+        uint32_t slot = notes->list[i].slot;
+        enum plx_roster_note_kind kind = notes->list[i].kind;
+        const struct plx_agent *agent = plx_roster_at(desk->roster, slot);
+        int64_t off_ns = agent->offset_ns < 0 ? -agent->offset_ns : agent->offset_ns;
+        plx_log(note_events[kind].level, note_events[kind].event, "agent", agent->name,
+                "region", agent->region, "state",
+                plx_presence_token(plx_roster_presence(agent)), "clock_off_by",
+                plx_duration_human(off_ns, offset), NULL);
+        plx_shares_set_standing(desk->shares, slot, standing_of(agent));
+        if (kind == PLX_NOTE_LEFT)
+            plx_shares_leave(desk->shares, slot);
+        if (kind == PLX_NOTE_LOST || kind == PLX_NOTE_LEFT)
+            touch(desk, agent);
+    }
+}
+
+void plx_desk_revoke(struct plx_desk *desk, uint32_t slot)
+{
+    struct plx_roster_notes notes = {.n = 0};
+    plx_gate_deny(desk->gate, PLX_GATE_DOMAIN_AGENTS,
+                  plx_roster_at(desk->roster, slot)->key);
+    plx_roster_revoke(desk->roster, slot, &notes);
+    plx_desk_note(desk, &notes);
+    plx_shares_leave(desk->shares, slot);
+    plx_desk_settle(desk);
+    plx_court_drop_agent(desk->court, slot);
+}
+
+void plx_desk_drain(struct plx_desk *desk, uint32_t slot, bool on)
+{
+    struct plx_roster_notes notes = {.n = 0};
+    plx_roster_drain(desk->roster, slot, on, &notes);
+    plx_desk_note(desk, &notes);
+    plx_desk_settle(desk);
+}
+
+void plx_desk_settle(struct plx_desk *desk)
+{
+    const uint32_t *monitors;
+    size_t n;
+    plx_shares_settle(desk->shares, plx_clock_mono(), &monitors, &n);
+    for (size_t i = 0; i < n; i++)
+        plx_court_set_monitor(desk->court, monitors[i]);
+}
+
+/* ---- tokens ---- */
+
+struct plx_store_token *plx_desk_token(struct plx_desk *desk, uint64_t id)
+{
+    for (size_t i = 0; i < desk->n_tokens; i++)
+        if (desk->tokens[i].id == id)
+            return &desk->tokens[i];
+    return NULL;
+}
+
+void plx_desk_add_token(struct plx_desk *desk, const struct plx_store_token *token)
+{
+    struct plx_store_token *grown =
+        realloc(desk->tokens, (desk->n_tokens + 1) * sizeof *grown);
+    if (!grown)
+        abort();
+    desk->tokens = grown;
+    struct plx_store_token *t = &desk->tokens[desk->n_tokens++];
+    *t = *token;
+    t->region = plx_text_dup(token->region);
+    t->note = plx_text_dup(token->note);
+    t->labels = calloc(token->n_labels ? token->n_labels : 1, sizeof *t->labels);
+    if (!t->labels)
+        abort();
+    for (size_t i = 0; i < token->n_labels; i++)
+        t->labels[i] = (struct plx_label){plx_text_dup(token->labels[i].key),
+                                          plx_text_dup(token->labels[i].value)};
+}
+
+/* ---- loading ---- */
+
+static void load_agents(struct plx_desk *desk, const struct plx_store_config *config)
+{
+    for (size_t i = 0; i < config->n_agents; i++) {
+        const struct plx_store_agent *agent = &config->agents[i];
+        int64_t age_ns = plx_wall_diff(desk->started_wall, agent->last_seen);
+        plx_desk_add_agent(desk, agent, agent->last_seen.ns > 0 && age_ns < PRESUMED_NS);
+    }
+}
+
+static bool recall_verdict(void *arg, const struct plx_store_verdict *verdict)
+{
+    struct plx_desk *desk = arg;
+    uint32_t slot = plx_catalog_by_id(desk->catalog, verdict->monitor_id);
+    for (int v = 0; v < PLX_JUDGE_VERDICT_COUNT_; v++)
+        if (slot != PLX_CATALOG_NONE &&
+            strcmp(plx_judge_verdict_token((enum plx_judge_verdict)v), verdict->now) == 0)
+            plx_court_recall(desk->court, slot, (enum plx_judge_verdict)v, verdict->at);
+    return true;
+}
+
+/* How far back results can still say something: three of the longest intervals, within
+ * reason. */
+static int64_t window_ns(const struct plx_desk *desk)
+{
+    int64_t longest_ns = PLX_MIN_NS;
+    for (uint32_t i = 0; i < plx_catalog_end(desk->catalog); i++) {
+        const struct plx_monitor *m = plx_catalog_at(desk->catalog, i);
+        if (m && m->interval_ns > longest_ns)
+            longest_ns = m->interval_ns;
+    }
+    return longest_ns < PLX_HOUR_NS ? 3 * longest_ns : 3 * PLX_HOUR_NS;
+}
+
+static bool replay_result(void *arg, const struct plx_store_row *row)
+{
+    struct plx_desk *desk = arg;
+    uint32_t agent = plx_roster_by_id(desk->roster, row->agent_id);
+    uint32_t monitor = plx_catalog_by_id(desk->catalog, row->result.monitor_id);
+    if (agent != PLX_ROSTER_NONE && monitor != PLX_CATALOG_NONE)
+        plx_court_result(desk->court, row->received, agent, monitor, &row->result);
+    return true;
+}
+
+#define REPLAY_ROWS 500000
+
+static void load_history(struct plx_desk *desk)
+{
+    struct plx_store_cursor cursor = {0};
+    const struct plx_store_range range = {
+        .from = plx_wall_add(desk->started_wall, -window_ns(desk)),
+        .last_rows = REPLAY_ROWS,
+    };
+    int err = plx_store_read_last_verdicts(desk->store, recall_verdict, desk);
+    if (err == 0)
+        err = plx_store_read_results(desk->store, &range, &cursor, REPLAY_ROWS,
+                                     replay_result, desk);
+    if (err < 0)
+        plx_log(PLX_LOG_WARN, "history_not_read", "why", plx_err_text(err), NULL);
+}
+
+int plx_desk_load(struct plx_desk *desk, struct plx_why *why)
+{
+    struct plx_store_config config;
+    uint32_t slot;
+    int err = plx_store_load(desk->store, &config, why);
+    if (err < 0)
+        return err;
+    desk->generation = config.generation;
+    load_agents(desk, &config);
+    for (size_t i = 0; i < config.n_monitors; i++)
+        plx_shares_put(desk->shares, &config.monitors[i], &slot);
+    for (size_t i = 0; i < config.n_tokens; i++)
+        plx_desk_add_token(desk, &config.tokens[i]);
+    for (size_t i = 0; i < config.n_admins; i++)
+        plx_gate_allow(desk->gate, PLX_GATE_DOMAIN_ADMIN, config.admins[i].public_key);
+    plx_store_config_fini(&config);
+    plx_desk_settle(desk);
+    load_history(desk);
+    return 0;
+}

@@ -1,0 +1,77 @@
+/* The desk: what the coordinator knows, in one place, and the few acts that concern more
+ * than one part of it.
+ *
+ * Memory is the truth while the process runs; the store follows by jobs and is read once,
+ * at the start. Intake, enrolment and the API work on one desk, all on the loop thread.
+ */
+#ifndef PLX_COORDINATOR_DESK_H
+#define PLX_COORDINATOR_DESK_H
+
+#include "coordinator/core/catalog.h"
+#include "coordinator/core/court.h"
+#include "coordinator/core/roster.h"
+#include "coordinator/core/shares.h"
+#include "coordinator/io/gate.h"
+#include "coordinator/io/store_config.h"
+#include "coordinator/io/store_history.h"
+
+#include <stdint.h>
+
+/* Since the start. */
+struct plx_desk_counts {
+    uint64_t messages;
+    uint64_t malformed;       /* undecodable, or of the wrong kind */
+    uint64_t strangers;       /* messages of keys revoked in mid-session */
+    uint64_t over_rate;       /* messages dropped by an agent's rate limit */
+    uint64_t results;         /* taken in for storing */
+    uint64_t refused_results; /* of monitors that are not the agent's */
+    uint64_t batches_waiting; /* now between intake and commit */
+    uint64_t batches_put_off; /* not taken: too many wait already */
+    uint64_t steps_sent;      /* snapshots and deltas */
+    uint64_t resyncs;
+    uint64_t probes_ordered;
+    uint64_t enrolled;
+    uint64_t enrol_refused;
+    uint64_t admin_requests;
+};
+
+struct plx_desk {
+    struct plx_roster *roster;
+    struct plx_catalog *catalog;
+    struct plx_shares *shares;
+    struct plx_court *court;
+    struct plx_store *store; /* borrowed */
+    struct plx_gate *gate;   /* borrowed */
+    uint64_t generation;     /* of the monitors */
+    struct plx_store_token *tokens;
+    size_t n_tokens;
+    struct plx_mono started;
+    struct plx_wall started_wall;
+    struct plx_desk_counts counts;
+};
+
+/* Empty. Borrows store and gate. */
+void plx_desk_init(struct plx_desk *desk, struct plx_store *store, struct plx_gate *gate);
+void plx_desk_fini(struct plx_desk *desk);
+
+/* Reads configuration, last verdicts and recent results from the store; admits the
+ * agents' and admins' keys at the gate. Blocks: for the start. */
+int plx_desk_load(struct plx_desk *desk, struct plx_why *why);
+
+/* Takes in an agent that the store has added. Returns its slot, or PLX_ROSTER_NONE. */
+uint32_t plx_desk_add_agent(struct plx_desk *desk, const struct plx_store_agent *agent,
+                            bool presumed);
+/* Logs and carries out what the roster found. */
+void plx_desk_note(struct plx_desk *desk, const struct plx_roster_notes *notes);
+/* A revocation or (un)draining that the store has committed. */
+void plx_desk_revoke(struct plx_desk *desk, uint32_t slot);
+void plx_desk_drain(struct plx_desk *desk, uint32_t slot, bool on);
+
+/* Brings shares and judge up to date; steps for agents are owed afterwards. */
+void plx_desk_settle(struct plx_desk *desk);
+
+/* Tokens, as the store has committed them. */
+void plx_desk_add_token(struct plx_desk *desk, const struct plx_store_token *token);
+struct plx_store_token *plx_desk_token(struct plx_desk *desk, uint64_t id);
+
+#endif
