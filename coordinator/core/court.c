@@ -393,18 +393,13 @@ void plx_court_tick(struct plx_court *court, struct plx_wall now,
     *ret_n = n;
 }
 
-int plx_court_ruling(struct plx_court *court, uint32_t monitor,
-                     struct plx_judge_ruling *ret)
+struct plx_wall plx_court_since(const struct plx_court *court, uint32_t monitor,
+                                const struct plx_judge_ruling *ruling)
 {
-    struct plx_judge_ruling ruling;
-    int err = plx_judge_view(court->judge, monitor, &ruling);
-    if (err < 0)
-        return err;
-    const struct docket *docket = docket_of(court, monitor);
-    if (docket->known && docket->verdict == ruling.verdict)
-        ruling.since = docket->since;
-    *ret = ruling;
-    return 0;
+    const struct docket *docket =
+        monitor < court->n_dockets ? &court->dockets[monitor] : NULL;
+    return docket && docket->known && docket->verdict == ruling->verdict ? docket->since
+                                                                         : ruling->since;
 }
 
 const char *plx_court_word(struct plx_court *court, uint32_t monitor,

@@ -63,10 +63,10 @@ void plx_court_tick(struct plx_court *court, struct plx_wall now,
 /* "paused", "pending" (nothing seen yet) or the verdict's token, for people. */
 const char *plx_court_word(struct plx_court *court, uint32_t monitor,
                            const struct plx_judge_ruling *ruling);
-/* The ruling on a monitor with the court's `since`. 0 or PLX_ENOTFOUND. Lent until the
- * next call that reaches the judge. */
-int plx_court_ruling(struct plx_court *court, uint32_t monitor,
-                     struct plx_judge_ruling *ret);
+/* Since when the verdict holds, across restarts. */
+struct plx_wall plx_court_since(const struct plx_court *court, uint32_t monitor,
+                                const struct plx_judge_ruling *ruling);
+
 /* What an agent last saw of a monitor. */
 struct plx_sight {
     uint32_t agent;

@@ -1,0 +1,152 @@
+#include "coordinator/io/api.h"
+
+#include "base/err.h"
+#include "base/text.h"
+#include "coordinator/io/api_call.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KEYS_MAX 6
+
+struct method {
+    const char *name;
+    plx_method_fn *fn;
+    const char *keys[KEYS_MAX + 1]; /* of the body; ended by NULL */
+};
+
+static const struct method methods[] = {
+    {"apply", plx_api_apply, {"file", "text", "dry_run", "prune"}},
+    {"monitors.list", plx_api_monitors_list, {NULL}},
+    {"monitors.show", plx_api_monitors_show, {"name"}},
+    {"monitors.remove", plx_api_monitors_remove, {"names"}},
+    {"monitors.pause", plx_api_monitors_pause, {"names"}},
+    {"monitors.resume", plx_api_monitors_resume, {"names"}},
+    {"monitors.export", plx_api_monitors_export, {NULL}},
+    {"agents.list", plx_api_agents_list, {NULL}},
+    {"agents.show", plx_api_agents_show, {"name"}},
+    {"agents.revoke", plx_api_agents_revoke, {"name"}},
+    {"agents.drain", plx_api_agents_drain, {"name", "on"}},
+    {"agents.token.create",
+     plx_api_token_create,
+     {"region", "ttl", "labels", "uses", "name"}},
+    {"agents.token.list", plx_api_token_list, {NULL}},
+    {"agents.token.revoke", plx_api_token_revoke, {"id"}},
+    {"status", plx_api_status, {"monitors", "labels"}},
+    {"explain", plx_api_explain, {"monitor"}},
+    {"history", plx_api_history, {"monitor", "since"}},
+    {"check", plx_api_check, {"target", "from", "timeout"}},
+    {"health", plx_api_health, {NULL}},
+};
+#define N_METHODS (sizeof methods / sizeof *methods)
+
+void plx_api_new(struct plx_desk *desk, struct plx_intake *intake,
+                 const struct plx_api_options *options, struct plx_api **ret)
+{
+    struct plx_api *api = calloc(1, sizeof *api);
+    if (!api)
+        abort();
+    api->desk = desk;
+    api->intake = intake;
+    api->enrol_endpoint = plx_text_dup(options->enrol_endpoint);
+    api->server_key = plx_text_dup(options->server_key);
+    api->next_check = 1;
+    plx_intake_on_done(intake, plx_checks_done, api);
+    *ret = api;
+}
+
+void plx_api_destroy(struct plx_api **api)
+{
+    if (!*api)
+        return;
+    plx_intake_on_done((*api)->intake, NULL, NULL);
+    plx_checks_drop(*api);
+    free((*api)->enrol_endpoint);
+    free((*api)->server_key);
+    free(*api);
+    *api = NULL;
+}
+
+void plx_api_tick(struct plx_api *api, struct plx_mono now)
+{
+    plx_checks_tick(api, now);
+}
+
+static const struct method *find_method(const char *name, struct plx_why *why)
+{
+    const char *names[N_METHODS];
+    for (size_t i = 0; i < N_METHODS; i++) {
+        if (strcmp(methods[i].name, name) == 0)
+            return &methods[i];
+        names[i] = methods[i].name;
+    }
+    const char *meant = plx_text_closest(name, names, N_METHODS);
+    plx_why_set(why, PLX_EUNSUPPORTED, "there is no method '%s'%s%s%s", name,
+                meant ? "; did you mean '" : "", meant ? meant : "", meant ? "'?" : "");
+    return NULL;
+}
+
+static int check_keys(const struct method *method, json_t *body, struct plx_why *why)
+{
+    size_t n = 0;
+    const char *key;
+    json_t *value;
+    while (n < KEYS_MAX && method->keys[n])
+        n++;
+    json_object_foreach(body, key, value)
+    {
+        size_t i = 0;
+        while (i < n && strcmp(method->keys[i], key) != 0)
+            i++;
+        if (i < n)
+            continue;
+        const char *meant = plx_text_closest(key, method->keys, n);
+        return plx_why_set(why, PLX_EINVAL, "unknown key '%s' for '%s'%s%s%s", key,
+                           method->name, meant ? "; did you mean '" : "",
+                           meant ? meant : "", meant ? "'?" : "");
+    }
+    return 0;
+}
+
+static json_t *read_body(const struct plx_api_request *request, struct plx_why *why)
+{
+    json_error_t error;
+    if (request->body_len == 0)
+        return json_object();
+    json_t *body =
+        json_loadb(request->body, request->body_len, JSON_REJECT_DUPLICATES, &error);
+    if (!body)
+        plx_why_set(why, PLX_EINVAL, "the body is no JSON: line %d, column %d: %s",
+                    error.line, error.column, error.text);
+    else if (!json_is_object(body)) {
+        json_decref(body);
+        body = NULL;
+        plx_why_set(why, PLX_EINVAL, "the body must be a JSON object");
+    }
+    return body;
+}
+
+void plx_api_call(struct plx_api *api, const struct plx_api_request *request)
+{
+    struct plx_why why = {""};
+    struct plx_call *call = calloc(1, sizeof *call);
+    if (!call)
+        abort();
+    *call = (struct plx_call){
+        .api = api,
+        .who = plx_text_dup(request->who),
+        .respond = request->respond,
+        .release = request->release,
+        .arg = request->arg,
+    };
+    const struct method *method = find_method(request->method, &why);
+    if (!method) {
+        plx_call_fail(call, PLX_EUNSUPPORTED, "%s", why.text);
+        return;
+    }
+    call->body = read_body(request, &why);
+    if (!call->body || check_keys(method, call->body, &why) < 0)
+        plx_call_fail(call, PLX_EINVAL, "%s", why.text);
+    else
+        method->fn(call);
+}

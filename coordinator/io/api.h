@@ -1,0 +1,52 @@
+/* The API: methods with JSON in and JSON out, whatever carries them.
+ *
+ * One table of methods (api.c); the admin socket uses it, and HTTP will. A call is
+ * answered once, or several times with `more` set on all but the last; possibly after
+ * plx_api_call has returned, never after plx_api_destroy. A request that names an unknown
+ * method or key, or lacks one, is refused with a sentence that names it. Loop thread. */
+#ifndef PLX_COORDINATOR_API_H
+#define PLX_COORDINATOR_API_H
+
+#include "base/buf.h"
+#include "coordinator/io/desk.h"
+#include "coordinator/io/intake.h"
+
+#include <stdbool.h>
+
+#define PLX_API_BODY_MAX (64 * 1024 * 1024) /* bytes of a request or a response */
+
+struct plx_api_options {
+    const char *enrol_endpoint; /* for tokens: where agents reach the enrolment port */
+    const char *server_key;     /* for tokens: the public key */
+};
+
+struct plx_api;
+
+/* Borrows desk and intake, copies the options. */
+void plx_api_new(struct plx_desk *desk, struct plx_intake *intake,
+                 const struct plx_api_options *options, struct plx_api **ret);
+/* Calls that wait for an answer from agents are dropped; those that wait for the store
+ * must have come back (plx_store_stop, plx_store_poll). */
+void plx_api_destroy(struct plx_api **api);
+
+/* An answer: `err` with `why`, or `json` of `len` bytes. Lent for the call. */
+typedef void plx_api_respond_fn(void *arg, int err, const char *why, const char *json,
+                                size_t len, bool more);
+/* Called when nothing more will come: frees `arg`. */
+typedef void plx_api_release_fn(void *arg);
+
+struct plx_api_request {
+    const char *method;
+    const char *body; /* JSON object; "" for an empty one */
+    size_t body_len;
+    const char *who; /* for the log of changes */
+    plx_api_respond_fn *respond;
+    plx_api_release_fn *release;
+    void *arg;
+};
+void plx_api_call(struct plx_api *api, const struct plx_api_request *request);
+
+/* Gives up on agents that do not answer checks. Call a few times a second. */
+void plx_api_tick(struct plx_api *api, struct plx_mono now);
+
+#endif

@@ -1,0 +1,93 @@
+/* One call in the API's hands: for the api_*.c files only. */
+#ifndef PLX_COORDINATOR_API_CALL_H
+#define PLX_COORDINATOR_API_CALL_H
+
+#include "base/json.h"
+#include "coordinator/io/api.h"
+
+#include <jansson.h>
+
+struct plx_check;
+
+struct plx_api {
+    struct plx_desk *desk;
+    struct plx_intake *intake;
+    char *enrol_endpoint;
+    char *server_key;
+    struct plx_check *checks; /* waiting for agents */
+    uint64_t next_check;
+};
+
+struct plx_call {
+    struct plx_api *api;
+    json_t *body; /* an object whose keys the method knows */
+    char *who;
+    plx_api_respond_fn *respond;
+    plx_api_release_fn *release;
+    void *arg;
+};
+
+/* A method takes the call: it ends it, now or later, by exactly one of the two below. */
+typedef void plx_method_fn(struct plx_call *call);
+
+/* Answers with what was written (and ends the writer's object), frees the call. */
+void plx_call_end(struct plx_call *call, struct plx_buf *json);
+/* Answers with an error, frees the call. */
+void plx_call_fail(struct plx_call *call, int err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Answers in between; the call lives on. Empties `json`. */
+void plx_call_part(struct plx_call *call, struct plx_buf *json);
+
+/* Readings of the body. Each returns 0 or PLX_EINVAL with a sentence that names the key;
+ * a key that is not there leaves the output as it was, unless it is demanded. */
+int plx_call_text(const struct plx_call *call, const char *key, bool demanded,
+                  const char **ret, struct plx_why *why);
+int plx_call_bool(const struct plx_call *call, const char *key, bool *ret,
+                  struct plx_why *why);
+int plx_call_int(const struct plx_call *call, const char *key, int64_t min, int64_t max,
+                 int64_t *ret, struct plx_why *why);
+int plx_call_duration(const struct plx_call *call, const char *key, int64_t *ret_ns,
+                      struct plx_why *why);
+/* A list of texts, lent by the call; the caller frees the array. One text counts as a
+ * list of one. NULL if the key is not there. */
+int plx_call_texts(const struct plx_call *call, const char *key, bool demanded,
+                   const char ***ret, size_t *ret_n, struct plx_why *why);
+/* An object of texts as labels; the caller frees the array, the texts are lent. */
+int plx_call_labels(const struct plx_call *call, const char *key, struct plx_label **ret,
+                    size_t *ret_n, struct plx_why *why);
+
+/* Begins an answer: an open object in `buf`. */
+void plx_answer_begin(struct plx_buf *buf, struct plx_json *j);
+
+/* The monitor or agent that "monitor" or "name" names; fails the call (and gives NONE)
+ * if there is none. */
+uint32_t plx_call_monitor(struct plx_call *call, const char *key);
+uint32_t plx_call_agent(struct plx_call *call);
+
+/* ---- methods, by file ---- */
+plx_method_fn plx_api_apply, plx_api_monitors_list, plx_api_monitors_show,
+    plx_api_monitors_remove, plx_api_monitors_pause, plx_api_monitors_resume,
+    plx_api_monitors_export;
+plx_method_fn plx_api_agents_list, plx_api_agents_show, plx_api_agents_revoke,
+    plx_api_agents_drain;
+plx_method_fn plx_api_token_create, plx_api_token_list, plx_api_token_revoke;
+plx_method_fn plx_api_status, plx_api_explain, plx_api_history;
+plx_method_fn plx_api_check;
+plx_method_fn plx_api_health;
+
+/* Shared pieces of answers. */
+void plx_api_write_agent(struct plx_api *api, uint32_t slot, struct plx_json *j);
+void plx_api_write_labels(const struct plx_label *labels, size_t n, struct plx_json *j);
+/* One location's probe: outcome, latency, addresses, ICMP. */
+void plx_api_write_probe(struct plx_json *j, enum plx_outcome outcome,
+                         enum plx_detail detail, uint32_t latency_us,
+                         const struct plx_addr *address,
+                         const struct plx_addr *icmp_from);
+
+/* api_check.c: life of the checks. */
+void plx_checks_tick(struct plx_api *api, struct plx_mono now);
+void plx_checks_done(void *api, uint32_t agent_slot, uint64_t request_id,
+                     const struct plx_result *result);
+void plx_checks_drop(struct plx_api *api);
+
+#endif
