@@ -52,9 +52,9 @@ void plx_api_write_agent(struct plx_api *api, uint32_t slot, struct plx_json *j)
     plx_json_kstr(j, "state", plx_presence_token(plx_roster_presence(a)));
     plx_json_kbool(j, "connected", plx_intake_has(api->intake, slot));
     plx_json_kstr(j, "software", a->software);
-    plx_json_kwall(j, "last_seen", a->last_seen);
+    plx_json_kwall(j, "heard", a->last_seen);
     plx_json_kwall(j, "enrolled", a->enrolled);
-    plx_json_kuint(j, "tasks", share.n_tasks);
+    plx_json_kuint(j, "monitors", share.n_tasks);
     plx_json_kuint(j, "generation", share.generation);
     write_vitals(j, a);
     write_troubles(j, a);
@@ -94,7 +94,7 @@ void plx_api_agents_list(struct plx_call *call)
 
 static void write_tasks(const struct plx_desk *desk, uint32_t slot, struct plx_json *j)
 {
-    plx_json_key(j, "monitors");
+    plx_json_key(j, "assigned");
     plx_json_array(j);
     for (uint32_t i = 0; i < plx_catalog_end(desk->catalog); i++) {
         const struct plx_monitor *m = plx_catalog_at(desk->catalog, i);

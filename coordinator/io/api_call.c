@@ -210,10 +210,12 @@ static void write_address(struct plx_json *j, const char *key,
 }
 
 void plx_api_write_probe(struct plx_json *j, enum plx_outcome outcome,
-                         enum plx_detail detail, uint32_t latency_us,
-                         const struct plx_addr *address, const struct plx_addr *icmp_from)
+                         enum plx_unreach unreach, enum plx_detail detail,
+                         uint32_t latency_us, const struct plx_addr *address,
+                         const struct plx_addr *icmp_from)
 {
     plx_json_kstr(j, "outcome", plx_outcome_token(outcome));
+    plx_json_kstr(j, "unreach", plx_unreach_token(unreach));
     plx_json_kstr(j, "detail", plx_detail_token(detail));
     plx_json_key(j, "latency_ms");
     if (latency_us > 0)

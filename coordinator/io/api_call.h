@@ -80,8 +80,8 @@ void plx_api_write_agent(struct plx_api *api, uint32_t slot, struct plx_json *j)
 void plx_api_write_labels(const struct plx_label *labels, size_t n, struct plx_json *j);
 /* One location's probe: outcome, latency, addresses, ICMP. */
 void plx_api_write_probe(struct plx_json *j, enum plx_outcome outcome,
-                         enum plx_detail detail, uint32_t latency_us,
-                         const struct plx_addr *address,
+                         enum plx_unreach unreach, enum plx_detail detail,
+                         uint32_t latency_us, const struct plx_addr *address,
                          const struct plx_addr *icmp_from);
 
 /* api_check.c: life of the checks. */

@@ -95,8 +95,8 @@ static void write_answer(struct plx_json *j, const struct plx_agent *agent,
     uint32_t latency_us = r->rtt_us;
     if (latency_us == 0 && r->outcome == PLX_OUTCOME_OPEN)
         latency_us = (uint32_t)(r->duration_ns / PLX_US_NS);
-    plx_api_write_probe(j, r->outcome, r->detail, latency_us, &r->address, &r->icmp_from);
-    plx_json_kstr(j, "unreachable", plx_unreach_token(r->unreach));
+    plx_api_write_probe(j, r->outcome, r->unreach, r->detail, latency_us, &r->address,
+                        &r->icmp_from);
     plx_json_kuint(j, "syn_retrans", r->syn_retrans);
     plx_json_knum(j, "duration_ms", (double)r->duration_ns / (double)PLX_MS_NS, 3);
     plx_json_end(j);
@@ -162,10 +162,9 @@ static void take_answer(struct plx_api *api, struct plx_check *check, struct ask
     check->n_answered++;
     check->outcomes[result->outcome]++;
     write_answer(&check->answers_json, agent, result);
-    plx_answer_begin(&part, &j);
-    plx_json_key(&j, "answer");
+    plx_buf_init(&part, PLX_API_BODY_MAX);
+    plx_json_init(&j, &part);
     write_answer(&j, agent, result);
-    plx_json_end(&j);
     plx_call_part(check->call, &part);
     plx_buf_fini(&part);
     if (check->n_answered == check->n_asked) {

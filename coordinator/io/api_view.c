@@ -82,8 +82,8 @@ static void write_seen(struct plx_json *j, const struct plx_judge_cell *cell,
                        const struct plx_sight *sight, struct plx_wall now)
 {
     double age_s = (double)plx_wall_diff(now, sight->at) / (double)PLX_SEC_NS;
-    plx_api_write_probe(j, sight->outcome, sight->detail, sight->rtt_us, &sight->address,
-                        &sight->icmp_from);
+    plx_api_write_probe(j, sight->outcome, cell->unreach, sight->detail, sight->rtt_us,
+                        &sight->address, &sight->icmp_from);
     plx_json_kuint(j, "syn_retrans", sight->syn_retrans);
     plx_json_knum(j, "age_s", age_s < 0 ? 0 : age_s, 1);
     plx_json_kwall(j, "at", sight->at);
@@ -93,10 +93,9 @@ static void write_seen(struct plx_json *j, const struct plx_judge_cell *cell,
 
 static void write_unseen(struct plx_json *j)
 {
-    static const char *const keys[] = {"detail",    "latency_ms",  "address",
-                                       "icmp_from", "syn_retrans", "age_s",
-                                       "at",        "run",         "run_since"};
-    plx_json_kstr(j, "outcome", "none");
+    static const char *const keys[] = {
+        "outcome",     "unreach", "detail", "latency_ms", "address",  "icmp_from",
+        "syn_retrans", "age_s",   "at",     "run",        "run_since"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         plx_json_key(j, keys[i]);
         plx_json_null(j);

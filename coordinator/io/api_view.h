@@ -32,4 +32,9 @@ const char *plx_api_write_view(struct plx_desk *desk, uint32_t slot,
 void plx_api_write_faults(struct plx_desk *desk, const uint64_t *only, size_t n_only,
                           bool all, struct plx_json *j);
 
+/* The key "history": a monitor's verdicts since `since_ns` (Unix time), newest first, at
+ * most `limit`. */
+int plx_api_write_history(struct plx_desk *desk, uint32_t slot, int64_t since_ns,
+                          size_t limit, struct plx_json *j);
+
 #endif
