@@ -72,6 +72,11 @@ void plx_api_tick(struct plx_api *api, struct plx_mono now)
     plx_checks_tick(api, now);
 }
 
+void plx_api_quit(struct plx_api *api)
+{
+    plx_checks_drop(api);
+}
+
 static const struct method *find_method(const char *name, struct plx_why *why)
 {
     const char *names[N_METHODS];

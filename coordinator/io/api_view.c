@@ -46,10 +46,9 @@ static const struct plx_fault_head *find_head(const struct plx_fault_heads *head
     return NULL;
 }
 
-/* What broke: the entity of the fault that the verdict speaks of. A server-side one goes
- * before others, because the verdict does. */
-static const char *scope_of(const struct plx_judge_ruling *ruling,
-                            const struct plx_fault_heads *heads)
+/* A server-side fault goes before others, because the verdict does. */
+const char *plx_fault_scope(const struct plx_fault_heads *heads,
+                            const struct plx_judge_ruling *ruling)
 {
     const char *scope = "";
     for (size_t i = 0; i < ruling->n_faults; i++) {
@@ -183,7 +182,7 @@ static void write_ruling(struct plx_desk *desk, uint32_t slot, const char *word,
     const struct plx_judge_ruling *ruling = &view->ruling;
     char id[PLX_FAULT_ID_MAX];
     plx_json_kstr(j, "verdict", word);
-    plx_json_kstr(j, "scope", scope_of(ruling, heads));
+    plx_json_kstr(j, "scope", plx_fault_scope(heads, ruling));
     plx_json_knum(j, "confidence", ruling->confidence, 4);
     plx_json_key(j, "coverage");
     plx_json_object(j);

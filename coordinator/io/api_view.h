@@ -17,6 +17,11 @@ struct plx_fault_heads {
 void plx_fault_heads_init(struct plx_fault_heads *heads, struct plx_court *court);
 void plx_fault_heads_fini(struct plx_fault_heads *heads);
 
+/* What broke: the entity of the fault that the verdict speaks of; "" for none. Lent by
+ * the heads. */
+const char *plx_fault_scope(const struct plx_fault_heads *heads,
+                            const struct plx_judge_ruling *ruling);
+
 #define PLX_FAULT_ID_MAX 24
 /* "f12". */
 const char *plx_fault_id(uint64_t id, char buf[PLX_FAULT_ID_MAX]);

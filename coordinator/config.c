@@ -1,0 +1,143 @@
+#include "coordinator/config.h"
+
+#include "base/err.h"
+#include "base/monitor.h"
+#include "base/text.h"
+#include "sys/doc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define RETENTION_DAYS_MAX 3650
+
+void plx_config_init(struct plx_config *config)
+{
+    *config = (struct plx_config){
+        .listen = plx_text_dup("tcp://*:7440"),
+        .enrol_listen = plx_text_dup("tcp://*:7441"),
+        .admin_listen = plx_text_dup("tcp://127.0.0.1:7442"),
+        .retention_days = 30,
+        .log_level = PLX_LOG_INFO,
+    };
+}
+
+void plx_config_fini(struct plx_config *config)
+{
+    free(config->data_dir);
+    free(config->listen);
+    free(config->enrol_listen);
+    free(config->admin_listen);
+    free(config->advertise);
+    *config = (struct plx_config){0};
+}
+
+static int set_text(char **field, const char *value)
+{
+    plx_monitor_set_text(field, value);
+    return 0;
+}
+
+static int set_endpoint(char **field, const char *key, const char *value,
+                        struct plx_why *why)
+{
+    const char *colon = strrchr(value, ':');
+    int64_t port;
+    if (strncmp(value, "tcp://", 6) != 0 || !colon || colon < value + 7 ||
+        plx_text_int(colon + 1, 1, 65535, &port) < 0)
+        return plx_why_set(why, PLX_EINVAL,
+                           "%s '%s': must be an endpoint such as tcp://*:7440", key,
+                           value);
+    return set_text(field, value);
+}
+
+static int set_advertise(struct plx_config *config, const char *value,
+                         struct plx_why *why)
+{
+    if (!plx_text_is_host(value))
+        return plx_why_set(why, PLX_EINVAL,
+                           "advertise '%s': is no DNS name or IP address", value);
+    return set_text(&config->advertise, value);
+}
+
+static int set_retention(struct plx_config *config, const char *value,
+                         struct plx_why *why)
+{
+    int64_t days;
+    if (plx_text_int(value, 1, RETENTION_DAYS_MAX, &days) < 0)
+        return plx_why_set(why, PLX_EINVAL,
+                           "retention_days '%s': must be a whole number from 1 to %d",
+                           value, RETENTION_DAYS_MAX);
+    config->retention_days = (uint32_t)days;
+    return 0;
+}
+
+static int set_log(struct plx_config *config, const char *key, const char *value,
+                   struct plx_why *why)
+{
+    if (strcmp(key, "log_level") == 0) {
+        if (plx_log_level_parse(value, &config->log_level) == 0)
+            return 0;
+        return plx_why_set(why, PLX_EINVAL,
+                           "log_level '%s': must be debug, info, warn or error", value);
+    }
+    if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
+        return plx_why_set(why, PLX_EINVAL, "log_format '%s': must be text or json",
+                           value);
+    config->log_json = strcmp(value, "json") == 0;
+    return 0;
+}
+
+int plx_config_set(struct plx_config *config, const char *key, const char *value,
+                   struct plx_why *why)
+{
+    if (strcmp(key, "data_dir") == 0)
+        return *value ? set_text(&config->data_dir, value)
+                      : plx_why_set(why, PLX_EINVAL, "data_dir is empty");
+    if (strcmp(key, "listen") == 0)
+        return set_endpoint(&config->listen, key, value, why);
+    if (strcmp(key, "enrol_listen") == 0)
+        return set_endpoint(&config->enrol_listen, key, value, why);
+    if (strcmp(key, "admin_listen") == 0)
+        return set_endpoint(&config->admin_listen, key, value, why);
+    if (strcmp(key, "advertise") == 0)
+        return set_advertise(config, value, why);
+    if (strcmp(key, "retention_days") == 0)
+        return set_retention(config, value, why);
+    if (strncmp(key, "log_", 4) == 0)
+        return set_log(config, key, value, why);
+    return plx_why_set(why, PLX_ENOTFOUND, "unknown option '%s'", key);
+}
+
+static int load_doc(struct plx_config *config, const struct plx_doc *doc,
+                    struct plx_why *why)
+{
+    static const char *const known[] = {
+        "data_dir",  "listen",         "enrol_listen", "admin_listen",
+        "advertise", "retention_days", "log_level",    "log_format",
+    };
+    const struct plx_node *root = plx_doc_root(doc);
+    if (!root)
+        return 0;
+    if (root->kind != PLX_NODE_MAP)
+        return plx_doc_error(doc, root, why, "the file must hold keys and values");
+    int err = plx_doc_known_keys(doc, root, known, sizeof known / sizeof *known, why);
+    for (size_t i = 0; err == 0 && i < root->n; i++) {
+        const char *key = root->keys[i]->text, *value;
+        struct plx_why finding;
+        err = plx_doc_text(doc, root->items[i], key, &value, why);
+        if (err == 0 && plx_config_set(config, key, value, &finding) < 0)
+            err = plx_doc_error(doc, root->items[i], why, "%s", finding.text);
+    }
+    return err;
+}
+
+int plx_config_load(struct plx_config *config, const char *path, struct plx_why *why)
+{
+    struct plx_doc *doc;
+    int err = plx_doc_load(path, &doc, why);
+    if (err < 0)
+        return err;
+    err = load_doc(config, doc, why);
+    plx_doc_destroy(&doc);
+    return err;
+}

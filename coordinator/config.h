@@ -1,0 +1,34 @@
+/* What the coordinator is told at its start: flags over a YAML file over defaults. */
+#ifndef PLX_COORDINATOR_CONFIG_H
+#define PLX_COORDINATOR_CONFIG_H
+
+#include "base/why.h"
+#include "sys/log.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct plx_config {
+    char *data_dir;
+    char *listen;       // for agents; default tcp://*:7440
+    char *enrol_listen; // default tcp://*:7441
+    char *admin_listen; /* default tcp://127.0.0.1:7442 */
+    char *advertise;    /* the host that agents are told to connect to; NULL: found out */
+    uint32_t retention_days; /* of results; default 30 */
+    enum plx_log_level log_level;
+    bool log_json;
+};
+
+void plx_config_init(struct plx_config *config);
+void plx_config_fini(struct plx_config *config);
+
+/* Reads the file over what is there. PLX_EINVAL with FILE:LINE:COLUMN, or PLX_ENOTFOUND,
+ * PLX_EDENIED. */
+int plx_config_load(struct plx_config *config, const char *path, struct plx_why *why);
+
+/* The option as on the command line ("listen", …). PLX_ENOTFOUND: no such option;
+ * PLX_EINVAL: not its value. */
+int plx_config_set(struct plx_config *config, const char *key, const char *value,
+                   struct plx_why *why);
+
+#endif

@@ -1,0 +1,303 @@
+#include "coordinator/coordinator.h"
+
+#include "base/err.h"
+#include "base/text.h"
+#include "coordinator/io/admin.h"
+#include "coordinator/io/api.h"
+#include "coordinator/io/desk.h"
+#include "coordinator/io/enrol.h"
+#include "coordinator/io/gate.h"
+#include "coordinator/io/intake.h"
+#include "coordinator/io/verdicts.h"
+#include "coordinator/notify.h"
+#include "sys/clock.h"
+#include "sys/file.h"
+#include "sys/loop.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define TICK_NS         (500 * PLX_MS_NS)
+/* How often results beyond their retention are looked for. */
+#define DROP_NS         PLX_HOUR_NS
+/* After a start, an "inconclusive" may be only that agents are not back yet. */
+#define SETTLING_NS     (45 * PLX_SEC_NS)
+/* Descriptors below which a fleet of any size would not fit. */
+#define DESCRIPTORS_MIN 4096
+#define ENDPOINT_MAX    384
+
+struct coordinator {
+    const struct plx_config *config;
+    int lock_fd;
+    struct plx_loop *loop;
+    struct plx_net *net;
+    struct plx_store *store;
+    struct plx_gate *gate;
+    struct plx_keypair keys, admin_keys;
+    struct plx_desk desk;
+    bool has_desk;
+    struct plx_intake *intake;
+    struct plx_enrol *enrol;
+    struct plx_api *api;
+    struct plx_admin *admin;
+    struct plx_mono dropped;
+};
+
+/* ---- running ---- */
+
+static void on_signal(void *arg, int signo)
+{
+    struct coordinator *c = arg;
+    if (signo == SIGHUP) {
+        plx_log(PLX_LOG_INFO, "reload", "why", "nothing to reload: monitors are applied",
+                NULL);
+        return;
+    }
+    plx_log(PLX_LOG_INFO, "stopping", "signal", signo == SIGTERM ? "SIGTERM" : "SIGINT",
+            NULL);
+    plx_loop_stop(c->loop);
+}
+
+static void on_store(void *arg, uint32_t events)
+{
+    struct coordinator *c = arg;
+    (void)events;
+    plx_store_poll(c->store);
+}
+
+static void on_dropped(void *arg, int err, const char *why)
+{
+    (void)arg;
+    if (err < 0)
+        plx_log(PLX_LOG_WARN, "old_results_not_dropped", "why", why, NULL);
+}
+
+static void drop_old(struct coordinator *c, struct plx_mono now)
+{
+    if (plx_mono_diff(now, c->dropped) < DROP_NS)
+        return;
+    c->dropped = now;
+    plx_store_drop_before(
+        c->store,
+        plx_wall_add(plx_clock_wall(), -(int64_t)c->config->retention_days * PLX_DAY_NS),
+        on_dropped, c);
+}
+
+static void on_tick(void *arg, struct plx_mono now)
+{
+    struct coordinator *c = arg;
+    plx_intake_tick(c->intake);
+    plx_verdicts_tick(&c->desk, c->intake, plx_clock_wall());
+    plx_api_tick(c->api, now);
+    drop_old(c, now);
+}
+
+/* ---- starting ---- */
+
+/* "host:port" of a bound endpoint, the host replaced. */
+static void advertise(const char *bound, const char *host, char ret[ENDPOINT_MAX])
+{
+    const char *port = strrchr(bound, ':');
+    bool v6 = strchr(host, ':') != NULL;
+    snprintf(ret, ENDPOINT_MAX, v6 ? "tcp://[%s]%s" : "tcp://%s%s", host,
+             port ? port : "");
+}
+
+/* The host that others reach us by: as configured, as listened on, or our name. */
+static void find_host(const struct plx_config *config, char ret[PLX_HOST_MAX + 1])
+{
+    const char *text = config->advertise;
+    uint16_t port;
+    if (text && plx_text_copy(ret, PLX_HOST_MAX + 1, text) == 0)
+        return;
+    bool any = strncmp(config->listen, "tcp://*:", 8) == 0 ||
+               strncmp(config->listen, "tcp://0.0.0.0:", 14) == 0 ||
+               strncmp(config->listen, "tcp://[::]:", 11) == 0;
+    if (!any && plx_text_host_port(config->listen + 6, ret, &port) == 0)
+        return;
+    if (gethostname(ret, PLX_HOST_MAX) < 0)
+        snprintf(ret, PLX_HOST_MAX + 1, "localhost");
+    ret[PLX_HOST_MAX] = '\0';
+}
+
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < DESCRIPTORS_MIN)
+        plx_logf(PLX_LOG_WARN, "few_descriptors", "why",
+                 "only %" PRIu64 " descriptors are allowed: raise LimitNOFILE to 65536",
+                 (uint64_t)limit.rlim_cur);
+}
+
+static int load_keys(struct coordinator *c, struct plx_why *why)
+{
+    char *path = plx_file_path(c->config->data_dir, "coordinator.key");
+    int err = plx_keypair_ensure(path, &c->keys, why);
+    free(path);
+    if (err < 0)
+        return err;
+    path = plx_file_path(c->config->data_dir, "admin.key");
+    err = plx_keypair_ensure(path, &c->admin_keys, why);
+    free(path);
+    return err;
+}
+
+static int open_store(struct coordinator *c, struct plx_why *why)
+{
+    struct plx_store_options options;
+    plx_store_options_default(&options);
+    options.dir = c->config->data_dir;
+    return plx_store_open(&options, &c->store, why);
+}
+
+/* The loop first: it blocks the signals that it takes, and threads inherit that. */
+static int open_floor(struct coordinator *c, struct plx_why *why)
+{
+    int err = plx_file_make_dir(c->config->data_dir, why);
+    if (err == 0)
+        err = plx_file_lock_dir(c->config->data_dir, &c->lock_fd, why);
+    if (err == 0)
+        err = plx_loop_new(on_signal, c, &c->loop, why);
+    if (err == 0)
+        err = open_store(c, why);
+    if (err == 0)
+        err = load_keys(c, why);
+    if (err == 0)
+        err = plx_net_new(&c->net, why);
+    if (err == 0)
+        err = plx_gate_new(c->net, NULL, &c->gate, why);
+    if (err == 0)
+        err = plx_gate_self_test(c->net, why);
+    return err;
+}
+
+static int open_desk(struct coordinator *c, struct plx_why *why)
+{
+    plx_desk_init(&c->desk, c->store, c->gate);
+    c->has_desk = true;
+    plx_gate_allow(c->gate, PLX_GATE_DOMAIN_ADMIN, c->admin_keys.public_key);
+    plx_court_settling_until(c->desk.court,
+                             plx_wall_add(c->desk.started_wall, SETTLING_NS));
+    return plx_desk_load(&c->desk, why);
+}
+
+static int open_doors(struct coordinator *c, struct plx_why *why)
+{
+    char host[PLX_HOST_MAX + 1], agents[ENDPOINT_MAX], enrol[ENDPOINT_MAX];
+    find_host(c->config, host);
+    int err = plx_intake_new(&c->desk, c->net, c->loop, c->config->listen, &c->keys,
+                             &c->intake, why);
+    if (err < 0)
+        return err;
+    advertise(plx_intake_endpoint(c->intake), host, agents);
+    err = plx_enrol_new(&c->desk, c->net, c->loop, c->config->enrol_listen, agents,
+                        &c->keys, &c->enrol, why);
+    if (err < 0)
+        return err;
+    advertise(plx_enrol_endpoint(c->enrol), host, enrol);
+    const struct plx_api_options options = {enrol, c->keys.public_key};
+    plx_api_new(&c->desk, c->intake, &options, &c->api);
+    return plx_admin_new(&c->desk, c->api, c->net, c->loop, c->config->admin_listen,
+                         &c->keys, &c->admin, why);
+}
+
+/* Where the command line finds us, and by which key. Z85 has no quotes and no
+ * backslashes. */
+static int write_admin_file(struct coordinator *c, struct plx_why *why)
+{
+    char endpoint[ENDPOINT_MAX], text[1024];
+    const char *bound = plx_admin_endpoint(c->admin);
+    bool any = strncmp(bound, "tcp://0.0.0.0:", 14) == 0 ||
+               strncmp(bound, "tcp://[::]:", 11) == 0;
+    if (any)
+        advertise(bound, "127.0.0.1", endpoint);
+    else
+        snprintf(endpoint, sizeof endpoint, "%s", bound);
+    int n = snprintf(text, sizeof text,
+                     "# Written at every start: how the command line reaches this "
+                     "coordinator.\n"
+                     "endpoint: \"%s\"\nserver_key: \"%s\"\nkey: \"admin.key\"\n",
+                     endpoint, c->keys.public_key);
+    char *path = plx_file_path(c->config->data_dir, "admin.yaml");
+    int err = plx_file_write_private(path, text, (size_t)n, why);
+    free(path);
+    return err;
+}
+
+static int start(struct coordinator *c, struct plx_why *why)
+{
+    raise_descriptors();
+    int err = open_floor(c, why);
+    if (err == 0)
+        err = open_desk(c, why);
+    if (err == 0)
+        err = open_doors(c, why);
+    if (err == 0)
+        err = write_admin_file(c, why);
+    if (err < 0)
+        return err;
+    if (plx_loop_add_fd(c->loop, plx_store_fd(c->store), EPOLLIN, on_store, c) < 0 ||
+        plx_loop_add_timer(c->loop, TICK_NS, on_tick, c) < 0)
+        return plx_why_set(why, PLX_EIO, "cannot set up the event loop");
+    return 0;
+}
+
+/* The reverse of start, from wherever it came to. Completions that the last commit
+ * brings still go out as acks and answers. */
+static void stop(struct coordinator *c)
+{
+    if (c->api)
+        plx_api_quit(c->api);
+    if (c->store) {
+        plx_store_stop(c->store);
+        plx_store_poll(c->store);
+    }
+    plx_api_destroy(&c->api);
+    plx_admin_destroy(&c->admin);
+    plx_enrol_destroy(&c->enrol);
+    plx_intake_destroy(&c->intake);
+    if (c->has_desk)
+        plx_desk_fini(&c->desk);
+    plx_gate_destroy(&c->gate);
+    plx_net_destroy(&c->net);
+    plx_store_destroy(&c->store);
+    plx_loop_destroy(&c->loop);
+    plx_keypair_wipe(&c->keys);
+    plx_keypair_wipe(&c->admin_keys);
+    if (c->lock_fd >= 0)
+        close(c->lock_fd);
+}
+
+int plx_coordinator_run(const struct plx_config *config, struct plx_why *why)
+{
+    struct coordinator *c = calloc(1, sizeof *c);
+    if (!c)
+        abort();
+    c->config = config;
+    c->lock_fd = -1;
+    c->dropped = plx_mono_add(plx_clock_mono(), -DROP_NS);
+    int err = start(c, why);
+    if (err == 0) {
+        plx_log(PLX_LOG_INFO, "ready", "version", PLX_VERSION, "agents",
+                plx_intake_endpoint(c->intake), "enrolment", plx_enrol_endpoint(c->enrol),
+                "admin", plx_admin_endpoint(c->admin), NULL);
+        plx_notify("READY=1");
+        plx_loop_run(c->loop);
+        plx_notify("STOPPING=1");
+    }
+    stop(c);
+    if (err == 0)
+        plx_log(PLX_LOG_INFO, "stopped", NULL);
+    free(c);
+    return err;
+}

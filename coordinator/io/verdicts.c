@@ -1,0 +1,236 @@
+#include "coordinator/io/verdicts.h"
+
+#include "base/err.h"
+#include "base/text.h"
+#include "coordinator/io/api_view.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FAULTS_MAX      16
+#define STORE_BATCH_MAX 500 /* verdicts in one job */
+
+/* ---- probes ---- */
+
+/* One agent's orders, as they are put together. */
+struct order {
+    uint32_t agent;
+    uint64_t ids[PLX_WIRE_TASKS_MAX];
+    size_t n_ids;
+    struct plx_task tasks[PLX_WIRE_TASKS_MAX];
+    size_t n_tasks;
+};
+
+static void send_order(struct plx_desk *desk, struct plx_intake *intake,
+                       struct order *order)
+{
+    const struct plx_msg_probe_now msg = {
+        .tasks = order->tasks,
+        .n_tasks = order->n_tasks,
+        .monitor_ids = order->ids,
+        .n_monitor_ids = order->n_ids,
+    };
+    size_t n = order->n_ids + order->n_tasks;
+    if (n > 0 && plx_intake_probe(intake, order->agent, &msg) == 0)
+        desk->counts.probes_ordered += n;
+    order->n_ids = order->n_tasks = 0;
+}
+
+static void add_probe(struct plx_desk *desk, struct order *order, uint32_t monitor)
+{
+    const struct plx_monitor *m = plx_catalog_at(desk->catalog, monitor);
+    if (!m || m->paused || !m->confirm)
+        return;
+    if (plx_shares_has(desk->shares, order->agent, monitor)) {
+        order->ids[order->n_ids++] = m->id;
+        return;
+    }
+    plx_shares_grant(desk->shares, order->agent, m->id, plx_clock_mono());
+    order->tasks[order->n_tasks++] = plx_task_of(m);
+}
+
+static int by_agent(const void *a, const void *b)
+{
+    const struct plx_judge_probe *x = a, *y = b;
+    if (x->agent != y->agent)
+        return x->agent < y->agent ? -1 : 1;
+    return x->monitor < y->monitor ? -1 : x->monitor > y->monitor;
+}
+
+static void order_probes(struct plx_desk *desk, struct plx_intake *intake,
+                         struct plx_judge_probe *probes, size_t n)
+{
+    struct order *order = calloc(1, sizeof *order);
+    if (!order)
+        abort();
+    qsort(probes, n, sizeof *probes, by_agent);
+    for (size_t i = 0; i < n; i++) {
+        bool full =
+            order->n_ids == PLX_WIRE_TASKS_MAX || order->n_tasks == PLX_WIRE_TASKS_MAX;
+        if (i > 0 && probes[i].agent == probes[i - 1].agent &&
+            probes[i].monitor == probes[i - 1].monitor)
+            continue;
+        if (full || probes[i].agent != order->agent)
+            send_order(desk, intake, order);
+        order->agent = probes[i].agent;
+        add_probe(desk, order, probes[i].monitor);
+    }
+    send_order(desk, intake, order);
+    free(order);
+}
+
+/* ---- faults ---- */
+
+static void log_faults(const struct plx_judge_output *output)
+{
+    char id[PLX_FAULT_ID_MAX];
+    for (size_t i = 0; i < output->n_faults; i++) {
+        const struct plx_judge_fault *f = &output->faults[i];
+        if (f->change == PLX_JUDGE_UPDATED)
+            continue;
+        plx_log(PLX_LOG_INFO,
+                f->change == PLX_JUDGE_OPENED ? "fault_opened" : "fault_closed", "fault",
+                plx_fault_id(f->id, id), "class", plx_judge_class_token(f->class),
+                "entity", f->entity, "why", f->why, NULL);
+    }
+}
+
+/* ---- verdicts ---- */
+
+/* A transition with texts of its own: the judge lends its for one call. */
+struct record {
+    uint32_t monitor;
+    bool had;
+    enum plx_judge_verdict was, now;
+    double confidence;
+    uint32_t fresh, assigned;
+    uint64_t faults[FAULTS_MAX];
+    size_t n_faults;
+    char *sentence;
+    char *scope;
+    char *faults_json;
+};
+
+static struct record *copy_transitions(const struct plx_transition *list, size_t n)
+{
+    struct record *records = calloc(n + 1, sizeof *records);
+    if (!records)
+        abort();
+    for (size_t i = 0; i < n; i++) {
+        const struct plx_judge_ruling *r = &list[i].ruling;
+        records[i] = (struct record){
+            .monitor = list[i].monitor,
+            .had = list[i].had,
+            .was = list[i].was,
+            .now = r->verdict,
+            .confidence = r->confidence,
+            .fresh = r->fresh,
+            .assigned = r->assigned,
+            .n_faults = r->n_faults < FAULTS_MAX ? r->n_faults : FAULTS_MAX,
+            .sentence = plx_text_dup(r->why ? r->why : ""),
+        };
+        if (r->n_faults > 0)
+            memcpy(records[i].faults, r->faults,
+                   records[i].n_faults * sizeof *records[i].faults);
+    }
+    return records;
+}
+
+static void find_scopes(struct plx_desk *desk, struct record *records, size_t n)
+{
+    struct plx_fault_heads heads;
+    char id[PLX_FAULT_ID_MAX];
+    plx_fault_heads_init(&heads, desk->court);
+    for (size_t i = 0; i < n; i++) {
+        struct record *r = &records[i];
+        struct plx_buf buf;
+        struct plx_json j;
+        const struct plx_judge_ruling ruling = {.faults = r->faults,
+                                                .n_faults = r->n_faults};
+        r->scope = plx_text_dup(plx_fault_scope(&heads, &ruling));
+        plx_buf_init(&buf, 4096);
+        plx_json_init(&j, &buf);
+        plx_json_array(&j);
+        for (size_t k = 0; k < r->n_faults; k++)
+            plx_json_str(&j, plx_fault_id(r->faults[k], id));
+        plx_json_end(&j);
+        r->faults_json = plx_buf_give(&buf, NULL);
+    }
+    plx_fault_heads_fini(&heads);
+}
+
+static void log_record(const struct plx_desk *desk, const struct record *r)
+{
+    plx_log(PLX_LOG_INFO, "verdict", "monitor",
+            plx_catalog_at(desk->catalog, r->monitor)->name, "was",
+            r->had ? plx_judge_verdict_token(r->was) : "pending", "now",
+            plx_judge_verdict_token(r->now), "scope", r->scope, "why", r->sentence, NULL);
+}
+
+static void store_records(struct plx_desk *desk, const struct record *records, size_t n,
+                          struct plx_wall now)
+{
+    struct plx_store_verdict *rows = calloc(n + 1, sizeof *rows);
+    if (!rows)
+        abort();
+    for (size_t i = 0; i < n; i++) {
+        const struct record *r = &records[i];
+        log_record(desk, r);
+        rows[i] = (struct plx_store_verdict){
+            .monitor_id = plx_catalog_at(desk->catalog, r->monitor)->id,
+            .at = now,
+            .was = r->had ? plx_judge_verdict_token(r->was) : "pending",
+            .now = plx_judge_verdict_token(r->now),
+            .scope = r->scope,
+            .confidence = r->confidence,
+            .fresh = r->fresh,
+            .assigned = r->assigned,
+            .sentence = r->sentence,
+            .faults = r->faults_json,
+        };
+    }
+    for (size_t i = 0; i < n; i += STORE_BATCH_MAX) {
+        size_t batch = n - i < STORE_BATCH_MAX ? n - i : STORE_BATCH_MAX;
+        int err = plx_store_add_verdicts(desk->store, &rows[i], batch, NULL, NULL);
+        if (err < 0)
+            plx_log(PLX_LOG_ERROR, "verdicts_not_stored", "why", plx_err_text(err), NULL);
+    }
+    free(rows);
+}
+
+static void free_records(struct record *records, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(records[i].sentence);
+        free(records[i].scope);
+        free(records[i].faults_json);
+    }
+    free(records);
+}
+
+void plx_verdicts_tick(struct plx_desk *desk, struct plx_intake *intake,
+                       struct plx_wall now)
+{
+    const struct plx_judge_output *output;
+    const struct plx_transition *transitions;
+    size_t n;
+    plx_court_tick(desk->court, now, &output, &transitions, &n);
+    log_faults(output);
+    struct record *records = copy_transitions(transitions, n);
+    size_t n_probes = output->n_probes;
+    struct plx_judge_probe *probes = calloc(n_probes + 1, sizeof *probes);
+    if (!probes)
+        abort();
+    if (n_probes > 0)
+        memcpy(probes, output->probes, n_probes * sizeof *probes);
+    if (n > 0) {
+        find_scopes(desk, records, n);
+        store_records(desk, records, n, now);
+    }
+    order_probes(desk, intake, probes, n_probes);
+    free(probes);
+    free_records(records, n);
+}

@@ -1,0 +1,126 @@
+#include "base/err.h"
+#include "coordinator/config.h"
+#include "coordinator/coordinator.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define EXIT_FAILED 1
+#define EXIT_USAGE  2
+
+static const char usage[] =
+    "Usage: parallax-coordinator run --data-dir DIR [OPTION…]\n"
+    "\n"
+    "Takes in what agents see, judges it, answers the parallax command.\n"
+    "\n"
+    "  --data-dir DIR        the database, keys and the admin file live there "
+    "(required)\n"
+    "  --config FILE         YAML with these options as keys (data_dir, listen, …)\n"
+    "  --listen ENDPOINT     for agents, default tcp://*:7440\n"
+    "  --enrol-listen ENDPOINT  for enrolment, default tcp://*:7441\n"
+    "  --admin-listen ENDPOINT  for the parallax command, default tcp://127.0.0.1:7442\n"
+    "  --advertise HOST      how agents reach this machine, default what is listened on\n"
+    "                        or the machine's name\n"
+    "  --retention-days N    how long results are kept, default 30\n"
+    "  --log-level LEVEL     debug, info, warn or error; default info\n"
+    "  --log-format FORMAT   text (key=value) or json; default text\n"
+    "  --help, --version\n"
+    "\n"
+    "Exits 0 after SIGTERM or SIGINT, 1 if it cannot serve, 2 for bad usage.\n";
+
+static const struct option options[] = {
+    {"data-dir", required_argument, NULL, 'o'},
+    {"config", required_argument, NULL, 'c'},
+    {"listen", required_argument, NULL, 'o'},
+    {"enrol-listen", required_argument, NULL, 'o'},
+    {"admin-listen", required_argument, NULL, 'o'},
+    {"advertise", required_argument, NULL, 'o'},
+    {"retention-days", required_argument, NULL, 'o'},
+    {"log-level", required_argument, NULL, 'o'},
+    {"log-format", required_argument, NULL, 'o'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'v'},
+    {0},
+};
+
+static int complain(int code, const char *sentence)
+{
+    fprintf(stderr, "parallax-coordinator: %s\n", sentence);
+    return code;
+}
+
+/* "data-dir" → "data_dir". */
+static void key_of(const char *name, char *key, size_t size)
+{
+    snprintf(key, size, "%s", name);
+    for (char *p = key; *p; p++)
+        if (*p == '-')
+            *p = '_';
+}
+
+/* One pass over the arguments: the file's (pass 'c') or the flags' (pass 'o'), which win.
+ * Returns 0, an exit code + 1 to end with, or PLX_EINVAL with a sentence. */
+static int read_args(int argc, char **argv, int pass, struct plx_config *config,
+                     struct plx_why *why)
+{
+    int index, c;
+    char key[32];
+    optind = 1;
+    while ((c = getopt_long(argc, argv, "", options, &index)) != -1) {
+        if (c == 'h') {
+            fputs(usage, stdout);
+            return 1;
+        }
+        if (c == 'v') {
+            puts("parallax-coordinator " PLX_VERSION);
+            return 1;
+        }
+        if (c == '?')
+            return plx_why_set(why, PLX_EINVAL, "see --help");
+        if (c != pass)
+            continue;
+        key_of(options[index].name, key, sizeof key);
+        int err = c == 'c' ? plx_config_load(config, optarg, why)
+                           : plx_config_set(config, key, optarg, why);
+        if (err < 0)
+            return PLX_EINVAL;
+    }
+    return 0;
+}
+
+static int read_config(int argc, char **argv, struct plx_config *config,
+                       struct plx_why *why)
+{
+    int err = read_args(argc, argv, 'c', config, why);
+    if (err == 0)
+        err = read_args(argc, argv, 'o', config, why);
+    if (err != 0)
+        return err;
+    if (argc - optind != 1 || strcmp(argv[optind], "run") != 0)
+        return plx_why_set(why, PLX_EINVAL, "the command is 'run'; see --help");
+    if (!config->data_dir)
+        return plx_why_set(why, PLX_EINVAL, "--data-dir is missing; see --help");
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct plx_config config;
+    struct plx_why why = {""};
+    plx_config_init(&config);
+    int err = read_config(argc, argv, &config, &why);
+    int code = 0;
+    if (err < 0) {
+        code = complain(EXIT_USAGE, why.text);
+    } else if (err == 0) {
+        plx_log_set_level(config.log_level);
+        plx_log_json(config.log_json);
+        plx_log_timestamps(isatty(STDERR_FILENO));
+        if (plx_coordinator_run(&config, &why) < 0)
+            code = complain(EXIT_FAILED, why.text);
+    }
+    plx_config_fini(&config);
+    return code;
+}
