@@ -178,7 +178,7 @@ static int read_id(const struct plx_call *call, uint64_t *ret, struct plx_why *w
 void plx_api_token_revoke(struct plx_call *call)
 {
     struct plx_why why = {""};
-    uint64_t id;
+    uint64_t id = 0;
     if (read_id(call, &id, &why) < 0) {
         plx_call_fail(call, PLX_EINVAL, "%s", why.text);
         return;
