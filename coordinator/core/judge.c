@@ -309,13 +309,12 @@ static bool has_failing(const struct plx_evidence *ev)
 static void solve(struct plx_judge *j, uint32_t now)
 {
     uint32_t n;
-    if (!j->ev.moved)
-        plx_faults_end(&j->faults, j->cover, &j->fleet, &j->ev, &j->policy, now);
-    j->ev.moved = false;
+    plx_faults_end(&j->faults, j->cover, &j->fleet, &j->ev, &j->policy, now);
     plx_fleet_count_live(&j->fleet);
     const struct plx_standing *standing = plx_faults_standing(&j->faults, &n);
     plx_cover_solve(j->cover, &j->fleet, &j->ev, &j->policy, now, standing, n);
     plx_faults_update(&j->faults, j->cover, &j->fleet, &j->ev, &j->policy, now);
+    j->ev.moved = false;
     j->solved_at = now;
 }
 

@@ -251,7 +251,7 @@ static void mark_standing(struct plx_cover *c, const struct plx_standing *standi
                           uint32_t n_standing)
 {
     for (uint32_t i = 0; i < n_standing; i++) {
-        if (standing[i].ended != 0)
+        if (!standing[i].open)
             continue;
         uint32_t k = cand_find(c, &standing[i].scope);
         if (k != NONE)

@@ -36,7 +36,8 @@ struct plx_pick {
 struct plx_standing {
     struct plx_scope scope;
     uint32_t onset;
-    uint32_t ended; /* 0: open. Else failures up to then are its, and nobody else's */
+    uint32_t ended; /* not 0: failures up to then are its, and nobody else's */
+    bool open;
 };
 
 struct plx_cover;

@@ -13,6 +13,8 @@
 /* A fault is over only so long after its newest failure: a timeout that began since would
  * have been heard of by then. */
 #define QUIET       TK(8 * PLX_SEC_NS)
+/* The locations that were asked and are well have answered by then. */
+#define HUSH        TK(5 * PLX_SEC_NS / 2)
 /* Nats by which a server-side scope must win over another server-side scope to be said at
  * once; below, a sibling's answer is awaited (settle_ns). */
 #define SCOPE_CLEAR 3.0
@@ -100,20 +102,10 @@ static void fault_remove(struct plx_faults *fs, uint32_t i)
     fs->n--;
 }
 
-const struct plx_standing *plx_faults_standing(struct plx_faults *fs, uint32_t *ret_n)
+const struct plx_standing *plx_faults_standing(const struct plx_faults *fs,
+                                               uint32_t *ret_n)
 {
-    if (fs->cap_standing < fs->n) {
-        fs->standing = realloc(fs->standing, (fs->n + 16) * sizeof *fs->standing);
-        if (fs->standing == NULL)
-            abort();
-        fs->cap_standing = fs->n + 16;
-    }
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < fs->n; i++)
-        if (fs->list[i].id != 0)
-            fs->standing[n++] = (struct plx_standing){
-                fs->list[i].scope, fs->list[i].onset, fs->list[i].ended};
-    *ret_n = n;
+    *ret_n = fs->n_standing;
     return fs->standing;
 }
 
@@ -204,7 +196,6 @@ static void meet_one(struct plx_faults *fs, const struct plx_cover *cover,
         f = find_former(fs, cover, pick);
         if (f != NULL) {
             f->sure = 0;
-            f->settled = false;
             if (f->id != 0)
                 report(f, PLX_JUDGE_UPDATED, now);
         }
@@ -435,6 +426,19 @@ static bool is_consequence(const struct plx_faults *fs, const struct plx_fleet *
     return false;
 }
 
+/* Every live location has failed on one of the fault's monitors since it began. (One that
+ * saw them well speaks through the margin.) */
+static bool all_have_spoken(const struct surroundings *x, const struct plx_fault *f)
+{
+    struct plx_ids who = {0};
+    bool all = true;
+    watchers(x, f, &who);
+    for (uint32_t i = 0; i < who.n && all; i++)
+        all = plx_ids_has(&f->agents, who.ids[i]);
+    plx_ids_fini(&who);
+    return all;
+}
+
 static bool server_may_be_said(const struct surroundings *x, struct plx_fault *f)
 {
     bool guard = !(x->policy->without & PLX_JUDGE_WITHOUT_GUARD);
@@ -442,9 +446,9 @@ static bool server_may_be_said(const struct surroundings *x, struct plx_fault *f
         return false;
     if (f->sure == 0)
         f->sure = x->now;
-    f->settled =
-        f->margin_scope >= SCOPE_CLEAR || x->now - f->sure >= TK(x->policy->settle_ns);
-    return f->settled;
+    if (guard && x->now - f->sure < HUSH && !all_have_spoken(x, f))
+        return false;
+    return f->margin_scope >= SCOPE_CLEAR || x->now - f->sure >= TK(x->policy->settle_ns);
 }
 
 static bool any_silent(const struct surroundings *x, const struct plx_fault *f)
@@ -455,13 +459,32 @@ static bool any_silent(const struct surroundings *x, const struct plx_fault *f)
     return false;
 }
 
+/* The longest interval of the fault's monitors: within one, every view near it has been
+ * renewed. */
+static uint32_t period_of(const struct surroundings *x, const struct plx_fault *f)
+{
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < f->monitors.n; i++) {
+        uint32_t p = x->fleet->monitors[f->monitors.ids[i]].interval_tk;
+        most = p > most ? p : most;
+    }
+    if (f->monitors.n > 0)
+        return most;
+    for (uint32_t i = 0; i < f->agents.n; i++) {
+        uint32_t p = TK(x->fleet->agents[f->agents.ids[i]].min_interval_ns);
+        most = p > most ? p : most;
+    }
+    return most;
+}
+
 static bool other_may_be_said(const struct surroundings *x, const struct plx_fault *f)
 {
     bool ours = family_of(&f->scope) == FAMILY_VANTAGE;
     if (ours && any_silent(x, f))
         return x->now - f->born >= TK(x->policy->settle_ns);
-    uint32_t wait = TK(x->policy->settle_other_ns);
-    if (x->now - f->onset < wait || f->last_fail < f->onset + wait / 2)
+    uint32_t wait = TK(x->policy->settle_other_ns) + period_of(x, f);
+    if (x->now - f->onset < wait || f->last_fail < f->onset + wait / 3 ||
+        x->now - f->born < TK(x->policy->settle_other_ns))
         return false;
     if (f->margin >= x->policy->theta_other)
         return true;
@@ -694,15 +717,49 @@ void plx_faults_update(struct plx_faults *fs, struct plx_cover *cover,
     flag_agents(fs, fleet);
 }
 
+/* Up to when failures are this fault's alone: its end, or its newest failure if something
+ * in it was seen to be well since (it may be ending); 0 otherwise. */
+static uint32_t claims_until(const struct surroundings *x, const struct plx_fault *f)
+{
+    if (f->ended != 0)
+        return f->ended;
+    uint32_t newest = newest_failure(x, f);
+    uint32_t from = (newest > f->onset ? newest : f->onset) + TK(x->policy->slack_ns);
+    return revival_of(x, f, from).events > 0 ? newest : 0;
+}
+
+static void list_standing(struct plx_faults *fs, const struct surroundings *x)
+{
+    if (fs->cap_standing < fs->n) {
+        fs->standing = realloc(fs->standing, (fs->n + 16) * sizeof *fs->standing);
+        if (fs->standing == NULL)
+            abort();
+        fs->cap_standing = fs->n + 16;
+    }
+    fs->n_standing = 0;
+    for (uint32_t i = 0; i < fs->n; i++) {
+        const struct plx_fault *f = &fs->list[i];
+        if (f->id == 0)
+            continue;
+        fs->standing[fs->n_standing++] = (struct plx_standing){
+            .scope = f->scope,
+            .onset = f->onset,
+            .ended = x->ev->moved ? f->ended : claims_until(x, f),
+            .open = f->ended == 0,
+        };
+    }
+}
+
 void plx_faults_end(struct plx_faults *fs, struct plx_cover *cover,
                     struct plx_fleet *fleet, struct plx_evidence *ev,
                     const struct plx_judge_policy *policy, uint32_t now)
 {
     struct surroundings x = {cover, fleet, ev, policy, now};
-    for (uint32_t i = 0; i < fs->n; i++)
+    for (uint32_t i = 0; i < fs->n && !ev->moved; i++)
         if (plx_fault_is_open(&fs->list[i]) && is_over(&x, &fs->list[i]))
             end(&fs->list[i], &x);
     flag_agents(fs, fleet);
+    list_standing(fs, &x);
 }
 
 void plx_faults_reported(struct plx_faults *fs, uint32_t now, uint32_t keep_ticks)

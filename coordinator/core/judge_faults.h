@@ -28,7 +28,6 @@ struct plx_fault {
     uint32_t said;  /* when last reported */
     bool seen;      /* in the latest story */
     bool page, by_quorum;
-    bool settled; /* no sibling's answer is awaited any more */
     double gain, margin, margin_scope;
     struct plx_scope runner_up;
     bool has_runner_up;
@@ -42,17 +41,18 @@ struct plx_faults {
     uint32_t n, cap;
     uint64_t last_id;
     struct plx_standing *standing;
-    uint32_t cap_standing;
+    uint32_t n_standing, cap_standing;
 };
 
 void plx_faults_fini(struct plx_faults *faults);
 
 /* What the solver must know about them. Lent until the next call. */
-const struct plx_standing *plx_faults_standing(struct plx_faults *faults,
+const struct plx_standing *plx_faults_standing(const struct plx_faults *faults,
                                                uint32_t *ret_n);
 
 /* Before each solve: closes the faults that are seen to be over, by the cells of the last
- * solve, so that their last failures are not told as a new story. */
+ * solve, and notes those that seem to end, so that their last failures are not told as a
+ * new story. */
 void plx_faults_end(struct plx_faults *faults, struct plx_cover *cover,
                     struct plx_fleet *fleet, struct plx_evidence *ev,
                     const struct plx_judge_policy *policy, uint32_t now);

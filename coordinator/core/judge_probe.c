@@ -12,6 +12,8 @@
 #define FORGET    (90 * SEC)
 #define REPEAT    (10 * SEC)
 #define APART     (20 * SEC)
+/* Enough to hear every location of an ordinary monitor once. */
+#define ALL       12u
 /* Rounds of a burst (stage 2 is the first). */
 #define STAGE_MAX 5
 /* A path is asked again until so many failures apart. */
@@ -255,9 +257,13 @@ static void pursue(struct search *s, struct scene *scene, struct plx_watch *w)
     }
     if (w->stage == 1 &&
         (several || (scene->n_pending > 0 && s->now - w->asked >= HUSH))) {
-        ask(s, scene, scene->monitor, several ? 6 : 4, false, &s->p->doubt);
+        ask(s, scene, scene->monitor, several ? ALL : 4, false, &s->p->doubt);
         w->stage = 2;
         w->asked = s->now;
+    }
+    if (w->stage == 2 && several && !w->full) {
+        ask(s, scene, scene->monitor, ALL, false, &s->p->doubt);
+        w->full = true;
     }
     if (w->stage >= 2 && several && !w->aside) {
         ask_aside(s, scene);

@@ -204,7 +204,7 @@ static uint32_t good_after(const struct plx_good *g, uint32_t since)
         uint32_t fit = 1 + (g->last - since) / (g->period ? g->period : 1);
         n = fit < n ? fit : n;
     }
-    return n > 3 ? 3 : n;
+    return n > REPEAT_MAX ? REPEAT_MAX : n;
 }
 
 static uint32_t contrary_vantage(const struct plx_score *s, const struct plx_scope *scope,

@@ -74,7 +74,8 @@ void plx_score_claim(struct plx_score *score, const struct plx_scope *scope,
                      bool claimed);
 void plx_score_unclaim(struct plx_score *score);
 
-/* Results as expected within the scope after `since` (each cell counts at most 3 times).
+/* Results as expected within the scope after `since` (each cell counts a dozen times at
+ * most).
  */
 uint32_t plx_score_contrary(struct plx_score *score, const struct plx_scope *scope,
                             uint32_t since);
