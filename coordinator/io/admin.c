@@ -2,11 +2,11 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "coordinator/io/bound.h"
 #include "sys/log.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <zmq.h>
 
 #define CHUNK_BYTES (512 * 1024)
 /* Requests not answered yet, over all sessions. */
@@ -20,7 +20,7 @@ struct plx_admin {
     struct plx_wire_decoder *decoder;
     struct plx_buf out;
     size_t n_pending;
-    char endpoint[128];
+    char endpoint[PLX_BOUND_MAX];
 };
 
 /* Whom to answer. */
@@ -180,9 +180,7 @@ int plx_admin_new(struct plx_desk *desk, struct plx_api *api, struct plx_net *ne
     admin->channel = channel;
     admin->decoder = plx_wire_decoder_new();
     plx_buf_init(&admin->out, PLX_WIRE_FRAME_MAX);
-    size_t size = sizeof admin->endpoint;
-    zmq_getsockopt(plx_channel_socket(channel), ZMQ_LAST_ENDPOINT, admin->endpoint,
-                   &size);
+    plx_bound_endpoint(channel, admin->endpoint);
     plx_loop_add_socket(loop, plx_channel_socket(channel), on_readable, admin);
     *ret = admin;
     return 0;

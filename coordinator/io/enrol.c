@@ -2,12 +2,12 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "coordinator/io/bound.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <zmq.h>
 
 /* Requests between here and the store. */
 #define WAITING_MAX 64
@@ -19,7 +19,7 @@ struct plx_enrol {
     struct plx_wire_decoder *decoder;
     struct plx_buf out;
     char *agents_endpoint;
-    char endpoint[128];
+    char endpoint[PLX_BOUND_MAX];
     unsigned waiting;
 };
 
@@ -171,9 +171,7 @@ int plx_enrol_new(struct plx_desk *desk, struct plx_net *net, struct plx_loop *l
     enrol->decoder = plx_wire_decoder_new();
     enrol->agents_endpoint = plx_text_dup(agents_endpoint);
     plx_buf_init(&enrol->out, PLX_WIRE_FRAME_MAX);
-    size_t size = sizeof enrol->endpoint;
-    zmq_getsockopt(plx_channel_socket(channel), ZMQ_LAST_ENDPOINT, enrol->endpoint,
-                   &size);
+    plx_bound_endpoint(channel, enrol->endpoint);
     plx_loop_add_socket(loop, plx_channel_socket(channel), on_readable, enrol);
     *ret = enrol;
     return 0;

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "coordinator/io/bound.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zmq.h>
 
 #define HEARTBEAT_MS     5000
 #define LEASE_MS         15000
@@ -46,7 +46,7 @@ struct plx_intake {
     uint64_t next_session;
     plx_intake_done_fn *on_done;
     void *on_done_arg;
-    char endpoint[128];
+    char endpoint[PLX_BOUND_MAX];
     struct plx_task tasks[PLX_WIRE_TASKS_MAX];
 };
 
@@ -584,9 +584,7 @@ int plx_intake_new(struct plx_desk *desk, struct plx_net *net, struct plx_loop *
     intake->channel = channel;
     intake->decoder = plx_wire_decoder_new();
     plx_buf_init(&intake->out, PLX_WIRE_FRAME_MAX);
-    size_t size = sizeof intake->endpoint;
-    zmq_getsockopt(plx_channel_socket(channel), ZMQ_LAST_ENDPOINT, intake->endpoint,
-                   &size);
+    plx_bound_endpoint(channel, intake->endpoint);
     plx_loop_add_socket(loop, plx_channel_socket(channel), on_readable, intake);
     *ret = intake;
     return 0;
