@@ -1,0 +1,2 @@
+plx_test(test_assign SOURCES test_assign.c LINKS plx_coordinator_core)
+plx_test(test_roster SOURCES test_roster.c LINKS plx_coordinator_core)
