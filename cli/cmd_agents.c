@@ -17,8 +17,8 @@ static void print_list(const struct plx_cli *cli, const json_t *answer)
 {
     static const struct plx_column columns[] = {
         {"name", "AGENT", false, 28},     {"region", "REGION", false, 20},
-        {"state", "STATE", false, 0},     {"tasks", "MONITORS", true, 0},
-        {"last_seen", "HEARD", true, 0},  {"lag_ms", "LAG", true, 0},
+        {"state", "STATE", false, 0},     {"monitors", "MONITORS", true, 0},
+        {"heard", "HEARD", true, 0},      {"lag_ms", "LAG", true, 0},
         {"spool_rows", "SPOOL", true, 0}, {"troubles", "TROUBLES", false, 0},
     };
     const json_t *list = json_object_get(answer, "agents");
@@ -31,8 +31,8 @@ static void print_list(const struct plx_cli *cli, const json_t *answer)
         plx_table_cell(table, PLX_STYLE_NONE, plx_field(a, "region"));
         plx_table_cell(table, state_style(plx_field(a, "state")), plx_field(a, "state"));
         plx_table_cellf(table, PLX_STYLE_NONE, "%lld",
-                        (long long)plx_field_int(a, "tasks"));
-        plx_table_age(table, plx_field(a, "last_seen"), now);
+                        (long long)plx_field_int(a, "monitors"));
+        plx_table_age(table, plx_field(a, "heard"), now);
         plx_table_cellf(table, PLX_STYLE_NONE, "%lld%s",
                         (long long)plx_field_int(a, "lag_ms"),
                         cli->format == PLX_FORMAT_CSV ? "" : " ms");

@@ -37,7 +37,7 @@ static void on_answer(void *arg, json_t *answer, bool last)
 {
     const struct plx_cli *cli = arg;
     if (!last && cli->format == PLX_FORMAT_TABLE)
-        print_line(cli, json_object_get(answer, "answer"));
+        print_line(cli, answer);
 }
 
 static void print_csv(const struct plx_cli *cli, const json_t *list)

@@ -59,7 +59,7 @@ static void print_numbers(const struct plx_cli *cli, const json_t *answer)
 static void print_changes(const struct plx_cli *cli, const json_t *answer,
                           const char *now)
 {
-    const json_t *list = json_object_get(answer, "transitions");
+    const json_t *list = json_object_get(answer, "history");
     if (json_array_size(list) == 0)
         return;
     print_title(cli, "Recent changes");
@@ -67,7 +67,7 @@ static void print_changes(const struct plx_cli *cli, const json_t *answer,
         const json_t *change = json_array_get(list, i);
         plx_say("  ");
         plx_view_moment(plx_field(change, "at"), now);
-        plx_say("  %s → %s: %s\n", plx_field(change, "was"), plx_field(change, "now"),
+        plx_say("  %s → %s: %s\n", plx_field(change, "was"), plx_field(change, "verdict"),
                 plx_field(change, "sentence"));
     }
 }

@@ -6,16 +6,16 @@
 static void print_history(const struct plx_cli *cli, const json_t *answer)
 {
     static const struct plx_column columns[] = {
-        {"at", "AT", false, 0},        {"was", "WAS", false, 0},
-        {"now", "NOW", false, 0},      {"coverage", "SEEN", true, 0},
+        {"at", "AT", false, 0},           {"was", "WAS", false, 0},
+        {"verdict", "VERDICT", false, 0}, {"coverage", "SEEN", true, 0},
         {"sentence", "WHY", false, 0},
     };
-    const json_t *list = json_object_get(answer, "transitions");
+    const json_t *list = json_object_get(answer, "history");
     struct plx_table *table = plx_table_new(cli, columns, 5);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *h = json_array_get(list, i);
         const json_t *coverage = json_object_get(h, "coverage");
-        const char *verdict = plx_field(h, "now");
+        const char *verdict = plx_field(h, "verdict");
         plx_table_cell(table, PLX_STYLE_NONE, plx_field(h, "at"));
         plx_table_cell(table, PLX_STYLE_NONE, plx_field(h, "was"));
         plx_table_cell(table, plx_verdict_look(verdict)->style, verdict);

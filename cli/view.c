@@ -72,7 +72,7 @@ static void cell_outcome(struct plx_table *table, const json_t *location)
     const char *outcome = plx_field(location, "outcome");
     enum plx_style style =
         plx_field_bool(location, "ok") ? PLX_STYLE_GOOD : plx_outcome_style(outcome);
-    plx_table_cell(table, style, strcmp(outcome, "none") == 0 ? "-" : outcome);
+    plx_table_cell(table, style, outcome[0] ? outcome : "-");
 }
 
 /* Why it is believed or not, and who sent an ICMP error. */
