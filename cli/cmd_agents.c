@@ -51,7 +51,9 @@ int plx_cmd_agents_list(struct plx_cli *cli)
     json_t *answer = NULL;
     plx_question_init(&q);
     int code = plx_ask(cli, "agents.list", &q, &answer);
-    if (code == PLX_EXIT_OK && !plx_show_data(cli, answer))
+    if (code == PLX_EXIT_OK && !plx_show_data(cli, answer) &&
+        !plx_say_if_empty(cli, answer, "agents",
+                          "no agents yet: parallax agents token create --region REGION"))
         print_list(cli, answer);
     json_decref(answer);
     return code;

@@ -36,7 +36,9 @@ int plx_cmd_history(struct plx_cli *cli)
     plx_json_kstr(&q.json, "monitor", cli->args.words[0]);
     plx_json_kstr(&q.json, "since", plx_args_value(&cli->args, "since", "24h"));
     int code = plx_ask(cli, "history", &q, &answer);
-    if (code == PLX_EXIT_OK && !plx_show_data(cli, answer))
+    if (code == PLX_EXIT_OK && !plx_show_data(cli, answer) &&
+        !plx_say_if_empty(cli, answer, "history",
+                          "its verdict has not changed in that time"))
         print_history(cli, answer);
     json_decref(answer);
     return code;

@@ -40,7 +40,9 @@ int plx_cmd_monitors_list(struct plx_cli *cli)
     json_t *answer = NULL;
     plx_question_init(&q);
     int code = plx_ask(cli, "monitors.list", &q, &answer);
-    if (code == PLX_EXIT_OK && !plx_show_data(cli, answer))
+    if (code == PLX_EXIT_OK && !plx_show_data(cli, answer) &&
+        !plx_say_if_empty(cli, answer, "monitors",
+                          "no monitors yet: parallax apply -f FILE"))
         print_list(cli, answer);
     json_decref(answer);
     return code;

@@ -85,7 +85,8 @@ int plx_cmd_token_list(struct plx_cli *cli)
     json_t *answer = NULL;
     plx_question_init(&q);
     int code = plx_ask(cli, "agents.token.list", &q, &answer);
-    if (code == PLX_EXIT_OK && !plx_show_data(cli, answer))
+    if (code == PLX_EXIT_OK && !plx_show_data(cli, answer) &&
+        !plx_say_if_empty(cli, answer, "tokens", "no token is valid now"))
         print_list(cli, answer);
     json_decref(answer);
     return code;

@@ -93,6 +93,8 @@ const struct plx_command plx_commands[] = {
      plx_cmd_monitors_show, NULL},
     {"monitors add", "HOST:PORT", "Add one monitor", NULL, add_options, 1, 1,
      plx_cmd_monitors_add, NULL},
+    {"monitors edit", "MONITOR", "Change one monitor in $EDITOR", NULL, NULL, 1, 1,
+     plx_cmd_monitors_edit, NULL},
     {"monitors rm", "MONITOR…", "Remove monitors", NULL, NULL, 1, MANY,
      plx_cmd_monitors_rm, NULL},
     {"monitors pause", "MONITOR…", "Stop probing for a while", NULL, NULL, 1, MANY,

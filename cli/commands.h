@@ -9,6 +9,7 @@ int plx_cmd_diff(struct plx_cli *cli);
 int plx_cmd_monitors_list(struct plx_cli *cli);
 int plx_cmd_monitors_show(struct plx_cli *cli);
 int plx_cmd_monitors_add(struct plx_cli *cli);
+int plx_cmd_monitors_edit(struct plx_cli *cli);
 int plx_cmd_monitors_rm(struct plx_cli *cli);
 int plx_cmd_monitors_pause(struct plx_cli *cli);
 int plx_cmd_monitors_resume(struct plx_cli *cli);

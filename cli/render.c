@@ -45,6 +45,24 @@ void plx_say(const char *fmt, ...)
     free(text);
 }
 
+bool plx_say_if_empty(const struct plx_cli *cli, const json_t *answer, const char *key,
+                      const char *hint)
+{
+    if (cli->format != PLX_FORMAT_TABLE ||
+        json_array_size(json_object_get(answer, key)) > 0)
+        return false;
+    plx_say("%s\n", hint);
+    return true;
+}
+
+/* Tenths of a second only flicker. */
+const char *plx_age_text(int64_t age_ns, char buf[PLX_DURATION_TEXT_MAX])
+{
+    if (age_ns < 10 * PLX_SEC_NS)
+        return plx_duration_format(age_ns < 0 ? 0 : age_ns - age_ns % PLX_SEC_NS, buf);
+    return plx_duration_human(age_ns, buf);
+}
+
 static void yaml_value(struct plx_buf *out, const json_t *value, unsigned depth);
 
 static void yaml_break(struct plx_buf *out, unsigned depth)

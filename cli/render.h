@@ -4,6 +4,8 @@
 
 #include "cli/cli.h"
 
+#include "base/time.h"
+
 #include <jansson.h>
 #include <stdint.h>
 
@@ -27,6 +29,13 @@ void plx_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* With --output json or yaml: prints `answer` and returns true. */
 bool plx_show_data(const struct plx_cli *cli, const json_t *answer);
 
+/* For people and an empty list under `key`: prints the hint and returns true. */
+bool plx_say_if_empty(const struct plx_cli *cli, const json_t *answer, const char *key,
+                      const char *hint);
+
+/* A length of time in words, whole seconds and up: "0s", "47s", "5m", "3h12m". */
+const char *plx_age_text(int64_t age_ns, char buf[PLX_DURATION_TEXT_MAX]);
+
 struct plx_column {
     const char *key;   /* CSV's header */
     const char *title; /* people's */
@@ -35,7 +44,8 @@ struct plx_column {
 };
 
 /* A table being filled row by row, left to right. A last column that does not fit a
- * terminal is wrapped, beside the others or (a narrow one) below them. */
+ * terminal is wrapped beside the others; on a narrow one it goes below them, or is left
+ * out if it is dim. */
 struct plx_table;
 struct plx_table *plx_table_new(const struct plx_cli *cli,
                                 const struct plx_column *columns, size_t n);

@@ -85,13 +85,7 @@ void plx_table_age(struct plx_table *table, const char *then, const char *now)
         plx_table_cell(table, PLX_STYLE_NONE, then);
         return;
     }
-    int64_t age_ns = plx_wall_diff(b, a);
-    /* Whole seconds: tenths only flicker. */
-    plx_table_cell(
-        table, PLX_STYLE_NONE,
-        age_ns < 10 * PLX_SEC_NS
-            ? plx_duration_format(age_ns < 0 ? 0 : age_ns - age_ns % PLX_SEC_NS, text)
-            : plx_duration_human(age_ns, text));
+    plx_table_cell(table, PLX_STYLE_NONE, plx_age_text(plx_wall_diff(b, a), text));
 }
 
 static void print_csv_text(const char *text)
@@ -185,6 +179,8 @@ static void print_wrapped(const struct plx_table *table, const struct cell *cell
                           const struct layout *l)
 {
     const char *text = cell->text;
+    if (l->below && cell->style == PLX_STYLE_DIM)
+        text = ""; /* small print is not worth lines of its own */
     if (l->below && *text) {
         putchar('\n');
         print_padding(l->last_at);

@@ -36,9 +36,10 @@ void plx_view_headline(const struct plx_cli *cli, const json_t *monitor, const c
         plx_say(" since ");
         plx_view_moment(plx_field(monitor, "since"), now);
     }
-    plx_say(", confidence %.0f %%, seen from %lld of %lld\n",
-            floor(100 * plx_field_num(monitor, "confidence")),
-            (long long)plx_field_int(coverage, "fresh"),
+    if (plx_field_num(monitor, "confidence") > 0)
+        plx_say(", confidence %.0f %%",
+                floor(100 * plx_field_num(monitor, "confidence")));
+    plx_say(", seen from %lld of %lld\n", (long long)plx_field_int(coverage, "fresh"),
             (long long)plx_field_int(coverage, "assigned"));
     if (plx_field(monitor, "sentence")[0])
         plx_say("  %s\n", plx_field(monitor, "sentence"));

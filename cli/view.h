@@ -4,6 +4,10 @@
 
 #include "cli/render.h"
 
+/* The answer of "status": the overview, or each monitor in full if some were named; CSV
+ * always the overview. */
+void plx_view_status(const struct plx_cli *cli, const json_t *answer);
+
 /* "02:41:10Z (3m ago)", with the date if it is another day; both RFC 3339. */
 void plx_view_moment(const char *then, const char *now);
 

@@ -17,12 +17,13 @@ same() {
 }
 
 # The first column of a table: between the first pair of backquotes of each row.
+# shellcheck disable=SC2016
 first_column() { sed -n 's/^| `\([^`]*\)`.*/\1/p'; }
 
 same commands \
     3< <("$parallax" --help | sed -n '/^commands:/,/^$/s/^  \(\S.*\S\)   *[A-Z].*/\1/p' |
         sed 's/  .*//') \
-    4< <(sed -n '/^## Commands/,/^## Exit/p' "$docs/CLI.md" | first_column | tr -d '\\')
+    4< <(sed -n '/^## Commands/,/^## Exit/p' "$docs/CLI.md" | first_column | sed 's/[\]//g')
 
 # An unknown key is answered with the closest known one: each documented key must be known.
 for key in $(sed -n '/^## Keys/,/^## Durations/p' "$docs/MONITORS.md" | first_column); do

@@ -5,6 +5,7 @@
 #include "cli/verdict.h"
 
 #include "base/err.h"
+#include "capture.h"
 
 #include <locale.h>
 #include <setjmp.h>
@@ -13,7 +14,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -150,24 +150,12 @@ static void what_a_terminal_must_not_see__replaced(void **state)
     }
 }
 
-/* What `table` prints, through a pipe in stdout's place. */
 static void assert_prints(const struct plx_table *table, const char *expected)
 {
-    static char text[8192];
-    int ends[2], saved = dup(STDOUT_FILENO);
-    fflush(stdout);
-    assert_int_equal(pipe(ends), 0);
-    dup2(ends[1], STDOUT_FILENO);
+    struct capture c;
+    capture_begin(&c);
     plx_table_print(table);
-    fflush(stdout);
-    dup2(saved, STDOUT_FILENO);
-    close(saved);
-    close(ends[1]);
-    ssize_t n = read(ends[0], text, sizeof text - 1);
-    close(ends[0]);
-    assert_true(n >= 0);
-    text[n] = '\0';
-    assert_string_equal(text, expected);
+    assert_string_equal(capture_end(&c), expected);
 }
 
 static const struct plx_column columns[] = {

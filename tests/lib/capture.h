@@ -1,0 +1,37 @@
+/* What code under test prints to standard output, through a temporary file. */
+#ifndef PLX_TESTS_CAPTURE_H
+#define PLX_TESTS_CAPTURE_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct capture {
+    FILE *file;
+    int saved;
+};
+
+static inline void capture_begin(struct capture *c)
+{
+    fflush(stdout);
+    c->file = tmpfile();
+    c->saved = dup(STDOUT_FILENO);
+    if (!c->file || c->saved < 0 || dup2(fileno(c->file), STDOUT_FILENO) < 0)
+        abort();
+}
+
+/* The text, valid until the next capture. */
+static inline const char *capture_end(struct capture *c)
+{
+    static char text[65536];
+    fflush(stdout);
+    if (dup2(c->saved, STDOUT_FILENO) < 0)
+        abort();
+    close(c->saved);
+    rewind(c->file);
+    text[fread(text, 1, sizeof text - 1, c->file)] = '\0';
+    fclose(c->file);
+    return text;
+}
+
+#endif
