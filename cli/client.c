@@ -105,8 +105,8 @@ static void on_tick(void *arg, struct plx_mono now)
                               plx_duration_format(t->patience_ns, text)));
     else
         finish(t, plx_why_set(&t->why, PLX_EGONE,
-                              "%s is reachable but lets us not in: is it a coordinator, "
-                              "and is %s the admin file it wrote?",
+                              "the coordinator at %s does not admit our key: use the "
+                              "admin file that it wrote (this is %s)",
                               t->access.endpoint, t->access.file));
 }
 

@@ -1,0 +1,171 @@
+#!/usr/bin/env bash
+# The command line against a real coordinator: monitors from file to file and back, tokens,
+# exit codes, every output format, and what it says when nobody answers.
+#
+#   test_cli.sh BIN_DIR
+set -euo pipefail
+bin=$(cd "$1" && pwd)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/lib/check.sh
+. "$here/../lib/check.sh"
+dir=$(mktemp -d /tmp/plx-cli-XXXXXX)
+coordinator=
+
+cleanup() {
+    if [[ -n $coordinator ]]; then
+        kill "$coordinator" 2>/dev/null || true
+        wait "$coordinator" 2>/dev/null || true
+    fi
+    rm -rf "$dir"
+}
+trap cleanup EXIT
+
+p() { "$bin/parallax" --data-dir "$dir/data" "$@"; }
+
+# exits CODE COMMAND…: what it printed is in $out.
+exits() {
+    local wanted=$1 code=0
+    shift
+    out=$("$@" 2>&1) || code=$?
+    [[ $code -eq $wanted ]] || { printf '  exit %s: %s\n' "$code" "$out"; return 1; }
+}
+
+# says PATTERN: about the last `exits`.
+says() {
+    # shellcheck disable=SC2053  # the pattern is one
+    [[ $out == $1 ]] || { printf '  said: %s\n' "$out"; return 1; }
+}
+
+check "no admin file: bad usage" exits 2 p status
+check "… and a way out" says '*--data-dir*'
+
+# Ports below the ephemeral range; this process's own, so that tests may run side by side.
+base=$((13000 + $$ % 8000))
+mkdir -p "$dir/data"
+"$bin/parallax-coordinator" run --data-dir "$dir/data" \
+    --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
+    --admin-listen "tcp://127.0.0.1:$((base + 2))" >"$dir/log" 2>&1 &
+coordinator=$!
+tries=100
+until p health >/dev/null 2>&1; do
+    ((tries-- > 0)) || { cat "$dir/log"; exit 1; }
+    sleep 0.1
+done
+
+check "nothing to see yet" exits 0 p status
+check "… and what to do" says '*parallax apply -f FILE*'
+
+cat >"$dir/one.yaml" <<'YAML'
+monitors:
+- host: db.example
+  port: 5432
+  locations: [us-east, eu-west]
+  labels: {team: core}
+- name: gateway
+  host: 192.0.2.1
+  port: 22
+  locations: all
+YAML
+check "a dry run" exits 0 p apply -f "$dir/one.yaml" --dry-run
+check "… tells what would be" says '*+ gateway*would be: 2 added*nothing was changed*'
+check "… and does nothing" exits 0 p monitors list --output json
+check "… indeed" test "$(jq '.monitors | length' <<<"$out")" = 0
+check "diff says no" exits 1 p diff -f "$dir/one.yaml"
+check "apply" exits 0 p apply -f "$dir/one.yaml"
+check "apply again changes nothing" exits 0 p apply -f "$dir/one.yaml"
+check "… and says so" says 'nothing to change*'
+check "diff says yes" exits 0 p diff -f "$dir/one.yaml"
+
+sed 's/port: 22/port: 22\n  check_interval: 5 seconds/' "$dir/one.yaml" >"$dir/two.yaml"
+check "a change" exits 0 p apply -f "$dir/two.yaml"
+check "… key by key" says '*~ gateway*check_interval: 1m → 5s*timeout: 10s → 5s*1 changed*'
+
+sed 's/^  port: 5432/  port: 70000/; s/22/23/' "$dir/one.yaml" >"$dir/bad.yaml"
+check "a bad file" exits 2 p apply -f "$dir/bad.yaml"
+check "… has a place" says "$dir/bad.yaml:3:9: 'port' must be *70000*"
+check "… and changes nothing" exits 0 p diff -f "$dir/two.yaml"
+
+p monitors export >"$dir/export.yaml"
+check "an export applies unchanged" exits 0 p diff --prune -f "$dir/export.yaml"
+p monitors export --output json >"$dir/export.json"
+check "… as JSON too" exits 0 p diff --prune -f "$dir/export.json"
+check "… from standard input too" exits 0 p diff --prune -f - <"$dir/export.yaml"
+check "several files are one" exits 2 p apply -f "$dir/one.yaml" "$dir/two.yaml"
+check "… in which names are unique" says '*one.yaml*two.yaml*'
+
+check "add" exits 0 p monitors add '[2001:db8::1]:443' -l us-east,provider=aws \
+    --name v6 --interval 30s --label a=b --set min_coverage=60%
+p monitors show v6 --output json >"$dir/v6.json"
+check "… as was said" test "$(jq -c '.monitor | [.host, .port, .locations, .check_interval,
+    .labels, .min_coverage]' "$dir/v6.json")" = \
+    '["2001:db8::1",443,["us-east","provider=aws"],"30s",{"a":"b"},"60%"]'
+check "add twice" exits 2 p monitors add h:1 -l all --name v6
+check "add with a typo" exits 2 p monitors add h:1 -l all --set min_covrage=1%
+check "… is told" says "*did you mean 'min_coverage'?*"
+check "edit" exits 0 env EDITOR='sed -i s/60%/70%/' "$bin/parallax" --data-dir "$dir/data" \
+    monitors edit v6
+check "… shows the change" says '*min_coverage: 60% → 70%*'
+check "pause" exits 0 p monitors pause v6 gateway
+check "resume" exits 0 p monitors resume gateway
+check "status of the unjudged" exits 3 p status
+check "status of the paused" exits 0 p status v6
+check "… by label" exits 0 p status --label a=b --output csv
+check "… which is a line" test "$(wc -l <<<"$out")" = 2
+check "remove" exits 0 p monitors rm v6
+check "remove what is not there" exits 2 p monitors rm v6
+check "… is told" says "*there is no monitor 'v6'*"
+check "prune" exits 0 p apply --prune -f <(sed '/gateway/,$d' "$dir/one.yaml")
+check "… removes" says '*- gateway*1 removed*'
+
+check "a check without agents" exits 2 p check 127.0.0.1:22
+token=$(p agents token create --region us-east --ttl 10m --uses 2 --label provider=aws 2>/dev/null)
+check "a token alone on a line" test "$(wc -l <<<"$token")" = 1
+check "… begins as it should" test "${token:0:5}" = plx1.
+check "tokens are listed without their secret" exits 0 p agents token list --output json
+check "… indeed" test "$(jq -c '.tokens[0] | [.region, .uses_left, .labels, .token]' <<<"$out")" = \
+    '["us-east",2,{"provider":"aws"},null]'
+check "revoke it" exits 0 p agents token revoke "$(jq '.tokens[0].id' <<<"$out")"
+check "… and it is gone" exits 0 p agents token list --output csv
+check "… indeed" test "$(wc -l <<<"$out")" = 1
+check "no agents" exits 0 p agents list
+check "… and what to do" says '*token create*'
+check "an agent that is not there" exits 2 p agents show nobody
+
+for format in table json csv yaml; do
+    for command in status 'monitors list' 'agents list' health 'history db.example:5432' \
+        'explain db.example:5432' 'status db.example:5432' 'monitors show db.example:5432'; do
+        code=0
+        # shellcheck disable=SC2086  # words of a command
+        p $command --output $format >"$dir/out" 2>&1 || code=$?
+        [[ $code -eq 0 || $code -eq 3 ]] || not_ok "$command as $format: exit $code"
+        [[ $format != json ]] || jq -e . "$dir/out" >/dev/null || not_ok "$command: no JSON"
+    done
+done
+ok "every answer in every format"
+
+# 30,000 monitors: a request and an answer of many frames.
+python3 -c '
+print("monitors:")
+for i in range(30000):
+    print("- {name: m%d, host: 10.%d.%d.%d, port: 80, locations: [all]}"
+          % (i, i >> 16, i >> 8 & 255, i & 255))' >"$dir/many.yaml"
+check "30,000 monitors" exits 0 p apply -f "$dir/many.yaml"
+check "… arrive" test "$(p monitors list --output json | jq '.monitors | length')" = 30001
+check "… and leave" exits 0 p apply --prune -f "$dir/one.yaml"
+
+mkdir -p "$dir/stranger"
+sed 's/^key:.*/key: "other.key"/' "$dir/data/admin.yaml" >"$dir/stranger/admin.yaml"
+sed "1,\$s/^\(public\|secret\) .\{5\}/\1 aaaaa/" "$dir/data/admin.key" >"$dir/stranger/other.key"
+chmod 600 "$dir/stranger/other.key"
+check "a key that nobody knows" exits 4 "$bin/parallax" --admin "$dir/stranger/admin.yaml" status
+check "… is told so" says '*does not admit our key*'
+chmod 644 "$dir/stranger/other.key"
+check "a key file that all may read" exits 5 "$bin/parallax" --admin "$dir/stranger/admin.yaml" status
+check "… is told so" says '*chmod 600*'
+
+kill "$coordinator"
+wait "$coordinator" || true
+coordinator=
+check "nobody there" exits 4 p status
+check "… is told at once" says '*is it running?*'
+check_report
