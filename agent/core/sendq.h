@@ -17,26 +17,29 @@
 #include <stdint.h>
 
 #define PLX_SENDQ_STREAMS_MAX 64
+/* Frames under way in one stream; the coordinator takes 16 of an agent at a time. */
+#define PLX_SENDQ_FRAMES_MAX  10
 
 struct plx_sendq_stream {
     uint64_t id;
-    uint64_t acked;        /* highest acknowledged */
-    uint64_t sent;         /* highest handed to the link; >= acked */
-    uint64_t last;         /* highest stored; >= sent */
-    struct plx_mono moved; /* when `acked` or `sent` last began to move */
+    uint64_t acked;                        /* highest acknowledged */
+    uint64_t sent;                         /* highest handed to the link; >= acked */
+    uint64_t last;                         /* highest stored; >= sent */
+    struct plx_mono moved;                 /* when `acked` or `sent` last began to move */
+    uint64_t frames[PLX_SENDQ_FRAMES_MAX]; /* last numbers of those under way */
+    size_t n_frames;
 };
 
 struct plx_sendq {
     struct plx_sendq_stream streams[PLX_SENDQ_STREAMS_MAX]; /* oldest first */
     size_t n;
-    uint64_t window; /* most results under way in a stream */
     struct plx_mono rewound;
 };
 
 /* No acknowledgement for so long with something under way: send it again. */
 #define PLX_SENDQ_PATIENCE_NS (15 * PLX_SEC_NS)
 
-void plx_sendq_init(struct plx_sendq *q, uint64_t window);
+void plx_sendq_init(struct plx_sendq *q);
 
 /* A stream begins, or is found on disk, and is the newest from now on. False: there are
  * PLX_SENDQ_STREAMS_MAX already. */
@@ -45,10 +48,10 @@ bool plx_sendq_open(struct plx_sendq *q, uint64_t stream_id, uint64_t acked,
 /* Results up to `last` are durable. */
 void plx_sendq_stored(struct plx_sendq *q, uint64_t stream_id, uint64_t last);
 
-/* What to send next: stored results of `ret_stream_id` from `ret_seq` on. */
+/* What to send next: a frame of stored results of `ret_stream_id` from `ret_seq` on. */
 bool plx_sendq_next(const struct plx_sendq *q, uint64_t *ret_stream_id,
                     uint64_t *ret_seq);
-/* Results up to `through` were handed to the link. */
+/* A frame of results up to `through` was handed to the link. */
 void plx_sendq_sent(struct plx_sendq *q, uint64_t stream_id, uint64_t through,
                     struct plx_mono now);
 /* Returns true if the mark moved: what is up to it can be freed. A finished stream other
@@ -61,9 +64,13 @@ void plx_sendq_rewind(struct plx_sendq *q);
  * streams rewound. */
 size_t plx_sendq_tick(struct plx_sendq *q, struct plx_mono now);
 
+/* Up to where the stream is acknowledged; 0 for one unknown. */
+uint64_t plx_sendq_mark(const struct plx_sendq *q, uint64_t stream_id);
+/* All streams are gone. */
+void plx_sendq_clear(struct plx_sendq *q);
+
 /* Whether the backlog of the newest stream is such that fresh results should begin a new
- * one: more than the window behind, or, after `away_ns` without a link, anything worth
- * naming. */
+ * one: far behind, or, after `away_ns` without a link, anything worth naming. */
 bool plx_sendq_wants_new_stream(const struct plx_sendq *q, int64_t away_ns);
 
 #endif
