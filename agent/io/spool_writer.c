@@ -1,0 +1,465 @@
+#include "agent/io/spool_writer.h"
+
+#include "base/err.h"
+#include "base/text.h"
+#include "proto/wire.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* At 24 bytes a result a full frame stays far below the frame limit. */
+#define FRAME_ROWS      1000
+#define STREAMS_MAX     64
+#define LOAD_FRAMES     8   /* per request */
+#define LOAD_CHUNKS     256 /* per frame */
+#define DROPS_PER_TURN  2000
+#define FORGET_AFTER_NS (7 * PLX_DAY_NS)
+#define CHUNK_BYTES     64 /* what a chunk costs beside its frame */
+
+struct plx_spool_writer {
+    char *path;
+    struct plx_spool_limits limits;
+    struct plx_spool_db *db;
+    struct plx_spool_totals totals;
+    struct plx_spool_stream stream; /* the newest; id 0: to be made */
+    struct plx_wire_decoder *decoder;
+    struct plx_result *merged; /* FRAME_ROWS of them */
+    uint64_t lost;
+    bool moved_aside;
+};
+
+void plx_spool_events_add(struct plx_spool_events *list, enum plx_spool_event_type type,
+                          struct plx_spool_mark first, uint64_t last, char *frame,
+                          size_t len)
+{
+    struct plx_spool_event *e = calloc(1, sizeof *e);
+    if (!e)
+        abort();
+    e->type = type;
+    e->stream_id = first.stream_id;
+    e->first = first.seq;
+    e->last = last;
+    e->frame = frame;
+    e->len = len;
+    if (list->tail)
+        list->tail->next = e;
+    else
+        list->head = e;
+    list->tail = e;
+}
+
+void plx_spool_events_free(struct plx_spool_events *list)
+{
+    while (list->head) {
+        struct plx_spool_event *e = list->head;
+        list->head = e->next;
+        plx_spool_event_free(e);
+    }
+    list->tail = NULL;
+}
+
+static void tell(struct plx_spool_events *events, enum plx_spool_event_type type,
+                 uint64_t stream_id)
+{
+    plx_spool_events_add(events, type, (struct plx_spool_mark){stream_id, 0}, 0, NULL, 0);
+}
+
+static uint64_t random_id(void)
+{
+    uint64_t id = 0;
+    while (id == 0) {
+        if (getrandom(&id, sizeof id, 0) != sizeof id)
+            abort();
+        id >>= 1; /* fits SQLite's signed integers */
+    }
+    return id;
+}
+
+/* Names the streams found on disk. What is left of them is a backlog: fresh results then
+ * begin a new stream. */
+static int find_streams(struct plx_spool_writer *w, struct plx_spool_events *events)
+{
+    struct plx_spool_stream list[STREAMS_MAX];
+    size_t n = 0;
+    int err = plx_spool_db_streams(w->db, list, STREAMS_MAX, &n);
+    if (!err)
+        err = plx_spool_db_totals(w->db, &w->totals);
+    if (err)
+        return err;
+    for (size_t i = 0; i < n; i++) {
+        tell(events, PLX_SPOOL_STREAM, list[i].id);
+        events->tail->acked = list[i].acked;
+        events->tail->last = list[i].last;
+    }
+    /* With almost as many streams as there may be, the newest goes on. */
+    if (n > 0 && (!list[n - 1].has_chunks || n >= STREAMS_MAX - 4))
+        w->stream = list[n - 1];
+    return 0;
+}
+
+static void move_aside(struct plx_spool_writer *w)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    char from[4096], to[4096 + 64];
+    int64_t stamp = plx_clock_wall().ns / PLX_SEC_NS;
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        snprintf(from, sizeof from, "%s%s", w->path, suffixes[i]);
+        snprintf(to, sizeof to, "%s.damaged-%" PRId64 "%s", w->path, stamp, suffixes[i]);
+        rename(from, to);
+    }
+    w->moved_aside = true;
+    w->stream = (struct plx_spool_stream){0};
+    w->totals = (struct plx_spool_totals){0};
+    plx_logf(PLX_LOG_ERROR, "spool_damaged", "why",
+             "%s was damaged and is kept as %s.damaged-%" PRId64
+             ": results not yet delivered are missing",
+             w->path, w->path, stamp);
+}
+
+static int open_file(struct plx_spool_writer *w, struct plx_spool_events *events,
+                     struct plx_why *why)
+{
+    for (int attempt = 0;; attempt++) {
+        struct plx_why reason = {""};
+        int err = plx_spool_db_open(w->path, &w->db, &reason);
+        if (!err)
+            err = find_streams(w, events);
+        if (err != PLX_ECORRUPT || attempt > 0) {
+            if (err)
+                plx_why_set(why, err, "%s", reason.text);
+            return err;
+        }
+        plx_spool_db_close(&w->db);
+        plx_spool_events_free(events);
+        move_aside(w);
+        tell(events, PLX_SPOOL_RESET, 0);
+    }
+}
+
+int plx_spool_writer_open(const char *path, const struct plx_spool_limits *limits,
+                          struct plx_spool_events *events, struct plx_spool_writer **ret,
+                          struct plx_why *why)
+{
+    struct plx_spool_writer *w = calloc(1, sizeof *w);
+    struct plx_result *merged = calloc(FRAME_ROWS, sizeof *merged);
+    if (!w || !merged)
+        abort();
+    w->path = plx_text_dup(path);
+    w->limits = *limits;
+    w->merged = merged;
+    w->decoder = plx_wire_decoder_new();
+    int err = open_file(w, events, why);
+    if (err) {
+        plx_spool_events_free(events);
+        plx_spool_writer_close(&w);
+        return err;
+    }
+    *ret = w;
+    return 0;
+}
+
+void plx_spool_writer_close(struct plx_spool_writer **writer)
+{
+    struct plx_spool_writer *w = *writer;
+    if (!w)
+        return;
+    plx_spool_db_close(&w->db);
+    plx_wire_decoder_destroy(&w->decoder);
+    free(w->merged);
+    free(w->path);
+    free(w);
+    *writer = NULL;
+}
+
+/* ---- loading ---- */
+
+static int encode(const struct plx_spool_chunk *chunk, const struct plx_result *results,
+                  struct plx_buf *frame)
+{
+    struct plx_msg msg = {.type = PLX_MSG_RESULTS};
+    msg.results.stream_id = chunk->stream_id;
+    msg.results.first_seq = chunk->first;
+    if (chunk->gap) {
+        msg.results.lost = chunk->last - chunk->first + 1;
+        msg.results.lost_from = chunk->from;
+        msg.results.lost_to = chunk->to;
+    } else {
+        msg.results.results = results;
+        msg.results.n = (size_t)(chunk->last - chunk->first + 1);
+    }
+    plx_buf_init(frame, PLX_WIRE_FRAME_MAX);
+    return plx_wire_encode(&msg, frame);
+}
+
+/* Adds the results of a stored frame to those merged so far. False: it does not fit or is
+ * no such frame. */
+static bool merge(struct plx_spool_writer *w, const struct plx_buf *frame, size_t *n)
+{
+    struct plx_msg msg;
+    if (plx_wire_decode(w->decoder, frame->data, frame->len, &msg, NULL) ||
+        msg.type != PLX_MSG_RESULTS || *n + msg.results.n > FRAME_ROWS)
+        return false;
+    memcpy(w->merged + *n, msg.results.results, msg.results.n * sizeof *w->merged);
+    *n += msg.results.n;
+    return true;
+}
+
+/* Takes in the chunks that follow `chunk` while they fit into one frame with it. An agent
+ * that probes once a second stores frames of one result: sent as they are, a week of them
+ * would be 600,000 messages. */
+static void merge_followers(struct plx_spool_writer *w, struct plx_spool_chunk *chunk,
+                            struct plx_buf *frame)
+{
+    size_t n = 0;
+    if (chunk->gap || !merge(w, frame, &n))
+        return;
+    const uint64_t last = chunk->last;
+    for (int i = 0; i < LOAD_CHUNKS && n < FRAME_ROWS; i++) {
+        struct plx_spool_chunk next;
+        struct plx_buf more;
+        plx_buf_init(&more, PLX_WIRE_FRAME_MAX);
+        bool fits = plx_spool_db_load(w->db, chunk->stream_id, chunk->last + 1, &next,
+                                      &more) == 0 &&
+                    !next.gap && next.first == chunk->last + 1 && merge(w, &more, &n);
+        plx_buf_fini(&more);
+        if (!fits)
+            break;
+        chunk->last = next.last;
+    }
+    struct plx_buf whole;
+    if (chunk->last == last)
+        return;
+    if (encode(chunk, w->merged, &whole) == 0) {
+        plx_buf_fini(frame);
+        *frame = whole;
+    } else {
+        plx_buf_fini(&whole);
+        chunk->last = last;
+    }
+}
+
+/* One frame that begins at `from`, or behind it where there is nothing. */
+static int load_one(struct plx_spool_writer *w, struct plx_spool_mark from,
+                    struct plx_spool_chunk *chunk, struct plx_buf *frame)
+{
+    plx_buf_init(frame, PLX_WIRE_FRAME_MAX);
+    int err = plx_spool_db_load(w->db, from.stream_id, from.seq, chunk, frame);
+    if (!err && chunk->gap && chunk->first < from.seq) {
+        /* Its beginning was acknowledged as results before it became a gap. */
+        plx_buf_fini(frame);
+        chunk->first = from.seq;
+        err = encode(chunk, NULL, frame);
+    }
+    if (err)
+        plx_buf_fini(frame);
+    else
+        merge_followers(w, chunk, frame);
+    return err;
+}
+
+void plx_spool_writer_load(struct plx_spool_writer *writer, struct plx_spool_mark from,
+                           struct plx_spool_events *events)
+{
+    struct plx_spool_mark at = from;
+    for (int i = 0; i < LOAD_FRAMES; i++) {
+        struct plx_spool_chunk chunk;
+        struct plx_buf frame;
+        size_t len;
+        if (load_one(writer, at, &chunk, &frame))
+            break;
+        at.seq = chunk.first;
+        char *bytes = plx_buf_give(&frame, &len);
+        plx_spool_events_add(events, PLX_SPOOL_LOADED, at, chunk.last, bytes, len);
+        at.seq = chunk.last + 1;
+    }
+    plx_spool_events_add(events, PLX_SPOOL_LOADED, from, 0, NULL, 0);
+}
+
+/* ---- storing ---- */
+
+void plx_spool_writer_begin_stream(struct plx_spool_writer *writer)
+{
+    writer->stream = (struct plx_spool_stream){0};
+}
+
+static int ensure_stream(struct plx_spool_writer *w, struct plx_spool_events *events)
+{
+    if (w->stream.id)
+        return 0;
+    struct plx_spool_stream stream = {.id = random_id()};
+    int err = plx_spool_db_new_stream(w->db, stream.id, plx_clock_wall(), &stream.place);
+    if (err)
+        return err;
+    w->stream = stream;
+    tell(events, PLX_SPOOL_STREAM, stream.id);
+    return 0;
+}
+
+/* Appends one chunk, results or a gap. With `events`, it is new and told. */
+static int append(struct plx_spool_writer *w, const struct plx_spool_chunk *chunk,
+                  const struct plx_result *results, struct plx_spool_events *events)
+{
+    struct plx_buf frame;
+    int err = encode(chunk, results, &frame);
+    if (!err)
+        err = plx_spool_db_append(w->db, chunk, frame.data, frame.len);
+    if (err || !events) {
+        plx_buf_fini(&frame);
+        return err;
+    }
+    size_t len;
+    char *bytes = plx_buf_give(&frame, &len);
+    const struct plx_spool_mark first = {chunk->stream_id, chunk->first};
+    plx_spool_events_add(events, PLX_SPOOL_STORED, first, chunk->last, bytes, len);
+    w->stream.last = chunk->last;
+    if (!chunk->gap) {
+        w->totals.rows += chunk->last - chunk->first + 1;
+        w->totals.bytes += len + CHUNK_BYTES;
+    }
+    return 0;
+}
+
+static void set_time_span(struct plx_spool_chunk *chunk, const struct plx_result *results,
+                          size_t n)
+{
+    chunk->from = chunk->to = results[0].scheduled;
+    for (size_t i = 1; i < n; i++) {
+        if (results[i].scheduled.ns < chunk->from.ns)
+            chunk->from = results[i].scheduled;
+        if (results[i].scheduled.ns > chunk->to.ns)
+            chunk->to = results[i].scheduled;
+    }
+}
+
+static struct plx_spool_chunk next_chunk(const struct plx_spool_writer *w, uint64_t n)
+{
+    return (struct plx_spool_chunk){.place = w->stream.place,
+                                    .stream_id = w->stream.id,
+                                    .first = w->stream.last + 1,
+                                    .last = w->stream.last + n};
+}
+
+static int append_group(struct plx_spool_writer *w, const struct plx_spool_group *group,
+                        struct plx_spool_events *events)
+{
+    int err = group->n || group->drops.n ? ensure_stream(w, events) : 0;
+    for (size_t i = 0; !err && i < group->n; i += FRAME_ROWS) {
+        size_t n = group->n - i < FRAME_ROWS ? group->n - i : FRAME_ROWS;
+        struct plx_spool_chunk chunk = next_chunk(w, n);
+        set_time_span(&chunk, &group->results[i], n);
+        err = append(w, &chunk, &group->results[i], events);
+    }
+    if (!err && group->drops.n) {
+        struct plx_spool_chunk gap = next_chunk(w, group->drops.n);
+        gap.gap = true;
+        gap.from = group->drops.from;
+        gap.to = group->drops.to;
+        err = append(w, &gap, NULL, events);
+    }
+    return err;
+}
+
+bool plx_spool_writer_is_over(const struct plx_spool_writer *writer)
+{
+    int64_t too_old = plx_clock_wall().ns - writer->limits.max_age_ns;
+    return writer->totals.bytes > writer->limits.max_bytes ||
+           (writer->totals.rows > 0 && writer->totals.oldest.ns < too_old);
+}
+
+/* Turns the oldest results into gaps while the spool is over its bounds. */
+static int enforce_bounds(struct plx_spool_writer *w, uint64_t *ret_dropped)
+{
+    for (int i = 0; i < DROPS_PER_TURN && plx_spool_writer_is_over(w); i++) {
+        struct plx_spool_chunk gap;
+        uint64_t dropped;
+        int err = plx_spool_db_drop_oldest(w->db, &gap, &dropped, &w->totals);
+        if (err)
+            return err == PLX_ENOTFOUND ? 0 : err;
+        err = append(w, &gap, NULL, NULL);
+        if (!err)
+            err = plx_spool_db_oldest(w->db, &w->totals.oldest);
+        if (err)
+            return err;
+        *ret_dropped += dropped;
+    }
+    return 0;
+}
+
+static int write_group(struct plx_spool_writer *w, const struct plx_spool_group *group,
+                       struct plx_spool_events *events, uint64_t *ret_dropped)
+{
+    int err = plx_spool_db_begin(w->db);
+    for (size_t i = 0; !err && i < group->n_acks; i++)
+        err = plx_spool_db_ack(w->db, group->acks[i].stream_id, group->acks[i].seq,
+                               &w->totals);
+    if (!err)
+        err = append_group(w, group, events);
+    if (!err)
+        err = plx_spool_db_oldest(w->db, &w->totals.oldest);
+    if (!err)
+        err = enforce_bounds(w, ret_dropped);
+    if (!err && group->n_acks)
+        err =
+            plx_spool_db_forget(w->db, plx_wall_add(plx_clock_wall(), -FORGET_AFTER_NS));
+    return err ? err : plx_spool_db_commit(w->db);
+}
+
+/* The file was damaged while we had it. Without a new one there is no promise to keep:
+ * the agent ends rather than pretend. */
+static void start_over(struct plx_spool_writer *w, struct plx_spool_events *events)
+{
+    struct plx_why why = {""};
+    plx_spool_db_close(&w->db);
+    move_aside(w);
+    if (plx_spool_db_open(w->path, &w->db, &why)) {
+        plx_log(PLX_LOG_ERROR, "spool_lost", "why", why.text, NULL);
+        abort();
+    }
+    tell(events, PLX_SPOOL_RESET, 0);
+}
+
+int plx_spool_writer_commit(struct plx_spool_writer *writer,
+                            const struct plx_spool_group *group,
+                            struct plx_spool_events *events)
+{
+    const struct plx_spool_stream stream = writer->stream;
+    const struct plx_spool_totals totals = writer->totals;
+    uint64_t dropped = 0;
+    int err = write_group(writer, group, events, &dropped);
+    if (!err) {
+        writer->lost += dropped;
+        return 0;
+    }
+    plx_spool_db_rollback(writer->db);
+    plx_spool_events_free(events);
+    writer->stream = stream;
+    writer->totals = totals;
+    if (err == PLX_ECORRUPT)
+        start_over(writer, events);
+    return err;
+}
+
+struct plx_spool_totals plx_spool_writer_totals(const struct plx_spool_writer *writer)
+{
+    return writer->totals;
+}
+
+uint64_t plx_spool_writer_lost(const struct plx_spool_writer *writer)
+{
+    return writer->lost;
+}
+
+bool plx_spool_writer_moved_aside(const struct plx_spool_writer *writer)
+{
+    return writer->moved_aside;
+}
+
+const char *plx_spool_writer_path(const struct plx_spool_writer *writer)
+{
+    return writer->path;
+}
