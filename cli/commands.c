@@ -122,6 +122,8 @@ const struct plx_command plx_commands[] = {
      plx_cmd_token_list, NULL},
     {"agents token revoke", "ID", "Make a token invalid", NULL, NULL, 1, 1,
      plx_cmd_token_revoke, NULL},
+    {"judge", "<INPUT", "Judge recorded results: JSON lines in, JSON lines out", NULL,
+     NULL, 0, 0, NULL, plx_cmd_judge},
     {"health", "", "How the coordinator itself is", NULL, NULL, 0, 0, plx_cmd_health,
      NULL},
     {"completion", "bash|zsh|fish", "A completion script for a shell",
