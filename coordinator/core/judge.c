@@ -436,6 +436,15 @@ static void decide_touched(struct plx_judge *j, uint32_t now)
     j->out.verdicts = j->out_verdicts;
 }
 
+/* How long a solution may stand while nothing new came in: waits run out. */
+static uint32_t patience(const struct plx_judge *j)
+{
+    for (uint32_t i = 0; i < j->faults.n; i++)
+        if (j->faults.list[i].id == 0)
+            return RESOLVE;
+    return 4 * RESOLVE;
+}
+
 void plx_judge_tick(struct plx_judge *j, struct plx_wall now,
                     const struct plx_judge_output **ret_output)
 {
@@ -445,7 +454,7 @@ void plx_judge_tick(struct plx_judge *j, struct plx_wall now,
     j->prober.n_out = 0;
     j->anything_failing = has_failing(&j->ev) || j->faults.n > 0;
     listen(j);
-    if (j->ev.dirty || (j->anything_failing && tk - j->solved_at >= RESOLVE)) {
+    if (j->ev.dirty || (j->anything_failing && tk - j->solved_at >= patience(j))) {
         solve(j, tk);
         plx_prober_step(&j->prober, j->cover, &j->faults, &j->fleet, &j->ev, &j->policy,
                         tk);

@@ -151,6 +151,7 @@ static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t
                 .n_apart = cell->n_apart,
                 .by = -1,
             };
+            plx_score_kinds(cell, c->fails[c->n_fails - 1].kinds);
             if (end != 0)
                 cut(&c->fails[c->n_fails - 1], end);
         }
@@ -590,6 +591,7 @@ static void find_margins(struct plx_cover *c)
             continue;
         if (c->n_fails > EXCHANGE_MAX && pick->gain > LOUD) {
             pick->margin = pick->margin_scope = pick->gain / 10;
+            pick->has_margin = true;
             continue;
         }
         bool server = plx_scope_kind(pick->scope.type)->server, has;
@@ -603,6 +605,7 @@ static void find_margins(struct plx_cover *c)
         pick->margin_scope = scope;
         pick->margin = margin;
         pick->runner_up = other;
+        pick->has_margin = true;
         pick->has_runner_up = has;
     }
 }
@@ -646,6 +649,25 @@ static void list_explained(struct plx_cover *c)
         }
 }
 
+/* Everything that fails is explained by faults that stood before: nothing to puzzle over.
+ */
+static bool is_as_before(const struct plx_cover *c, const struct plx_standing *standing,
+                         uint32_t n_standing)
+{
+    for (uint32_t f = 0; f < c->n_fails; f++)
+        if (c->fails[f].by < 0)
+            return false;
+    for (uint32_t p = 0; p < c->n_picks; p++) {
+        bool stood = false;
+        for (uint32_t i = 0; i < n_standing && !stood; i++)
+            stood = standing[i].open &&
+                    plx_scope_key(standing[i].scope) == plx_scope_key(c->picks[p].scope);
+        if (!stood)
+            return false;
+    }
+    return true;
+}
+
 void plx_cover_solve(struct plx_cover *c, const struct plx_fleet *fleet,
                      const struct plx_evidence *ev, const struct plx_judge_policy *policy,
                      uint32_t now, const struct plx_standing *standing,
@@ -660,9 +682,11 @@ void plx_cover_solve(struct plx_cover *c, const struct plx_fleet *fleet,
     link_members(c);
     mark_standing(c, standing, n_standing);
     solve_all(c);
-    refine(c);
-    drop_removed(c);
-    find_margins(c);
+    if (!is_as_before(c, standing, n_standing)) {
+        refine(c);
+        drop_removed(c);
+        find_margins(c);
+    }
     claim_own(c);
     list_explained(c);
 }

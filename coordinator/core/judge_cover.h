@@ -16,6 +16,7 @@ struct plx_fail {
     uint8_t n, n_apart;
     int32_t by; /* index of the pick that explains it; -1: none */
     uint32_t cand0, n_cands;
+    float kinds[PLX_KIND_COUNT_]; /* of its failures, three at most */
 };
 
 /* A fault that was chosen. */
@@ -30,6 +31,7 @@ struct plx_pick {
     uint32_t n_fails;           /* cells it explains */
     uint32_t fail0;             /* into `explained` */
     bool removed;
+    bool has_margin; /* false: all is explained as before, and was not asked again */
 };
 
 /* What the solver is told about faults it has already announced. */

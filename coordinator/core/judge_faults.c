@@ -208,11 +208,13 @@ static void meet_one(struct plx_faults *fs, const struct plx_cover *cover,
     if (f->id == 0 || pick->onset < f->onset || f->onset == 0)
         f->onset = pick->onset;
     f->gain = pick->gain;
+    f->seen = true;
+    if (!pick->has_margin)
+        return;
     f->margin = pick->margin;
     f->margin_scope = pick->margin_scope;
     f->runner_up = pick->runner_up;
     f->has_runner_up = pick->has_runner_up;
-    f->seen = true;
 }
 
 static void meet(struct plx_faults *fs, const struct plx_cover *cover, uint32_t now)

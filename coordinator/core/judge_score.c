@@ -261,6 +261,16 @@ static void failures_after(const struct plx_fail *f, uint32_t since, uint32_t *r
     *ret_close = close > 3 ? 3 : close;
 }
 
+void plx_score_kinds(const struct plx_cell *cell, float ret[PLX_KIND_COUNT_])
+{
+    unsigned n = 0;
+    for (int k = 0; k < PLX_KIND_COUNT_; k++)
+        n += cell->kinds[k];
+    float scale = n > KINDS_MAX ? (float)KINDS_MAX / (float)n : 1.0f;
+    for (int k = 0; k < PLX_KIND_COUNT_; k++)
+        ret[k] = (float)cell->kinds[k] * scale;
+}
+
 static bool tally_fail(const struct plx_score *s, const struct plx_fail *f,
                        uint32_t since, struct tally *t)
 {
@@ -269,13 +279,8 @@ static bool tally_fail(const struct plx_score *s, const struct plx_fail *f,
     if (apart + close == 0)
         return false;
     t->nats += apart * s->lr_apart[f->agent] + close * s->lr_burst;
-    const struct plx_cell *c = &s->ev->cells[f->cell];
-    double n = 0;
     for (int k = 0; k < PLX_KIND_COUNT_; k++)
-        n += c->kinds[k];
-    double scale = (n > KINDS_MAX ? KINDS_MAX : n) / (n > 0 ? n : 1);
-    for (int k = 0; k < PLX_KIND_COUNT_; k++)
-        t->kinds[k] += c->kinds[k] * scale;
+        t->kinds[k] += (double)f->kinds[k];
     return true;
 }
 

@@ -49,6 +49,9 @@ void plx_score_begin(struct plx_score *score, const struct plx_fleet *fleet,
                      const struct plx_evidence *ev, const struct plx_judge_policy *policy,
                      uint32_t now);
 
+/* The kinds of a cell's failures, scaled so that no cell speaks louder than three. */
+void plx_score_kinds(const struct plx_cell *cell, float ret[PLX_KIND_COUNT_]);
+
 /* Nats that the fault earns from those of `members` (indices into `fails`) that are not
  * explained yet, its cost paid, at its best onset. -INFINITY when nothing speaks for it.
  */
