@@ -128,7 +128,8 @@ check "everything numbered has arrived" until_ok 90 delivery --drained
 cat "$dir/delivery.txt"
 for name in "${!pid[@]}"; do kill "${pid[$name]}"; done
 wait
-check "nothing is lost, nothing twice" delivery --drained
+check "nothing is missing, nothing twice" delivery --drained
+check "nothing had to be given up as lost" grep -q ' and 0 lost ' "$dir/delivery.txt"
 
 # The checker itself finds what it is there for.
 spoil() { # WHAT SQL
