@@ -104,12 +104,15 @@ static int try_group(struct plx_store *store, struct plx_store_jobs *group)
         err = run_job(store, job);
     if (!err)
         err = plx_db_run(db, "COMMIT", NULL);
-    if (err) {
-        int trouble = db->trouble ? db->trouble : err;
-        rollback(store);
-        return trouble;
+    if (!err)
+        return 0;
+    if (!db->trouble) {
+        db->trouble = err;
+        snprintf(db->trouble_why, sizeof db->trouble_why, "%s", plx_err_text(err));
     }
-    return 0;
+    int trouble = db->trouble;
+    rollback(store);
+    return trouble;
 }
 
 static void set_state(struct plx_store *store, enum plx_store_state state)
@@ -150,7 +153,7 @@ static void fail(struct plx_store *store, struct plx_store_job *job, int err)
 {
     job->err = err;
     plx_why_set(&job->why, err, "nothing was changed: %s: %s", store->path,
-                store->db.trouble ? store->db.trouble_why : plx_err_text(err));
+                store->db.trouble_why);
     if (job == store->backup_job)
         store->backup_job = NULL; /* it had not begun */
     plx_store_finished(store, job);
