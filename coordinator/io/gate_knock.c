@@ -1,8 +1,10 @@
 /* The gate's self-test: a stranger knocks (declared in gate.h). */
 #include "base/err.h"
+#include "base/rng.h"
 #include "coordinator/io/gate.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <zmq.h>
@@ -36,10 +38,14 @@ static enum answer wait_answer(void *monitor)
 }
 
 /* Watches a client socket's handshake through its monitor. */
-static enum answer watch(struct plx_net *net, void *client, const char *endpoint)
+static enum answer watch(struct plx_net *net, void *client, const char *endpoint,
+                         const char *key)
 {
     const int timeout_ms = KNOCK_MS, no_linger = 0;
-    const char *name = "inproc://gate-self-test";
+    /* A name of its own each time: libzmq frees one only some time after its use. */
+    char name[64];
+    snprintf(name, sizeof name, "inproc://gate-%016" PRIx64,
+             plx_hash_bytes(key, strlen(key), 0));
     if (zmq_socket_monitor(client, name,
                            ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
                                ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) < 0)
@@ -75,7 +81,7 @@ static enum answer knock(struct plx_net *net, struct plx_channel *server,
         zmq_setsockopt(client, ZMQ_CURVE_SERVERKEY, server_key, 40) == 0 &&
         zmq_setsockopt(client, ZMQ_CURVE_PUBLICKEY, stranger.public_key, 40) == 0 &&
         zmq_setsockopt(client, ZMQ_CURVE_SECRETKEY, stranger.secret_key, 40) == 0)
-        answer = watch(net, client, endpoint);
+        answer = watch(net, client, endpoint, stranger.public_key);
     if (client)
         zmq_close(client);
     plx_keypair_wipe(&stranger);
