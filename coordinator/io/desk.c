@@ -101,18 +101,27 @@ static const struct {
     [PLX_NOTE_STANDING] = {"agent_standing", PLX_LOG_INFO},
 };
 
-void plx_desk_note(struct plx_desk *desk, const struct plx_roster_notes *notes)
+static void log_note(const struct plx_agent *agent, enum plx_roster_note_kind kind)
 {
     char offset[PLX_DURATION_TEXT_MAX];
+    int64_t off_ns = agent->offset_ns < 0 ? -agent->offset_ns : agent->offset_ns;
+    const char *state = plx_presence_token(plx_roster_presence(agent));
+    if (kind == PLX_NOTE_CLOCK_OFF)
+        plx_log(note_events[kind].level, note_events[kind].event, "agent", agent->name,
+                "region", agent->region, "by", plx_duration_human(off_ns, offset),
+                "direction", agent->offset_ns < 0 ? "ahead" : "behind", NULL);
+    else
+        plx_log(note_events[kind].level, note_events[kind].event, "agent", agent->name,
+                "region", agent->region, "state", state, NULL);
+}
+
+void plx_desk_note(struct plx_desk *desk, const struct plx_roster_notes *notes)
+{
     for (size_t i = 0; i < notes->n; i++) {
         uint32_t slot = notes->list[i].slot;
         enum plx_roster_note_kind kind = notes->list[i].kind;
         const struct plx_agent *agent = plx_roster_at(desk->roster, slot);
-        int64_t off_ns = agent->offset_ns < 0 ? -agent->offset_ns : agent->offset_ns;
-        plx_log(note_events[kind].level, note_events[kind].event, "agent", agent->name,
-                "region", agent->region, "state",
-                plx_presence_token(plx_roster_presence(agent)), "clock_off_by",
-                plx_duration_human(off_ns, offset), NULL);
+        log_note(agent, kind);
         plx_shares_set_standing(desk->shares, slot, standing_of(agent));
         if (kind == PLX_NOTE_LEFT)
             plx_shares_leave(desk->shares, slot);

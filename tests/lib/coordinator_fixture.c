@@ -1,0 +1,345 @@
+#include "coordinator_fixture.h"
+
+#include "test.h"
+
+#include "base/err.h"
+#include "sys/clock.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#define PATIENCE_NS (10 * PLX_SEC_NS)
+#define LOOK_NS     (2 * PLX_MS_NS)
+
+static void on_signal(void *arg, int signo)
+{
+    (void)arg;
+    (void)signo;
+}
+
+static void on_store(void *arg, uint32_t events)
+{
+    struct coordinator_fixture *fx = arg;
+    (void)events;
+    plx_store_poll(fx->store.store);
+}
+
+static void on_look(void *arg, struct plx_mono now)
+{
+    struct coordinator_fixture *fx = arg;
+    if (!fx->until)
+        return;
+    plx_intake_tick(fx->intake);
+    plx_api_tick(fx->api, now);
+    fx->timed_out = plx_mono_diff(now, fx->deadline) > 0;
+    if (fx->timed_out || fx->until(fx->until_arg))
+        plx_loop_stop(fx->loop);
+}
+
+void coordinator_up(struct coordinator_fixture *fx)
+{
+    struct plx_why why = {""};
+    memset(fx, 0, sizeof *fx);
+    fixture_init(&fx->store);
+    assert_int_equal(plx_loop_new(on_signal, fx, &fx->loop, &why), 0);
+    fixture_open(&fx->store);
+    assert_int_equal(plx_keypair_generate(&fx->keys, &why), 0);
+    assert_int_equal(plx_net_new(&fx->net, &why), 0);
+    assert_int_equal(plx_gate_new(fx->net, NULL, &fx->gate, &why), 0);
+    plx_desk_init(&fx->desk, fx->store.store, fx->gate);
+    assert_int_equal(plx_desk_load(&fx->desk, &why), 0);
+    assert_int_equal(plx_intake_new(&fx->desk, fx->net, fx->loop, "tcp://127.0.0.1:*",
+                                    &fx->keys, &fx->intake, &why),
+                     0);
+    assert_int_equal(plx_enrol_new(&fx->desk, fx->net, fx->loop, "tcp://127.0.0.1:*",
+                                   plx_intake_endpoint(fx->intake), &fx->keys, &fx->enrol,
+                                   &why),
+                     0);
+    const struct plx_api_options options = {plx_enrol_endpoint(fx->enrol),
+                                            fx->keys.public_key};
+    plx_api_new(&fx->desk, fx->intake, &options, &fx->api);
+    assert_int_equal(plx_admin_new(&fx->desk, fx->api, fx->net, fx->loop,
+                                   "tcp://127.0.0.1:*", &fx->keys, &fx->admin, &why),
+                     0);
+    plx_loop_add_fd(fx->loop, plx_store_fd(fx->store.store), EPOLLIN, on_store, fx);
+    plx_loop_add_timer(fx->loop, LOOK_NS, on_look, fx);
+}
+
+void coordinator_down(struct coordinator_fixture *fx)
+{
+    plx_api_quit(fx->api);
+    plx_store_stop(fx->store.store);
+    plx_store_poll(fx->store.store);
+    plx_api_destroy(&fx->api);
+    plx_admin_destroy(&fx->admin);
+    plx_enrol_destroy(&fx->enrol);
+    plx_intake_destroy(&fx->intake);
+    plx_desk_fini(&fx->desk);
+    plx_gate_destroy(&fx->gate);
+    plx_net_destroy(&fx->net);
+    plx_loop_destroy(&fx->loop);
+    fixture_fini(&fx->store);
+    json_decref(fx->answer);
+}
+
+void coordinator_await(struct coordinator_fixture *fx, bool (*until)(void *arg),
+                       void *arg)
+{
+    fx->until = until;
+    fx->until_arg = arg;
+    fx->deadline = plx_mono_add(plx_clock_mono(), PATIENCE_NS);
+    plx_loop_run(fx->loop);
+    fx->until = NULL;
+    assert_false(fx->timed_out);
+}
+
+/* ---- the API ---- */
+
+static void respond(void *arg, int err, const char *why, const char *json, size_t len,
+                    bool more)
+{
+    struct coordinator_fixture *fx = arg;
+    json_decref(fx->answer);
+    fx->answer = len > 0 ? json_loadb(json, len, 0, NULL) : NULL;
+    assert_true(err < 0 || fx->answer);
+    fx->err = err;
+    snprintf(fx->why, sizeof fx->why, "%s", why);
+    fx->n_parts += more;
+    fx->n_answers += !more;
+}
+
+static bool answered(void *arg)
+{
+    struct coordinator_fixture *fx = arg;
+    return fx->n_answers > 0;
+}
+
+void coordinator_submit(struct coordinator_fixture *fx, const char *method,
+                        const char *body)
+{
+    const struct plx_api_request request = {
+        .method = method,
+        .body = body,
+        .body_len = strlen(body),
+        .who = "test",
+        .respond = respond,
+        .arg = fx,
+    };
+    fx->n_answers = fx->n_parts = 0;
+    plx_api_call(fx->api, &request);
+}
+
+json_t *coordinator_ask(struct coordinator_fixture *fx, const char *method,
+                        const char *body)
+{
+    coordinator_submit(fx, method, body);
+    if (fx->n_answers == 0)
+        coordinator_await(fx, answered, fx);
+    return fx->answer;
+}
+
+/* ---- scripted agents ---- */
+
+static void take_task(struct scripted_agent *agent, const struct plx_task *tasks,
+                      size_t n)
+{
+    agent->n_tasks = n;
+    if (n > 0)
+        agent->task_id = tasks[0].monitor_id;
+}
+
+static void take(struct scripted_agent *agent, const struct plx_msg *msg)
+{
+    switch (msg->type) {
+    case PLX_MSG_WELCOME:
+        snprintf(agent->name, sizeof agent->name, "%s", msg->welcome.agent_name);
+        snprintf(agent->region, sizeof agent->region, "%s", msg->welcome.region);
+        break;
+    case PLX_MSG_ENROL_REPLY:
+        snprintf(agent->name, sizeof agent->name, "%s", msg->enrol_reply.agent_name);
+        break;
+    case PLX_MSG_REFUSAL:
+        agent->refused = msg->refusal.err;
+        break;
+    case PLX_MSG_SNAPSHOT:
+        agent->generation = msg->snapshot.generation;
+        take_task(agent, msg->snapshot.tasks, msg->snapshot.n_tasks);
+        break;
+    case PLX_MSG_DELTA:
+        agent->generation = msg->delta.generation;
+        take_task(agent, msg->delta.upserts, msg->delta.n_upserts);
+        agent->n_removals = msg->delta.n_removals;
+        break;
+    case PLX_MSG_ACK:
+        agent->acked_stream = msg->ack.stream_id;
+        agent->acked_seq = msg->ack.seq;
+        break;
+    case PLX_MSG_PROBE_NOW:
+        agent->request_id = msg->probe_now.request_id;
+        break;
+    default:
+        break;
+    }
+    agent->heard[msg->type]++;
+}
+
+static bool on_message(void *arg)
+{
+    struct scripted_agent *agent = arg;
+    struct plx_parcel parcel;
+    struct plx_msg msg;
+    struct plx_why why;
+    if (plx_channel_recv(agent->channel, &parcel) < 0)
+        return false;
+    assert_int_equal(
+        plx_wire_decode(agent->decoder, parcel.frames[0], parcel.lens[0], &msg, &why), 0);
+    take(agent, &msg);
+    return true;
+}
+
+void agent_connect(struct scripted_agent *agent, struct coordinator_fixture *fx,
+                   const struct plx_keypair *keys, const char *endpoint)
+{
+    struct plx_why why;
+    memset(agent, 0, sizeof *agent);
+    agent->fx = fx;
+    agent->keys = *keys;
+    agent->decoder = plx_wire_decoder_new();
+    assert_int_equal(plx_channel_connect(fx->net, endpoint, fx->keys.public_key, keys,
+                                         &agent->channel, &why),
+                     0);
+    plx_loop_add_socket(fx->loop, plx_channel_socket(agent->channel), on_message, agent);
+}
+
+void agent_close(struct scripted_agent *agent)
+{
+    if (!agent->channel)
+        return;
+    plx_loop_remove_socket(agent->fx->loop, plx_channel_socket(agent->channel));
+    plx_channel_destroy(&agent->channel);
+    plx_wire_decoder_destroy(&agent->decoder);
+}
+
+/* A message that waits for the connection to stand. */
+struct saying {
+    struct scripted_agent *agent;
+    struct plx_frame frame;
+};
+
+static bool said(void *arg)
+{
+    struct saying *saying = arg;
+    return plx_channel_send(saying->agent->channel, NULL, &saying->frame, 1) == 0;
+}
+
+void agent_say_bytes(struct scripted_agent *agent, const char *bytes, size_t len)
+{
+    struct saying saying = {agent, {bytes, len}};
+    coordinator_await(agent->fx, said, &saying);
+}
+
+void agent_say(struct scripted_agent *agent, const struct plx_msg *msg)
+{
+    struct plx_buf buf;
+    plx_buf_init(&buf, PLX_WIRE_FRAME_MAX);
+    assert_int_equal(plx_wire_encode(msg, &buf), 0);
+    agent_say_bytes(agent, buf.data, buf.len);
+    plx_buf_fini(&buf);
+}
+
+static bool heard(void *arg)
+{
+    const struct scripted_agent *agent = arg;
+    return agent->heard[agent->wanted_type] > agent->wanted;
+}
+
+void agent_await_beyond(struct scripted_agent *agent, enum plx_msg_type type,
+                        unsigned had)
+{
+    agent->wanted_type = type;
+    agent->wanted = had;
+    coordinator_await(agent->fx, heard, agent);
+}
+
+void agent_await(struct scripted_agent *agent, enum plx_msg_type type)
+{
+    agent_await_beyond(agent, type, agent->heard[type]);
+}
+
+void agent_hello(struct scripted_agent *agent)
+{
+    const struct plx_msg msg = {
+        .type = PLX_MSG_HELLO,
+        .hello = {.software = "scripted 1", .boot_id = 1, .wall = plx_clock_wall()},
+    };
+    unsigned had = agent->heard[PLX_MSG_SNAPSHOT];
+    agent_say(agent, &msg);
+    agent_await_beyond(agent, PLX_MSG_SNAPSHOT, had);
+}
+
+/* The secret in a token's text. */
+static void open_token(const char *token, char *secret, size_t size)
+{
+    unsigned char json[1024];
+    size_t len;
+    assert_memory_equal(token, "plx1.", 5);
+    assert_int_equal(sodium_base642bin(json, sizeof json, token + 5, strlen(token + 5),
+                                       NULL, &len, NULL,
+                                       sodium_base64_VARIANT_URLSAFE_NO_PADDING),
+                     0);
+    json_t *parsed = json_loadb((const char *)json, len, 0, NULL);
+    snprintf(secret, size, "%s", json_string_value(json_object_get(parsed, "s")));
+    json_decref(parsed);
+}
+
+void agent_join(struct scripted_agent *agent, struct coordinator_fixture *fx,
+                const char *region, const char *name)
+{
+    struct plx_keypair keys;
+    struct plx_why why;
+    char body[256], secret[128];
+    assert_int_equal(plx_keypair_generate(&keys, &why), 0);
+    snprintf(body, sizeof body, "{\"region\":\"%s\"}", region);
+    json_t *answer = coordinator_ask(fx, "agents.token.create", body);
+    assert_int_equal(fx->err, 0);
+    open_token(json_string_value(json_object_get(answer, "token")), secret,
+               sizeof secret);
+    const struct plx_msg request = {
+        .type = PLX_MSG_ENROL_REQUEST,
+        .enrol_request = {.secret = secret, .name = name, .software = "scripted 1"},
+    };
+    agent_connect(agent, fx, &keys, plx_enrol_endpoint(fx->enrol));
+    agent_say(agent, &request);
+    agent_await_beyond(agent, PLX_MSG_ENROL_REPLY, 0);
+    agent_close(agent);
+    agent_connect(agent, fx, &keys, plx_intake_endpoint(fx->intake));
+    agent_hello(agent);
+}
+
+struct plx_result agent_result(uint64_t monitor_id, enum plx_outcome outcome)
+{
+    struct plx_result r = {
+        .monitor_id = monitor_id,
+        .scheduled = plx_clock_wall(),
+        .duration_ns = PLX_MS_NS,
+        .outcome = outcome,
+        .rtt_us = outcome == PLX_OUTCOME_OPEN ? 700 : 0,
+    };
+    r.started = r.scheduled;
+    plx_addr_parse("192.0.2.1", &r.address);
+    return r;
+}
+
+void agent_report(struct scripted_agent *agent, uint64_t first_seq,
+                  const struct plx_result *results, size_t n)
+{
+    const struct plx_msg msg = {
+        .type = PLX_MSG_RESULTS,
+        .results = {.stream_id = 9, .first_seq = first_seq, .results = results, .n = n},
+    };
+    unsigned had = agent->heard[PLX_MSG_ACK];
+    agent_say(agent, &msg);
+    agent_await_beyond(agent, PLX_MSG_ACK, had);
+}

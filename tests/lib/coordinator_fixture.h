@@ -1,0 +1,91 @@
+/* The coordinator's rooms on one loop, with scripted agents on the same loop: real
+ * sockets, real CURVE, a real store, one thread and no sleeps. */
+#ifndef PLX_TESTS_COORDINATOR_FIXTURE_H
+#define PLX_TESTS_COORDINATOR_FIXTURE_H
+
+#include "store_fixture.h"
+
+#include "coordinator/io/admin.h"
+#include "coordinator/io/api.h"
+#include "coordinator/io/enrol.h"
+#include "coordinator/io/intake.h"
+#include "coordinator/io/verdicts.h"
+
+#include <jansson.h>
+
+struct coordinator_fixture {
+    struct store_fixture store;
+    struct plx_loop *loop;
+    struct plx_net *net;
+    struct plx_gate *gate;
+    struct plx_keypair keys;
+    struct plx_desk desk;
+    struct plx_intake *intake;
+    struct plx_enrol *enrol;
+    struct plx_api *api;
+    struct plx_admin *admin;
+    bool (*until)(void *arg);
+    void *until_arg;
+    struct plx_mono deadline;
+    bool timed_out;
+    /* The last answer of the API. */
+    unsigned n_answers, n_parts;
+    int err;
+    char why[PLX_WHY_MAX];
+    json_t *answer;
+};
+
+void coordinator_up(struct coordinator_fixture *fx);
+void coordinator_down(struct coordinator_fixture *fx);
+
+/* Runs the loop until `until` says so; fails the test after 10 s. */
+void coordinator_await(struct coordinator_fixture *fx, bool (*until)(void *arg),
+                       void *arg);
+/* Asks and waits for the last answer, lent until the next question. */
+json_t *coordinator_ask(struct coordinator_fixture *fx, const char *method,
+                        const char *body);
+/* Asks; answers come while the loop runs. */
+void coordinator_submit(struct coordinator_fixture *fx, const char *method,
+                        const char *body);
+
+/* A scripted peer: of the agents' door, or of the enrolment's. */
+struct scripted_agent {
+    struct coordinator_fixture *fx;
+    struct plx_keypair keys;
+    struct plx_channel *channel;
+    struct plx_wire_decoder *decoder;
+    unsigned heard[32]; /* messages by type */
+    unsigned wanted;
+    enum plx_msg_type wanted_type;
+    char name[PLX_NAME_MAX + 1];
+    char region[PLX_WORD_MAX + 1];
+    int refused;
+    uint64_t acked_stream, acked_seq;
+    uint64_t generation;
+    size_t n_tasks; /* of the last snapshot or delta */
+    size_t n_removals;
+    uint64_t task_id; /* of its first task */
+    uint64_t request_id;
+};
+
+void agent_connect(struct scripted_agent *agent, struct coordinator_fixture *fx,
+                   const struct plx_keypair *keys, const char *endpoint);
+void agent_close(struct scripted_agent *agent);
+void agent_say(struct scripted_agent *agent, const struct plx_msg *msg);
+void agent_say_bytes(struct scripted_agent *agent, const char *bytes, size_t len);
+/* Waits for one more message of the type than it has heard so far. */
+void agent_await(struct scripted_agent *agent, enum plx_msg_type type);
+/* The same, counted from `had`. */
+void agent_await_beyond(struct scripted_agent *agent, enum plx_msg_type type,
+                        unsigned had);
+
+/* Makes a token, enrols with new keys under `name`, says hello. */
+void agent_join(struct scripted_agent *agent, struct coordinator_fixture *fx,
+                const char *region, const char *name);
+void agent_hello(struct scripted_agent *agent);
+/* A result of now. */
+struct plx_result agent_result(uint64_t monitor_id, enum plx_outcome outcome);
+void agent_report(struct scripted_agent *agent, uint64_t first_seq,
+                  const struct plx_result *results, size_t n);
+
+#endif

@@ -1,0 +1,318 @@
+#include "test.h"
+
+#include "base/err.h"
+#include "coordinator_fixture.h"
+#include "sys/clock.h"
+
+#include <string.h>
+
+static struct coordinator_fixture fx;
+
+static int setup(void **state)
+{
+    (void)state;
+    coordinator_up(&fx);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    coordinator_down(&fx);
+    return 0;
+}
+
+#define APPLY(list) "{\"file\":\"test\",\"text\":\"monitors:\\n" list "\"}"
+#define WEB         "- {name: web, host: 192.0.2.1, port: 80, locations: [fra]}\\n"
+#define DB          "- {name: db, host: 192.0.2.2, port: 5432, locations: [nyc]}\\n"
+
+static void apply(const char *body)
+{
+    coordinator_ask(&fx, "apply", body);
+    assert_string_equal(fx.why, "");
+}
+
+static const char *text_at(json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+static json_t *monitor_at(json_t *status, const char *name)
+{
+    json_t *list = json_object_get(status, "monitors");
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (strcmp(text_at(json_array_get(list, i), "name"), name) == 0)
+            return json_array_get(list, i);
+    return NULL;
+}
+
+static void an_agent__joins_is_given_work_and_is_acknowledged(void **state)
+{
+    (void)state;
+    struct scripted_agent agent;
+    agent_join(&agent, &fx, "fra", "");
+    assert_string_equal(agent.name, "fra-1");
+    assert_string_equal(agent.region, "fra");
+    assert_int_equal(agent.n_tasks, 0);
+    apply(APPLY(WEB DB));
+    agent_await_beyond(&agent, PLX_MSG_DELTA, 0);
+    assert_int_equal(agent.n_tasks, 1);
+
+    struct plx_result r = agent_result(agent.task_id, PLX_OUTCOME_OPEN);
+    agent_report(&agent, 1, &r, 1);
+    assert_true(agent.acked_stream == 9 && agent.acked_seq == 1);
+    agent_report(&agent, 1, &r, 1); /* once more: acknowledged, not counted */
+    assert_true(agent.acked_seq == 1);
+    agent_report(&agent, 5, &r, 1); /* a hole: the mark is named */
+    assert_true(agent.acked_seq == 1);
+
+    json_t *web = monitor_at(coordinator_ask(&fx, "status", "{}"), "web");
+    json_t *location = json_array_get(json_object_get(web, "locations"), 0);
+    assert_string_equal(text_at(location, "agent"), "fra-1");
+    assert_string_equal(text_at(location, "outcome"), "open");
+    assert_string_equal(text_at(location, "address"), "192.0.2.1");
+    json_t *db = monitor_at(fx.answer, "db");
+    assert_string_equal(text_at(db, "verdict"), "pending");
+    agent_close(&agent);
+}
+
+static bool store_is_idle(void *arg)
+{
+    (void)arg;
+    return fx.desk.counts.batches_waiting == 0;
+}
+
+static bool count_nobodys(void *arg, const struct plx_store_row *row)
+{
+    size_t *n = arg;
+    *n += row->result.monitor_id == 0;
+    return true;
+}
+
+static void others_monitors__cannot_be_reported(void **state)
+{
+    (void)state;
+    struct scripted_agent fra, nyc;
+    struct plx_store_cursor cursor = {0};
+    const struct plx_store_range range = {0};
+    size_t n_nobodys = 0;
+    agent_join(&fra, &fx, "fra", "");
+    agent_join(&nyc, &fx, "nyc", "");
+    apply(APPLY(WEB DB));
+    agent_await_beyond(&nyc, PLX_MSG_DELTA, 0);
+    agent_await_beyond(&fra, PLX_MSG_DELTA, 0);
+    const struct plx_result lies[] = {
+        agent_result(nyc.task_id, PLX_OUTCOME_REFUSED),
+        agent_result(fra.task_id, PLX_OUTCOME_OPEN),
+        agent_result(987654, PLX_OUTCOME_REFUSED),
+    };
+    agent_report(&fra, 1, lies, 3);
+    assert_true(fra.acked_seq == 3);
+    assert_true(fx.desk.counts.refused_results == 2);
+    coordinator_await(&fx, store_is_idle, NULL);
+    assert_int_equal(plx_store_read_results(fx.store.store, &range, &cursor, 100,
+                                            count_nobodys, &n_nobodys),
+                     0);
+    assert_int_equal(n_nobodys, 2);
+    json_t *db = monitor_at(coordinator_ask(&fx, "status", "{}"), "db");
+    json_t *location = json_array_get(json_object_get(db, "locations"), 0);
+    assert_true(json_is_null(json_object_get(location, "outcome")));
+    agent_close(&fra);
+    agent_close(&nyc);
+}
+
+static void a_revoked_agent__is_refused_at_its_next_message(void **state)
+{
+    (void)state;
+    struct scripted_agent one, two;
+    agent_join(&one, &fx, "fra", "one");
+    agent_join(&two, &fx, "fra", "two");
+    apply(APPLY(WEB));
+    size_t n;
+    const uint32_t *slots = plx_shares_agents(fx.desk.shares, 0, &n);
+    assert_int_equal(n, 1);
+    struct scripted_agent *has =
+        slots[0] == plx_roster_by_name(fx.desk.roster, "one") ? &one : &two;
+    uint64_t id = plx_catalog_at(fx.desk.catalog, 0)->id;
+    struct scripted_agent *other = has == &one ? &two : &one;
+    agent_await_beyond(has, PLX_MSG_DELTA, 0);
+    coordinator_ask(&fx, "agents.revoke",
+                    has == &one ? "{\"name\":\"one\"}" : "{\"name\":\"two\"}");
+    assert_int_equal(fx.err, 0);
+    agent_await_beyond(other, PLX_MSG_DELTA, 0); /* the share moved at once */
+    assert_true(other->task_id == id);
+    const struct plx_msg beat = {.type = PLX_MSG_HEARTBEAT,
+                                 .heartbeat = {.wall = plx_clock_wall()}};
+    agent_say(has, &beat);
+    agent_await_beyond(has, PLX_MSG_REFUSAL, 0);
+    assert_int_equal(has->refused, PLX_EDENIED);
+    assert_true(fx.desk.counts.strangers == 1);
+    agent_close(&one);
+    agent_close(&two);
+}
+
+static void a_second_session_of_a_key__wins(void **state)
+{
+    (void)state;
+    struct scripted_agent first, second;
+    const struct plx_msg beat = {.type = PLX_MSG_HEARTBEAT,
+                                 .heartbeat = {.wall = plx_clock_wall()}};
+    agent_join(&first, &fx, "fra", "");
+    agent_connect(&second, &fx, &first.keys, plx_intake_endpoint(fx.intake));
+    agent_say(&second, &beat); /* without a hello */
+    agent_await_beyond(&second, PLX_MSG_REFUSAL, 0);
+    assert_int_equal(second.refused, PLX_EGONE);
+    agent_hello(&second);
+    agent_await_beyond(&first, PLX_MSG_REFUSAL, 0);
+    assert_int_equal(first.refused, PLX_ECONFLICT);
+    agent_say(&second, &beat);
+    agent_await_beyond(&second, PLX_MSG_HEARTBEAT_ACK, 0);
+    agent_say(&first, &beat);
+    agent_await_beyond(&first, PLX_MSG_REFUSAL, 1);
+    assert_true(plx_roster_at(fx.desk.roster, 0)->doubled);
+    agent_close(&first);
+    agent_close(&second);
+}
+
+static void nonsense__is_refused_and_the_session_stands(void **state)
+{
+    (void)state;
+    struct scripted_agent agent;
+    const struct plx_msg wrong = {.type = PLX_MSG_ACK, .ack = {1, 1}};
+    const struct plx_msg beat = {.type = PLX_MSG_HEARTBEAT,
+                                 .heartbeat = {.wall = plx_clock_wall()}};
+    agent_join(&agent, &fx, "fra", "");
+    agent_say_bytes(&agent, "\xff\xff\xff", 3);
+    agent_await_beyond(&agent, PLX_MSG_REFUSAL, 0);
+    agent_say(&agent, &wrong);
+    agent_await_beyond(&agent, PLX_MSG_REFUSAL, 1);
+    agent_say(&agent, &beat);
+    agent_await_beyond(&agent, PLX_MSG_HEARTBEAT_ACK, 0);
+    assert_true(fx.desk.counts.malformed == 2);
+    agent_close(&agent);
+}
+
+static void a_token__enrols_once(void **state)
+{
+    (void)state;
+    struct scripted_agent agent;
+    struct plx_keypair keys;
+    struct plx_why why;
+    const struct plx_msg request = {
+        .type = PLX_MSG_ENROL_REQUEST,
+        .enrol_request = {.secret = "not a secret that anybody made", .name = ""},
+    };
+    const struct plx_msg hello = {.type = PLX_MSG_HELLO,
+                                  .hello = {.wall = plx_clock_wall(), .boot_id = 1}};
+    assert_int_equal(plx_keypair_generate(&keys, &why), 0);
+    agent_connect(&agent, &fx, &keys, plx_enrol_endpoint(fx.enrol));
+    agent_say(&agent, &request);
+    agent_await_beyond(&agent, PLX_MSG_REFUSAL, 0);
+    assert_int_equal(agent.refused, PLX_EDENIED);
+    agent_say(&agent, &hello); /* this port only enrols */
+    agent_await_beyond(&agent, PLX_MSG_REFUSAL, 1);
+    assert_int_equal(agent.refused, PLX_EINVAL);
+    agent_close(&agent);
+
+    agent_join(&agent, &fx, "fra", "");
+    json_t *tokens =
+        json_object_get(coordinator_ask(&fx, "agents.token.list", "{}"), "tokens");
+    assert_int_equal(json_array_size(tokens), 0); /* used up */
+    agent_close(&agent);
+}
+
+static bool check_is_over(void *arg)
+{
+    (void)arg;
+    return fx.n_answers > 0;
+}
+
+static void a_check__streams_what_agents_say(void **state)
+{
+    (void)state;
+    struct scripted_agent agent;
+    agent_join(&agent, &fx, "fra", "");
+    coordinator_submit(&fx, "check", "{\"target\":\"192.0.2.9:22\",\"from\":[\"fra\"]}");
+    agent_await_beyond(&agent, PLX_MSG_PROBE_NOW, 0);
+    const struct plx_msg done = {
+        .type = PLX_MSG_PROBE_DONE,
+        .probe_done = {agent.request_id, agent_result(0, PLX_OUTCOME_REFUSED)},
+    };
+    agent_say(&agent, &done);
+    coordinator_await(&fx, check_is_over, NULL);
+    assert_int_equal(fx.n_parts, 1);
+    assert_int_equal(json_integer_value(json_object_get(fx.answer, "answered")), 1);
+    coordinator_ask(&fx, "check", "{\"target\":\"192.0.2.9:22\",\"from\":[\"mars\"]}");
+    assert_int_equal(fx.err, PLX_ENOTFOUND);
+    agent_close(&agent);
+}
+
+static void bad_questions__name_what_is_wrong(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *body, *says;
+    } rows[] = {
+        {"statsu", "{}", "did you mean 'status'"},
+        {"status", "{\"monitor\":[]}", "unknown key 'monitor'"},
+        {"status", "{", "no JSON"},
+        {"status", "[]", "must be a JSON object"},
+        {"status", "{\"monitors\":[1]}", "'monitors' must be a list of texts"},
+        {"status", "{\"monitors\":[\"x\"]}", "no monitor 'x'"},
+        {"monitors.show", "{}", "'name' is missing"},
+        {"agents.show", "{\"name\":\"x\"}", "no agent 'x'"},
+        {"agents.token.create", "{\"region\":\"a b\"}", "'region'"},
+        {"agents.token.create", "{\"region\":\"a\",\"ttl\":\"5\"}", "'ttl'"},
+        {"agents.token.revoke", "{\"id\":7}", "no token 7"},
+        {"check", "{\"target\":\"nowhere\"}", "'target'"},
+        {"history", "{\"monitor\":\"x\"}", "no monitor 'x'"},
+        {"apply", APPLY("- {host: 192.0.2.1, port: 0, locations: [fra]}\\n"), "test:2:"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        coordinator_ask(&fx, rows[i].method, rows[i].body);
+        assert_true(fx.err < 0);
+        if (!strstr(fx.why, rows[i].says))
+            fail_msg("%s %s: %s", rows[i].method, rows[i].body, fx.why);
+    }
+}
+
+static void a_file__is_applied_with_its_changes_told(void **state)
+{
+    (void)state;
+    json_t *answer;
+    apply(APPLY(WEB DB));
+    answer = coordinator_ask(
+        &fx, "apply",
+        "{\"file\":\"f\",\"dry_run\":true,\"prune\":true,\"text\":\"monitors:\\n- {name: "
+        "web, host: 192.0.2.1, port: 81, locations: [fra]}\\n\"}");
+    json_t *changed = json_array_get(json_object_get(answer, "changed"), 0);
+    json_t *change = json_array_get(json_object_get(changed, "changes"), 0);
+    assert_string_equal(text_at(change, "key"), "port");
+    assert_string_equal(text_at(change, "was"), "80");
+    assert_string_equal(text_at(change, "now"), "81");
+    assert_int_equal(json_array_size(json_object_get(answer, "removed")), 1);
+    assert_int_equal(plx_catalog_count(fx.desk.catalog), 2); /* it was dry */
+
+    coordinator_ask(&fx, "monitors.pause", "{\"names\":[\"web\"]}");
+    json_t *web = monitor_at(coordinator_ask(&fx, "status", "{}"), "web");
+    assert_string_equal(text_at(web, "verdict"), "paused");
+    coordinator_ask(&fx, "monitors.remove", "{\"names\":[\"web\",\"db\"]}");
+    assert_int_equal(plx_catalog_count(fx.desk.catalog), 0);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(an_agent__joins_is_given_work_and_is_acknowledged),
+        TEST(others_monitors__cannot_be_reported),
+        TEST(a_revoked_agent__is_refused_at_its_next_message),
+        TEST(a_second_session_of_a_key__wins),
+        TEST(nonsense__is_refused_and_the_session_stands),
+        TEST(a_token__enrols_once),
+        TEST(a_check__streams_what_agents_say),
+        TEST(bad_questions__name_what_is_wrong),
+        TEST(a_file__is_applied_with_its_changes_told),
+    };
+    return PLX_RUN(tests);
+}
