@@ -250,6 +250,14 @@ static void load_history(struct plx_desk *desk)
         plx_log(PLX_LOG_WARN, "history_not_read", "why", plx_err_text(err), NULL);
 }
 
+/* That nobody was heard while we were away is no silence of the agents. */
+static void presume_alive(struct plx_desk *desk)
+{
+    for (uint32_t i = 0; i < plx_roster_count(desk->roster); i++)
+        if (plx_roster_at(desk->roster, i)->alive)
+            plx_court_heartbeat(desk->court, desk->started_wall, i);
+}
+
 int plx_desk_load(struct plx_desk *desk, struct plx_why *why)
 {
     struct plx_store_config config;
@@ -268,5 +276,6 @@ int plx_desk_load(struct plx_desk *desk, struct plx_why *why)
     plx_store_config_fini(&config);
     plx_desk_settle(desk);
     load_history(desk);
+    presume_alive(desk);
     return 0;
 }

@@ -223,6 +223,7 @@ static void on_hello(struct letter *l, struct session *s)
         .now = l->now,
     };
     plx_roster_hello(desk->roster, &hello, &l->notes);
+    plx_court_heartbeat(desk->court, l->wall, l->slot);
     plx_store_touch_agent(desk->store, l->agent->id, l->wall, in->software,
                           l->agent->labels, l->agent->n_labels, NULL, NULL);
     welcome(l);

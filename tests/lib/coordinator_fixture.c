@@ -38,11 +38,9 @@ static void on_look(void *arg, struct plx_mono now)
         plx_loop_stop(fx->loop);
 }
 
-void coordinator_up(struct coordinator_fixture *fx)
+static void rooms_up(struct coordinator_fixture *fx)
 {
     struct plx_why why = {""};
-    memset(fx, 0, sizeof *fx);
-    fixture_init(&fx->store);
     assert_int_equal(plx_loop_new(on_signal, fx, &fx->loop, &why), 0);
     fixture_open(&fx->store);
     assert_int_equal(plx_keypair_generate(&fx->keys, &why), 0);
@@ -67,7 +65,14 @@ void coordinator_up(struct coordinator_fixture *fx)
     plx_loop_add_timer(fx->loop, LOOK_NS, on_look, fx);
 }
 
-void coordinator_down(struct coordinator_fixture *fx)
+void coordinator_up(struct coordinator_fixture *fx)
+{
+    memset(fx, 0, sizeof *fx);
+    fixture_init(&fx->store);
+    rooms_up(fx);
+}
+
+static void rooms_down(struct coordinator_fixture *fx)
 {
     plx_api_quit(fx->api);
     plx_store_stop(fx->store.store);
@@ -80,6 +85,18 @@ void coordinator_down(struct coordinator_fixture *fx)
     plx_gate_destroy(&fx->gate);
     plx_net_destroy(&fx->net);
     plx_loop_destroy(&fx->loop);
+}
+
+void coordinator_restart(struct coordinator_fixture *fx)
+{
+    rooms_down(fx);
+    fixture_close(&fx->store);
+    rooms_up(fx);
+}
+
+void coordinator_down(struct coordinator_fixture *fx)
+{
+    rooms_down(fx);
     fixture_fini(&fx->store);
     json_decref(fx->answer);
 }

@@ -221,6 +221,38 @@ static void a_token__enrols_once(void **state)
     agent_close(&agent);
 }
 
+static const char *verdict_of(const char *name)
+{
+    plx_verdicts_tick(&fx.desk, fx.intake, plx_clock_wall());
+    return text_at(monitor_at(coordinator_ask(&fx, "status", "{}"), name), "verdict");
+}
+
+static void a_restart__keeps_what_is_known(void **state)
+{
+    (void)state;
+    struct scripted_agent agent;
+    agent_join(&agent, &fx, "fra", "");
+    apply(APPLY(WEB));
+    agent_await_beyond(&agent, PLX_MSG_DELTA, 0);
+    struct plx_keypair keys = agent.keys;
+    for (uint64_t seq = 1; seq <= 3; seq++) {
+        struct plx_result r = agent_result(agent.task_id, PLX_OUTCOME_OPEN);
+        agent_report(&agent, seq, &r, 1);
+    }
+    assert_string_equal(verdict_of("web"), "up");
+    agent_close(&agent);
+    coordinator_restart(&fx);
+    const struct plx_agent *known = plx_roster_at(fx.desk.roster, 0);
+    assert_string_equal(plx_presence_token(plx_roster_presence(known)), "live");
+    assert_string_equal(verdict_of("web"), "up");
+    coordinator_ask(&fx, "history", "{\"monitor\":\"web\"}");
+    assert_int_equal(json_array_size(json_object_get(fx.answer, "history")), 1);
+    agent_connect(&agent, &fx, &keys, plx_intake_endpoint(fx.intake));
+    agent_hello(&agent);
+    assert_int_equal(agent.n_tasks, 1);
+    agent_close(&agent);
+}
+
 static bool check_is_over(void *arg)
 {
     (void)arg;
@@ -310,6 +342,7 @@ int main(void)
         TEST(a_second_session_of_a_key__wins),
         TEST(nonsense__is_refused_and_the_session_stands),
         TEST(a_token__enrols_once),
+        TEST(a_restart__keeps_what_is_known),
         TEST(a_check__streams_what_agents_say),
         TEST(bad_questions__name_what_is_wrong),
         TEST(a_file__is_applied_with_its_changes_told),
