@@ -35,7 +35,7 @@ static bool is_special(const char *p, size_t left)
 /* Length of the UTF-8 character at `p`, 0 if it is none or not allowed in a document. */
 static size_t character(const char *p, size_t left)
 {
-    if (*p == '\t')
+    if ((*p >= ' ' && *p <= '~') || *p == '\t')
         return 1;
     if (is_special(p, left))
         return 0;
