@@ -9,19 +9,35 @@ static const char *name_of(const json_t *item)
     return json_is_string(item) ? json_string_value(item) : plx_field(item, "name");
 }
 
+/* How many of a list are shown: all, but on a terminal nobody reads thousands. */
+#define SHOWN_MAX 200
+
+static size_t n_shown(const struct plx_cli *cli, const json_t *list)
+{
+    size_t n = json_array_size(list);
+    return cli->terminal && n > SHOWN_MAX ? SHOWN_MAX : n;
+}
+
+static void print_rest(const struct plx_cli *cli, const json_t *list, char sign)
+{
+    if (n_shown(cli, list) < json_array_size(list))
+        plx_say("%c … and %zu more\n", sign, json_array_size(list) - n_shown(cli, list));
+}
+
 static void print_names(const struct plx_cli *cli, const json_t *list, char sign,
                         enum plx_style style)
 {
-    for (size_t i = 0; i < json_array_size(list); i++) {
+    for (size_t i = 0; i < n_shown(cli, list); i++) {
         printf("%s", plx_style_on(cli, style));
         plx_say("%c %s", sign, name_of(json_array_get(list, i)));
         printf("%s\n", plx_style_off(cli, style));
     }
+    print_rest(cli, list, sign);
 }
 
 static void print_changed(const struct plx_cli *cli, const json_t *list)
 {
-    for (size_t i = 0; i < json_array_size(list); i++) {
+    for (size_t i = 0; i < n_shown(cli, list); i++) {
         const json_t *item = json_array_get(list, i);
         const json_t *changes = json_object_get(item, "changes");
         printf("%s", plx_style_on(cli, PLX_STYLE_WARN));
@@ -33,6 +49,7 @@ static void print_changed(const struct plx_cli *cli, const json_t *list)
                     plx_field(change, "was"), plx_field(change, "now"));
         }
     }
+    print_rest(cli, list, '~');
 }
 
 static size_t count(const json_t *answer, const char *key)
