@@ -1,5 +1,7 @@
 /* parallax-agent: argv to subcommands. */
+#include "agent/enrol_cmd.h"
 #include "agent/probe_cmd.h"
+#include "agent/run_cmd.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +21,8 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"run", plx_run_cmd},
+    {"enroll", plx_enrol_cmd},
     {"probe", plx_probe_cmd},
 };
 
@@ -29,6 +33,8 @@ int main(int argc, char **argv)
         return puts("parallax-agent " PLX_VERSION) < 0;
     if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0)
         return fputs(usage, stdout) < 0;
+    if (argc == 1 || name[0] == '-')
+        return plx_run_cmd(argc, argv);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(commands[i].name, name) == 0)
             return commands[i].run(argc - 1, argv + 1);

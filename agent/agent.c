@@ -1,0 +1,375 @@
+#include "agent/agent.h"
+
+#include "agent/core/attempt.h"
+#include "agent/core/jobs.h"
+#include "agent/core/plan.h"
+#include "agent/delivery.h"
+#include "agent/errands.h"
+#include "agent/io/link.h"
+#include "agent/notify.h"
+#include "agent/troubles.h"
+#include "base/err.h"
+#include "base/rng.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define JOBS_MAX         500000
+#define FAST_TICK_NS     (10 * PLX_MS_NS)
+#define SLOW_TICK_NS     (100 * PLX_MS_NS)
+/* Probes begun in one tick; the rest is due at the next. */
+#define TICK_PROBES      1024
+/* How late a probe out of turn may start. */
+#define ORDER_GRACE_NS   (5 * PLX_SEC_NS)
+/* Leaving: probes under way get so long to end, results so long to be acknowledged. */
+#define LEAVE_PROBES_NS  PLX_SEC_NS
+#define LEAVE_RESULTS_NS (2500 * PLX_MS_NS)
+
+struct agent {
+    const struct plx_agent_config *config;
+    struct plx_net *net;
+    struct plx_loop *loop;
+    struct plx_spool *spool;
+    struct plx_delivery *delivery;
+    struct plx_errands *errands;
+    struct plx_link *link;
+    struct plx_jobs *jobs;
+    struct plx_plan plan;
+    struct plx_troubles troubles;
+    uint64_t boot_id;
+    struct plx_mono started;
+    bool leaving;
+    struct plx_mono leave_began;
+    uint64_t n_done, n_skipped;
+    uint32_t worst_lag_us;
+    unsigned generation_misses; /* acks in a row that named another generation */
+};
+
+/* ---- probes ---- */
+
+static struct plx_task task_of(const struct plx_job *job)
+{
+    return (struct plx_task){.monitor_id = job->monitor_id,
+                             .host = job->host,
+                             .port = job->port,
+                             .timeout_ns = job->timeout_ns,
+                             .handshake = (enum plx_handshake)job->handshake,
+                             .ip = (enum plx_ip)job->ip,
+                             .source = job->source,
+                             .expect = (enum plx_expect)job->expect};
+}
+
+static void probe_now(struct agent *a, const struct plx_task *task,
+                      enum plx_probe_kind kind, uint64_t request_id)
+{
+    const struct plx_errand_order order = {.task = task,
+                                           .kind = kind,
+                                           .request_id = request_id,
+                                           .scheduled = plx_clock_mono(),
+                                           .grace_ns = ORDER_GRACE_NS};
+    plx_errands_order(a->errands, &order);
+}
+
+static void probe_due(struct agent *a, const struct plx_due *due)
+{
+    const struct plx_job *job = plx_jobs_at(a->jobs, due->slot);
+    if (!job)
+        return;
+    struct plx_task task = task_of(job);
+    const struct plx_errand_order order = {.task = &task,
+                                           .kind = PLX_PROBE_SCHEDULED,
+                                           .scheduled = due->scheduled,
+                                           .grace_ns =
+                                               plx_plan_grace_ns(job->interval_ns)};
+    a->n_skipped += due->missed;
+    if (due->late)
+        plx_errands_skip(a->errands, &order, PLX_DETAIL_LOCAL_LATE);
+    else
+        plx_errands_order(a->errands, &order);
+}
+
+static void answer_check(struct agent *a, const struct plx_result *result,
+                         uint64_t request_id)
+{
+    const struct plx_msg msg = {.type = PLX_MSG_PROBE_DONE,
+                                .probe_done = {request_id, *result}};
+    plx_link_send(a->link, &msg);
+}
+
+/* A first bad result is tried again at once: from a fresh source port, as every probe. */
+static void retry_if_first(struct agent *a, const struct plx_result *result)
+{
+    uint32_t slot;
+    if (a->leaving || !plx_jobs_find(a->jobs, result->monitor_id, &slot))
+        return;
+    struct plx_job *job = plx_jobs_at(a->jobs, slot);
+    bool wanted =
+        plx_attempt_wants_retry(&job->retry_state, (enum plx_expect)job->expect, result);
+    if (!wanted || !job->confirm)
+        return;
+    struct plx_task task = task_of(job);
+    probe_now(a, &task, PLX_PROBE_RETRY, 0);
+}
+
+static void on_result(void *arg, const struct plx_result *result, uint64_t request_id)
+{
+    struct agent *a = arg;
+    a->n_done++;
+    a->n_skipped += result->outcome == PLX_OUTCOME_SKIPPED;
+    if (result->kind == PLX_PROBE_SCHEDULED && result->lag_us > a->worst_lag_us)
+        a->worst_lag_us = result->lag_us;
+    plx_troubles_note(&a->troubles, result);
+    if (result->kind == PLX_PROBE_CHECK) {
+        answer_check(a, result, request_id);
+        return;
+    }
+    plx_spool_put(a->spool, result);
+    retry_if_first(a, result);
+}
+
+/* ---- the coordinator's messages ---- */
+
+static void on_job(void *arg, uint32_t slot, bool gone)
+{
+    struct agent *a = arg;
+    const struct plx_job *job = plx_jobs_at(a->jobs, slot);
+    if (gone)
+        plx_plan_remove(&a->plan, slot);
+    else
+        plx_plan_set(&a->plan, slot, job->monitor_id, job->interval_ns, plx_clock_mono());
+}
+
+static void after_assignment(struct agent *a, int err)
+{
+    if (err) {
+        plx_log(PLX_LOG_WARN, "assignment_mismatch", "why", plx_err_text(err), NULL);
+        plx_link_resync(a->link);
+        return;
+    }
+    char count[32];
+    snprintf(count, sizeof count, "%zu", plx_jobs_count(a->jobs));
+    plx_log(PLX_LOG_DEBUG, "assignment", "monitors", count, NULL);
+}
+
+static void on_probe_now(struct agent *a, const struct plx_msg_probe_now *msg)
+{
+    enum plx_probe_kind kind = msg->request_id ? PLX_PROBE_CHECK : PLX_PROBE_CONFIRM;
+    for (size_t i = 0; i < msg->n_tasks; i++)
+        probe_now(a, &msg->tasks[i], kind, msg->request_id);
+    for (size_t i = 0; i < msg->n_monitor_ids; i++) {
+        uint32_t slot;
+        if (!plx_jobs_find(a->jobs, msg->monitor_ids[i], &slot))
+            continue;
+        struct plx_task task = task_of(plx_jobs_at(a->jobs, slot));
+        probe_now(a, &task, kind, msg->request_id);
+    }
+}
+
+/* Messages on one session keep their order, so that an ack of another generation means a
+ * lost one; but the coordinator gets the time to notice by itself. */
+static void on_heartbeat_ack(struct agent *a, const struct plx_msg_heartbeat_ack *ack)
+{
+    if (ack->generation == plx_jobs_generation(a->jobs)) {
+        a->generation_misses = 0;
+        return;
+    }
+    if (++a->generation_misses < 3)
+        return;
+    a->generation_misses = 0;
+    plx_link_resync(a->link);
+}
+
+static void on_message(void *arg, const struct plx_msg *msg)
+{
+    struct agent *a = arg;
+    switch (msg->type) {
+    case PLX_MSG_SNAPSHOT:
+        after_assignment(a, plx_jobs_snapshot(a->jobs, &msg->snapshot));
+        break;
+    case PLX_MSG_DELTA:
+        after_assignment(a, plx_jobs_delta(a->jobs, &msg->delta));
+        break;
+    case PLX_MSG_ACK:
+        plx_delivery_ack(a->delivery, &msg->ack);
+        break;
+    case PLX_MSG_PROBE_NOW:
+        if (!a->leaving)
+            on_probe_now(a, &msg->probe_now);
+        break;
+    case PLX_MSG_HEARTBEAT_ACK:
+        on_heartbeat_ack(a, &msg->heartbeat_ack);
+        break;
+    default:
+        plx_log(PLX_LOG_WARN, "message_unexpected", "type", plx_msg_type_token(msg->type),
+                NULL);
+        break;
+    }
+}
+
+static void on_hello(void *arg, struct plx_msg_hello *hello)
+{
+    struct agent *a = arg;
+    hello->software = "parallax-agent " PLX_VERSION;
+    hello->boot_id = a->boot_id;
+    hello->generation = plx_jobs_generation(a->jobs);
+    hello->assignment_hash = plx_jobs_hash(a->jobs);
+    hello->labels = a->config->labels;
+    hello->n_labels = a->config->n_labels;
+}
+
+static void on_up(void *arg, const struct plx_msg_welcome *welcome, int64_t away_ns)
+{
+    struct agent *a = arg;
+    (void)welcome;
+    plx_delivery_up(a->delivery, away_ns);
+}
+
+static uint64_t age_ms(struct plx_wall oldest)
+{
+    int64_t age = plx_wall_diff(plx_clock_wall(), oldest);
+    return oldest.ns == 0 || age < 0 ? 0 : (uint64_t)(age / PLX_MS_NS);
+}
+
+static void on_heartbeat(void *arg, struct plx_msg_heartbeat *hb)
+{
+    struct agent *a = arg;
+    struct plx_spool_stats spool;
+    plx_spool_stats(a->spool, &spool);
+    hb->uptime_ms = (uint64_t)(plx_mono_diff(plx_clock_mono(), a->started) / PLX_MS_NS);
+    hb->generation = plx_jobs_generation(a->jobs);
+    hb->progress = a->n_done;
+    hb->spool_rows = spool.rows;
+    hb->spool_bytes = spool.bytes;
+    hb->spool_age_ms = age_ms(spool.oldest);
+    hb->in_flight = plx_errands_under_way(a->errands);
+    hb->lag_ms = a->worst_lag_us / 1000;
+    hb->skipped = a->n_skipped;
+    hb->lost = spool.lost;
+    a->troubles.stall_ns = plx_errands_take_stall(a->errands);
+    hb->n_troubles = plx_troubles_take(&a->troubles, &spool);
+    hb->troubles = a->troubles.list;
+    a->worst_lag_us = 0;
+}
+
+/* ---- time ---- */
+
+static void on_fast_tick(void *arg, struct plx_mono now)
+{
+    struct agent *a = arg;
+    struct plx_due due;
+    plx_errands_tick(a->errands, now);
+    for (int i = 0; i < TICK_PROBES && !a->leaving; i++) {
+        if (!plx_plan_next(&a->plan, now, &due))
+            break;
+        probe_due(a, &due);
+    }
+}
+
+static void leave_when_done(struct agent *a, struct plx_mono now)
+{
+    struct plx_spool_stats spool;
+    int64_t since = plx_mono_diff(now, a->leave_began);
+    plx_spool_stats(a->spool, &spool);
+    bool probing = plx_errands_under_way(a->errands) > 0 && since < LEAVE_PROBES_NS;
+    bool sending = plx_link_is_up(a->link) && spool.rows > 0 && since < LEAVE_RESULTS_NS;
+    if (probing || sending)
+        return;
+    const struct plx_msg bye = {.type = PLX_MSG_BYE, .bye = {"stopped"}};
+    plx_link_send(a->link, &bye);
+    plx_loop_stop(a->loop);
+}
+
+static void on_slow_tick(void *arg, struct plx_mono now)
+{
+    struct agent *a = arg;
+    plx_errands_slow_tick(a->errands, now);
+    plx_link_tick(a->link, now);
+    plx_delivery_tick(a->delivery, now);
+    if (a->leaving)
+        leave_when_done(a, now);
+}
+
+static void on_signal(void *arg, int signo)
+{
+    struct agent *a = arg;
+    if (signo == 1 /* SIGHUP: a closed terminal is no reason to stop */)
+        return;
+    if (a->leaving) {
+        plx_loop_stop(a->loop);
+        return;
+    }
+    a->leaving = true;
+    a->leave_began = plx_clock_mono();
+    plx_notify("STOPPING=1");
+    plx_log(PLX_LOG_INFO, "stopping", NULL);
+}
+
+/* ---- start and end ---- */
+
+static int open_modules(struct agent *a, const struct plx_enrolment *enrolment,
+                        const struct plx_keypair *keys, struct plx_why *why)
+{
+    const struct plx_agent_config *c = a->config;
+    const struct plx_link_owner owner = {a, on_hello, on_heartbeat, on_up, on_message};
+    const char *endpoint = c->endpoint ? c->endpoint : enrolment->endpoint;
+    int err = plx_net_new(&a->net, why);
+    if (!err)
+        err = plx_loop_new(on_signal, a, &a->loop, why);
+    if (!err)
+        err = plx_spool_open(c->data_dir, &c->spool, &a->spool, why);
+    if (!err)
+        err = plx_delivery_new(a->loop, a->spool, &a->delivery, why);
+    if (!err)
+        err = plx_errands_new(a->loop, &c->limits, &c->policy, c->resolver, on_result, a,
+                              &a->errands, why);
+    if (!err)
+        err = plx_link_new(a->net, a->loop, endpoint, enrolment->server_key, keys, &owner,
+                           &a->link, why);
+    if (!err && (plx_loop_add_timer(a->loop, FAST_TICK_NS, on_fast_tick, a) ||
+                 plx_loop_add_timer(a->loop, SLOW_TICK_NS, on_slow_tick, a)))
+        err = plx_why_set(why, PLX_EIO, "cannot make timers");
+    if (!err)
+        plx_delivery_set_link(a->delivery, a->link);
+    return err;
+}
+
+static void close_modules(struct agent *a)
+{
+    plx_errands_destroy(&a->errands);
+    plx_delivery_destroy(&a->delivery);
+    plx_link_destroy(&a->link);
+    plx_spool_close(&a->spool);
+    plx_jobs_destroy(&a->jobs);
+    plx_plan_fini(&a->plan);
+    plx_loop_destroy(&a->loop);
+    plx_net_destroy(&a->net);
+}
+
+int plx_agent_run(const struct plx_agent_config *config,
+                  const struct plx_enrolment *enrolment, const struct plx_keypair *keys,
+                  struct plx_why *why)
+{
+    struct agent a = {.config = config, .started = plx_clock_mono()};
+    if (getrandom(&a.boot_id, sizeof a.boot_id, 0) != sizeof a.boot_id)
+        return plx_why_set(why, PLX_EIO, "cannot read random numbers");
+    /* The key is what stays the same over restarts, and differs between agents. */
+    uint64_t seed = plx_hash_bytes(keys->public_key, strlen(keys->public_key), 0);
+    plx_plan_init(&a.plan, seed, a.started, plx_clock_wall());
+    a.jobs = plx_jobs_new(JOBS_MAX, on_job, &a);
+    int err = open_modules(&a, enrolment, keys, why);
+    if (!err) {
+        plx_log(PLX_LOG_INFO, "started", "agent", enrolment->name, "region",
+                enrolment->region, "version", PLX_VERSION, NULL);
+        plx_notify("READY=1");
+        plx_loop_run(a.loop);
+    }
+    close_modules(&a);
+    if (!err)
+        plx_log(PLX_LOG_INFO, "stopped", NULL);
+    return err;
+}

@@ -1,0 +1,15 @@
+/* The agent: routes actions between its modules, from start to leaving. */
+#ifndef PLX_AGENT_AGENT_H
+#define PLX_AGENT_AGENT_H
+
+#include "agent/config.h"
+#include "base/why.h"
+#include "sys/channel.h"
+
+/* Runs until a signal ends it. Borrows everything. Returns 0, or an error with a sentence
+ * when it could not start. */
+int plx_agent_run(const struct plx_agent_config *config,
+                  const struct plx_enrolment *enrolment, const struct plx_keypair *keys,
+                  struct plx_why *why);
+
+#endif

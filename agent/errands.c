@@ -1,0 +1,346 @@
+#include "agent/errands.h"
+
+#include "agent/core/attempt.h"
+#include "agent/core/heap.h"
+#include "agent/io/prober.h"
+#include "agent/io/resolver.h"
+#include "base/err.h"
+#include "sys/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#define NOBODY      UINT32_MAX
+/* Errands beyond the probes in flight: waiting for a name or their turn. */
+#define WAITING_MAX 16384
+
+enum stage { FREE, RESOLVING, PACING, ADMITTED, PROBING };
+
+struct errand {
+    uint64_t monitor_id, request_id;
+    int64_t scheduled_ns, grace_ns, latest_ns, timeout_ns;
+    struct plx_addr addr, source;
+    uint16_t port;
+    uint8_t kind, handshake, stage;
+    uint32_t generation; /* so that an answer to a former errand is known as such */
+    uint32_t next_free;
+};
+
+struct plx_errands {
+    struct errand *pool;
+    uint32_t n_pool, free_head, n_used;
+    struct plx_heap waiting; /* PACING and ADMITTED, by when to try again */
+    struct plx_pacer *pacer;
+    struct plx_prober *prober;
+    struct plx_resolver *resolver;
+    const struct plx_policy *policy;
+    struct plx_loop *loop;
+    plx_errand_done_fn *done;
+    void *arg;
+};
+
+static void on_probed(void *arg, uint64_t cookie, const struct plx_result *evidence,
+                      struct plx_mono started);
+static void on_resolved(void *arg, uint64_t cookie,
+                        const struct plx_resolution *resolution);
+static void on_readable(void *arg, uint32_t events);
+
+static void make_pool(struct plx_errands *e, uint32_t n)
+{
+    e->pool = calloc(n, sizeof *e->pool);
+    if (!e->pool)
+        abort();
+    e->n_pool = n;
+    e->free_head = NOBODY;
+    for (uint32_t i = n; i-- > 0;) {
+        e->pool[i].next_free = e->free_head;
+        e->free_head = i;
+    }
+}
+
+int plx_errands_new(struct plx_loop *loop, const struct plx_pacer_limits *limits,
+                    const struct plx_policy *policy, const char *resolver,
+                    plx_errand_done_fn *done, void *arg, struct plx_errands **ret,
+                    struct plx_why *why)
+{
+    struct plx_errands *e = calloc(1, sizeof *e);
+    if (!e)
+        abort();
+    e->loop = loop;
+    e->policy = policy;
+    e->done = done;
+    e->arg = arg;
+    make_pool(e, limits->in_flight + WAITING_MAX);
+    e->pacer = plx_pacer_new(limits);
+    int err = plx_prober_new(limits->in_flight, on_probed, e, &e->prober, why);
+    if (!err)
+        err = plx_resolver_new(loop, resolver, on_resolved, e, &e->resolver, why);
+    if (!err && plx_loop_add_fd(loop, plx_prober_fd(e->prober), EPOLLIN, on_readable, e))
+        err = plx_why_set(why, PLX_EIO, "cannot watch the probes");
+    if (err)
+        plx_errands_destroy(&e);
+    else
+        *ret = e;
+    return err;
+}
+
+void plx_errands_destroy(struct plx_errands **errands)
+{
+    struct plx_errands *e = *errands;
+    if (!e)
+        return;
+    plx_resolver_destroy(&e->resolver);
+    if (e->prober)
+        plx_loop_remove_fd(e->loop, plx_prober_fd(e->prober));
+    plx_prober_destroy(&e->prober);
+    plx_pacer_destroy(&e->pacer);
+    plx_heap_fini(&e->waiting);
+    free(e->pool);
+    free(e);
+    *errands = NULL;
+}
+
+static uint64_t cookie_of(const struct plx_errands *e, uint32_t i)
+{
+    return (uint64_t)e->pool[i].generation << 32 | i;
+}
+
+/* The errand a cookie speaks of, if it is still at that stage. */
+static uint32_t errand_of(const struct plx_errands *e, uint64_t cookie, enum stage stage)
+{
+    uint32_t i = (uint32_t)cookie;
+    if (i >= e->n_pool || e->pool[i].generation != (uint32_t)(cookie >> 32) ||
+        e->pool[i].stage != stage)
+        return NOBODY;
+    return i;
+}
+
+/* Ends the errand with what `result` has of outcome and evidence. */
+static void finish(struct plx_errands *e, uint32_t i, struct plx_result *result,
+                   struct plx_mono started)
+{
+    struct errand *errand = &e->pool[i];
+    const int64_t to_wall = plx_clock_wall().ns - plx_clock_mono().ns;
+    const int64_t lag_us = (started.ns - errand->scheduled_ns) / PLX_US_NS;
+    uint64_t request_id = errand->request_id;
+    result->monitor_id = errand->monitor_id;
+    result->kind = (enum plx_probe_kind)errand->kind;
+    result->scheduled.ns = errand->scheduled_ns + to_wall;
+    result->started.ns = started.ns + to_wall;
+    result->lag_us = lag_us < 0 ? 0 : lag_us > UINT32_MAX ? UINT32_MAX : (uint32_t)lag_us;
+    errand->stage = FREE;
+    errand->generation++;
+    errand->next_free = e->free_head;
+    e->free_head = i;
+    e->n_used--;
+    e->done(e->arg, result, request_id);
+}
+
+static void finish_local(struct plx_errands *e, uint32_t i, enum plx_outcome outcome,
+                         enum plx_detail detail)
+{
+    struct plx_result result = {
+        .outcome = outcome, .detail = detail, .address = e->pool[i].addr};
+    finish(e, i, &result, plx_clock_mono());
+}
+
+static void on_probed(void *arg, uint64_t cookie, const struct plx_result *evidence,
+                      struct plx_mono started)
+{
+    struct plx_errands *e = arg;
+    struct plx_result result = *evidence;
+    plx_pacer_done(e->pacer);
+    finish(e, (uint32_t)cookie, &result, started);
+}
+
+static void wait_until(struct plx_errands *e, uint32_t i, int64_t at_ns)
+{
+    plx_heap_push(&e->waiting, at_ns, i);
+}
+
+static void launch(struct plx_errands *e, uint32_t i)
+{
+    struct errand *errand = &e->pool[i];
+    const struct plx_probe_order order = {
+        .cookie = i,
+        .addr = errand->addr,
+        .source = errand->source,
+        .port = errand->port,
+        .handshake = (enum plx_handshake)errand->handshake,
+        .timeout_ns = errand->timeout_ns,
+    };
+    errand->stage = PROBING;
+    if (plx_prober_start(e->prober, &order) == PLX_EAGAIN) {
+        errand->stage = ADMITTED; /* this turn's connects are used up */
+        wait_until(e, i, plx_clock_mono().ns);
+    }
+}
+
+static void admit(struct plx_errands *e, uint32_t i, struct plx_mono now)
+{
+    struct errand *errand = &e->pool[i];
+    struct plx_mono at = plx_mono_add(now, 1);
+    if (now.ns > errand->latest_ns) {
+        finish_local(e, i, PLX_OUTCOME_SKIPPED, PLX_DETAIL_LOCAL_LATE);
+        return;
+    }
+    if (plx_pacer_ask(e->pacer, &errand->addr, now, &at) == PLX_PACER_GO) {
+        launch(e, i);
+    } else if (at.ns > errand->latest_ns) {
+        finish_local(e, i, PLX_OUTCOME_SKIPPED, PLX_DETAIL_LOCAL_RATE);
+    } else {
+        errand->stage = PACING;
+        wait_until(e, i, at.ns);
+    }
+}
+
+static void resolved(struct plx_errands *e, uint32_t i,
+                     const struct plx_resolution *resolution)
+{
+    struct errand *errand = &e->pool[i];
+    struct plx_mono now = plx_clock_mono();
+    if (resolution->detail != PLX_DETAIL_NONE) {
+        struct plx_result result = {.duration_ns = now.ns - errand->scheduled_ns};
+        plx_attempt_dns_failed(resolution->detail, &result);
+        finish(e, i, &result, (struct plx_mono){errand->scheduled_ns});
+        return;
+    }
+    errand->addr = resolution->addrs[0];
+    if (!plx_policy_permits(e->policy, &errand->addr, errand->port)) {
+        finish_local(e, i, PLX_OUTCOME_LOCAL_ERROR, PLX_DETAIL_LOCAL_POLICY);
+        return;
+    }
+    /* The time that the name took is not the agent's lateness. */
+    if (now.ns + errand->grace_ns > errand->latest_ns && errand->stage == RESOLVING)
+        errand->latest_ns = now.ns + errand->grace_ns;
+    admit(e, i, now);
+}
+
+static void on_resolved(void *arg, uint64_t cookie,
+                        const struct plx_resolution *resolution)
+{
+    struct plx_errands *e = arg;
+    uint32_t i = errand_of(e, cookie, RESOLVING);
+    if (i != NOBODY)
+        resolved(e, i, resolution);
+}
+
+/* Takes an errand from the pool and fills it; NOBODY: the pool is used up. */
+static uint32_t take(struct plx_errands *e, const struct plx_errand_order *order)
+{
+    uint32_t i = e->free_head;
+    if (i == NOBODY)
+        return NOBODY;
+    struct errand *errand = &e->pool[i];
+    e->free_head = errand->next_free;
+    e->n_used++;
+    *errand = (struct errand){
+        .monitor_id = order->task->monitor_id,
+        .request_id = order->request_id,
+        .scheduled_ns = order->scheduled.ns,
+        .grace_ns = order->grace_ns,
+        .latest_ns = order->scheduled.ns + order->grace_ns,
+        .timeout_ns = order->task->timeout_ns,
+        .port = order->task->port,
+        .kind = (uint8_t)order->kind,
+        .handshake = (uint8_t)order->task->handshake,
+        .stage = PACING,
+        .generation = errand->generation,
+    };
+    return i;
+}
+
+/* Tells of a probe that never became an errand. */
+static void refuse(struct plx_errands *e, const struct plx_errand_order *order,
+                   enum plx_outcome outcome, enum plx_detail detail)
+{
+    const struct plx_mono now = plx_clock_mono();
+    const struct plx_wall wall = plx_clock_wall();
+    const int64_t lag_us = plx_mono_diff(now, order->scheduled) / PLX_US_NS;
+    const struct plx_result result = {
+        .monitor_id = order->task->monitor_id,
+        .kind = order->kind,
+        .outcome = outcome,
+        .detail = detail,
+        .scheduled = plx_wall_add(wall, order->scheduled.ns - now.ns),
+        .started = wall,
+        .lag_us = lag_us < 0 ? 0 : (uint32_t)(lag_us & UINT32_MAX),
+    };
+    e->done(e->arg, &result, order->request_id);
+}
+
+void plx_errands_skip(struct plx_errands *errands, const struct plx_errand_order *order,
+                      enum plx_detail why)
+{
+    refuse(errands, order, PLX_OUTCOME_SKIPPED, why);
+}
+
+void plx_errands_order(struct plx_errands *errands, const struct plx_errand_order *order)
+{
+    struct plx_errands *e = errands;
+    const struct plx_task *task = order->task;
+    const struct plx_resolution *resolution;
+    struct plx_addr source = {0};
+    if (task->source && *task->source && plx_addr_parse(task->source, &source)) {
+        refuse(e, order, PLX_OUTCOME_LOCAL_ERROR, PLX_DETAIL_LOCAL_SOURCE);
+        return;
+    }
+    uint32_t i = take(e, order);
+    if (i == NOBODY) {
+        refuse(e, order, PLX_OUTCOME_SKIPPED, PLX_DETAIL_LOCAL_RATE);
+        return;
+    }
+    e->pool[i].source = source;
+    enum plx_ip ip = source.family ? (enum plx_ip)source.family : task->ip;
+    bool fresh = order->kind != PLX_PROBE_SCHEDULED;
+    int err = plx_resolver_ask(e->resolver, task->host, ip, fresh, cookie_of(e, i),
+                               &resolution);
+    if (err == 0)
+        resolved(e, i, resolution);
+    else if (err == PLX_EAGAIN)
+        e->pool[i].stage = RESOLVING;
+    else
+        finish_local(e, i, PLX_OUTCOME_LOCAL_ERROR, PLX_DETAIL_LOCAL_MEMORY);
+}
+
+static void on_readable(void *arg, uint32_t events)
+{
+    struct plx_errands *e = arg;
+    (void)events;
+    plx_prober_turn(e->prober);
+}
+
+void plx_errands_tick(struct plx_errands *errands, struct plx_mono now)
+{
+    struct plx_errands *e = errands;
+    plx_prober_tick(e->prober);
+    /* What is put back during this pass waits for the next: `now` does not move on. */
+    size_t n = e->waiting.n;
+    for (; n > 0; n--) {
+        const struct plx_heap_item *top = plx_heap_top(&e->waiting);
+        if (!top || top->at_ns > now.ns)
+            break;
+        uint32_t i = top->id;
+        plx_heap_pop(&e->waiting);
+        if (e->pool[i].stage == ADMITTED)
+            launch(e, i);
+        else
+            admit(e, i, now);
+    }
+}
+
+void plx_errands_slow_tick(struct plx_errands *errands, struct plx_mono now)
+{
+    plx_resolver_tick(errands->resolver, now);
+}
+
+uint32_t plx_errands_under_way(const struct plx_errands *errands)
+{
+    return errands->n_used;
+}
+
+int64_t plx_errands_take_stall(struct plx_errands *errands)
+{
+    return plx_prober_take_stall(errands->prober);
+}

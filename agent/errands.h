@@ -1,0 +1,55 @@
+/* One probe's way from an order to a result: resolve, policy, pacing, attempt.
+ *
+ * Holds every probe that is somewhere on that way, in a pool of fixed size. A probe that
+ * cannot start within its grace is skipped, with the reason. Loop thread. */
+#ifndef PLX_AGENT_ERRANDS_H
+#define PLX_AGENT_ERRANDS_H
+
+#include "agent/core/pacer.h"
+#include "agent/core/policy.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "base/why.h"
+#include "proto/wire.h"
+#include "sys/loop.h"
+
+#include <stdint.h>
+
+struct plx_errand_order {
+    const struct plx_task *task; /* lent for the call */
+    enum plx_probe_kind kind;
+    uint64_t request_id; /* CHECK only */
+    struct plx_mono scheduled;
+    int64_t grace_ns; /* how late it may start */
+};
+
+/* A result is there. May order further probes. */
+typedef void plx_errand_done_fn(void *arg, const struct plx_result *result,
+                                uint64_t request_id);
+
+struct plx_errands;
+
+/* Borrows the policy. `resolver`: name servers, NULL for the system's. */
+int plx_errands_new(struct plx_loop *loop, const struct plx_pacer_limits *limits,
+                    const struct plx_policy *policy, const char *resolver,
+                    plx_errand_done_fn *done, void *arg, struct plx_errands **ret,
+                    struct plx_why *why);
+/* Probes under way end without a word. */
+void plx_errands_destroy(struct plx_errands **errands);
+
+/* Orders a probe; its result may come before this returns. */
+void plx_errands_order(struct plx_errands *errands, const struct plx_errand_order *order);
+/* A result for a probe that is not made, as of now. */
+void plx_errands_skip(struct plx_errands *errands, const struct plx_errand_order *order,
+                      enum plx_detail why);
+
+/* To be called every 10 ms and every 100 ms or so. */
+void plx_errands_tick(struct plx_errands *errands, struct plx_mono now);
+void plx_errands_slow_tick(struct plx_errands *errands, struct plx_mono now);
+
+/* Probes anywhere on their way. */
+uint32_t plx_errands_under_way(const struct plx_errands *errands);
+/* Longest time the loop stood still since the last call, in ns. */
+int64_t plx_errands_take_stall(struct plx_errands *errands);
+
+#endif

@@ -1,0 +1,150 @@
+#include "agent/run_cmd.h"
+
+#include "agent/agent.h"
+#include "agent/config.h"
+#include "base/err.h"
+#include "base/text.h"
+#include "sys/file.h"
+#include "sys/log.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: parallax-agent run [options]\n"
+    "Probes what the coordinator assigns, until it is told to stop.\n"
+    "  --config FILE         configuration (YAML)\n"
+    "  --data-dir DIR        keys, enrolment and spool (default " PLX_AGENT_DATA_DIR ")\n"
+    "  --log-level LEVEL     debug, info (default), warn, error\n"
+    "  --log-format FORMAT   text (default) or json\n";
+
+static int bad_usage(const char *what, const char *text)
+{
+    fprintf(stderr, "parallax-agent: %s '%s'\n%s", what, text, usage);
+    return 2;
+}
+
+static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                        {"data-dir", required_argument, NULL, 'd'},
+                                        {"log-level", required_argument, NULL, 'l'},
+                                        {"log-format", required_argument, NULL, 'f'},
+                                        {"help", no_argument, NULL, 'h'},
+                                        {NULL, 0, NULL, 0}};
+
+/* The file first, wherever it stands among the flags: they override it. */
+static int load_file(struct plx_agent_config *config, int argc, char **argv)
+{
+    struct plx_why why = {""};
+    int c;
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        if (c == 'c' && plx_agent_config_load(config, optarg, &why)) {
+            fprintf(stderr, "parallax-agent: %s\n", why.text);
+            return 1 + 2;
+        }
+    }
+    opterr = 1;
+    optind = 1;
+    return 0;
+}
+
+/* Returns 0, or the exit status + 1 where the command ends here. */
+static int parse_options(struct plx_agent_config *config, int argc, char **argv)
+{
+    int end = load_file(config, argc, argv);
+    int c;
+    while (!end && (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        switch (c) {
+        case 'c':
+            break;
+        case 'd':
+            free(config->data_dir);
+            config->data_dir = plx_text_dup(optarg);
+            break;
+        case 'l':
+            if (plx_log_level_parse(optarg, &config->log_level))
+                end = 1 + bad_usage("unknown log level", optarg);
+            break;
+        case 'f':
+            config->log_json = strcmp(optarg, "json") == 0;
+            if (!config->log_json && strcmp(optarg, "text") != 0)
+                end = 1 + bad_usage("unknown log format", optarg);
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            end = 1;
+            break;
+        default:
+            fputs(usage, stderr);
+            end = 1 + 2;
+        }
+    }
+    if (!end && optind < argc)
+        end = 1 + bad_usage("unexpected argument", argv[optind]);
+    return end;
+}
+
+/* Raises the descriptor limit as far as it goes and keeps probes to 80 % of it: the rest
+ * is for the link, the spool and the resolver. */
+static void fit_descriptors(struct plx_agent_config *config)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+        return;
+    rlim_t room = limit.rlim_cur / 5 * 4;
+    room = room > 128 ? room - 64 : 64;
+    if (config->limits.in_flight > room) {
+        plx_logf(PLX_LOG_INFO, "in_flight_limited", "why",
+                 "%lu descriptors leave room for %lu probes at a time",
+                 (unsigned long)limit.rlim_cur, (unsigned long)room);
+        config->limits.in_flight = (uint32_t)room;
+    }
+}
+
+static int run(struct plx_agent_config *config, struct plx_why *why)
+{
+    struct plx_enrolment enrolment = {0};
+    struct plx_keypair keys;
+    int lock = -1;
+    char *key_path = plx_file_path(config->data_dir, "agent.key");
+    int err = plx_enrolment_load(config->data_dir, &enrolment, why);
+    if (!err)
+        err = plx_file_lock_dir(config->data_dir, &lock, why);
+    if (!err)
+        err = plx_keypair_load(key_path, &keys, why);
+    if (!err)
+        err = plx_agent_run(config, &enrolment, &keys, why);
+    plx_keypair_wipe(&keys);
+    plx_enrolment_fini(&enrolment);
+    if (lock >= 0)
+        close(lock);
+    free(key_path);
+    return err;
+}
+
+int plx_run_cmd(int argc, char **argv)
+{
+    struct plx_agent_config config;
+    struct plx_why why = {""};
+    plx_agent_config_init(&config);
+    int end = parse_options(&config, argc, argv);
+    int status = end - 1;
+    if (!end) {
+        plx_log_set_level(config.log_level);
+        plx_log_json(config.log_json);
+        fit_descriptors(&config);
+        status = run(&config, &why) ? 1 : 0;
+        if (status)
+            fprintf(stderr, "parallax-agent: %s\n", why.text);
+    }
+    plx_agent_config_fini(&config);
+    return status;
+}

@@ -1,0 +1,28 @@
+/* What ails the agent, in sentences for the heartbeat: gathered between two heartbeats,
+ * told once in each. Loop thread. */
+#ifndef PLX_AGENT_TROUBLES_H
+#define PLX_AGENT_TROUBLES_H
+
+#include "agent/io/spool.h"
+#include "base/result.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PLX_TROUBLES_MAX     12
+#define PLX_TROUBLE_TEXT_MAX 160
+
+struct plx_troubles {
+    uint32_t counts[64]; /* local results since the last heartbeat, by detail */
+    int64_t stall_ns;    /* longest since then */
+    char texts[PLX_TROUBLES_MAX][PLX_TROUBLE_TEXT_MAX];
+    const char *list[PLX_TROUBLES_MAX];
+};
+
+/* Counts a result that says something about the agent. */
+void plx_troubles_note(struct plx_troubles *troubles, const struct plx_result *result);
+/* The sentences now; lent until the next call. Begins to count anew. */
+size_t plx_troubles_take(struct plx_troubles *troubles,
+                         const struct plx_spool_stats *spool);
+
+#endif
