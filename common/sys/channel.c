@@ -130,8 +130,9 @@ static int set_client(void *socket, const char *server_key,
 {
     const struct option options[] = {
         {ZMQ_IMMEDIATE, 1}, /* with 0, sends of a refused peer vanish */
-        {ZMQ_RECONNECT_IVL, 1000},
-        {ZMQ_RECONNECT_IVL_MAX, 30000},
+        /* Short, because its owner gives a silent channel up and backs off itself. */
+        {ZMQ_RECONNECT_IVL, 500},
+        {ZMQ_RECONNECT_IVL_MAX, 2000},
     };
     int err = set_ints(socket, options, sizeof options / sizeof *options);
     if (err == 0)
