@@ -120,7 +120,7 @@ static void begin_again(struct plx_link *link, struct plx_mono now)
 {
     close_channel(link);
     if (link->state == UP)
-        link->down_since = now;
+        link->down_since = link->heard;
     link->state = WAITING;
     link->broken = false;
     int64_t pause = (int64_t)plx_rng_below(&link->rng, (uint64_t)link->backoff_ns);
@@ -186,6 +186,17 @@ static const struct sample *best_sample(const struct plx_link *link)
     return best;
 }
 
+/* The session is gone and the channel is not: hello again, as soon as it takes one. */
+static void greet(struct plx_link *link, struct plx_mono now)
+{
+    link->state = GREETING;
+    link->hello_sent = false;
+    link->down_since = link->heard;
+    link->until = plx_mono_add(now, WELCOME_NS);
+}
+
+/* A send that would block means that the connection is lost: the queue is far longer
+ * than what is ever under way. */
 static void beat(struct plx_link *link, struct plx_mono now)
 {
     struct plx_msg msg = {.type = PLX_MSG_HEARTBEAT};
@@ -196,7 +207,8 @@ static void beat(struct plx_link *link, struct plx_mono now)
         msg.heartbeat.rtt_us = (uint32_t)(best->rtt_ns / PLX_US_NS) + 1;
     }
     msg.heartbeat.wall = plx_clock_wall();
-    encode_and_send(link, &msg); /* lost with the link, or the next one makes it good */
+    if (encode_and_send(link, &msg) == PLX_EAGAIN)
+        greet(link, now);
     link->beat_at = plx_mono_add(now, link->heartbeat_ns);
 }
 
@@ -243,11 +255,7 @@ static void on_refusal(struct plx_link *link, const struct plx_msg_refusal *refu
     char why[PLX_WHY_MAX];
     snprintf(why, sizeof why, "the coordinator refuses: %.900s", refusal->why);
     if (refusal->err == PLX_EGONE && link->state == UP) {
-        struct plx_mono now = plx_clock_mono();
-        link->state = GREETING;
-        link->hello_sent = false;
-        link->down_since = now;
-        link->until = plx_mono_add(now, WELCOME_NS);
+        greet(link, plx_clock_mono());
         return;
     }
     tell(link, why);
