@@ -123,8 +123,11 @@ start_agent() {
     start "agent-$region" "$bin/parallax-agent" run --data-dir "$dir"
 }
 
+# status answers 1 or 3 while not all is up, so its exit code says nothing here.
 all_judged() {
-    ! parallax status --output json | grep -q '"verdict": *"pending"'
+    local status
+    status=$(parallax status --output json || true)
+    [[ $status == *'"verdict"'* ]] && ! grep -qE '"(pending|inconclusive)"' <<<"$status"
 }
 
 next_steps() {
