@@ -314,7 +314,6 @@ static void solve(struct plx_judge *j, uint32_t now)
     const struct plx_standing *standing = plx_faults_standing(&j->faults, &n);
     plx_cover_solve(j->cover, &j->fleet, &j->ev, &j->policy, now, standing, n);
     plx_faults_update(&j->faults, j->cover, &j->fleet, &j->ev, &j->policy, now);
-    j->ev.moved = false;
     j->solved_at = now;
 }
 

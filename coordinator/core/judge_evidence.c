@@ -139,7 +139,7 @@ void plx_evidence_assign(struct plx_evidence *ev, struct plx_fleet *fleet,
     forget(ev, fleet, m->cell0, m->n_cells);
     m->cell0 = at;
     m->n_cells = n;
-    ev->dirty = ev->moved = true;
+    ev->dirty = true;
     if (ev->garbage > 64 && ev->garbage > ev->n_cells / 4)
         compact(ev, fleet);
 }
@@ -295,6 +295,7 @@ static void run_open(struct plx_evidence *ev, struct plx_fleet_agent *a,
         failing_set(ev, (uint32_t)(c - ev->cells), false);
     }
     c->other = c->flags & PLX_CELL_FAILING ? c->last : 0;
+    c->n_other = c->n;
     c->first = c->last = tk;
     c->n = 1;
     c->flags &= (uint8_t) ~(PLX_CELL_FAILING | PLX_CELL_COVERED | PLX_CELL_DOUBT);
@@ -307,6 +308,7 @@ static void run_fail(struct plx_evidence *ev, struct plx_cell *c, uint32_t tk,
     ev->dirty |= !(c->flags & PLX_CELL_COVERED); /* more of the same changes nothing */
     if (!(c->flags & PLX_CELL_FAILING)) {
         c->other = c->flags & PLX_CELL_SEEN ? c->last : 0;
+        c->n_other = c->n;
         c->first = c->last = tk;
         c->n = c->n_apart = 1;
         memset(c->kinds, 0, sizeof c->kinds);
@@ -412,7 +414,7 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
         run_fail(ev, c, tk, burst_tk, kind_of(r));
     }
     c->flags |= PLX_CELL_SEEN;
-    c->outcome = (uint8_t)r->outcome;
-    c->unreach = (uint8_t)r->unreach;
+    c->outcome = r->outcome & 15;
+    c->unreach = r->unreach & 15;
     return 0;
 }

@@ -45,7 +45,8 @@ struct plx_cell {
     uint8_t flags;
     uint16_t rtt;  /* smoothed, in 1/2048 of an octave above 1 us; 0: unknown */
     uint16_t loss; /* smoothed, 65535 is 1 */
-    uint8_t outcome, unreach; /* of the last result that counts */
+    uint8_t outcome : 4, unreach : 4; /* of the last result that counts */
+    uint8_t n_other;                  /* results in the run before (saturates) */
     uint16_t sched; /* scheduled phase in ticks modulo 65536, to know what is in flight */
 };
 _Static_assert(sizeof(struct plx_cell) == 32, "a million of these must stay 32 MB");
@@ -58,7 +59,6 @@ struct plx_evidence {
     int64_t epoch_ns;
     double kinds[PLX_KIND_COUNT_]; /* what spurious failures look like, learned */
     uint64_t n_scheduled;          /* since the last tick: earns the probe budget */
-    bool moved;                    /* cells changed places since the last solve */
     bool dirty;                    /* something happened that may change a conclusion */
 };
 

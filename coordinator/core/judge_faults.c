@@ -510,24 +510,37 @@ static void announce(struct plx_faults *fs, const struct surroundings *x,
 /* --- ending --------------------------------------------------------------------------
  */
 
-/* The newest failure in the fault's scope that the fault or nobody explains. The cells
- * are looked at as they are now. */
-static uint32_t newest_failure(const struct surroundings *x, const struct plx_fault *f)
+static bool explains(const struct plx_fault *f, uint32_t monitor, uint32_t agent)
 {
-    uint32_t n, n_picks, newest = f->last_fail;
-    const struct plx_fail *fails = plx_cover_fails(x->cover, &n);
-    const struct plx_pick *picks = plx_cover_picks(x->cover, &n_picks);
-    for (uint32_t i = 0; i < n; i++) {
-        const struct plx_cell *c = &x->ev->cells[fails[i].cell];
-        if (!(c->flags & PLX_CELL_FAILING) || c->last <= newest)
-            continue;
-        if (fails[i].by >= 0 &&
-            plx_scope_key(picks[fails[i].by].scope) != plx_scope_key(f->scope))
-            continue;
-        if (plx_ids_has(&f->agents, fails[i].agent) &&
-            plx_scope_has_monitor(x->fleet, &f->scope, fails[i].monitor))
-            newest = c->last;
-    }
+    return plx_ids_has(&f->agents, agent) &&
+           (family_of(&f->scope) == FAMILY_VANTAGE || plx_ids_has(&f->monitors, monitor));
+}
+
+/* Another open fault explains the cell as well. */
+static bool is_shared(const struct plx_faults *fs, const struct plx_fault *f,
+                      uint32_t monitor, uint32_t agent)
+{
+    for (uint32_t i = 0; i < fs->n; i++)
+        if (&fs->list[i] != f && plx_fault_is_open(&fs->list[i]) &&
+            explains(&fs->list[i], monitor, agent))
+            return true;
+    return false;
+}
+
+/* The newest failure in the fault's scope that no other fault explains. */
+static uint32_t newest_failure(const struct plx_faults *fs, const struct surroundings *x,
+                               const struct plx_fault *f)
+{
+    uint32_t newest = f->last_fail;
+    for (uint32_t w = 0; w * 64 < x->ev->n_cells; w++)
+        for (uint64_t bits = x->ev->failing[w]; bits != 0; bits &= bits - 1) {
+            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
+            const struct plx_cell *c = &x->ev->cells[i];
+            if (c->last > newest && plx_ids_has(&f->agents, c->agent) &&
+                plx_scope_has_monitor(x->fleet, &f->scope, x->ev->owner[i]) &&
+                !is_shared(fs, f, x->ev->owner[i], c->agent))
+                newest = c->last;
+        }
     return newest;
 }
 
@@ -577,9 +590,10 @@ static struct revival revival_of(const struct surroundings *x, const struct plx_
     return r;
 }
 
-static bool is_over(const struct surroundings *x, const struct plx_fault *f)
+static bool is_over(const struct plx_faults *fs, const struct surroundings *x,
+                    const struct plx_fault *f)
 {
-    uint32_t newest = newest_failure(x, f);
+    uint32_t newest = newest_failure(fs, x, f);
     uint32_t from = (newest > f->onset ? newest : f->onset) + TK(x->policy->slack_ns);
     if (x->now < from + QUIET)
         return false;
@@ -620,9 +634,10 @@ static bool is_superseded(const struct surroundings *x, const struct plx_fault *
     return n_mine > 0 && n_taken == n_mine;
 }
 
-static void end(struct plx_fault *f, const struct surroundings *x)
+static void end(const struct plx_faults *fs, struct plx_fault *f,
+                const struct surroundings *x)
 {
-    uint32_t newest = newest_failure(x, f);
+    uint32_t newest = newest_failure(fs, x, f);
     f->ended = newest > 0 ? newest : x->now;
     report(f, PLX_JUDGE_CLOSED, x->now);
 }
@@ -721,11 +736,12 @@ void plx_faults_update(struct plx_faults *fs, struct plx_cover *cover,
 
 /* Up to when failures are this fault's alone: its end, or its newest failure if something
  * in it was seen to be well since (it may be ending); 0 otherwise. */
-static uint32_t claims_until(const struct surroundings *x, const struct plx_fault *f)
+static uint32_t claims_until(const struct plx_faults *fs, const struct surroundings *x,
+                             const struct plx_fault *f)
 {
     if (f->ended != 0)
         return f->ended;
-    uint32_t newest = newest_failure(x, f);
+    uint32_t newest = newest_failure(fs, x, f);
     uint32_t from = (newest > f->onset ? newest : f->onset) + TK(x->policy->slack_ns);
     return revival_of(x, f, from).events > 0 ? newest : 0;
 }
@@ -746,7 +762,7 @@ static void list_standing(struct plx_faults *fs, const struct surroundings *x)
         fs->standing[fs->n_standing++] = (struct plx_standing){
             .scope = f->scope,
             .onset = f->onset,
-            .ended = x->ev->moved ? f->ended : claims_until(x, f),
+            .ended = claims_until(fs, x, f),
             .open = f->ended == 0,
         };
     }
@@ -757,9 +773,9 @@ void plx_faults_end(struct plx_faults *fs, struct plx_cover *cover,
                     const struct plx_judge_policy *policy, uint32_t now)
 {
     struct surroundings x = {cover, fleet, ev, policy, now};
-    for (uint32_t i = 0; i < fs->n && !ev->moved; i++)
-        if (plx_fault_is_open(&fs->list[i]) && is_over(&x, &fs->list[i]))
-            end(&fs->list[i], &x);
+    for (uint32_t i = 0; i < fs->n; i++)
+        if (plx_fault_is_open(&fs->list[i]) && is_over(fs, &x, &fs->list[i]))
+            end(fs, &fs->list[i], &x);
     flag_agents(fs, fleet);
     list_standing(fs, &x);
 }

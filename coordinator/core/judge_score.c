@@ -164,8 +164,10 @@ static void good_of_cell(struct plx_score *s, const struct plx_cell *c, uint32_t
     if (!(c->flags & PLX_CELL_SEEN))
         return;
     if (c->flags & PLX_CELL_FAILING) {
-        if (c->other > since)
-            good_add(s, c->other, c->other, period, c->agent, 1);
+        uint32_t span = (uint32_t)(c->n_other - 1) * period;
+        if (c->other > since && c->n_other > 0)
+            good_add(s, c->other > span ? c->other - span : 1, c->other, period, c->agent,
+                     c->n_other);
     } else if (c->last > since) {
         good_add(s, c->first, c->last, period, c->agent, c->n);
     }
