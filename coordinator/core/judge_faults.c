@@ -13,6 +13,9 @@
 /* A fault is over only so long after its newest failure: a timeout that began since would
  * have been heard of by then. */
 #define QUIET       TK(8 * PLX_SEC_NS)
+/* An announced fault of ours or of a path that the story no longer tells is believed to
+ * be gone, or to be another, only after so long: one odd result must not rewrite it. */
+#define PERSIST     TK(25 * PLX_SEC_NS)
 /* The locations that were asked and are well have answered by then. */
 #define HUSH        TK(5 * PLX_SEC_NS / 2)
 /* Nats by which a server-side scope must win over another server-side scope to be said at
@@ -163,7 +166,7 @@ static uint32_t shared_cells(const struct plx_fault *f, const struct plx_cover *
 /* An open fault of the same family that the story no longer tells and whose cells this
  * pick explains now: it is the same trouble seen more clearly. */
 static struct plx_fault *find_former(struct plx_faults *fs, const struct plx_cover *cover,
-                                     const struct plx_pick *pick)
+                                     const struct plx_pick *pick, uint32_t now)
 {
     struct plx_fault *best = NULL;
     uint32_t most = 0;
@@ -172,6 +175,9 @@ static struct plx_fault *find_former(struct plx_faults *fs, const struct plx_cov
         if (f->ended != 0 || f->seen || family_of(&f->scope) != family_of(&pick->scope) ||
             is_told(cover, &f->scope))
             continue;
+        if (f->id != 0 && family_of(&f->scope) != FAMILY_SERVER &&
+            now - f->told < PERSIST)
+            continue; /* perhaps only for a moment */
         uint32_t n = shared_cells(f, cover, pick);
         if (n > most) {
             most = n;
@@ -193,7 +199,7 @@ static void meet_one(struct plx_faults *fs, const struct plx_cover *cover,
 {
     struct plx_fault *f = find_same(fs, &pick->scope);
     if (f == NULL) {
-        f = find_former(fs, cover, pick);
+        f = find_former(fs, cover, pick, now);
         if (f != NULL) {
             f->sure = 0;
             if (f->id != 0)
@@ -209,6 +215,7 @@ static void meet_one(struct plx_faults *fs, const struct plx_cover *cover,
         f->onset = pick->onset;
     f->gain = pick->gain;
     f->seen = true;
+    f->told = now;
     if (!pick->has_margin)
         return;
     f->margin = pick->margin;
@@ -331,6 +338,24 @@ static const struct plx_pick *pick_of(const struct plx_cover *cover,
     return NULL;
 }
 
+/* An agent that saw the fault stays in it; one of a filter's subset leaves when it sees
+ * the target well twice in a row. */
+static bool stays(const struct surroundings *x, const struct plx_fault *f, uint32_t agent)
+{
+    if (!plx_scope_has_agent(x->fleet, &f->scope, agent))
+        return false;
+    if (!plx_scope_kind(f->scope.type)->filter)
+        return true;
+    for (uint32_t i = 0; i < f->monitors.n; i++) {
+        const struct plx_cell *c =
+            plx_evidence_cell(x->ev, &x->fleet->monitors[f->monitors.ids[i]], agent);
+        if (c != NULL && (c->flags & PLX_CELL_SEEN) && !(c->flags & PLX_CELL_FAILING) &&
+            c->n >= 2)
+            return false;
+    }
+    return true;
+}
+
 static void members_update(const struct surroundings *x, struct plx_fault *f)
 {
     const struct plx_pick *pick = f->seen ? pick_of(x->cover, f) : NULL;
@@ -342,9 +367,8 @@ static void members_update(const struct surroundings *x, struct plx_fault *f)
         members_vantage(x, f, &agents);
     if (f->id != 0) {
         members_keep(x, f, &f->monitors, &monitors);
-        bool filter = plx_scope_kind(f->scope.type)->filter;
-        for (uint32_t i = 0; i < f->agents.n && !filter; i++)
-            if (plx_scope_has_agent(x->fleet, &f->scope, f->agents.ids[i]))
+        for (uint32_t i = 0; i < f->agents.n; i++)
+            if (stays(x, f, f->agents.ids[i]))
                 plx_ids_add(&agents, f->agents.ids[i]);
     }
     bool same = same_ids(&agents, &f->agents) && same_ids(&monitors, &f->monitors);
@@ -619,7 +643,7 @@ static bool is_over(const struct plx_faults *fs, const struct surroundings *x,
 /* Everything the fault explained is explained by others now. */
 static bool is_superseded(const struct surroundings *x, const struct plx_fault *f)
 {
-    if (f->seen)
+    if (f->seen || x->now - f->told < PERSIST)
         return false;
     uint32_t n, n_mine = 0, n_taken = 0;
     const struct plx_fail *fails = plx_cover_fails(x->cover, &n);
@@ -743,7 +767,9 @@ static uint32_t claims_until(const struct plx_faults *fs, const struct surroundi
         return f->ended;
     uint32_t newest = newest_failure(fs, x, f);
     uint32_t from = (newest > f->onset ? newest : f->onset) + TK(x->policy->slack_ns);
-    return revival_of(x, f, from).events > 0 ? newest : 0;
+    struct revival r = revival_of(x, f, from);
+    uint32_t cells = f->agents.n * (f->monitors.n ? f->monitors.n : 4);
+    return r.events >= (cells >= 4 ? 2 : 1) ? newest : 0;
 }
 
 static void list_standing(struct plx_faults *fs, const struct surroundings *x)

@@ -24,6 +24,7 @@ struct plx_fault {
     uint32_t onset, born;
     uint32_t sure; /* since when its margin suffices; 0: it does not */
     uint32_t last_fail;
+    uint32_t told;  /* when the story had it last */
     uint32_t ended; /* 0: open */
     uint32_t said;  /* when last reported */
     bool seen;      /* in the latest story */

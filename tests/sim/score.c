@@ -44,26 +44,32 @@ static enum truth truth_of(const struct sim_world *w, int monitor, double at)
     return t;
 }
 
-/* Someone outside our own faults watches the monitor during most of the fault. */
+/* How much of the fault's time the view was taken away by other faults nearer to us. */
+static double hidden_share(const struct sim_world *w, const struct sim_fault *f,
+                           int monitor, int agent)
+{
+    double end = f->end < w->end ? f->end : w->end, blind = 0;
+    bool server = sim_class_is_server(f->class);
+    for (int i = 0; i < w->n_faults; i++) {
+        const struct sim_fault *g = &w->faults[i];
+        bool nearer = server ? !sim_class_is_server(g->class)
+                             : g != f; /* nothing is certain where two coincide */
+        if (g == f || !nearer || !sim_fault_touches(w, g, monitor, agent))
+            continue;
+        double lo = g->start > f->start ? g->start : f->start;
+        double hi = g->end < end ? g->end : end;
+        blind += hi > lo ? hi - lo : 0;
+    }
+    return blind / (end - f->start);
+}
+
+/* Someone whom other faults do not blind watches the monitor during most of the fault. */
 static bool is_visible(const struct sim_world *w, const struct sim_fault *f, int monitor)
 {
-    double end = f->end < w->end ? f->end : w->end;
-    for (int a = 0; a < w->n_agents; a++) {
-        if (!w->monitors[monitor].assigned[a])
-            continue;
-        double blind = 0;
-        for (int i = 0; i < w->n_faults; i++) {
-            const struct sim_fault *g = &w->faults[i];
-            if (sim_class_is_server(g->class) || g->class > SIM_PROVIDER ||
-                !sim_fault_touches(w, g, monitor, a))
-                continue;
-            double lo = g->start > f->start ? g->start : f->start;
-            double hi = g->end < end ? g->end : end;
-            blind += hi > lo ? hi - lo : 0;
-        }
-        if (blind < 0.4 * (end - f->start))
+    for (int a = 0; a < w->n_agents; a++)
+        if (w->monitors[monitor].assigned[a] && sim_fault_touches(w, f, monitor, a) &&
+            hidden_share(w, f, monitor, a) < 0.4)
             return true;
-    }
     return false;
 }
 
@@ -231,6 +237,17 @@ static bool same_single(const struct sim_world *w, const struct sim_fault *f,
            strcmp(t->entity, name) == 0;
 }
 
+/* Agents of the fault that other faults blind to its targets: nobody can tell. */
+static uint32_t blinded(const struct sim_world *w, const struct sim_fault *f)
+{
+    uint32_t bits = 0;
+    for (int m = 0; m < w->n_monitors; m++)
+        for (int a = 0; a < w->n_agents; a++)
+            if (sim_fault_touches(w, f, m, a) && hidden_share(w, f, m, a) > 0)
+                bits |= 1u << a;
+    return bits;
+}
+
 static uint32_t watching(const struct sim_world *w, const struct sim_fault *f)
 {
     uint32_t bits = 0;
@@ -249,7 +266,7 @@ static bool is_named(const struct sim_world *w, const struct sim_fault *f,
     bool right = (class_of(f->class) == t->class && strcmp(name, t->entity) == 0) ||
                  same_single(w, f, t);
     if (right && f->class == SIM_FILTER)
-        right = t->agents == watching(w, f);
+        right = ((t->agents ^ watching(w, f)) & ~blinded(w, f)) == 0;
     return right && overlaps(f, t->opened, t->closed);
 }
 
@@ -288,8 +305,7 @@ static bool is_fair(const struct sim_world *w, const struct sim_fault *f)
     if (!is_classed(f->class))
         return false;
     for (int m = 0; m < w->n_monitors; m++)
-        if (touches_monitor(w, f, m) &&
-            (family_of_truth(f->class) != 0 || is_visible(w, f, m)))
+        if (touches_monitor(w, f, m) && is_visible(w, f, m))
             return true;
     return false;
 }
