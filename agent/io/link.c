@@ -254,6 +254,8 @@ static void on_refusal(struct plx_link *link, const struct plx_msg_refusal *refu
 {
     char why[PLX_WHY_MAX];
     snprintf(why, sizeof why, "the coordinator refuses: %.900s", refusal->why);
+    if (refusal->err == PLX_EGONE && link->state == GREETING)
+        return; /* what was sent before this hello */
     if (refusal->err == PLX_EGONE && link->state == UP) {
         greet(link, plx_clock_mono());
         return;
