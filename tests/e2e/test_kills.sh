@@ -53,12 +53,16 @@ until_ok() {
     done
 }
 
+# What the coordinator has counted; fails while the file is being recovered.
 counted() {
     sqlite3 -readonly "file:$dir/coordinator/parallax.db?mode=ro" \
-        'SELECT coalesce(sum(high_water), 0) FROM streams' 2>/dev/null || echo 0
+        'SELECT coalesce(sum(high_water), 0) FROM streams' 2>/dev/null
 }
 
-more_than() { [[ $(counted) -gt $1 ]]; }
+more_than() {
+    local now
+    now=$(counted) && [[ $now -gt $1 ]]
+}
 
 # delivery [--drained]
 # shellcheck disable=SC2120
@@ -70,7 +74,7 @@ delivery() {
 # One kill: once results flow, at a random moment, the victim by turns.
 kill_one() {
     local victim=$1 before
-    before=$(counted)
+    until before=$(counted); do sleep 0.05; done
     if ! until_ok 60 more_than "$before"; then
         echo "nothing arrives any more, at $before results"
         return 1
