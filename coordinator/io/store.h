@@ -100,13 +100,14 @@ typedef void plx_store_ingest_fn(void *arg, int err,
  * plx_dedup_decide is stored together with the stream's new mark. Copies `batch`; the
  * results' own seq is ignored, they are numbered from first_seq. `received` is the
  * coordinator's wall clock: it decides the day they are filed under. Patient.
- * `done` gets PLX_EINVAL for a range that is not valid, PLX_ETOOBIG if the agent has
- * begun more than PLX_STORE_STREAMS_MAX streams. */
+ * `done` gets PLX_EINVAL for a range that is not valid. */
 int plx_store_ingest(struct plx_store *store, uint64_t agent_id,
                      const struct plx_msg_results *batch, struct plx_wall received,
                      plx_store_ingest_fn *done, void *arg);
 
-/* An honest agent begins a stream when it has lost its spool. */
+/* Marks kept for each agent, which begins a stream at every start and after an outage.
+ * One more, and the mark that moved longest ago is forgotten: what bounds a hostile agent
+ * must not shut out one that is restarted for weeks. */
 #define PLX_STORE_STREAMS_MAX 4096
 
 /* ---- maintenance ---- */

@@ -112,16 +112,26 @@ static int find_stream(struct plx_store *store, const struct ingest_job *in,
     return 0;
 }
 
-static int begin_stream(struct plx_store *store, const struct ingest_job *in,
-                        int64_t *ret_no)
+/* Makes room for one more stream of the agent: forgets the one that moved longest ago. */
+static int bound_streams(struct plx_store *store, const struct ingest_job *in)
 {
     int64_t n;
     int err = plx_db_int(&store->db, "SELECT count(*) FROM streams WHERE agent_id = ?1",
                          PLX_BINDS(plx_bind_uint(in->agent_id)), &n);
+    if (err || n < PLX_STORE_STREAMS_MAX)
+        return err;
+    return plx_db_run(&store->db,
+                      "DELETE FROM streams WHERE no = (SELECT no FROM streams"
+                      " WHERE agent_id = ?1 ORDER BY last_us, no LIMIT 1)",
+                      PLX_BINDS(plx_bind_uint(in->agent_id)));
+}
+
+static int begin_stream(struct plx_store *store, const struct ingest_job *in,
+                        int64_t *ret_no)
+{
+    int err = bound_streams(store, in);
     if (err)
         return err;
-    if (n >= PLX_STORE_STREAMS_MAX)
-        return PLX_ETOOBIG;
     err =
         plx_db_run(&store->db,
                    "INSERT INTO streams (agent_id, stream_id, high_water, last_us)"

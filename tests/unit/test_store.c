@@ -143,22 +143,27 @@ static void what_is_no_range__is_refused(void **state)
                      PLX_ETOOBIG);
 }
 
-static void too_many_streams_of_one_agent__are_refused(void **state)
+static void one_stream_too_many__forgets_the_idlest(void **state)
 {
     struct store_fixture *fx = *state;
-    fx->options.group_ns = PLX_MS_NS;
     for (unsigned i = 0; i < PLX_STORE_STREAMS_MAX; i++) {
-        assert_int_equal(fixture_submit(fx, 7, 100 + i, 1, 1, FIXTURE_NOON), 0);
+        struct plx_wall at = plx_wall_add(FIXTURE_NOON, (i == 0 ? 9999 : i) * PLX_MS_NS);
+        assert_int_equal(fixture_submit(fx, 7, 100 + i, 1, 1, at), 0);
         if (i % 1000 == 999)
             fixture_await(fx, i + 1);
     }
     fixture_await(fx, PLX_STORE_STREAMS_MAX);
     assert_int_equal(fx->err, 0);
-    assert_int_equal(fixture_submit(fx, 7, 1, 1, 1, FIXTURE_NOON), 0);
-    fixture_await(fx, PLX_STORE_STREAMS_MAX + 1);
-    assert_int_equal(fx->err, PLX_ETOOBIG);
-    fixture_ingest(fx, 7, 100, 2, 1);
     fixture_ingest(fx, 8, 1, 1, 1);
+    fixture_ingest(fx, 7, 1, 1, 1);
+    assert_int_equal(fx->ingested.verdict, PLX_DEDUP_TAKE);
+    /* 100 moved last, so it was 101. */
+    fixture_ingest(fx, 7, 100, 2, 1);
+    assert_int_equal(fx->ingested.verdict, PLX_DEDUP_TAKE);
+    fixture_ingest(fx, 7, 102, 2, 1);
+    assert_int_equal(fx->ingested.verdict, PLX_DEDUP_TAKE);
+    fixture_ingest(fx, 7, 101, 2, 1);
+    assert_int_equal(fx->ingested.verdict, PLX_DEDUP_HOLE);
 }
 
 static void a_full_queue__refuses(void **state)
@@ -498,7 +503,7 @@ int main(void)
         OPEN(a_lost_range__becomes_a_gap),
         OPEN(a_stream_of_another_agent__is_another_stream),
         OPEN(what_is_no_range__is_refused),
-        OPEN(too_many_streams_of_one_agent__are_refused),
+        OPEN(one_stream_too_many__forgets_the_idlest),
         OPEN(a_full_queue__refuses),
         OPEN(a_range__is_read_in_order_over_midnight),
         OPEN(a_monitor__is_read_page_by_page),
