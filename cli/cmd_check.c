@@ -15,12 +15,13 @@ static void print_line(const struct plx_cli *cli, const json_t *answer)
     const char *outcome = plx_field(answer, "outcome");
     const json_t *latency = json_object_get(answer, "latency_ms");
     enum plx_style style = plx_outcome_style(outcome);
+    char text[PLX_LATENCY_TEXT_MAX];
     plx_say("%-16s %-20s ", plx_field(answer, "region"), plx_field(answer, "agent"));
     printf("%s", plx_style_on(cli, style));
     plx_say("%-12s", outcome);
     printf("%s", plx_style_off(cli, style));
     if (json_is_number(latency))
-        plx_say(" %8.1f ms", json_number_value(latency));
+        plx_say(" %11s", plx_latency_text(json_number_value(latency), text));
     else
         plx_say(" %11s", "");
     plx_say("  %s", plx_field(answer, "address"));

@@ -5,6 +5,7 @@
 #include "cli/view.h"
 
 #include <math.h>
+#include <string.h>
 
 static void print_title(const struct plx_cli *cli, const char *title)
 {
@@ -12,7 +13,8 @@ static void print_title(const struct plx_cli *cli, const char *title)
            plx_style_off(cli, PLX_STYLE_BOLD));
 }
 
-static void print_fault(const json_t *fault, const char *now)
+/* The fault's sentence only where the headline has not said it. */
+static void print_fault(const json_t *fault, const char *said, const char *now)
 {
     char agents[1024];
     plx_say("  %s: %s %s since ", plx_field(fault, "id"), plx_field(fault, "class"),
@@ -22,7 +24,8 @@ static void print_fault(const json_t *fault, const char *now)
             floor(100 * plx_field_num(fault, "confidence")),
             plx_field_num(fault, "margin"),
             plx_field_bool(fault, "by_quorum") ? ", by the monitor's own quorum" : "");
-    plx_say("    %s\n", plx_field(fault, "sentence"));
+    if (strcmp(plx_field(fault, "sentence"), said) != 0)
+        plx_say("    %s\n", plx_field(fault, "sentence"));
     plx_field_list(fault, "agents", agents, sizeof agents);
     if (agents[0])
         plx_say("    seen by %s\n", agents);
@@ -35,24 +38,25 @@ static void print_faults(const struct plx_cli *cli, const json_t *answer, const 
         return;
     print_title(cli, "What explains it");
     for (size_t i = 0; i < json_array_size(list); i++)
-        print_fault(json_array_get(list, i), now);
+        print_fault(json_array_get(list, i), plx_field(answer, "sentence"), now);
 }
 
 static void print_numbers(const struct plx_cli *cli, const json_t *answer)
 {
     const json_t *loss = json_object_get(answer, "loss");
     const json_t *latency = json_object_get(answer, "latency_ms");
+    char text[PLX_LATENCY_TEXT_MAX];
     if (plx_field(answer, "runner_up")[0]) {
         print_title(cli, "The next best story");
-        plx_say("  %s (lost by %.1f nats)\n", plx_field(answer, "runner_up"),
-                plx_field_num(answer, "margin"));
+        plx_say("  %s\n", plx_field(answer, "runner_up"));
     }
     print_title(cli, "Numbers");
     plx_say("  loss %.1f %% (95 %% interval %.1f to %.1f %%)",
             100 * plx_field_num(loss, "estimate"), 100 * plx_field_num(loss, "low"),
             100 * plx_field_num(loss, "high"));
     if (json_is_number(latency))
-        plx_say(", median latency %.1f ms", json_number_value(latency));
+        plx_say(", median latency %s",
+                plx_latency_text(json_number_value(latency), text));
     putchar('\n');
 }
 

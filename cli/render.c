@@ -63,6 +63,12 @@ const char *plx_age_text(int64_t age_ns, char buf[PLX_DURATION_TEXT_MAX])
     return plx_duration_human(age_ns, buf);
 }
 
+const char *plx_latency_text(double ms, char buf[PLX_LATENCY_TEXT_MAX])
+{
+    snprintf(buf, PLX_LATENCY_TEXT_MAX, "%.*f ms", ms < 10 ? 2 : ms < 100 ? 1 : 0, ms);
+    return buf;
+}
+
 static void yaml_value(struct plx_buf *out, const json_t *value, unsigned depth);
 
 static void yaml_break(struct plx_buf *out, unsigned depth)

@@ -36,6 +36,10 @@ bool plx_say_if_empty(const struct plx_cli *cli, const json_t *answer, const cha
 /* A length of time in words, whole seconds and up: "0s", "47s", "5m", "3h12m". */
 const char *plx_age_text(int64_t age_ns, char buf[PLX_DURATION_TEXT_MAX]);
 
+#define PLX_LATENCY_TEXT_MAX 32
+/* Three digits that matter: "0.03 ms", "12.3 ms", "250 ms". */
+const char *plx_latency_text(double ms, char buf[PLX_LATENCY_TEXT_MAX]);
+
 struct plx_column {
     const char *key;   /* CSV's header */
     const char *title; /* people's */

@@ -16,7 +16,7 @@ void plx_view_moment(const char *then, const char *now)
     }
     bool same_day = strncmp(then, now, 10) == 0;
     plx_say("%.*s%s%.8sZ (%s ago)", same_day ? 0 : 10, then, same_day ? "" : " ",
-            then + 11, plx_duration_human(plx_wall_diff(b, a), text));
+            then + 11, plx_age_text(plx_wall_diff(b, a), text));
 }
 
 void plx_view_headline(const struct plx_cli *cli, const json_t *monitor, const char *now)
@@ -50,12 +50,14 @@ static void cell_latency(struct plx_table *table, const struct plx_cli *cli,
                          const json_t *location)
 {
     const json_t *value = json_object_get(location, "latency_ms");
+    char text[PLX_LATENCY_TEXT_MAX];
     if (!json_is_number(value))
         plx_table_cell(table, PLX_STYLE_NONE, "");
     else if (cli->format == PLX_FORMAT_CSV)
         plx_table_cellf(table, PLX_STYLE_NONE, "%.3f", json_number_value(value));
     else
-        plx_table_cellf(table, PLX_STYLE_NONE, "%.1f ms", json_number_value(value));
+        plx_table_cell(table, PLX_STYLE_NONE,
+                       plx_latency_text(json_number_value(value), text));
 }
 
 static void cell_age(struct plx_table *table, const json_t *location)

@@ -133,7 +133,7 @@ static void one_monitor__headline_and_locations(void **state)
         "  the host answers but port 6379 is refused from all locations\n"
         "\n"
         "LOCATION  AGENT  SEES         LATENCY  AGE  BELIEF\n"
-        "us-east   us-1   refused       0.4 ms   2s  explained by a fault\n"
+        "us-east   us-1   refused      0.42 ms   2s  explained by a fault\n"
         "eu-west   eu-1   unreachable            3s  believed: fresh (said 10.1.2.1)\n"
         "ap-south         -                          no agent serves this location\n");
     json_decref(answer);
