@@ -122,10 +122,10 @@ const struct plx_command plx_commands[] = {
      plx_cmd_token_list, NULL},
     {"agents token revoke", "ID", "Make a token invalid", NULL, NULL, 1, 1,
      plx_cmd_token_revoke, NULL},
-    {"judge", "<INPUT", "Judge recorded results: JSON lines in, JSON lines out", NULL,
-     NULL, 0, 0, NULL, plx_cmd_judge},
     {"health", "", "How the coordinator itself is", NULL, NULL, 0, 0, plx_cmd_health,
      NULL},
+    {"judge", "", "Judge recorded results: JSON lines on standard input to JSON lines",
+     NULL, NULL, 0, 0, NULL, plx_cmd_judge},
     {"completion", "bash|zsh|fish", "A completion script for a shell",
      "bash: source <(parallax completion bash)\n"
      "zsh:  source <(parallax completion zsh)\n"
