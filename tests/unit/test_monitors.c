@@ -344,7 +344,7 @@ static void random_monitors__survive_yaml_and_json(void **state)
     struct plx_buf text;
     plx_rng_init(&rng, seed());
     plx_buf_init(&text, 65536);
-    for (uint64_t i = 0; i < 2000; i++) {
+    for (uint64_t i = 0; i < 1000; i++) {
         struct plx_monitor m;
         struct plx_json j;
         random_monitor(&rng, &m);
@@ -370,7 +370,7 @@ static void any_bytes__never_crash(void **state)
     char base[1024];
     snprintf(base, sizeof base, verbatim, "1m", "10s");
     size_t len = strlen(base);
-    for (int i = 0; i < 3000; i++) {
+    for (int i = 0; i < 2000; i++) {
         char text[1024];
         memcpy(text, base, len);
         for (uint64_t k = 1 + plx_rng_below(&rng, 6); k > 0; k--)
