@@ -385,8 +385,9 @@ static void commit(struct plx_spool *s)
         s->n_acks = 0;
         s->drops = (struct plx_spool_drops){0};
     }
-    publish(s, &events);
+    /* The numbers first: who hears of the events may look at them. */
     tell_state(s, err);
+    publish(s, &events);
 }
 
 static void *thread_main(void *arg)
