@@ -46,6 +46,7 @@ struct plx_link {
     bool broken; /* found within a receive: acted on at the next tick */
     struct plx_mono until;
     int64_t backoff_ns;
+    struct plx_mono now; /* as of the last tick: fine enough for all that is timed here */
     struct plx_mono heard, beat_at, resynced, down_since;
     int64_t heartbeat_ns;
     struct sample samples[SAMPLES];
@@ -75,8 +76,7 @@ int plx_link_new(struct plx_net *net, struct plx_loop *loop, const char *endpoin
     link->owner = *owner;
     link->decoder = plx_wire_decoder_new();
     link->backoff_ns = BACKOFF_MIN_NS;
-    link->down_since = plx_clock_mono();
-    link->until = link->down_since;
+    link->now = link->down_since = link->until = plx_clock_mono();
     plx_rng_init(&link->rng, seed);
     *ret = link;
     return 0;
@@ -227,7 +227,6 @@ static void take_sample(struct plx_link *link, const struct plx_msg_heartbeat_ac
 
 static void on_welcome(struct plx_link *link, const struct plx_msg_welcome *welcome)
 {
-    struct plx_mono now = plx_clock_mono();
     bool was_up = link->state == UP;
     uint32_t ms = welcome->heartbeat_ms;
     ms = ms < HEARTBEAT_MIN_MS ? HEARTBEAT_MIN_MS : ms;
@@ -237,7 +236,7 @@ static void on_welcome(struct plx_link *link, const struct plx_msg_welcome *welc
     link->backoff_ns = BACKOFF_MIN_NS;
     if (was_up)
         return; /* the answer to a resync */
-    int64_t away_ns = plx_mono_diff(now, link->down_since);
+    int64_t away_ns = plx_mono_diff(link->now, link->down_since);
     char away[PLX_DURATION_TEXT_MAX];
     link->trouble[0] = '\0';
     link->n_failures = 0;
@@ -245,7 +244,7 @@ static void on_welcome(struct plx_link *link, const struct plx_msg_welcome *welc
             welcome->agent_name, "region", welcome->region, "away",
             plx_duration_human(away_ns, away), NULL);
     link->owner.up(link->owner.arg, welcome, away_ns);
-    beat(link, now);
+    beat(link, link->now);
 }
 
 /* "No session" (the coordinator was restarted, or gave us up) is answered by a hello;
@@ -257,7 +256,7 @@ static void on_refusal(struct plx_link *link, const struct plx_msg_refusal *refu
     if (refusal->err == PLX_EGONE && link->state == GREETING)
         return; /* what was sent before this hello */
     if (refusal->err == PLX_EGONE && link->state == UP) {
-        greet(link, plx_clock_mono());
+        greet(link, link->now);
         return;
     }
     tell(link, why);
@@ -278,7 +277,7 @@ static void on_frame(struct plx_link *link, const void *frame, size_t len)
         tell(link, why.text);
         return;
     }
-    link->heard = plx_clock_mono();
+    link->heard = link->now;
     switch (msg.type) {
     case PLX_MSG_WELCOME:
         on_welcome(link, &msg.welcome);
@@ -336,6 +335,7 @@ static void tick_up(struct plx_link *link, struct plx_mono now)
 
 void plx_link_tick(struct plx_link *link, struct plx_mono now)
 {
+    link->now = now;
     if (link->broken)
         begin_again(link, now);
     switch (link->state) {
@@ -369,10 +369,11 @@ int plx_link_send(struct plx_link *link, const struct plx_msg *msg)
 
 void plx_link_resync(struct plx_link *link)
 {
-    struct plx_mono now = plx_clock_mono();
-    if (!plx_link_is_up(link) || plx_mono_diff(now, link->resynced) < RESYNC_PAUSE_NS)
+    bool soon = link->resynced.ns != 0 &&
+                plx_mono_diff(link->now, link->resynced) < RESYNC_PAUSE_NS;
+    if (!plx_link_is_up(link) || soon)
         return;
-    link->resynced = now;
+    link->resynced = link->now;
     plx_log(PLX_LOG_INFO, "assignment_resync", NULL);
     say_hello(link);
 }
