@@ -405,6 +405,10 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
         c->sched = (uint16_t)tk;
     c->flags &= (uint8_t) ~(PLX_CELL_PENDING | PLX_CELL_LOCAL | PLX_CELL_LATE);
     if (ok) {
+        /* Asked for after something failed: it began after that, whatever the clocks say.
+         */
+        if (r->kind == PLX_JUDGE_CONFIRM)
+            tk += (uint32_t)(policy->slack_ns / TK_NS);
         a->local_n = 0;
         run_open(ev, a, c, tk);
         if (r->rtt_us != 0)

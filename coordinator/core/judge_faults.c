@@ -430,7 +430,7 @@ static bool has_places(const struct surroundings *x, const struct plx_fault *f)
     uint32_t n_left = who.n;
     plx_ids_fini(&who);
     if (f->agents.n >= 2)
-        return seen >= 2 || left < 2;
+        return (seen >= 2 || left < 2) && (f->agents.n >= 3 || n_left < 3);
     return n_left < 2 && f->last_fail >= f->onset + TK(x->policy->lone_ns);
 }
 
@@ -477,6 +477,14 @@ static bool server_may_be_said(const struct surroundings *x, struct plx_fault *f
     return f->margin_scope >= SCOPE_CLEAR || x->now - f->sure >= TK(x->policy->settle_ns);
 }
 
+static bool all_silent(const struct surroundings *x, const struct plx_fault *f)
+{
+    for (uint32_t i = 0; i < f->agents.n; i++)
+        if (!x->fleet->agents[f->agents.ids[i]].silent)
+            return false;
+    return f->agents.n > 0;
+}
+
 static bool any_silent(const struct surroundings *x, const struct plx_fault *f)
 {
     for (uint32_t i = 0; i < f->agents.n; i++)
@@ -506,7 +514,7 @@ static uint32_t period_of(const struct surroundings *x, const struct plx_fault *
 static bool other_may_be_said(const struct surroundings *x, const struct plx_fault *f)
 {
     bool ours = family_of(&f->scope) == FAMILY_VANTAGE;
-    if (ours && any_silent(x, f))
+    if (ours && all_silent(x, f))
         return x->now - f->born >= TK(x->policy->settle_ns);
     uint32_t wait = TK(x->policy->settle_other_ns) + period_of(x, f);
     if (x->now - f->onset < wait || f->last_fail < f->onset + wait / 3 ||
@@ -772,6 +780,27 @@ static uint32_t claims_until(const struct plx_faults *fs, const struct surroundi
     return r.events >= (cells >= 4 ? 2 : 1) ? newest : 0;
 }
 
+/* Failures up to the end of a fault were its for good: what its cells' runs keep is what
+ * came after. */
+static void write_off(const struct surroundings *x, const struct plx_fault *f)
+{
+    for (uint32_t w = 0; w * 64 < x->ev->n_cells; w++)
+        for (uint64_t bits = x->ev->failing[w]; bits != 0; bits &= bits - 1) {
+            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
+            struct plx_cell *c = &x->ev->cells[i];
+            if (c->first > f->ended || c->last <= f->ended ||
+                !plx_scope_has_agent(x->fleet, &f->scope, c->agent) ||
+                !plx_scope_has_monitor(x->fleet, &f->scope, x->ev->owner[i]))
+                continue;
+            uint32_t period = x->fleet->monitors[x->ev->owner[i]].interval_tk;
+            uint32_t n = 1 + (c->last - f->ended) / period;
+            c->first = f->ended + 1;
+            c->n_apart = n < c->n_apart ? (uint8_t)n : c->n_apart;
+            c->n = c->n_apart;
+            c->n_other = 0;
+        }
+}
+
 static void list_standing(struct plx_faults *fs, const struct surroundings *x)
 {
     if (fs->cap_standing < fs->n) {
@@ -785,6 +814,8 @@ static void list_standing(struct plx_faults *fs, const struct surroundings *x)
         const struct plx_fault *f = &fs->list[i];
         if (f->id == 0)
             continue;
+        if (f->ended > 1)
+            write_off(x, f);
         fs->standing[fs->n_standing++] = (struct plx_standing){
             .scope = f->scope,
             .onset = f->onset,

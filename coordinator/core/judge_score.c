@@ -18,6 +18,8 @@
 /* Nats of one "could not probe", and how many count. */
 #define LOCAL_NATS 3.5
 #define LOCAL_MAX  6
+/* Agents that fall silent within this time of one another may do so for one reason. */
+#define TOGETHER   (25 * PLX_TK_PER_SEC)
 /* Onsets tried when there are too many failures to try each. */
 #define ONSETS_MAX 12u
 
@@ -326,7 +328,7 @@ static double gain_vantage(struct plx_score *s, const struct plx_scope *scope,
         tally_fail(s, &fails[s->open[i]], since, &t);
     plx_scope_agents(s->fleet, scope, &ids, &n);
     for (uint32_t i = 0; i < n; i++)
-        if (!s->claimed[ids[i]])
+        if (!s->claimed[ids[i]] && own_onset(s, ids[i]) + TOGETHER >= onset)
             t.nats += plx_score_own(s, ids[i], onset);
     t.nats += kinds_ratio(s, plx_scope_kind(scope->type)->class, t.kinds);
     return t.nats - contrary_vantage(s, scope, onset + s->slack) *
