@@ -7,6 +7,7 @@
 #ifndef PLX_AGENT_IO_RESOLVER_H
 #define PLX_AGENT_IO_RESOLVER_H
 
+#include "agent/io/dns_asker.h"
 #include "base/monitor.h"
 #include "base/result.h"
 #include "base/why.h"
@@ -17,7 +18,7 @@
 #include <stdint.h>
 
 /* Addresses kept of one name. */
-#define PLX_RESOLVER_ADDRS_MAX 16
+#define PLX_RESOLVER_ADDRS_MAX PLX_DNS_ADDRS_MAX
 
 struct plx_resolution {
     enum plx_detail detail; /* NONE: there is at least one address */
