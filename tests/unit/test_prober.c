@@ -172,7 +172,10 @@ static void silent_port__times_out_on_time(void **state)
     }
     struct plx_probe_order order = order_of("127.0.0.1", port);
     order.timeout_ns = 200 * PLX_MS_NS;
-    one(order, &r);
+    /* A machine that stalls this process makes it, rightly, a local error: once more. */
+    do
+        one(order, &r);
+    while (r.detail == PLX_DETAIL_LOCAL_STALLED);
     assert_int_equal(r.outcome, PLX_OUTCOME_TIMEOUT);
     assert_in_range(r.duration_ns, 200 * PLX_MS_NS, 2 * PLX_SEC_NS);
     for (int i = 0; i < 2; i++)
