@@ -24,12 +24,20 @@ parallax() { "$bin/parallax" --data-dir "$data/coordinator" "$@"; }
 
 # pid files -------------------------------------------------------------------------------
 
-# is_ours NAME: the process of data/NAME.pid lives and is the program we started.
+# birth PID: when the process began, in clock ticks after the boot: with the pid, its
+# identity. (The command's own name may hold spaces, hence the cut at the last ')'.)
+birth() {
+    local stat
+    stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+    awk '{print $20}' <<<"${stat##*) }"
+}
+
+# is_ours NAME: the process of data/NAME.pid lives and is the one we started.
 is_ours() {
-    local pid program
+    local pid born
     [[ -r $data/$1.pid ]] || return 1
-    read -r pid program <"$data/$1.pid" || return 1
-    [[ -e /proc/$pid/exe && $(basename "$(readlink "/proc/$pid/exe")") == "$program"* ]]
+    read -r pid born <"$data/$1.pid" || return 1
+    [[ -n $born && $(birth "$pid") == "$born" ]]
 }
 
 # start NAME PROGRAM ARG…: in the background, its words in data/NAME.log.
@@ -37,7 +45,7 @@ start() {
     local name=$1
     shift
     nohup "$@" >>"$data/$name.log" 2>&1 </dev/null &
-    echo "$! $(basename "$1")" >"$data/$name.pid"
+    echo "$! $(birth $!)" >"$data/$name.pid"
 }
 
 stop_one() {
