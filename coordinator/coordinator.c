@@ -31,6 +31,8 @@
 /* Descriptors below which a fleet of any size would not fit. */
 #define DESCRIPTORS_MIN 4096
 #define ENDPOINT_MAX    384
+/* What may wait for the disk: also room for one application of 200,000 monitors. */
+#define QUEUE_BYTES     ((size_t)256 * 1024 * 1024)
 
 struct coordinator {
     const struct plx_config *config;
@@ -157,6 +159,7 @@ static int open_store(struct coordinator *c, struct plx_why *why)
     struct plx_store_options options;
     plx_store_options_default(&options);
     options.dir = c->config->data_dir;
+    options.queue_bytes = QUEUE_BYTES;
     return plx_store_open(&options, &c->store, why);
 }
 
