@@ -68,15 +68,22 @@ static void clear_troubles(struct plx_agent_vitals *vitals)
     vitals->n_troubles = 0;
 }
 
-static void free_entry(struct entry *e)
+static void clear_labels(struct plx_agent *a)
 {
-    struct plx_agent *a = &e->agent;
-    clear_troubles(&a->vitals);
     for (size_t i = 0; i < a->n_labels; i++) {
         free(a->labels[i].key);
         free(a->labels[i].value);
     }
     free(a->labels);
+    a->labels = NULL;
+    a->n_labels = 0;
+}
+
+static void free_entry(struct entry *e)
+{
+    struct plx_agent *a = &e->agent;
+    clear_troubles(&a->vitals);
+    clear_labels(a);
     free(a->name);
     free(a->region);
     free(a->software);
@@ -168,6 +175,7 @@ int plx_roster_add(struct plx_roster *roster, const struct plx_roster_entry *ent
     struct entry *e = append(roster);
     struct plx_agent *a = &e->agent;
     a->id = entry->id;
+    a->token_id = entry->token_id;
     a->name = plx_text_dup(entry->name);
     a->region = plx_text_dup(entry->region);
     memcpy(a->key, entry->key, sizeof a->key);
@@ -367,6 +375,21 @@ void plx_roster_bye(struct plx_roster *roster, uint32_t slot,
     a->session = 0;
     a->doubled = false;
     note(notes, PLX_NOTE_LEFT, slot);
+}
+
+bool plx_roster_set_labels(struct plx_roster *roster, uint32_t slot,
+                           const struct plx_label *labels, size_t n)
+{
+    struct plx_agent *a = &roster->entries[slot]->agent;
+    bool same = n == a->n_labels;
+    for (size_t i = 0; same && i < n; i++)
+        same = strcmp(a->labels[i].key, labels[i].key) == 0 &&
+               strcmp(a->labels[i].value, labels[i].value) == 0;
+    if (same)
+        return false;
+    clear_labels(a);
+    copy_labels(a, labels, n);
+    return true;
 }
 
 void plx_roster_drain(struct plx_roster *roster, uint32_t slot, bool on,

@@ -50,7 +50,8 @@ struct plx_agent_vitals {
 };
 
 struct plx_agent {
-    uint64_t id; /* the store's */
+    uint64_t id;       /* the store's */
+    uint64_t token_id; /* that it enrolled with; 0: none */
     char *name;
     char *region;
     struct plx_label *labels;
@@ -116,6 +117,7 @@ void plx_roster_destroy(struct plx_roster **roster);
 /* What the store knows of an agent; texts are copied. */
 struct plx_roster_entry {
     uint64_t id;
+    uint64_t token_id;
     const char *name;
     const char *region;
     const char *key;
@@ -177,6 +179,10 @@ void plx_roster_echo(struct plx_roster *roster, uint32_t slot, struct plx_mono n
                      struct plx_roster_notes *notes);
 void plx_roster_bye(struct plx_roster *roster, uint32_t slot,
                     struct plx_roster_notes *notes);
+
+/* Replaces the agent's labels (copied). True if they are others now. */
+bool plx_roster_set_labels(struct plx_roster *roster, uint32_t slot,
+                           const struct plx_label *labels, size_t n);
 
 /* Operator's decisions; a note STANDING if anything changed. */
 void plx_roster_drain(struct plx_roster *roster, uint32_t slot, bool on,

@@ -50,6 +50,7 @@ uint32_t plx_desk_add_agent(struct plx_desk *desk, const struct plx_store_agent 
 {
     const struct plx_roster_entry entry = {
         .id = agent->id,
+        .token_id = agent->token_id,
         .name = agent->name,
         .region = agent->region,
         .key = agent->public_key,
@@ -75,6 +76,34 @@ uint32_t plx_desk_add_agent(struct plx_desk *desk, const struct plx_store_agent 
     if (!a->revoked)
         plx_gate_allow(desk->gate, PLX_GATE_DOMAIN_AGENTS, a->key);
     return slot;
+}
+
+static bool has_key(const struct plx_label *labels, size_t n, const char *key)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(labels[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+void plx_desk_take_labels(struct plx_desk *desk, uint32_t slot,
+                          const struct plx_label *labels, size_t n)
+{
+    const struct plx_agent *a = plx_roster_at(desk->roster, slot);
+    const struct plx_store_token *token = plx_desk_token(desk, a->token_id);
+    struct plx_label merged[PLX_MONITOR_LABELS_MAX];
+    size_t n_merged = 0;
+    for (size_t i = 0; token && i < token->n_labels && n_merged < PLX_MONITOR_LABELS_MAX;
+         i++)
+        merged[n_merged++] = token->labels[i];
+    for (size_t i = 0; i < n && n_merged < PLX_MONITOR_LABELS_MAX; i++)
+        if (!has_key(merged, n_merged, labels[i].key))
+            merged[n_merged++] = labels[i];
+    if (!plx_roster_set_labels(desk->roster, slot, merged, n_merged))
+        return;
+    plx_shares_set_agent(desk->shares, slot, a->name, a->region, a->labels, a->n_labels,
+                         standing_of(a));
+    plx_court_set_agent(desk->court, slot);
 }
 
 static void touch(struct plx_desk *desk, const struct plx_agent *agent)

@@ -224,6 +224,7 @@ static void on_hello(struct letter *l, struct session *s)
     };
     plx_roster_hello(desk->roster, &hello, &l->notes);
     plx_court_heartbeat(desk->court, l->wall, l->slot);
+    plx_desk_take_labels(desk, l->slot, in->labels, in->n_labels);
     plx_store_touch_agent(desk->store, l->agent->id, l->wall, in->software,
                           l->agent->labels, l->agent->n_labels, NULL, NULL);
     welcome(l);
@@ -507,10 +508,9 @@ static void handle(struct letter *l)
         answer_outsider(l, s);
     else
         dispatch(l, s);
-    if (l->notes.n > 0) {
+    if (l->notes.n > 0)
         plx_desk_note(l->intake->desk, &l->notes);
-        plx_desk_settle(l->intake->desk);
-    }
+    plx_desk_settle(l->intake->desk);
     push_to(l->intake, l->slot);
 }
 

@@ -253,6 +253,29 @@ static void a_restart__keeps_what_is_known(void **state)
     agent_close(&agent);
 }
 
+static void labels__follow_the_agents_hello_but_the_tokens_stand(void **state)
+{
+    (void)state;
+    struct scripted_agent agent;
+    const struct plx_label labels[] = {{(char *)"provider", (char *)"aws"}};
+    const struct plx_msg hello = {
+        .type = PLX_MSG_HELLO,
+        .hello = {.boot_id = 2,
+                  .wall = plx_clock_wall(),
+                  .software = "",
+                  .labels = labels,
+                  .n_labels = 1},
+    };
+    agent_join(&agent, &fx, "fra", "");
+    apply(APPLY("- {host: 192.0.2.1, port: 80, locations: [provider=aws]}\\n"));
+    unsigned had = agent.heard[PLX_MSG_SNAPSHOT];
+    agent_say(&agent, &hello);
+    agent_await_beyond(&agent, PLX_MSG_SNAPSHOT, had);
+    assert_int_equal(agent.n_tasks, 1);
+    assert_string_equal(plx_roster_at(fx.desk.roster, 0)->labels[0].value, "aws");
+    agent_close(&agent);
+}
+
 static bool check_is_over(void *arg)
 {
     (void)arg;
@@ -343,6 +366,7 @@ int main(void)
         TEST(nonsense__is_refused_and_the_session_stands),
         TEST(a_token__enrols_once),
         TEST(a_restart__keeps_what_is_known),
+        TEST(labels__follow_the_agents_hello_but_the_tokens_stand),
         TEST(a_check__streams_what_agents_say),
         TEST(bad_questions__name_what_is_wrong),
         TEST(a_file__is_applied_with_its_changes_told),
