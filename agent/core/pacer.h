@@ -25,7 +25,7 @@ struct plx_pacer_limits {
 /* What plx_pacer_default_limits gives. */
 #define PLX_PACER_IN_FLIGHT    4096
 #define PLX_PACER_TARGET_RATE  1.0
-#define PLX_PACER_TARGET_BURST 10
+#define PLX_PACER_TARGET_BURST 20
 #define PLX_PACER_BUCKETS      65536
 
 enum plx_pacer_answer {
