@@ -6,3 +6,4 @@ plx_test(test_resolver SOURCES test_resolver.c ../lib/dns_peer.c LINKS plx_agent
 plx_test(test_spool SOURCES test_spool.c LINKS plx_agent_io)
 plx_test(test_link SOURCES test_link.c ../lib/coordinator_peer.c LINKS plx_agent_io)
 plx_test(test_agent_config SOURCES test_agent_config.c LINKS plx_agent)
+plx_test(test_errands SOURCES test_errands.c ../lib/dns_peer.c LINKS plx_agent)
