@@ -1,0 +1,373 @@
+#include "host.h"
+
+#include "agent/core/attempt.h"
+#include "agent/core/jobs.h"
+#include "agent/core/pacer.h"
+#include "agent/core/plan.h"
+#include "agent/core/policy.h"
+#include "agent/io/prober.h"
+#include "base/err.h"
+#include "sys/clock.h"
+#include "sys/loop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#define TICK_NS    (10 * PLX_MS_NS)
+#define RING       8192
+#define AGENT_SEED 0x706c78
+
+struct plx_bench_host {
+    struct plx_bench_setup setup;
+    struct plx_loop *loop;
+    struct plx_jobs *jobs;
+    struct plx_plan plan;
+    struct plx_policy policy;
+    struct plx_pacer *pacer;
+    struct plx_prober *prober;
+    struct plx_addr *addrs; /* by slot */
+    struct plx_result *ring;
+    uint64_t n_results;
+    struct plx_due pending; /* due, and the prober had no room */
+    bool has_pending, counting, stalled;
+    int64_t began_ns, until_ns, cpu_began_ns, wall_began_ns, calls_began;
+    uint64_t n_probes, ended, ended_before;
+    struct plx_bench_memory memory;
+    struct plx_bench_cost cost;
+    struct plx_bench_seen seen[2];
+};
+
+static void need(int err, const char *what)
+{
+    if (err == 0)
+        return;
+    fprintf(stderr, "bench: %s: error %d\n", what, err);
+    exit(3);
+}
+
+static int group_of(const struct plx_bench_host *h, uint32_t slot)
+{
+    return slot < h->setup.groups[0].n_monitors ? 0 : 1;
+}
+
+static void on_assigned(void *arg, uint32_t slot, bool gone)
+{
+    struct plx_bench_host *h = arg;
+    const struct plx_job *job = plx_jobs_at(h->jobs, slot);
+    if (gone)
+        return;
+    plx_addr_parse(job->host, &h->addrs[slot]);
+    plx_plan_set(&h->plan, slot, job->monitor_id, job->interval_ns, plx_clock_mono());
+}
+
+/* Monitor `i` over both groups. */
+static struct plx_task task_of(const struct plx_bench_setup *setup, uint32_t i,
+                               char host[PLX_ADDR_TEXT_MAX])
+{
+    bool second = i >= setup->groups[0].n_monitors;
+    const struct plx_bench_group *g = &setup->groups[second];
+    uint32_t k = second ? i - setup->groups[0].n_monitors : i;
+    struct plx_addr addr = plx_bench_addr(&g->net, k);
+    plx_addr_format(&addr, host);
+    return (struct plx_task){.monitor_id = i + 1,
+                             .host = host,
+                             .port = plx_bench_port(&g->net, k),
+                             .interval_ns = g->interval_ns,
+                             .timeout_ns = g->timeout_ns,
+                             .handshake = setup->half_open ? PLX_HANDSHAKE_HALF_OPEN
+                                                           : PLX_HANDSHAKE_FULL,
+                             .source = ""};
+}
+
+static void assign(struct plx_bench_host *h)
+{
+    enum { PART = PLX_WIRE_TASKS_MAX };
+    static struct plx_task tasks[PART];
+    static char hosts[PART][PLX_ADDR_TEXT_MAX];
+    uint32_t n = h->setup.groups[0].n_monitors + h->setup.groups[1].n_monitors;
+    uint32_t parts = (n + PART - 1) / PART;
+    for (uint32_t part = 0; part < parts; part++) {
+        uint32_t first = part * PART;
+        uint32_t k = n - first < PART ? n - first : PART;
+        for (uint32_t i = 0; i < k; i++)
+            tasks[i] = task_of(&h->setup, first + i, hosts[i]);
+        struct plx_msg_snapshot msg = {
+            .generation = 1, .part = part, .parts = parts, .tasks = tasks, .n_tasks = k};
+        need(plx_jobs_snapshot(h->jobs, &msg), "assignment");
+    }
+}
+
+static void record(struct plx_bench_host *h, const struct plx_result *result)
+{
+    h->ring[h->n_results++ % RING] = *result;
+}
+
+/* A probe that was not made is a result too. */
+static void record_unmade(struct plx_bench_host *h, const struct plx_job *job,
+                          const struct plx_due *due, enum plx_detail detail)
+{
+    struct plx_result r = {.monitor_id = job->monitor_id,
+                           .scheduled = {due->scheduled.ns + h->plan.axis_ns},
+                           .outcome = PLX_OUTCOME_SKIPPED,
+                           .detail = detail};
+    record(h, &r);
+}
+
+static int64_t distance(int64_t a, int64_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+static void count_end(struct plx_bench_host *h, int group, const struct plx_result *r)
+{
+    struct plx_bench_seen *seen = &h->seen[group];
+    int64_t known = h->setup.known_rtt_us;
+    seen->ended++;
+    seen->outcomes[r->outcome]++;
+    seen->closed_late += r->closed_late;
+    seen->stalled += r->detail == PLX_DETAIL_LOCAL_STALLED;
+    plx_bench_hist_add(&seen->lag_us, r->lag_us);
+    if (r->outcome != PLX_OUTCOME_OPEN || r->rtt_us == 0)
+        return;
+    plx_bench_hist_add(&seen->rtt_error_us, distance(r->rtt_us, known));
+    plx_bench_hist_add(&seen->time_error_us, distance(r->duration_ns / 1000, known));
+}
+
+/* The cookie is the slot and how late the probe started. A retry is asked for as the
+ * agent asks, and not made: the bench's failures are its own. */
+static void on_done(void *arg, uint64_t cookie, const struct plx_result *evidence,
+                    struct plx_mono started)
+{
+    struct plx_bench_host *h = arg;
+    uint32_t slot = (uint32_t)cookie;
+    struct plx_job *job = plx_jobs_at(h->jobs, slot);
+    struct plx_result r = *evidence;
+    r.monitor_id = job->monitor_id;
+    r.lag_us = (uint32_t)(cookie >> 32);
+    r.started = (struct plx_wall){started.ns + h->plan.axis_ns};
+    r.scheduled = plx_wall_add(r.started, -(int64_t)r.lag_us * PLX_US_NS);
+    plx_pacer_done(h->pacer);
+    plx_attempt_wants_retry(&job->retry_state, (enum plx_expect)job->expect, &r);
+    record(h, &r);
+    h->ended++;
+    if (h->counting)
+        count_end(h, group_of(h, slot), &r);
+    if (h->n_probes && h->ended >= h->n_probes)
+        plx_loop_stop(h->loop);
+}
+
+static void count_start(struct plx_bench_host *h, int group, int64_t now_ns)
+{
+    struct plx_bench_seen *seen = &h->seen[group];
+    int64_t at = (now_ns - h->began_ns) / TICK_NS;
+    if (h->counting)
+        seen->started++;
+    if (at >= 0 && at < (int64_t)(sizeof seen->starts / sizeof seen->starts[0]))
+        seen->starts[at]++;
+}
+
+/* False: the prober has no room, ask again. */
+static bool begin(struct plx_bench_host *h, const struct plx_due *due,
+                  struct plx_mono now)
+{
+    const struct plx_job *job = plx_jobs_at(h->jobs, due->slot);
+    const struct plx_addr *addr = &h->addrs[due->slot];
+    struct plx_bench_seen *seen = &h->seen[group_of(h, due->slot)];
+    struct plx_mono at;
+    bool permitted = plx_policy_permits(&h->policy, addr, job->port);
+    if (due->late || !permitted) {
+        seen->skipped++;
+        record_unmade(h, job, due,
+                      permitted ? PLX_DETAIL_LOCAL_LATE : PLX_DETAIL_LOCAL_POLICY);
+        return true;
+    }
+    if (plx_pacer_ask(h->pacer, addr, now, &at) != PLX_PACER_GO) {
+        seen->held++;
+        record_unmade(h, job, due, PLX_DETAIL_LOCAL_RATE);
+        return true;
+    }
+    uint64_t lag_us = (uint64_t)((now.ns - due->scheduled.ns) / PLX_US_NS);
+    const struct plx_probe_order order = {.cookie = due->slot | lag_us << 32,
+                                          .addr = *addr,
+                                          .port = job->port,
+                                          .handshake = (enum plx_handshake)job->handshake,
+                                          .timeout_ns = job->timeout_ns};
+    if (plx_prober_start(h->prober, &order) != 0) {
+        plx_pacer_done(h->pacer);
+        return false;
+    }
+    count_start(h, group_of(h, due->slot), now.ns);
+    return true;
+}
+
+/* The plan's now: the clock's, or as far ahead as the next probe is. */
+static bool plan_now(const struct plx_bench_host *h, struct plx_mono *now)
+{
+    const struct plx_heap_item *top = plx_heap_top(&h->plan.heap);
+    if (h->setup.window == 0)
+        return true;
+    if (!top || plx_prober_in_flight(h->prober) >= (uint64_t)h->setup.window)
+        return false;
+    *now = (struct plx_mono){top->at_ns};
+    return true;
+}
+
+static void pump(struct plx_bench_host *h)
+{
+    struct plx_mono now = plx_clock_mono();
+    while (plan_now(h, &now)) {
+        if (!h->has_pending && !plx_plan_next(&h->plan, now, &h->pending))
+            return;
+        h->has_pending = !begin(h, &h->pending, now);
+        if (h->has_pending)
+            return;
+    }
+}
+
+static void begin_counting(struct plx_bench_host *h)
+{
+    h->counting = true;
+    h->cpu_began_ns = plx_bench_cpu_ns();
+    h->wall_began_ns = plx_clock_mono().ns;
+    h->ended_before = h->ended;
+    h->calls_began = h->setup.count_calls ? plx_bench_syscalls() : -1;
+}
+
+static void stall(struct plx_bench_host *h)
+{
+    struct timespec ts = {.tv_sec = h->setup.stall_ns / PLX_SEC_NS,
+                          .tv_nsec = h->setup.stall_ns % PLX_SEC_NS};
+    h->stalled = true;
+    nanosleep(&ts, NULL);
+}
+
+static void on_tick(void *arg, struct plx_mono now)
+{
+    struct plx_bench_host *h = arg;
+    int64_t elapsed = now.ns - h->began_ns;
+    if (!h->counting && elapsed >= h->setup.warm_ns)
+        begin_counting(h);
+    plx_prober_tick(h->prober);
+    pump(h);
+    if (h->setup.stall_ns && !h->stalled && elapsed >= h->setup.stall_at_ns)
+        stall(h); /* with fresh SYNs out: the worst moment there is */
+    if (now.ns >= h->until_ns)
+        plx_loop_stop(h->loop);
+}
+
+static void on_probes(void *arg, uint32_t events)
+{
+    struct plx_bench_host *h = arg;
+    (void)events;
+    plx_prober_turn(h->prober);
+    if (h->setup.window)
+        pump(h);
+}
+
+static void on_signal(void *arg, int signo)
+{
+    struct plx_bench_host *h = arg;
+    (void)signo;
+    plx_loop_stop(h->loop);
+}
+
+static void open_engine(struct plx_bench_host *h)
+{
+    struct plx_why why = {0};
+    struct plx_pacer_limits limits = plx_pacer_default_limits();
+    limits.in_flight = h->setup.prober_max;
+    h->pacer = plx_pacer_new(&limits);
+    need(plx_prober_new(h->setup.prober_max, on_done, h, &h->prober, &why), "prober");
+    if (!h->setup.tick_only)
+        need(plx_loop_add_fd(h->loop, plx_prober_fd(h->prober), EPOLLIN, on_probes, h),
+             "loop");
+    need(plx_loop_add_timer(h->loop, TICK_NS, on_tick, h), "timer");
+}
+
+struct plx_bench_host *plx_bench_host_new(const struct plx_bench_setup *setup)
+{
+    struct plx_why why = {0};
+    struct plx_bench_host *h = calloc(1, sizeof *h);
+    uint32_t n = setup->groups[0].n_monitors + setup->groups[1].n_monitors;
+    if (!h)
+        abort();
+    h->setup = *setup;
+    need(plx_loop_new(on_signal, h, &h->loop, &why), "loop");
+    h->memory.bare = plx_bench_rss_bytes();
+    h->addrs = calloc(n, sizeof *h->addrs);
+    h->jobs = plx_jobs_new(n, on_assigned, h);
+    plx_plan_init(&h->plan, AGENT_SEED, plx_clock_mono(), plx_clock_wall());
+    assign(h);
+    h->memory.assigned = plx_bench_rss_bytes();
+    h->ring = calloc(RING, sizeof *h->ring);
+    if (!h->addrs || !h->ring)
+        abort();
+    open_engine(h);
+    h->memory.engine = plx_bench_rss_bytes();
+    return h;
+}
+
+void plx_bench_host_destroy(struct plx_bench_host **host)
+{
+    struct plx_bench_host *h = *host;
+    if (!h)
+        return;
+    plx_prober_destroy(&h->prober);
+    plx_loop_destroy(&h->loop);
+    plx_pacer_destroy(&h->pacer);
+    plx_plan_fini(&h->plan);
+    plx_jobs_destroy(&h->jobs);
+    plx_policy_fini(&h->policy);
+    free(h->addrs);
+    free(h->ring);
+    free(h);
+    *host = NULL;
+}
+
+void plx_bench_host_run(struct plx_bench_host *h, int64_t run_ns, uint64_t n_probes)
+{
+    h->began_ns = plx_clock_mono().ns;
+    h->until_ns = h->began_ns + run_ns;
+    h->n_probes = n_probes;
+    if (h->setup.warm_ns == 0)
+        begin_counting(h);
+    plx_loop_run(h->loop);
+    int64_t calls = h->calls_began < 0 ? -1 : plx_bench_syscalls() - h->calls_began;
+    h->cost = (struct plx_bench_cost){plx_bench_cpu_ns() - h->cpu_began_ns,
+                                      plx_clock_mono().ns - h->wall_began_ns, calls,
+                                      h->ended - h->ended_before};
+}
+
+const struct plx_bench_seen *plx_bench_host_seen(const struct plx_bench_host *host,
+                                                 int group)
+{
+    return &host->seen[group];
+}
+
+struct plx_bench_memory plx_bench_host_memory(const struct plx_bench_host *host)
+{
+    return host->memory;
+}
+
+uint32_t plx_bench_host_in_flight(const struct plx_bench_host *host)
+{
+    return plx_prober_in_flight(host->prober);
+}
+
+struct plx_bench_cost plx_bench_host_cost(const struct plx_bench_host *host)
+{
+    return host->cost;
+}
+
+void plx_bench_host_spread(const struct plx_bench_host *host, uint32_t *counts, size_t n)
+{
+    int64_t interval = host->setup.groups[0].interval_ns;
+    memset(counts, 0, n * sizeof *counts);
+    for (uint32_t slot = 0; slot < host->setup.groups[0].n_monitors; slot++) {
+        int64_t at = host->plan.entries[slot].due_ns % interval;
+        counts[(size_t)((double)at / (double)interval * (double)n)]++;
+    }
+}

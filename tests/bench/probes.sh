@@ -1,0 +1,30 @@
+# Probes per second and core, as fast as each goes. Rounds alternate, so that a busy
+# moment of the machine hits all of them.
+# shellcheck shell=bash disable=SC2154
+bench_probes() {
+    local r listener limit lean classic ours
+    listen probes-listen
+    listener=$pid_of_last
+    for r in $(seq "$rounds"); do
+        raw reuse=1 run_ms=600 >"$work/probes-reuse.$r"
+        engine window=512 run_ms=600 >"$work/probes-engine.$r"
+        raw reuse=0 run_ms=600 >"$work/probes-classic.$r"
+        raw reuse=1 info=0 run_ms=600 >"$work/probes-lean.$r"
+    done
+    stop "$listener"
+    limit=$(median probes_s_core "$work"/probes-reuse.*)
+    lean=$(median probes_s_core "$work"/probes-lean.*)
+    classic=$(median probes_s_core "$work"/probes-classic.*)
+    ours=$(median probes_s_core "$work"/probes-engine.*)
+    figure probes "raw reuse loop" "$limit" probes/s/core
+    figure probes "raw reuse loop, a boolean only (SO_ERROR)" "$lean" probes/s/core \
+        "raw reuse" "$(calc "$lean / $limit")"
+    figure probes "raw classic loop" "$classic" probes/s/core "raw reuse" \
+        "$(calc "$classic / $limit")"
+    figure probes "engine" "$ours" probes/s/core "raw reuse" "$(calc "$ours / $limit")" \
+        ">=" 0.90
+    figure probes "engine" "$ours" probes/s/core "raw classic" \
+        "$(calc "$ours / $classic")" ">=" 1.30
+    figure probes "engine" "$(median cpu_us_probe "$work"/probes-engine.*)" "CPU us/probe"
+    missing probes "whole agent: spool, protobuf, CURVE" "no upload in this bench yet"
+}
