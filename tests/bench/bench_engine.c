@@ -10,7 +10,7 @@ static int64_t monitors = 1024, interval_ms = 60000, timeout_ms = 10000;
 static int64_t hole, hole_interval_ms = 5000, hole_timeout_ms = 5000;
 static int64_t hole_base = 0x0a630001, max = 4096, window, known_us;
 static int64_t run_ms = 1000, warm_ms, n_probes, stall_at_ms, stall_ms, full, cpu = -1;
-static int64_t tick_only, count_calls;
+static int64_t count_calls;
 static struct plx_bench_net net = {.base = 0x7f010001, .port = 20000, .n_ports = 1};
 
 static struct plx_bench_setup setup_of(void)
@@ -29,8 +29,7 @@ static struct plx_bench_setup setup_of(void)
         .stall_at_ns = stall_at_ms * PLX_MS_NS,
         .stall_ns = stall_ms * PLX_MS_NS,
         .half_open = !full,
-        .count_calls = count_calls != 0,
-        .tick_only = tick_only != 0};
+        .count_calls = count_calls != 0};
 }
 
 static void report_cost(const struct plx_bench_host *host)
@@ -61,7 +60,7 @@ static void report_seen(const struct plx_bench_seen *seen, const char *prefix)
                  (double)seen->outcomes[o]);
     print_of(prefix, "closed_late", (double)seen->closed_late);
     print_of(prefix, "marked_stalled", (double)seen->stalled);
-    print_of(prefix, "not_made_late", (double)seen->skipped);
+    print_of(prefix, "not_made_late", (double)seen->late);
     print_of(prefix, "not_made_pacer", (double)seen->held);
     print_of(prefix, "lag_p50_us", plx_bench_hist_quantile(&seen->lag_us, 0.5));
     print_of(prefix, "lag_p99_us", plx_bench_hist_quantile(&seen->lag_us, 0.99));
@@ -144,7 +143,6 @@ int main(int argc, char **argv)
         {"stall_ms", &stall_ms},
         {"full", &full},
         {"count_calls", &count_calls},
-        {"tick_only", &tick_only},
         {"cpu", &cpu},
         {"base", &net.base},
         {"port", &net.port},

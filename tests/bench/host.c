@@ -2,10 +2,8 @@
 
 #include "agent/core/attempt.h"
 #include "agent/core/jobs.h"
-#include "agent/core/pacer.h"
 #include "agent/core/plan.h"
-#include "agent/core/policy.h"
-#include "agent/io/prober.h"
+#include "agent/errands.h"
 #include "base/err.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
@@ -13,12 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <time.h>
 
-#define TICK_NS    (10 * PLX_MS_NS)
-#define RING       8192
-#define AGENT_SEED 0x706c78
+#define TICK_NS      (10 * PLX_MS_NS)
+#define SLOW_TICK_NS (100 * PLX_MS_NS)
+#define TICK_PROBES  1024
+#define RING         8192
+#define AGENT_SEED   0x706c78
 
 struct plx_bench_host {
     struct plx_bench_setup setup;
@@ -26,13 +25,10 @@ struct plx_bench_host {
     struct plx_jobs *jobs;
     struct plx_plan plan;
     struct plx_policy policy;
-    struct plx_pacer *pacer;
-    struct plx_prober *prober;
-    struct plx_addr *addrs; /* by slot */
+    struct plx_errands *errands;
     struct plx_result *ring;
     uint64_t n_results;
-    struct plx_due pending; /* due, and the prober had no room */
-    bool has_pending, counting, stalled;
+    bool counting, stalled;
     int64_t began_ns, until_ns, cpu_began_ns, wall_began_ns, calls_began;
     uint64_t n_probes, ended, ended_before;
     struct plx_bench_memory memory;
@@ -48,9 +44,10 @@ static void need(int err, const char *what)
     exit(3);
 }
 
-static int group_of(const struct plx_bench_host *h, uint32_t slot)
+/* Monitors are numbered from 1 on. */
+static int group_of(const struct plx_bench_host *h, const struct plx_result *result)
 {
-    return slot < h->setup.groups[0].n_monitors ? 0 : 1;
+    return result->monitor_id <= h->setup.groups[0].n_monitors ? 0 : 1;
 }
 
 static void on_assigned(void *arg, uint32_t slot, bool gone)
@@ -59,7 +56,6 @@ static void on_assigned(void *arg, uint32_t slot, bool gone)
     const struct plx_job *job = plx_jobs_at(h->jobs, slot);
     if (gone)
         return;
-    plx_addr_parse(job->host, &h->addrs[slot]);
     plx_plan_set(&h->plan, slot, job->monitor_id, job->interval_ns, plx_clock_mono());
 }
 
@@ -100,22 +96,6 @@ static void assign(struct plx_bench_host *h)
     }
 }
 
-static void record(struct plx_bench_host *h, const struct plx_result *result)
-{
-    h->ring[h->n_results++ % RING] = *result;
-}
-
-/* A probe that was not made is a result too. */
-static void record_unmade(struct plx_bench_host *h, const struct plx_job *job,
-                          const struct plx_due *due, enum plx_detail detail)
-{
-    struct plx_result r = {.monitor_id = job->monitor_id,
-                           .scheduled = {due->scheduled.ns + h->plan.axis_ns},
-                           .outcome = PLX_OUTCOME_SKIPPED,
-                           .detail = detail};
-    record(h, &r);
-}
-
 static int64_t distance(int64_t a, int64_t b)
 {
     return a > b ? a - b : b - a;
@@ -129,6 +109,8 @@ static void count_end(struct plx_bench_host *h, int group, const struct plx_resu
     seen->outcomes[r->outcome]++;
     seen->closed_late += r->closed_late;
     seen->stalled += r->detail == PLX_DETAIL_LOCAL_STALLED;
+    seen->late += r->detail == PLX_DETAIL_LOCAL_LATE;
+    seen->held += r->detail == PLX_DETAIL_LOCAL_RATE;
     plx_bench_hist_add(&seen->lag_us, r->lag_us);
     if (r->outcome != PLX_OUTCOME_OPEN || r->rtt_us == 0)
         return;
@@ -136,71 +118,53 @@ static void count_end(struct plx_bench_host *h, int group, const struct plx_resu
     plx_bench_hist_add(&seen->time_error_us, distance(r->duration_ns / 1000, known));
 }
 
-/* The cookie is the slot and how late the probe started. A retry is asked for as the
- * agent asks, and not made: the bench's failures are its own. */
-static void on_done(void *arg, uint64_t cookie, const struct plx_result *evidence,
-                    struct plx_mono started)
+static void count_start(struct plx_bench_host *h, const struct plx_result *r)
 {
-    struct plx_bench_host *h = arg;
-    uint32_t slot = (uint32_t)cookie;
-    struct plx_job *job = plx_jobs_at(h->jobs, slot);
-    struct plx_result r = *evidence;
-    r.monitor_id = job->monitor_id;
-    r.lag_us = (uint32_t)(cookie >> 32);
-    r.started = (struct plx_wall){started.ns + h->plan.axis_ns};
-    r.scheduled = plx_wall_add(r.started, -(int64_t)r.lag_us * PLX_US_NS);
-    plx_pacer_done(h->pacer);
-    plx_attempt_wants_retry(&job->retry_state, (enum plx_expect)job->expect, &r);
-    record(h, &r);
-    h->ended++;
-    if (h->counting)
-        count_end(h, group_of(h, slot), &r);
-    if (h->n_probes && h->ended >= h->n_probes)
-        plx_loop_stop(h->loop);
-}
-
-static void count_start(struct plx_bench_host *h, int group, int64_t now_ns)
-{
-    struct plx_bench_seen *seen = &h->seen[group];
-    int64_t at = (now_ns - h->began_ns) / TICK_NS;
-    if (h->counting)
-        seen->started++;
+    struct plx_bench_seen *seen = &h->seen[group_of(h, r)];
+    int64_t at = (r->started.ns - h->plan.axis_ns - h->began_ns) / TICK_NS;
     if (at >= 0 && at < (int64_t)(sizeof seen->starts / sizeof seen->starts[0]))
         seen->starts[at]++;
 }
 
-/* False: the prober has no room, ask again. */
-static bool begin(struct plx_bench_host *h, const struct plx_due *due,
-                  struct plx_mono now)
+/* A retry is asked for as the agent asks, and not made: the bench's failures are its
+ * own. */
+static void on_result(void *arg, const struct plx_result *result, uint64_t request_id)
+{
+    struct plx_bench_host *h = arg;
+    uint32_t slot;
+    (void)request_id;
+    if (plx_jobs_find(h->jobs, result->monitor_id, &slot)) {
+        struct plx_job *job = plx_jobs_at(h->jobs, slot);
+        plx_attempt_wants_retry(&job->retry_state, (enum plx_expect)job->expect, result);
+    }
+    h->ring[h->n_results++ % RING] = *result;
+    h->ended++;
+    count_start(h, result);
+    if (h->counting)
+        count_end(h, group_of(h, result), result);
+    if (h->n_probes && h->ended >= h->n_probes)
+        plx_loop_stop(h->loop);
+}
+
+static void order(struct plx_bench_host *h, const struct plx_due *due)
 {
     const struct plx_job *job = plx_jobs_at(h->jobs, due->slot);
-    const struct plx_addr *addr = &h->addrs[due->slot];
-    struct plx_bench_seen *seen = &h->seen[group_of(h, due->slot)];
-    struct plx_mono at;
-    bool permitted = plx_policy_permits(&h->policy, addr, job->port);
-    if (due->late || !permitted) {
-        seen->skipped++;
-        record_unmade(h, job, due,
-                      permitted ? PLX_DETAIL_LOCAL_LATE : PLX_DETAIL_LOCAL_POLICY);
-        return true;
-    }
-    if (plx_pacer_ask(h->pacer, addr, now, &at) != PLX_PACER_GO) {
-        seen->held++;
-        record_unmade(h, job, due, PLX_DETAIL_LOCAL_RATE);
-        return true;
-    }
-    uint64_t lag_us = (uint64_t)((now.ns - due->scheduled.ns) / PLX_US_NS);
-    const struct plx_probe_order order = {.cookie = due->slot | lag_us << 32,
-                                          .addr = *addr,
-                                          .port = job->port,
-                                          .handshake = (enum plx_handshake)job->handshake,
-                                          .timeout_ns = job->timeout_ns};
-    if (plx_prober_start(h->prober, &order) != 0) {
-        plx_pacer_done(h->pacer);
-        return false;
-    }
-    count_start(h, group_of(h, due->slot), now.ns);
-    return true;
+    struct plx_task task = {.monitor_id = job->monitor_id,
+                            .host = job->host,
+                            .port = job->port,
+                            .timeout_ns = job->timeout_ns,
+                            .handshake = (enum plx_handshake)job->handshake,
+                            .ip = (enum plx_ip)job->ip,
+                            .source = job->source};
+    const struct plx_errand_order errand = {
+        .task = &task,
+        .scheduled = due->scheduled,
+        .grace_ns = plx_plan_grace_ns(job->interval_ns),
+    };
+    if (due->late)
+        plx_errands_skip(h->errands, &errand, PLX_DETAIL_LOCAL_LATE);
+    else
+        plx_errands_order(h->errands, &errand);
 }
 
 /* The plan's now: the clock's, or as far ahead as the next probe is. */
@@ -209,21 +173,19 @@ static bool plan_now(const struct plx_bench_host *h, struct plx_mono *now)
     const struct plx_heap_item *top = plx_heap_top(&h->plan.heap);
     if (h->setup.window == 0)
         return true;
-    if (!top || plx_prober_in_flight(h->prober) >= (uint64_t)h->setup.window)
+    if (!top || plx_errands_under_way(h->errands) >= (uint64_t)h->setup.window)
         return false;
     *now = (struct plx_mono){top->at_ns};
     return true;
 }
 
-static void pump(struct plx_bench_host *h)
+static void order_due(struct plx_bench_host *h, struct plx_mono now)
 {
-    struct plx_mono now = plx_clock_mono();
-    while (plan_now(h, &now)) {
-        if (!h->has_pending && !plx_plan_next(&h->plan, now, &h->pending))
+    struct plx_due due;
+    for (int i = 0; i < TICK_PROBES && plan_now(h, &now); i++) {
+        if (!plx_plan_next(&h->plan, now, &due))
             return;
-        h->has_pending = !begin(h, &h->pending, now);
-        if (h->has_pending)
-            return;
+        order(h, &due);
     }
 }
 
@@ -250,21 +212,18 @@ static void on_tick(void *arg, struct plx_mono now)
     int64_t elapsed = now.ns - h->began_ns;
     if (!h->counting && elapsed >= h->setup.warm_ns)
         begin_counting(h);
-    plx_prober_tick(h->prober);
-    pump(h);
+    plx_errands_tick(h->errands, now);
+    order_due(h, now);
     if (h->setup.stall_ns && !h->stalled && elapsed >= h->setup.stall_at_ns)
         stall(h); /* with fresh SYNs out: the worst moment there is */
     if (now.ns >= h->until_ns)
         plx_loop_stop(h->loop);
 }
 
-static void on_probes(void *arg, uint32_t events)
+static void on_slow_tick(void *arg, struct plx_mono now)
 {
     struct plx_bench_host *h = arg;
-    (void)events;
-    plx_prober_turn(h->prober);
-    if (h->setup.window)
-        pump(h);
+    plx_errands_slow_tick(h->errands, now);
 }
 
 static void on_signal(void *arg, int signo)
@@ -279,12 +238,11 @@ static void open_engine(struct plx_bench_host *h)
     struct plx_why why = {0};
     struct plx_pacer_limits limits = plx_pacer_default_limits();
     limits.in_flight = h->setup.prober_max;
-    h->pacer = plx_pacer_new(&limits);
-    need(plx_prober_new(h->setup.prober_max, on_done, h, &h->prober, &why), "prober");
-    if (!h->setup.tick_only)
-        need(plx_loop_add_fd(h->loop, plx_prober_fd(h->prober), EPOLLIN, on_probes, h),
-             "loop");
+    need(plx_errands_new(h->loop, &limits, &h->policy, NULL, on_result, h, &h->errands,
+                         &why),
+         "engine");
     need(plx_loop_add_timer(h->loop, TICK_NS, on_tick, h), "timer");
+    need(plx_loop_add_timer(h->loop, SLOW_TICK_NS, on_slow_tick, h), "timer");
 }
 
 struct plx_bench_host *plx_bench_host_new(const struct plx_bench_setup *setup)
@@ -297,13 +255,12 @@ struct plx_bench_host *plx_bench_host_new(const struct plx_bench_setup *setup)
     h->setup = *setup;
     need(plx_loop_new(on_signal, h, &h->loop, &why), "loop");
     h->memory.bare = plx_bench_rss_bytes();
-    h->addrs = calloc(n, sizeof *h->addrs);
     h->jobs = plx_jobs_new(n, on_assigned, h);
     plx_plan_init(&h->plan, AGENT_SEED, plx_clock_mono(), plx_clock_wall());
     assign(h);
     h->memory.assigned = plx_bench_rss_bytes();
     h->ring = calloc(RING, sizeof *h->ring);
-    if (!h->addrs || !h->ring)
+    if (!h->ring)
         abort();
     open_engine(h);
     h->memory.engine = plx_bench_rss_bytes();
@@ -315,13 +272,11 @@ void plx_bench_host_destroy(struct plx_bench_host **host)
     struct plx_bench_host *h = *host;
     if (!h)
         return;
-    plx_prober_destroy(&h->prober);
+    plx_errands_destroy(&h->errands);
     plx_loop_destroy(&h->loop);
-    plx_pacer_destroy(&h->pacer);
     plx_plan_fini(&h->plan);
     plx_jobs_destroy(&h->jobs);
     plx_policy_fini(&h->policy);
-    free(h->addrs);
     free(h->ring);
     free(h);
     *host = NULL;
@@ -354,7 +309,7 @@ struct plx_bench_memory plx_bench_host_memory(const struct plx_bench_host *host)
 
 uint32_t plx_bench_host_in_flight(const struct plx_bench_host *host)
 {
-    return plx_prober_in_flight(host->prober);
+    return plx_errands_under_way(host->errands);
 }
 
 struct plx_bench_cost plx_bench_host_cost(const struct plx_bench_host *host)

@@ -1,7 +1,6 @@
-/* A host for the engine as the agent is one, without its link: the loop, the plan, the
- * policy, the pacer and the prober, and results kept in a ring as the spool would take
- * them. What the bench measures is this minus nothing, so it must stay the same calls in
- * the same order as the agent makes. One thread. */
+/* The agent without its spool and its link: the loop, the assignment, the plan and the
+ * errands (resolver, policy, pacer, prober), wired as agent/agent.c wires them, and the
+ * results kept in a ring. One thread. */
 #ifndef PLX_TESTS_BENCH_HOST_H
 #define PLX_TESTS_BENCH_HOST_H
 
@@ -21,23 +20,23 @@ struct plx_bench_group {
 struct plx_bench_setup {
     struct plx_bench_group groups[2]; /* [1]: the black hole, if any */
     uint32_t prober_max;              /* descriptors */
-    int64_t window;       /* > 0: as fast as it goes, with so many in flight: the plan's
-                             clock is then virtual and runs ahead to whatever is next */
-    int64_t known_rtt_us; /* of the peer; 0: not known */
-    int64_t warm_ns;      /* nothing is counted before */
+    /* > 0: as fast as it goes, with so many under way: the plan's clock is then virtual
+     * and runs ahead to whatever is next. */
+    int64_t window;
+    int64_t known_rtt_us;          /* of the peer; 0: not known */
+    int64_t warm_ns;               /* nothing is counted before */
     int64_t stall_at_ns, stall_ns; /* since the start; stall_ns 0: none */
     bool half_open;
     bool count_calls; /* slows the run a little */
-    bool tick_only;   /* ends are seen on the tick instead of as they come */
 };
 
 /* What was seen of one group. */
 struct plx_bench_seen {
-    uint64_t started, ended;
+    uint64_t ended;
     uint64_t outcomes[PLX_OUTCOME_COUNT_];
     uint64_t closed_late;         /* marked: the server may have seen a full connection */
     uint64_t stalled;             /* marked: ended as the agent's own fault */
-    uint64_t skipped, held;       /* late in the plan; by the pacer */
+    uint64_t late, held;          /* not made: the agent was late; the pacer held it */
     struct plx_bench_hist lag_us; /* start behind its place in the plan */
     struct plx_bench_hist rtt_error_us;  /* |kernel's round trip - known| */
     struct plx_bench_hist time_error_us; /* |loop's own time - known| */

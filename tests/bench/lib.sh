@@ -1,6 +1,6 @@
 # Shared by the benches: programs, medians, figures. Sourced by run.sh inside its own
 # network namespace.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154
 
 bin=$build/bin
 work=$(mktemp -d)
@@ -80,6 +80,9 @@ tun_up() {
     ip link set bench0 up
     ip route add 10.99.0.0/16 dev bench0
 }
+
+# cpu_ticks PID: user and system time of a process with all its threads, in clock ticks.
+cpu_ticks() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$1/stat"; }
 
 rows_as_table() {
     awk -F'\t' '

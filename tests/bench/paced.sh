@@ -8,8 +8,6 @@ paced_targets=1012
 paced_seconds=4
 paced_ours=
 
-# cpu_ticks PID: user and system time of a process with all its threads, in clock ticks.
-cpu_ticks() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$1/stat"; }
 # target I: address of target I, as the engine counts them.
 target() { echo "127.1.$((($1 + 1) / 256)).$((($1 + 1) % 256))"; }
 
@@ -24,15 +22,12 @@ paced_own() {
     local r
     for r in 1 2 3; do
         engine monitors=$paced_targets interval_ms=1000 warm_ms=500 run_ms=2500 >"$work/paced-engine.$r"
-        engine monitors=$paced_targets interval_ms=1000 warm_ms=500 run_ms=2500 tick_only=1 >"$work/paced-tick.$r"
         raw targets=$paced_targets interval_ms=1000 run_ms=2000 >"$work/paced-raw.$r"
     done
     paced_ours=$(median cpu_us_probe "$work"/paced-engine.*)
     figure paced "raw reuse loop, 10 ms ticks" "$(median cpu_us_probe "$work"/paced-raw.*)" "CPU us/probe"
     figure paced "engine" "$paced_ours" "CPU us/probe" "raw reuse" \
         "$(calc "$paced_ours / $(median cpu_us_probe "$work"/paced-raw.*)")"
-    figure paced "engine, ends seen on the tick only" \
-        "$(median cpu_us_probe "$work"/paced-tick.*)" "CPU us/probe"
 }
 
 # running_cost PID SECONDS PROBES: CPU us a probe of a running program.
@@ -51,7 +46,7 @@ paced_haproxy() {
     for ((i = 0; i < paced_targets; i++)); do
         echo "  server s$i $(target $i):20000 check inter 1s"
     done >>"$conf"
-    taskset -c $probe_cpu haproxy -db -f "$conf" >/dev/null 2>&1 &
+    taskset -c "$probe_cpu" haproxy -db -f "$conf" >/dev/null 2>&1 &
     pid=$!
     children+=("$pid")
     sleep 2

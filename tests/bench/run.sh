@@ -9,7 +9,7 @@
 set -euo pipefail
 
 source_dir=$(cd "$(dirname "$0")/../.." && pwd)
-benches=(probes syscalls paced rtt stall scale hole)
+benches=(probes whole syscalls paced rtt stall scale hole)
 rounds=${PLX_BENCH_ROUNDS:-5}
 output=table build="" names=()
 

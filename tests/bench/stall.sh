@@ -28,7 +28,7 @@ one_stall() {
     count_packets
     listen "stall-listen.$ms"
     listener=$pid_of_last
-    engine window=512 run_ms=1500 stall_at_ms=500 "stall_ms=$ms" "$@" >"$work/stall.$ms"
+    engine window=1000 monitors=65536 run_ms=1500 stall_at_ms=500 "stall_ms=$ms" "$@" >"$work/stall.$ms"
     stop "$listener"
     for p in syn syn_ack rst other; do echo "packets_$p $(packets $p)"; done >>"$work/stall.$ms"
     nft delete table inet bench
