@@ -82,7 +82,7 @@ static void report_memory(const struct plx_bench_host *host, int64_t slab_bytes)
     plx_bench_print("rss_bytes", (double)plx_bench_rss_bytes());
     plx_bench_print("monitor_bytes",
                     (double)(m.assigned - m.bare) / (double)(monitors + hole));
-    plx_bench_print("flight_bytes", (double)(m.engine - m.assigned) / (double)max);
+    plx_bench_print("engine_bytes", (double)(m.engine - m.assigned));
     plx_bench_print("in_flight", in_flight);
     if (in_flight > 0)
         plx_bench_print("kernel_bytes_flight", (double)slab_bytes / in_flight);
