@@ -39,28 +39,33 @@ blamed() {
     awk '$1 ~ /^(refused|timeout|unreachable|reset|mismatch)$/ { n += $2 } END { print n + 0 }' "$1"
 }
 
+# stall_rows NAME MS ARG…
+stall_rows() {
+    local name=$1 ms=$2 f=$work/stall.$2 accepts marked
+    shift 2
+    one_stall "$ms" "$@"
+    accepts=$(value "$work/stall-listen.$ms" accepts)
+    marked=$(calc "$(value "$f" closed_late) + $(value "$f" marked_stalled)")
+    figure stall "$name: probes" "$(value "$f" probes)" probes
+    if ((ms <= 150)); then
+        figure stall "$name: accepts at the server" "$accepts" accepts - - "<=" 0
+        figure stall "$name: packets a SYN" \
+            "$(calc "($(value "$f" packets_syn) + $(value "$f" packets_syn_ack) + $(value "$f" packets_rst) + $(value "$f" packets_other)) / $(value "$f" packets_syn)")" \
+            packets - - "<=" 3
+        figure stall "$name: packets that are no SYN, SYN-ACK or RST" \
+            "$(value "$f" packets_other)" packets - - "<=" 0
+    else
+        figure stall "$name: accepts at the server" "$accepts" accepts
+        figure stall "$name: accepts beyond the marked results" \
+            "$(calc "$accepts > $marked ? $accepts - $marked : 0")" accepts - - "<=" 0
+    fi
+    figure stall "$name: marked closed late" "$(value "$f" closed_late)" probes
+    figure stall "$name: marked as the agent's own stall" "$(value "$f" marked_stalled)" probes
+    figure stall "$name: blamed on the target" "$(blamed "$f")" probes - - "<=" 0
+}
+
 bench_stall() {
-    local ms f accepts marked
-    for ms in 150 300; do
-        one_stall $ms timeout_ms=100
-        f=$work/stall.$ms
-        accepts=$(value "$work/stall-listen.$ms" accepts)
-        figure stall "$ms ms: probes" "$(value "$f" open)" probes
-        if ((ms == 150)); then
-            figure stall "$ms ms: accepts at the server" "$accepts" accepts - - "<=" 0
-            figure stall "$ms ms: packets a SYN" \
-                "$(calc "($(value "$f" packets_syn) + $(value "$f" packets_syn_ack) + $(value "$f" packets_rst) + $(value "$f" packets_other)) / $(value "$f" packets_syn)")" \
-                packets - - "<=" 3
-            figure stall "$ms ms: packets that are no SYN, SYN-ACK or RST" \
-                "$(value "$f" packets_other)" packets - - "<=" 0
-        else
-            figure stall "$ms ms: accepts at the server" "$accepts" accepts
-            marked=$(calc "$(value "$f" closed_late) + $(value "$f" marked_stalled)")
-            figure stall "$ms ms: accepts beyond the marked results" \
-                "$(calc "$accepts > $marked ? $accepts - $marked : 0")" accepts - - "<=" 0
-        fi
-        figure stall "$ms ms: marked closed late" "$(value "$f" closed_late)" probes
-        figure stall "$ms ms: marked as the agent's own stall" "$(value "$f" marked_stalled)" probes
-        figure stall "$ms ms: blamed on the target" "$(blamed "$f")" probes - - "<=" 0
-    done
+    stall_rows "150 ms" 150 timeout_ms=100
+    stall_rows "300 ms, past the timeout" 300 timeout_ms=100
+    stall_rows "300 ms, within it" 300 timeout_ms=10000
 }
