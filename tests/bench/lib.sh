@@ -109,7 +109,7 @@ rows_as_json() {
     BEGIN { printf "{\"figures\":[" }
     {
         printf "%s\n{\"bench\":\"%s\",\"figure\":\"%s\",\"value\":%s,\"unit\":\"%s\",\"limit\":%s,\"ratio\":%s,\"op\":%s,\"target\":%s}", \
-            NR > 1 ? "," : "", $1, $2, num($3), $4, text($5), num($6), text($7), num($8)
+            (NR > 1 ? "," : ""), $1, $2, num($3), $4, text($5), num($6), text($7), num($8)
     }
     END { print "\n]}" }' "$table"
 }
