@@ -15,6 +15,9 @@
 #define EXCHANGE_ROUNDS 3
 /* A pick that earns more than this needs no second story to be believed. */
 #define LOUD            400.0
+/* An agent with so many failing cells under a standing fault of ours is not asked cell by
+ * cell again: the fault stays until its opens say otherwise. */
+#define HOLD            400u
 
 struct cand {
     struct plx_scope scope;
@@ -39,8 +42,12 @@ struct plx_cover {
     uint32_t n_cand_of, cap_cand_of;
     uint32_t *members; /* per candidate: its fails */
     uint32_t cap_members;
+    uint32_t *live; /* candidates that could earn their cost if all was theirs */
+    uint32_t n_live, cap_live;
     uint32_t *heap;
     uint32_t n_heap, cap_heap;
+    bool *held; /* per agent: its cells are left to a standing fault of ours */
+    uint32_t cap_held;
     struct plx_pick *picks;
     uint32_t n_picks, cap_picks;
     uint32_t *explained;
@@ -82,6 +89,8 @@ void plx_cover_destroy(struct plx_cover **cover)
     free(c->buckets);
     free(c->cand_of);
     free(c->members);
+    free(c->live);
+    free(c->held);
     free(c->heap);
     free(c->picks);
     free(c->explained);
@@ -125,6 +134,45 @@ static bool votes(const struct plx_cover *c, const struct plx_cell *cell,
     return !c->fleet->agents[cell->agent].silent && now < cell->last + (uint32_t)fresh;
 }
 
+/* Marks the agents whose failures a standing fault of ours explains wholesale. */
+static void hold(struct plx_cover *c, const struct plx_standing *standing,
+                 uint32_t n_standing)
+{
+    reach(&c->held, &c->cap_held, c->fleet->n_agents + 1, sizeof *c->held);
+    memset(c->held, 0, c->cap_held * sizeof *c->held);
+    for (uint32_t i = 0; i < n_standing; i++) {
+        const uint32_t *ids;
+        uint32_t n;
+        if (!standing[i].open || standing[i].ended != 0 ||
+            !plx_scope_kind(standing[i].scope.type)->vantage)
+            continue;
+        plx_scope_agents(c->fleet, &standing[i].scope, &ids, &n);
+        for (uint32_t k = 0; k < n; k++)
+            c->held[ids[k]] = c->fleet->agents[ids[k]].n_failing > HOLD;
+    }
+}
+
+/* The held faults go on as they were. */
+static void keep_held(struct plx_cover *c, const struct plx_standing *standing,
+                      uint32_t n_standing)
+{
+    for (uint32_t i = 0; i < n_standing; i++) {
+        const uint32_t *ids;
+        uint32_t n, n_held = 0;
+        if (!standing[i].open || !plx_scope_kind(standing[i].scope.type)->vantage)
+            continue;
+        plx_scope_agents(c->fleet, &standing[i].scope, &ids, &n);
+        for (uint32_t k = 0; k < n; k++)
+            n_held += c->held[ids[k]];
+        if (n_held == 0)
+            continue;
+        plx_score_claim(&c->score, &standing[i].scope, true);
+        reach(&c->picks, &c->cap_picks, c->n_picks + 1, sizeof *c->picks);
+        c->picks[c->n_picks++] = (struct plx_pick){
+            .scope = standing[i].scope, .onset = standing[i].onset, .gain = LOUD};
+    }
+}
+
 static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t now,
                     const struct plx_standing *standing, uint32_t n_standing)
 {
@@ -134,7 +182,7 @@ static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t
             uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
             const struct plx_cell *cell = &ev->cells[i];
             const struct plx_fleet_monitor *m = &c->fleet->monitors[ev->owner[i]];
-            if (!votes(c, cell, m, now))
+            if (c->held[cell->agent] || !votes(c, cell, m, now))
                 continue;
             uint32_t end = past_of(c, cell, ev->owner[i], standing, n_standing);
             if (cell->last <= end)
@@ -354,12 +402,15 @@ static double greedy(struct plx_cover *c)
 
 static void solve_all(struct plx_cover *c)
 {
-    c->n_heap = 0;
+    c->n_heap = c->n_live = 0;
     reach(&c->heap, &c->cap_heap, c->n_cands, sizeof *c->heap);
+    reach(&c->live, &c->cap_live, c->n_cands, sizeof *c->live);
     for (uint32_t k = 0; k < c->n_cands; k++) {
         evaluate(c, &c->cands[k], 0);
-        if (c->cands[k].gain > 0)
+        if (c->cands[k].gain > 0) {
             c->heap[c->n_heap++] = k;
+            c->live[c->n_live++] = k;
+        }
     }
     greedy(c);
 }
@@ -406,7 +457,8 @@ static void heap_of_work(struct plx_cover *c, uint32_t n, enum ban ban,
         for (uint32_t j = 0; j < f->n_cands; j++)
             c->tally[c->cand_of[f->cand0 + j]] = 1;
     }
-    for (uint32_t k = 0; k < c->n_cands; k++) {
+    for (uint32_t i = 0; i < c->n_live; i++) {
+        uint32_t k = c->live[i];
         struct cand *cand = &c->cands[k];
         bool in = c->tally[k] || (vantage_own && cand->scope.x == UINT32_MAX);
         if (!in || is_banned(c, &cand->scope, ban, not ))
@@ -450,6 +502,8 @@ static void undo(struct plx_cover *c, uint32_t n_picks, uint32_t pick, uint32_t 
 static bool exchange(struct plx_cover *c, uint32_t p)
 {
     uint32_t before = c->n_picks;
+    if (c->picks[p].n_fails == 0)
+        return false; /* rests on what agents say of themselves, or is held */
     uint32_t n_work = free_cells(c, p);
     struct plx_scope scope = c->picks[p].scope;
     uint32_t k = cand_find(c, &scope);
@@ -538,18 +592,29 @@ static void recount(struct plx_cover *c)
             c->picks[c->fails[f].by].n_fails++;
 }
 
+static uint32_t count_explained(const struct plx_cover *c)
+{
+    uint32_t n = 0;
+    for (uint32_t p = 0; p < c->n_picks; p++)
+        n += c->picks[p].n_fails;
+    return n;
+}
+
 static void refine(struct plx_cover *c)
 {
-    if (c->n_fails > EXCHANGE_MAX || c->n_picks == 0)
+    recount(c);
+    if (count_explained(c) > EXCHANGE_MAX || c->n_picks == 0)
         return;
     for (int round = 0; round < EXCHANGE_ROUNDS; round++) {
         bool changed = false;
-        for (uint32_t k = 0; k < c->n_cands; k++) {
-            if (c->cands[k].n_fails < 2)
+        for (uint32_t i = 0; i < c->n_live; i++) {
+            if (c->cands[c->live[i]].n_fails < 2)
                 continue;
             claim_own(c);
-            changed |= absorb(c, k);
-            recount(c);
+            if (absorb(c, c->live[i])) {
+                changed = true;
+                recount(c);
+            }
         }
         for (uint32_t p = 0; p < c->n_picks; p++)
             if (!c->picks[p].removed && exchange(c, p)) {
@@ -583,13 +648,18 @@ static double best_without(struct plx_cover *c, uint32_t p, enum ban ban,
     return other;
 }
 
+static bool is_held(const struct plx_pick *pick)
+{
+    return pick->n_fails == 0 && pick->gain >= LOUD;
+}
+
 static void find_margins(struct plx_cover *c)
 {
     for (uint32_t p = 0; p < c->n_picks; p++) {
         struct plx_pick *pick = &c->picks[p];
-        if (pick->removed)
+        if (pick->removed || is_held(pick))
             continue;
-        if (c->n_fails > EXCHANGE_MAX && pick->gain > LOUD) {
+        if (pick->gain > LOUD && count_explained(c) > EXCHANGE_MAX) {
             pick->margin = pick->margin_scope = pick->gain / 10;
             pick->has_margin = true;
             continue;
@@ -676,7 +746,9 @@ void plx_cover_solve(struct plx_cover *c, const struct plx_fleet *fleet,
     c->fleet = fleet;
     c->n_picks = 0;
     plx_score_begin(&c->score, fleet, ev, policy, now);
+    hold(c, standing, n_standing);
     collect(c, ev, now, standing, n_standing);
+    keep_held(c, standing, n_standing);
     propose(c, ev);
     propose_vantage(c);
     link_members(c);

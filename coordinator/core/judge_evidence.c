@@ -66,6 +66,8 @@ struct plx_cell *plx_evidence_cell(const struct plx_evidence *ev,
 {
     struct plx_cell *c = ev->cells + mon->cell0;
     uint32_t lo = 0, hi = mon->n_cells;
+    if (agent < hi && c[agent].agent == agent)
+        return &c[agent];  /* everybody watches it: the usual case */
     while (hi - lo > 16) { /* many agents: halve; few: walk */
         uint32_t mid = lo + (hi - lo) / 2;
         if (c[mid].agent <= agent)
@@ -88,6 +90,8 @@ static void forget(struct plx_evidence *ev, struct plx_fleet *fleet, uint32_t ce
         struct plx_fleet_agent *a = plx_fleet_agent(fleet, ev->cells[i].agent);
         if (a != NULL && a->n_cells > 0)
             a->n_cells--;
+        if (a != NULL && a->n_failing > 0 && (ev->cells[i].flags & PLX_CELL_FAILING))
+            a->n_failing--;
     }
     ev->garbage += n;
 }
@@ -132,6 +136,7 @@ void plx_evidence_assign(struct plx_evidence *ev, struct plx_fleet *fleet,
         failing_set(ev, at + i, c->flags & PLX_CELL_FAILING);
         struct plx_fleet_agent *a = &fleet->agents[agents[i]];
         a->n_cells++;
+        a->n_failing += (c->flags & PLX_CELL_FAILING) != 0;
         int64_t every = (int64_t)m->interval_tk * TK_NS;
         if (a->min_interval_ns == 0 || every < a->min_interval_ns)
             a->min_interval_ns = every;
@@ -292,6 +297,7 @@ static void run_open(struct plx_evidence *ev, struct plx_fleet_agent *a,
     if (c->flags & PLX_CELL_FAILING) {
         learn_noise(ev, a, c);
         age_noise(a);
+        a->n_failing -= a->n_failing > 0;
         failing_set(ev, (uint32_t)(c - ev->cells), false);
     }
     c->other = c->flags & PLX_CELL_FAILING ? c->last : 0;
@@ -302,8 +308,9 @@ static void run_open(struct plx_evidence *ev, struct plx_fleet_agent *a,
     ev->dirty = true;
 }
 
-static void run_fail(struct plx_evidence *ev, struct plx_cell *c, uint32_t tk,
-                     uint32_t burst_tk, enum plx_fail_kind kind)
+static void run_fail(struct plx_evidence *ev, struct plx_fleet_agent *a,
+                     struct plx_cell *c, uint32_t tk, uint32_t burst_tk,
+                     enum plx_fail_kind kind)
 {
     ev->dirty |= !(c->flags & PLX_CELL_COVERED); /* more of the same changes nothing */
     if (!(c->flags & PLX_CELL_FAILING)) {
@@ -311,6 +318,7 @@ static void run_fail(struct plx_evidence *ev, struct plx_cell *c, uint32_t tk,
         c->n_other = c->n;
         c->first = c->last = tk;
         c->n = c->n_apart = 1;
+        a->n_failing++;
         memset(c->kinds, 0, sizeof c->kinds);
         c->flags |= PLX_CELL_FAILING;
         c->flags &= (uint8_t)~PLX_CELL_COVERED;
@@ -322,6 +330,8 @@ static void run_fail(struct plx_evidence *ev, struct plx_cell *c, uint32_t tk,
             c->n++;
         c->last = tk;
     }
+    if (tk > a->fail_last)
+        a->fail_last = tk;
     if (c->kinds[kind] < UINT8_MAX)
         c->kinds[kind]++;
 }
@@ -428,7 +438,7 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
             c->rtt = smooth(c->rtt, rtt_pack_fast(r->rtt_us), c->rtt == 0);
     } else {
         uint32_t burst_tk = (uint32_t)(policy->burst_ns / TK_NS);
-        run_fail(ev, c, tk, burst_tk, kind_of(r));
+        run_fail(ev, a, c, tk, burst_tk, kind_of(r));
     }
     c->flags |= PLX_CELL_SEEN;
     c->outcome = r->outcome & 15;

@@ -16,6 +16,8 @@
 /* An announced fault of ours or of a path that the story no longer tells is believed to
  * be gone, or to be another, only after so long: one odd result must not rewrite it. */
 #define PERSIST     TK(25 * PLX_SEC_NS)
+/* Nats of an agent that fails so loudly that there is nothing to wait for. */
+#define OBVIOUS     2000.0
 /* The locations that were asked and are well have answered by then. */
 #define HUSH        TK(5 * PLX_SEC_NS / 2)
 /* Nats by which a server-side scope must win over another server-side scope to be said at
@@ -516,6 +518,8 @@ static bool other_may_be_said(const struct surroundings *x, const struct plx_fau
     bool ours = family_of(&f->scope) == FAMILY_VANTAGE;
     if (ours && all_silent(x, f))
         return x->now - f->born >= TK(x->policy->settle_ns);
+    if (ours && f->gain > OBVIOUS && f->margin > OBVIOUS / 10)
+        return x->now - f->onset >= TK(x->policy->settle_ns);
     uint32_t wait = TK(x->policy->settle_other_ns) + period_of(x, f);
     if (x->now - f->onset < wait || f->last_fail < f->onset + wait / 3 ||
         x->now - f->born < TK(x->policy->settle_other_ns))
@@ -622,9 +626,24 @@ static struct revival revival_of(const struct surroundings *x, const struct plx_
     return r;
 }
 
+/* Has any of a vantage fault's agents seen anything well lately? Cheap, and usually not.
+ */
+static bool stirs(const struct surroundings *x, const struct plx_fault *f)
+{
+    if (family_of(&f->scope) != FAMILY_VANTAGE)
+        return true;
+    uint32_t since = x->now > 2 * QUIET ? x->now - 2 * QUIET : 0;
+    for (uint32_t i = 0; i < f->agents.n; i++)
+        if (plx_evidence_opens(&x->fleet->agents[f->agents.ids[i]], since) > 0)
+            return true;
+    return false;
+}
+
 static bool is_over(const struct plx_faults *fs, const struct surroundings *x,
                     const struct plx_fault *f)
 {
+    if (!stirs(x, f))
+        return false;
     uint32_t newest = newest_failure(fs, x, f);
     uint32_t from = (newest > f->onset ? newest : f->onset) + TK(x->policy->slack_ns);
     if (x->now < from + QUIET)
@@ -771,7 +790,7 @@ void plx_faults_update(struct plx_faults *fs, struct plx_cover *cover,
 static uint32_t claims_until(const struct plx_faults *fs, const struct surroundings *x,
                              const struct plx_fault *f)
 {
-    if (f->ended != 0)
+    if (f->ended != 0 || !stirs(x, f))
         return f->ended;
     uint32_t newest = newest_failure(fs, x, f);
     uint32_t from = (newest > f->onset ? newest : f->onset) + TK(x->policy->slack_ns);

@@ -54,23 +54,24 @@ struct plx_fleet_agent {
     uint32_t ring_top; /* bucket number of the newest bucket */
     uint16_t ring[PLX_RING];
     double n_ok, n_bad; /* what noise is learned from */
-    uint32_t n_cells;
+    uint32_t n_cells, n_failing;
+    uint32_t fail_last; /* newest failing result */
     int64_t min_interval_ns;
 };
 
 struct plx_fleet_monitor {
     bool used;
     uint8_t expect, quorum, distinct;
-    uint16_t port;
+    uint32_t cell0, n_cells;          /* all that intake needs is in the first bytes */
+    uint32_t interval_tk, timeout_tk; /* in ticks of judge_evidence.h */
     uint32_t quorum_n;
+    uint16_t port;
     char *name, *host, *address;
     uint32_t unit_host, unit_prefix, unit_name;
     uint32_t *groups;
     uint32_t n_groups;
     uint32_t *depends;
     uint32_t n_depends;
-    uint32_t cell0, n_cells;
-    uint32_t interval_tk, timeout_tk; /* in ticks of judge_evidence.h */
     float min_coverage;
     int64_t degraded_above_us;
 };

@@ -219,7 +219,7 @@ static uint32_t contrary_vantage(const struct plx_score *s, const struct plx_sco
     plx_scope_agents(s->fleet, scope, &ids, &n);
     for (uint32_t i = 0; i < n; i++)
         sum += plx_evidence_opens(&s->fleet->agents[ids[i]], since);
-    return sum > 200 ? 200 : sum;
+    return sum;
 }
 
 /* Of the listed good results, those after `since`. */
