@@ -15,6 +15,9 @@
 #define EXCHANGE_ROUNDS 3
 /* A pick that earns more than this needs no second story to be believed. */
 #define LOUD            400.0
+/* Nats by which another story must beat one with an announced fault to replace it: long
+ * faults collect stray results, and every split of them drops a few. */
+#define INERTIA         10.0
 /* An agent with so many failing cells under a standing fault of ours is not asked cell by
  * cell again: the fault stays until its opens say otherwise. */
 #define HOLD            400u
@@ -445,6 +448,16 @@ static uint32_t free_cells(struct plx_cover *c, uint32_t p)
     return n;
 }
 
+/* The story has this fault already. */
+static bool is_picked(const struct plx_cover *c, const struct plx_scope *scope)
+{
+    for (uint32_t p = 0; p < c->n_picks; p++)
+        if (!c->picks[p].removed &&
+            plx_scope_key(c->picks[p].scope) == plx_scope_key(*scope))
+            return true;
+    return false;
+}
+
 static void heap_of_work(struct plx_cover *c, uint32_t n, enum ban ban,
                          const struct plx_scope * not, bool vantage_own)
 {
@@ -517,7 +530,8 @@ static bool exchange(struct plx_cover *c, uint32_t p)
     }
     c->picks[p].removed = true;
     double other = second_story(c, n_work, BAN_SCOPE, &scope);
-    if (other > mine + 1e-9)
+    bool stood = k != NONE && c->cands[k].bonus > 0;
+    if (other > mine + (stood ? INERTIA : 0.1))
         return true;
     undo(c, before, p, n_work);
     c->picks[p].removed = false;
@@ -569,7 +583,7 @@ static bool absorb(struct plx_cover *c, uint32_t k)
         c->fails[c->work[i]].by = -1;
     }
     evaluate(c, &c->cands[k], 0);
-    bool better = c->cands[k].gain > sum + 1e-9;
+    bool better = c->cands[k].gain > sum + 0.1;
     if (better) {
         for (uint32_t p = 0; p < n_picks; p++)
             if (c->tally[p] == UINT32_MAX)
@@ -608,7 +622,8 @@ static void refine(struct plx_cover *c)
     for (int round = 0; round < EXCHANGE_ROUNDS; round++) {
         bool changed = false;
         for (uint32_t i = 0; i < c->n_live; i++) {
-            if (c->cands[c->live[i]].n_fails < 2)
+            const struct cand *k = &c->cands[c->live[i]];
+            if (k->n_fails < 2 || is_picked(c, &k->scope))
                 continue;
             claim_own(c);
             if (absorb(c, c->live[i])) {
@@ -616,7 +631,8 @@ static void refine(struct plx_cover *c)
                 recount(c);
             }
         }
-        for (uint32_t p = 0; p < c->n_picks; p++)
+        uint32_t n = c->n_picks; /* what exchanges add waits for the next round */
+        for (uint32_t p = 0; p < n; p++)
             if (!c->picks[p].removed && exchange(c, p)) {
                 changed = true;
                 recount(c);

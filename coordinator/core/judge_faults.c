@@ -18,6 +18,9 @@
 #define PERSIST     TK(25 * PLX_SEC_NS)
 /* Nats of an agent that fails so loudly that there is nothing to wait for. */
 #define OBVIOUS     2000.0
+/* Smoothed loss of the locations outside a path fault from which on it is not believed.
+ */
+#define OTHERS_LOSS 0.15
 /* The locations that were asked and are well have answered by then. */
 #define HUSH        TK(5 * PLX_SEC_NS / 2)
 /* Nats by which a server-side scope must win over another server-side scope to be said at
@@ -467,6 +470,17 @@ static bool all_have_spoken(const struct surroundings *x, const struct plx_fault
     return all;
 }
 
+/* … or has been asked, and would have answered by now. */
+static bool all_were_asked(const struct surroundings *x, const struct plx_fault *f)
+{
+    for (uint32_t i = 0; i < f->monitors.n; i++) {
+        uint32_t asked = x->fleet->monitors[f->monitors.ids[i]].asked_all;
+        if (asked >= f->onset && x->now - asked >= HUSH)
+            return true;
+    }
+    return false;
+}
+
 static bool server_may_be_said(const struct surroundings *x, struct plx_fault *f)
 {
     bool guard = !(x->policy->without & PLX_JUDGE_WITHOUT_GUARD);
@@ -474,7 +488,8 @@ static bool server_may_be_said(const struct surroundings *x, struct plx_fault *f
         return false;
     if (f->sure == 0)
         f->sure = x->now;
-    if (guard && x->now - f->sure < HUSH && !all_have_spoken(x, f))
+    if (guard && x->now - f->sure < HUSH && !all_were_asked(x, f) &&
+        !all_have_spoken(x, f))
         return false;
     return f->margin_scope >= SCOPE_CLEAR || x->now - f->sure >= TK(x->policy->settle_ns);
 }
@@ -513,6 +528,45 @@ static uint32_t period_of(const struct surroundings *x, const struct plx_fault *
     return most;
 }
 
+/* Failures of a path must not depend on when one looks: most of its cells must have
+ * failed between their scheduled probes, too. A service that comes and goes with a period
+ * near the interval looks like a filter otherwise. */
+static bool fails_off_phase(const struct surroundings *x, const struct plx_fault *f)
+{
+    uint32_t n = 0, off = 0;
+    for (uint32_t i = 0; i < f->monitors.n; i++) {
+        const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
+        for (uint32_t k = 0; k < m->n_cells; k++) {
+            const struct plx_cell *c = &x->ev->cells[m->cell0 + k];
+            if (!(c->flags & PLX_CELL_FAILING) || !plx_ids_has(&f->agents, c->agent))
+                continue;
+            n++;
+            off += c->n_apart >= 2 + (c->last - c->first) / m->interval_tk;
+        }
+    }
+    return off * 2 >= n || x->now - f->onset > PATIENCE;
+}
+
+/* Do those that are not in it fail now and then, too? Then it is no path but the target,
+ * and not hard: loss. */
+static bool others_are_well(const struct surroundings *x, const struct plx_fault *f)
+{
+    double loss = 0;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < f->monitors.n; i++) {
+        const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
+        for (uint32_t k = 0; k < m->n_cells; k++) {
+            const struct plx_cell *c = &x->ev->cells[m->cell0 + k];
+            if (!(c->flags & PLX_CELL_SEEN) || (c->flags & PLX_CELL_COVERED) ||
+                plx_ids_has(&f->agents, c->agent))
+                continue;
+            n++;
+            loss += c->loss / 65535.0;
+        }
+    }
+    return n == 0 || loss / n < OTHERS_LOSS;
+}
+
 static bool other_may_be_said(const struct surroundings *x, const struct plx_fault *f)
 {
     bool ours = family_of(&f->scope) == FAMILY_VANTAGE;
@@ -523,6 +577,8 @@ static bool other_may_be_said(const struct surroundings *x, const struct plx_fau
     uint32_t wait = TK(x->policy->settle_other_ns) + period_of(x, f);
     if (x->now - f->onset < wait || f->last_fail < f->onset + wait / 3 ||
         x->now - f->born < TK(x->policy->settle_other_ns))
+        return false;
+    if (!ours && (!fails_off_phase(x, f) || !others_are_well(x, f)))
         return false;
     if (f->margin >= x->policy->theta_other)
         return true;

@@ -367,6 +367,7 @@ void plx_fleet_set_monitor(struct plx_fleet *f, const struct plx_judge_monitor *
         .name = plx_text_dup(mon->name),
         .host = plx_text_dup(mon->host ? mon->host : ""),
         .address = plx_text_dup(mon->address ? mon->address : ""),
+        .asked_all = m->used ? m->asked_all : 0,
         .cell0 = cell0,
         .n_cells = n_cells,
         .min_coverage = (float)mon->min_coverage,

@@ -64,6 +64,7 @@ struct plx_fleet_monitor {
     uint8_t expect, quorum, distinct;
     uint32_t cell0, n_cells;          /* all that intake needs is in the first bytes */
     uint32_t interval_tk, timeout_tk; /* in ticks of judge_evidence.h */
+    uint32_t asked_all; /* when every location had been asked about the latest doubt */
     uint32_t quorum_n;
     uint16_t port;
     char *name, *host, *address;

@@ -255,15 +255,12 @@ static void pursue(struct search *s, struct scene *scene, struct plx_watch *w)
         w->stage = 1;
         w->asked = s->now;
     }
-    if (w->stage == 1 &&
-        (several || (scene->n_pending > 0 && s->now - w->asked >= HUSH))) {
-        ask(s, scene, scene->monitor, several ? ALL : 4, false, &s->p->doubt);
+    bool hush = scene->n_pending > 0 && s->now - w->asked >= HUSH;
+    if (w->stage == 1 && (several || hush)) {
+        ask(s, scene, scene->monitor, ALL, false, &s->p->doubt);
+        s->fleet->monitors[scene->monitor].asked_all = s->now;
         w->stage = 2;
         w->asked = s->now;
-    }
-    if (w->stage == 2 && several && !w->full) {
-        ask(s, scene, scene->monitor, ALL, false, &s->p->doubt);
-        w->full = true;
     }
     if (w->stage >= 2 && several && !w->aside) {
         ask_aside(s, scene);
@@ -280,8 +277,9 @@ static void pursue(struct search *s, struct scene *scene, struct plx_watch *w)
 static void retry(struct search *s, const struct plx_fail *fail)
 {
     struct plx_cell *c = &s->ev->cells[fail->cell];
-    if (c->n_apart < 2 || c->n_apart > PATH_MAX || (c->flags & PLX_CELL_PENDING) ||
-        s->now - c->last < APART || in_flight(s, &s->fleet->monitors[fail->monitor], c))
+    if ((c->n_apart < 2 && fail->by < 0) || c->n_apart > PATH_MAX ||
+        (c->flags & PLX_CELL_PENDING) || s->now - c->last < APART ||
+        in_flight(s, &s->fleet->monitors[fail->monitor], c))
         return;
     order(s, fail->monitor, c, &s->p->doubt);
 }

@@ -13,7 +13,6 @@ struct plx_watch {
     uint32_t since; /* start of the doubt; 0: none */
     uint32_t asked; /* last order */
     uint8_t stage;  /* 0: not asked, 1: first probes are out, 2…: burst, repeats */
-    bool full;      /* every location has been asked once */
     bool aside;     /* siblings and neighbours have been asked */
 };
 

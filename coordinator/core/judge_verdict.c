@@ -245,7 +245,8 @@ static enum plx_judge_verdict plain_verdict(struct plx_verdict_state *v,
     if (v->degraded)
         return PLX_JUDGE_DEGRADED;
     if (n->good == 0) /* a first failure: not known yet, and being looked into */
-        return v->known ? (enum plx_judge_verdict)v->verdict : PLX_JUDGE_INCONCLUSIVE;
+        return v->known && v->verdict == PLX_JUDGE_UP ? PLX_JUDGE_UP
+                                                      : PLX_JUDGE_INCONCLUSIVE;
     return PLX_JUDGE_UP;
 }
 
