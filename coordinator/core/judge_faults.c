@@ -332,6 +332,37 @@ static void members_of_pick(const struct surroundings *x, struct plx_fault *f,
     }
 }
 
+/* Own evidence: more locations fail on it than see it well since the fault began. */
+static bool has_evidence(const struct surroundings *x, const struct plx_fault *f,
+                         uint32_t monitor)
+{
+    const struct plx_fleet_monitor *m = &x->fleet->monitors[monitor];
+    uint32_t since = f->onset + TK(x->policy->slack_ns), failing = 0, good = 0;
+    for (uint32_t i = 0; i < m->n_cells; i++) {
+        const struct plx_cell *c = &x->ev->cells[m->cell0 + i];
+        if (!(c->flags & PLX_CELL_SEEN))
+            continue;
+        if (c->flags & PLX_CELL_FAILING)
+            failing += c->last >= f->onset;
+        else
+            good += c->last > since;
+    }
+    return failing > good;
+}
+
+/* A wide fault says nothing about a monitor in it that is seen to be well. */
+static void members_without_evidence(const struct surroundings *x,
+                                     const struct plx_fault *f, struct plx_ids *monitors)
+{
+    if (family_of(&f->scope) != FAMILY_SERVER || f->scope.type == PLX_SCOPE_SERVICE)
+        return;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < monitors->n; i++)
+        if (has_evidence(x, f, monitors->ids[i]))
+            monitors->ids[n++] = monitors->ids[i];
+    monitors->n = n;
+}
+
 static const struct plx_pick *pick_of(const struct plx_cover *cover,
                                       const struct plx_fault *f)
 {
@@ -368,6 +399,7 @@ static void members_update(const struct surroundings *x, struct plx_fault *f)
         return;
     struct plx_ids agents = {0}, monitors = {0};
     members_of_pick(x, f, pick, &agents, &monitors);
+    members_without_evidence(x, f, &monitors);
     if (family_of(&f->scope) == FAMILY_VANTAGE)
         members_vantage(x, f, &agents);
     if (f->id != 0) {

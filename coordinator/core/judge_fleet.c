@@ -112,6 +112,19 @@ static void unit_leave(struct plx_fleet *f, uint32_t unit, uint32_t id)
     memmove(u->members + at, u->members + at + 1, (u->n - at) * sizeof *u->members);
 }
 
+uint32_t plx_fleet_agent_cells(const struct plx_fleet *fleet, uint32_t agent,
+                               uint32_t unit)
+{
+    const struct plx_unit *u = &fleet->units[unit];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < u->n; i++) {
+        const struct plx_fleet_monitor *m = &fleet->monitors[u->members[i]];
+        for (uint32_t k = 0; k < m->n_watchers; k++)
+            n += m->watchers[k] == agent;
+    }
+    return n;
+}
+
 uint32_t plx_fleet_hosts(const struct plx_fleet *fleet, const struct plx_unit *unit)
 {
     uint32_t first = PLX_NO_UNIT;
@@ -306,6 +319,7 @@ static void monitor_leave_units(struct plx_fleet *f, uint32_t id)
         unit_leave(f, m->groups[i], id);
     free(m->groups);
     free(m->depends);
+    free(m->watchers);
     free(m->name);
     free(m->host);
     free(m->address);
@@ -369,6 +383,8 @@ void plx_fleet_set_monitor(struct plx_fleet *f, const struct plx_judge_monitor *
         .address = plx_text_dup(mon->address ? mon->address : ""),
         .asked_all = m->used ? m->asked_all : 0,
         .cell0 = cell0,
+        .watchers = copy_ids(mon->agents, mon->n_agents),
+        .n_watchers = (uint32_t)mon->n_agents,
         .n_cells = n_cells,
         .min_coverage = (float)mon->min_coverage,
         .degraded_above_us = mon->degraded_above_us,

@@ -62,6 +62,8 @@ struct plx_fleet_agent {
 struct plx_fleet_monitor {
     bool used;
     uint8_t expect, quorum, distinct;
+    uint32_t *watchers; /* the agents that watch it, as declared */
+    uint32_t n_watchers;
     uint32_t cell0, n_cells;          /* all that intake needs is in the first bytes */
     uint32_t interval_tk, timeout_tk; /* in ticks of judge_evidence.h */
     uint32_t asked_all; /* when every location had been asked about the latest doubt */
@@ -116,6 +118,10 @@ static inline bool plx_fleet_is_live(const struct plx_fleet_agent *agent)
 {
     return agent->used && !agent->silent && !agent->faulty;
 }
+
+/* How many of the unit's monitors the agent watches. */
+uint32_t plx_fleet_agent_cells(const struct plx_fleet *fleet, uint32_t agent,
+                               uint32_t unit);
 
 /* How many distinct hosts (units) the monitors of a unit have. Stops counting at 2. */
 uint32_t plx_fleet_hosts(const struct plx_fleet *fleet, const struct plx_unit *unit);

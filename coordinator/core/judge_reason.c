@@ -117,7 +117,7 @@ static const char *living_sibling(const struct plx_reason_input *in, uint32_t mo
         for (uint32_t k = 0; k < s->n_cells; k++) {
             const struct plx_cell *c = &in->ev->cells[s->cell0 + k];
             if (plx_verdict_is_fresh(in->fleet, in->policy, s, c, in->now) &&
-                !(c->flags & PLX_CELL_FAILING))
+                !(c->flags & PLX_CELL_FAILING) && c->outcome != PLX_OUTCOME_TIMEOUT)
                 return s->name;
         }
     }
@@ -279,6 +279,13 @@ static const struct plx_fault *fault_by_id(const struct plx_faults *fs, uint64_t
     return NULL;
 }
 
+static const char *const expected[] = {
+    [PLX_JUDGE_EXPECT_OPEN] = "connects",
+    [PLX_JUDGE_EXPECT_REFUSED] = "refuses as expected",
+    [PLX_JUDGE_EXPECT_FILTERED] = "stays silent as expected",
+    [PLX_JUDGE_EXPECT_CLOSED] = "is closed as expected",
+};
+
 static void say_plain(const struct plx_reason_input *in, uint32_t monitor,
                       const struct plx_verdict_state *v, struct plx_buf *b)
 {
@@ -288,8 +295,8 @@ static void say_plain(const struct plx_reason_input *in, uint32_t monitor,
     plx_verdict_count(in->fleet, in->ev, in->policy, monitor, in->now, &n);
     target_text(m, target, sizeof target);
     if (v->verdict == PLX_JUDGE_UP)
-        plx_buf_printf(b, "%s connects from %u of %u locations", target, n.good,
-                       n.assigned);
+        plx_buf_printf(b, "%s %s from %u of %u locations", target,
+                       expected[m->expect & 3], n.good, n.assigned);
     else if (v->verdict == PLX_JUDGE_DEGRADED && n.loss >= LOSS_WORDS)
         plx_buf_printf(
             b, "%s loses %.0f %% of probes (95 %%: %.0f-%.0f %%) at %u locations", target,

@@ -211,9 +211,25 @@ bool plx_scope_has_monitor(const struct plx_fleet *fleet, const struct plx_scope
     return false;
 }
 
+/* Are all the agent's monitors inside the unit? Then it and its way there cannot be told
+ * apart. */
+static bool is_all_it_sees(const struct plx_fleet *f, uint32_t agent, uint32_t unit)
+{
+    return plx_fleet_agent_cells(f, agent, unit) == f->agents[agent].n_cells;
+}
+
+static bool is_own_path(enum plx_scope_type type)
+{
+    return type == PLX_SCOPE_AGENT_HOST || type == PLX_SCOPE_AGENT_PREFIX;
+}
+
 bool plx_scope_same_cells(const struct plx_fleet *fleet, const struct plx_scope *a,
                           const struct plx_scope *b)
 {
+    if (a->type == PLX_SCOPE_AGENT && is_own_path(b->type) && a->y == b->y)
+        return is_all_it_sees(fleet, a->y, b->x);
+    if (b->type == PLX_SCOPE_AGENT && is_own_path(a->type) && a->y == b->y)
+        return is_all_it_sees(fleet, a->y, a->x);
     if (kinds[a->type].filter || kinds[b->type].filter || kinds[a->type].vantage ||
         kinds[b->type].vantage)
         return plx_scope_key(*a) == plx_scope_key(*b);

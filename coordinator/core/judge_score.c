@@ -181,7 +181,9 @@ static void good_of_monitor(struct plx_score *s, const struct plx_scope *scope,
     const struct plx_fleet_monitor *m = &s->fleet->monitors[monitor];
     for (uint32_t i = 0; i < m->n_cells; i++) {
         const struct plx_cell *c = &s->ev->cells[m->cell0 + i];
-        if (plx_scope_has_agent(s->fleet, scope, c->agent))
+        /* Silence that was expected is no sign of life. */
+        bool mute = c->outcome == PLX_OUTCOME_TIMEOUT && !(c->flags & PLX_CELL_FAILING);
+        if (!mute && plx_scope_has_agent(s->fleet, scope, c->agent))
             good_of_cell(s, c, m->interval_tk, since);
     }
 }
