@@ -413,7 +413,7 @@ static void read_monitor(struct reader *r)
         .name = name,
         .host = maybe_text(r, "host"),
         .address = maybe_text(r, "address"),
-        .port = (uint16_t)maybe_number(r, "port", 0, 65535, 0),
+        .port = (uint16_t)maybe_number(r, "port", 1, 65535, 0),
         .interval_ns = (int64_t)(number_of(r, "interval", 0.001, 86400 * 7) * 1e9),
         .timeout_ns = (int64_t)(maybe_number(r, "timeout", 0.001, 86400, 5) * 1e9),
     };

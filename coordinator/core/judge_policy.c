@@ -30,7 +30,7 @@ void plx_judge_policy_default(struct plx_judge_policy *ret_policy)
         .lone_ns = 45 * PLX_SEC_NS,
         .settle_ns = 6 * PLX_SEC_NS,
         .settle_other_ns = 10 * PLX_SEC_NS,
-        .budget_quiet = 0.016,
+        .budget_quiet = 0.011,
         .budget_doubt = 0.06,
         .max_probes = 256,
     };

@@ -148,8 +148,8 @@ static int run(int argc, char **argv, bool bad)
 {
     struct plx_judge_policy policy;
     plx_judge_policy_default(&policy);
-    if (argc > 6)
-        policy.without = (uint32_t)number(argv[6]);
+    if (argc > 5)
+        policy.without = (uint32_t)number(argv[5]);
     struct sim_score *score = zeroed(sizeof *score);
     play_many(score, find(argv[2]), number(argv[3]), number(argv[4]), &policy, bad);
     print_score(score, argv[2], !bad);
