@@ -1,0 +1,319 @@
+/* The judge on small scripted fleets: a decision table of what breaks and what must be
+ * said, and what must hold for any random population. */
+#include "test.h"
+
+#include "base/err.h"
+#include "base/rng.h"
+#include "coordinator/core/judge.h"
+
+#include <string.h>
+
+#define T0      INT64_C(1790000000)
+#define N_AGENT 6u
+#define N_MON   8u
+
+static struct plx_wall wall(double s)
+{
+    return (struct plx_wall){T0 * PLX_SEC_NS + (int64_t)(s * 1e9)};
+}
+
+/* Six agents in three regions and two providers; m0-m2 on one host, m3 beside it in the
+ * prefix, m4-m7 on four hosts of two other prefixes. */
+static const char *const regions[N_AGENT] = {"eu", "eu", "us", "us", "ap", "ap"};
+static const char *const providers[N_AGENT] = {"p", "q", "q", "p", "p", "q"};
+static const char *const addresses[N_MON] = {
+    "192.0.2.1",    "192.0.2.1",    "192.0.2.1",   "192.0.2.2",
+    "198.51.100.1", "198.51.100.2", "203.0.113.1", "203.0.113.2"};
+
+struct world {
+    struct plx_judge *judge;
+    bool fails[N_MON][N_AGENT];
+    bool silent[N_AGENT];
+    enum plx_outcome outcome;
+    double start, end;
+    uint64_t digest; /* over all output */
+    size_t n_faults, n_pages;
+    struct {
+        enum plx_judge_class class;
+        char entity[64];
+        bool page, closed;
+        double at;
+    } faults[32];
+};
+
+static void declare(struct world *w, uint32_t n_agents)
+{
+    static const char *const names[] = {"a0", "a1", "a2", "a3", "a4", "a5"};
+    static const char *const mons[] = {"m0", "m1", "m2", "m3", "m4", "m5", "m6", "m7"};
+    uint32_t ids[N_AGENT];
+    w->judge = plx_judge_new(NULL);
+    for (uint32_t a = 0; a < n_agents; a++) {
+        ids[a] = a;
+        assert_int_equal(
+            plx_judge_set_agent(w->judge,
+                                &(struct plx_judge_agent){.id = a,
+                                                          .name = names[a],
+                                                          .region = regions[a],
+                                                          .provider = providers[a]}),
+            0);
+    }
+    for (uint32_t m = 0; m < N_MON; m++) {
+        struct plx_judge_monitor mon = {.id = m,
+                                        .name = mons[m],
+                                        .host = addresses[m],
+                                        .address = addresses[m],
+                                        .port = 80,
+                                        .interval_ns = 60 * PLX_SEC_NS,
+                                        .timeout_ns = 5 * PLX_SEC_NS,
+                                        .agents = ids,
+                                        .n_agents = n_agents};
+        assert_int_equal(plx_judge_set_monitor(w->judge, &mon), 0);
+    }
+}
+
+static void probe(struct world *w, uint32_t m, uint32_t a, double t, bool extra)
+{
+    bool bad = w->fails[m][a] && t >= w->start && t < w->end;
+    struct plx_judge_result r = {.now = wall(t + 0.2),
+                                 .at = wall(t),
+                                 .monitor = m,
+                                 .agent = a,
+                                 .outcome = bad ? w->outcome : PLX_OUTCOME_OPEN,
+                                 .kind = extra ? PLX_JUDGE_CONFIRM : PLX_JUDGE_SCHEDULED,
+                                 .rtt_us = bad ? 0 : 20000};
+    assert_int_equal(plx_judge_result(w->judge, &r), 0);
+}
+
+static void hear(struct world *w, const struct plx_judge_output *out, double t)
+{
+    for (size_t i = 0; i < out->n_faults; i++) {
+        const struct plx_judge_fault *f = &out->faults[i];
+        assert_in_range(f->id, 1, 31);
+        w->n_faults = f->id > w->n_faults ? f->id : w->n_faults;
+        assert_false(w->faults[f->id].closed); /* a fault closes once, then is silent */
+        w->faults[f->id].class = f->class;
+        w->faults[f->id].closed = f->change == PLX_JUDGE_CLOSED;
+        w->faults[f->id].page = f->page;
+        if (f->change == PLX_JUDGE_OPENED)
+            w->faults[f->id].at = t;
+        snprintf(w->faults[f->id].entity, sizeof w->faults[0].entity, "%s", f->entity);
+        assert_true(f->confidence >= 0 && f->confidence <= 1);
+        assert_false(f->page && !plx_judge_class_is_server(f->class));
+        w->digest = plx_hash_bytes(f->entity, strlen(f->entity), w->digest);
+    }
+    for (size_t i = 0; i < out->n_verdicts; i++) {
+        const struct plx_judge_ruling *v = &out->verdicts[i];
+        assert_true(v->fresh <= v->assigned);
+        assert_false(plx_judge_verdict_is_down(v->verdict) && v->n_faults == 0);
+        w->digest = plx_hash_bytes(v->why, strlen(v->why), w->digest);
+    }
+}
+
+static void play(struct world *w, uint32_t n_agents, double until)
+{
+    declare(w, n_agents);
+    for (int t = 0; t < (int)until; t++) {
+        const struct plx_judge_output *out;
+        for (uint32_t m = 0; m < N_MON; m++)
+            for (uint32_t a = 0; a < n_agents; a++)
+                if (t % 60 == (int)((m * 7 + a * 13) % 60) &&
+                    !(w->silent[a] && t >= w->start && t < w->end))
+                    probe(w, m, a, t, false);
+        for (uint32_t a = 0; a < n_agents; a++)
+            if (t % 5 == 0 && !(w->silent[a] && t >= w->start && t < w->end))
+                plx_judge_heartbeat(w->judge, wall(t + 0.3), a);
+        plx_judge_tick(w->judge, wall(t + 0.5), &out);
+        hear(w, out, t);
+        struct plx_judge_probe asked[64];
+        size_t n = out->n_probes < 64 ? out->n_probes : 64;
+        for (size_t i = 0; i < n; i++)
+            asked[i] = out->probes[i];
+        for (size_t i = 0; i < n; i++)
+            if (!w->silent[asked[i].agent] || t < w->start)
+                probe(w, asked[i].monitor, asked[i].agent, t + 0.6, true);
+    }
+}
+
+static void check_only(struct world *w, enum plx_judge_class class, const char *entity)
+{
+    for (size_t i = 1; i <= w->n_faults; i++)
+        print_message("  f%zu %s %s at %.0f\n", i,
+                      plx_judge_class_token(w->faults[i].class), w->faults[i].entity,
+                      w->faults[i].at);
+    assert_int_equal(w->n_faults, 1);
+    assert_int_equal(w->faults[1].class, class);
+    assert_string_equal(w->faults[1].entity, entity);
+}
+
+static void breaking_one_thing__is_told_by_its_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *monitors, *agents; /* ids as digits */
+        enum plx_outcome outcome;
+        enum plx_judge_class class;
+        const char *entity;
+    } rows[] = {
+        {"1", "012345", PLX_OUTCOME_REFUSED, PLX_JUDGE_CLASS_SERVICE, "m1"},
+        {"1", "012345", PLX_OUTCOME_TIMEOUT, PLX_JUDGE_CLASS_SERVICE, "m1"},
+        {"012", "012345", PLX_OUTCOME_TIMEOUT, PLX_JUDGE_CLASS_HOST, "192.0.2.1"},
+        {"0123", "012345", PLX_OUTCOME_TIMEOUT, PLX_JUDGE_CLASS_NETWORK, "192.0.2.0/24"},
+        {"012", "3", PLX_OUTCOME_TIMEOUT, PLX_JUDGE_CLASS_PATH, "a3>192.0.2.1"},
+        {"0123", "3", PLX_OUTCOME_TIMEOUT, PLX_JUDGE_CLASS_PATH, "a3>192.0.2.0/24"},
+        {"0123", "23", PLX_OUTCOME_TIMEOUT, PLX_JUDGE_CLASS_PATH, "us>192.0.2.0/24"},
+        {"0123", "034", PLX_OUTCOME_TIMEOUT, PLX_JUDGE_CLASS_PATH, "p>192.0.2.0/24"},
+        {"012", "13", PLX_OUTCOME_REFUSED, PLX_JUDGE_CLASS_FILTER, "192.0.2.1"},
+        {"01234567", "2", PLX_OUTCOME_TIMEOUT, PLX_JUDGE_CLASS_AGENT, "a2"},
+        {"01234567", "45", PLX_OUTCOME_TIMEOUT, PLX_JUDGE_CLASS_REGION, "ap"},
+        {"01234567", "125", PLX_OUTCOME_TIMEOUT, PLX_JUDGE_CLASS_PROVIDER, "q"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w = {.outcome = rows[i].outcome, .start = 300, .end = 900};
+        for (const char *m = rows[i].monitors; *m; m++)
+            for (const char *a = rows[i].agents; *a; a++)
+                w.fails[*m - '0'][*a - '0'] = true;
+        print_message("monitors %s agents %s %s\n", rows[i].monitors, rows[i].agents,
+                      plx_outcome_token(rows[i].outcome));
+        play(&w, N_AGENT, 1100);
+        check_only(&w, rows[i].class, rows[i].entity);
+        assert_int_equal(w.faults[1].page, plx_judge_class_is_server(rows[i].class));
+        assert_true(w.faults[1].closed); /* and it is seen to be over */
+        plx_judge_destroy(&w.judge);
+    }
+}
+
+static void silent_agent__is_our_fault_within_half_a_minute(void **state)
+{
+    (void)state;
+    struct world w = {.silent = {[4] = true}, .start = 300, .end = 600};
+    play(&w, N_AGENT, 500);
+    check_only(&w, PLX_JUDGE_CLASS_AGENT, "a4");
+    assert_true(w.faults[1].at < 330);
+    assert_true(plx_judge_agent_is_faulty(w.judge, 4));
+    assert_false(plx_judge_agent_is_faulty(w.judge, 3));
+    plx_judge_destroy(&w.judge);
+}
+
+static void all_agents_silent__inconclusive_and_nobody_is_paged(void **state)
+{
+    (void)state;
+    struct world w = {.start = 300, .end = 2000};
+    for (uint32_t a = 0; a < N_AGENT; a++)
+        w.silent[a] = true;
+    play(&w, N_AGENT, 500);
+    struct plx_judge_ruling v;
+    assert_int_equal(plx_judge_view(w.judge, 0, &v), 0);
+    assert_int_equal(v.verdict, PLX_JUDGE_INCONCLUSIVE);
+    assert_int_equal(v.fresh, 0);
+    for (size_t i = 1; i <= w.n_faults; i++)
+        assert_false(w.faults[i].page);
+    plx_judge_destroy(&w.judge);
+}
+
+static void one_agent__never_claims_a_server_fault(void **state)
+{
+    (void)state;
+    struct world w = {.outcome = PLX_OUTCOME_TIMEOUT, .start = 300, .end = 2000};
+    w.fails[4][0] = true;
+    play(&w, 1, 1200);
+    for (size_t i = 1; i <= w.n_faults; i++)
+        assert_false(plx_judge_class_is_server(w.faults[i].class));
+    struct plx_judge_ruling v;
+    assert_int_equal(plx_judge_view(w.judge, 4, &v), 0);
+    assert_false(plx_judge_verdict_is_down(v.verdict));
+    assert_true(v.verdict != PLX_JUDGE_UP);
+    plx_judge_destroy(&w.judge);
+}
+
+static void same_input__same_output(void **state)
+{
+    (void)state;
+    struct world a = {.outcome = PLX_OUTCOME_REFUSED, .start = 200, .end = 700}, b;
+    a.fails[1][0] = a.fails[1][1] = a.fails[2][3] = a.fails[5][5] = true;
+    b = a;
+    play(&a, N_AGENT, 900);
+    play(&b, N_AGENT, 900);
+    assert_true(a.digest == b.digest);
+    plx_judge_destroy(&a.judge);
+    plx_judge_destroy(&b.judge);
+}
+
+static void random_failures__invariants_hold(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        struct plx_rng rng;
+        plx_rng_init(&rng, seed);
+        print_message("seed %llu\n", (unsigned long long)seed);
+        struct world w = {.outcome = (enum plx_outcome)(2 + plx_rng_below(&rng, 6)),
+                          .start = 150,
+                          .end = 500};
+        for (uint32_t m = 0; m < N_MON; m++)
+            for (uint32_t a = 0; a < N_AGENT; a++)
+                w.fails[m][a] = plx_rng_below(&rng, 4) == 0;
+        play(&w, N_AGENT, 700); /* hear() asserts on every word */
+        plx_judge_destroy(&w.judge);
+    }
+}
+
+static void bad_declarations__are_refused_whole(void **state)
+{
+    (void)state;
+    struct plx_judge *j = plx_judge_new(NULL);
+    uint32_t unknown = 3;
+    struct plx_judge_monitor m = {.id = 0,
+                                  .name = "m",
+                                  .interval_ns = 1,
+                                  .timeout_ns = 1,
+                                  .agents = &unknown,
+                                  .n_agents = 1};
+    assert_int_equal(plx_judge_set_monitor(j, &m), PLX_ENOTFOUND);
+    m.n_agents = 0;
+    m.interval_ns = 0;
+    assert_int_equal(plx_judge_set_monitor(j, &m), PLX_EINVAL);
+    struct plx_judge_ruling v;
+    assert_int_equal(plx_judge_view(j, 0, &v), PLX_ENOTFOUND);
+    assert_int_equal(
+        plx_judge_set_agent(
+            j, &(struct plx_judge_agent){.id = PLX_JUDGE_AGENT_MAX, .name = "a"}),
+        PLX_EINVAL);
+    plx_judge_destroy(&j);
+    plx_judge_destroy(&j);
+}
+
+static void dropping_and_declaring_anew__leaves_a_sound_judge(void **state)
+{
+    (void)state;
+    struct world w = {.outcome = PLX_OUTCOME_REFUSED, .start = 100, .end = 5000};
+    for (uint32_t a = 0; a < N_AGENT; a++)
+        w.fails[1][a] = true;
+    play(&w, N_AGENT, 300);
+    assert_int_equal(w.n_faults, 1);
+    const struct plx_judge_output *out;
+    const struct plx_judge_fault *open;
+    size_t n;
+    plx_judge_drop_monitor(w.judge, 1);
+    plx_judge_drop_agent(w.judge, 2);
+    plx_judge_tick(w.judge, wall(301), &out);
+    plx_judge_faults(w.judge, &open, &n);
+    assert_int_equal(n, 0);
+    struct plx_judge_view v;
+    assert_int_equal(plx_judge_explain(w.judge, 0, &v), 0);
+    assert_int_equal(v.n_cells, N_AGENT - 1);
+    plx_judge_destroy(&w.judge);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(breaking_one_thing__is_told_by_its_name),
+        cmocka_unit_test(silent_agent__is_our_fault_within_half_a_minute),
+        cmocka_unit_test(all_agents_silent__inconclusive_and_nobody_is_paged),
+        cmocka_unit_test(one_agent__never_claims_a_server_fault),
+        cmocka_unit_test(same_input__same_output),
+        cmocka_unit_test(random_failures__invariants_hold),
+        cmocka_unit_test(bad_declarations__are_refused_whole),
+        cmocka_unit_test(dropping_and_declaring_anew__leaves_a_sound_judge),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
