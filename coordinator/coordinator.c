@@ -49,6 +49,7 @@ struct coordinator {
     struct plx_api *api;
     struct plx_admin *admin;
     struct plx_mono dropped;
+    bool failed; /* the store did: nothing more is written before a restart */
 };
 
 /* ---- running ---- */
@@ -71,6 +72,18 @@ static void on_store(void *arg, uint32_t events)
     struct coordinator *c = arg;
     (void)events;
     plx_store_poll(c->store);
+}
+
+/* A coordinator that cannot write acknowledges nothing and answers from memory that drifts
+ * from the disk: it ends, so that whoever supervises it starts one that checks the file. */
+static void end_if_store_failed(struct coordinator *c)
+{
+    struct plx_store_health health;
+    plx_store_health(c->store, &health);
+    if (health.state != PLX_STORE_FAILED || c->failed)
+        return;
+    c->failed = true;
+    plx_loop_stop(c->loop);
 }
 
 static void on_dropped(void *arg, int err, const char *why)
@@ -98,6 +111,7 @@ static void on_tick(void *arg, struct plx_mono now)
     plx_verdicts_tick(&c->desk, c->intake, plx_clock_wall());
     plx_api_tick(c->api, now);
     drop_old(c, now);
+    end_if_store_failed(c);
 }
 
 /* ---- starting ---- */
@@ -257,6 +271,16 @@ static int start(struct coordinator *c, struct plx_why *why)
     return 0;
 }
 
+static int say_failure(struct coordinator *c, struct plx_why *why)
+{
+    struct plx_store_health health;
+    plx_store_health(c->store, &health);
+    return plx_why_set(why, PLX_EIO,
+                       "the database failed: %s; nothing was acknowledged that is not on "
+                       "disk: check the disk and start again",
+                       health.why);
+}
+
 /* The reverse of start, from wherever it came to. Completions that the last commit
  * brings still go out as acks and answers. */
 static void stop(struct coordinator *c)
@@ -299,6 +323,8 @@ int plx_coordinator_run(const struct plx_config *config, struct plx_why *why)
         plx_notify("READY=1");
         plx_loop_run(c->loop);
         plx_notify("STOPPING=1");
+        if (c->failed)
+            err = say_failure(c, why);
     }
     stop(c);
     if (err == 0)

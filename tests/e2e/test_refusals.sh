@@ -144,6 +144,31 @@ start_coordinator one 0
 check "the good database serves again" test "$(p agents list --output json | jq '.agents | length')" = 1
 stop_coordinator
 
+# A disk that fails under it (here: a file that may not grow) ends the coordinator with a
+# sentence, rather than leaving one that answers and stores nothing.
+mapfile -t args < <(coordinator_args "$dir/one" 0)
+# The signal is ignored, so that the write itself fails.
+(trap '' XFSZ; exec "$bin/parallax-coordinator" "${args[@]}" >"$dir/failing.log" 2>&1) &
+coordinator=$!
+pids+=("$coordinator")
+health() { p health; }
+answers() { local tries=100; until health >/dev/null 2>&1; do ((tries-- > 0)) || return 1; sleep 0.1; done; }
+check "it serves before its disk fails" answers
+prlimit --pid "$coordinator" --fsize=4096:4096
+refused "a change that cannot be written" 'nothing was changed' \
+    "$bin/parallax" --data-dir "$dir/one" agents token create --region fra --ttl 10m
+tries=100
+while [[ -e /proc/$coordinator ]] && ((tries-- > 0)); do sleep 0.1; done
+code=0
+kill "$coordinator" 2>/dev/null || true
+wait "$coordinator" || code=$?
+check "a coordinator whose disk failed ends by itself, with 1" test "$code" -eq 1
+check "it says why" grep -q 'the database failed: input/output error.*start again' \
+    "$dir/failing.log"
+start_coordinator one 0
+check "and serves again once the disk does" test "$(p agents list --output json | jq '.agents | length')" = 1
+stop_coordinator
+
 # A full disk: refused at the start, survived in the middle (tests/unit/test_store.c).
 mkdir -p "$dir/small"
 mount -t tmpfs -o size=64k none "$dir/small"
