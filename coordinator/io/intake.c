@@ -16,6 +16,12 @@
 /* One agent's messages: what a spool that drains as fast as it may needs, twofold. */
 #define MESSAGES_PER_S   500
 #define MESSAGES_BURST   2000
+/* Its hellos: each may cost a whole snapshot, a write and lines of the log. */
+#define HELLOS_PER_S     1
+#define HELLOS_BURST     10
+/* Answers to keys that are revoked: their sessions cannot be cut, but need not be fed. */
+#define REFUSALS_PER_S   50
+#define REFUSALS_BURST   200
 /* Batches of one agent between intake and commit. */
 #define WAITING_MAX      16
 /* How long an agent may report what was moved away from it: as long as spools hold. */
@@ -23,14 +29,19 @@
 /* How long an agent has to take a step before its heartbeats must name it. */
 #define STEP_PATIENCE_NS (15 * PLX_SEC_NS)
 
+/* A token bucket that begins full. */
+struct bucket {
+    double used;
+    struct plx_mono at;
+};
+
 struct session {
     bool open;
     bool had_other; /* `other` was replaced by `peer` */
     struct plx_peer peer, other;
     uint64_t number;
     unsigned waiting;
-    double used; /* of the message rate */
-    struct plx_mono used_at;
+    struct bucket messages, hellos;
     struct plx_mono step_at;
     bool said_malformed, said_refused, said_rate;
 };
@@ -44,6 +55,7 @@ struct plx_intake {
     struct session *sessions; /* by agent slot */
     size_t n_sessions;
     uint64_t next_session;
+    struct bucket refusals;
     plx_intake_done_fn *on_done;
     void *on_done_arg;
     char endpoint[PLX_BOUND_MAX];
@@ -199,8 +211,11 @@ static void open_session(struct letter *l, struct session *s)
         .other = s->peer,
         .number = ++l->intake->next_session,
         .waiting = s->waiting,
-        .used = s->used,
-        .used_at = s->used_at,
+        .messages = s->messages,
+        .hellos = s->hellos,
+        .said_malformed = s->said_malformed,
+        .said_refused = s->said_refused,
+        .said_rate = s->said_rate,
     };
     if (replaces)
         refuse(l->intake, &s->peer, PLX_ECONFLICT,
@@ -439,17 +454,25 @@ static void answer_outsider(struct letter *l, struct session *s)
                     : "no session: begin with a hello");
 }
 
-static bool within_rate(struct session *s, struct plx_mono now)
+static bool take_one(struct bucket *b, double per_s, double burst, struct plx_mono now)
 {
-    s->used -=
-        (double)plx_mono_diff(now, s->used_at) / (double)PLX_SEC_NS * MESSAGES_PER_S;
-    if (s->used < 0)
-        s->used = 0;
-    s->used_at = now;
-    if (s->used + 1 > MESSAGES_BURST)
+    b->used -= (double)plx_mono_diff(now, b->at) / (double)PLX_SEC_NS * per_s;
+    if (b->used < 0)
+        b->used = 0;
+    b->at = now;
+    if (b->used + 1 > burst)
         return false;
-    s->used += 1;
+    b->used += 1;
     return true;
+}
+
+/* Passed over in silence: whoever keeps to the protocol is far below. */
+static void on_over_rate(struct letter *l, struct session *s)
+{
+    l->intake->desk->counts.over_rate++;
+    if (!s->said_rate)
+        plx_log(PLX_LOG_WARN, "agent_over_rate", "agent", l->agent->name, NULL);
+    s->said_rate = true;
 }
 
 static void on_malformed(struct letter *l, struct session *s, int err,
@@ -474,17 +497,16 @@ static bool admit(struct letter *l)
         if (desk->counts.strangers++ == 0)
             plx_log(PLX_LOG_WARN, "stranger_refused", "why",
                     "a message came with a key that is revoked", NULL);
-        refuse(l->intake, &l->parcel->peer, PLX_EDENIED, "this agent's key is revoked");
+        if (take_one(&l->intake->refusals, REFUSALS_PER_S, REFUSALS_BURST, l->now))
+            refuse(l->intake, &l->parcel->peer, PLX_EDENIED,
+                   "this agent's key is revoked");
         return false;
     }
     l->agent = plx_roster_at(desk->roster, l->slot);
     struct session *s = session_of(l->intake, l->slot);
-    if (within_rate(s, l->now))
+    if (take_one(&s->messages, MESSAGES_PER_S, MESSAGES_BURST, l->now))
         return true;
-    desk->counts.over_rate++;
-    if (!s->said_rate)
-        plx_log(PLX_LOG_WARN, "agent_over_rate", "agent", l->agent->name, NULL);
-    s->said_rate = true;
+    on_over_rate(l, s);
     return false;
 }
 
@@ -502,6 +524,9 @@ static void handle(struct letter *l)
     l->msg = &msg;
     if (err < 0)
         on_malformed(l, s, err, &why);
+    else if (msg.type == PLX_MSG_HELLO &&
+             !take_one(&s->hellos, HELLOS_PER_S, HELLOS_BURST, l->now))
+        on_over_rate(l, s);
     else if (msg.type == PLX_MSG_HELLO)
         on_hello(l, s);
     else if (!s->open || !plx_peer_equal(&s->peer, &l->parcel->peer))

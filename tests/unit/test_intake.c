@@ -192,6 +192,46 @@ static void nonsense__is_refused_and_the_session_stands(void **state)
     agent_close(&agent);
 }
 
+/* Each hello may cost a whole snapshot: one agent must not be able to make us do nothing
+ * else. */
+static void a_flood_of_hellos__is_passed_over(void **state)
+{
+    (void)state;
+    struct scripted_agent agent;
+    const struct plx_msg hello = {
+        .type = PLX_MSG_HELLO,
+        .hello = {.boot_id = 2, .wall = plx_clock_wall(), .software = ""},
+    };
+    const struct plx_msg beat = {.type = PLX_MSG_HEARTBEAT,
+                                 .heartbeat = {.wall = plx_clock_wall()}};
+    agent_join(&agent, &fx, "fra", "");
+    for (int i = 0; i < 100; i++)
+        agent_say(&agent, &hello);
+    agent_say(&agent, &beat);
+    agent_await_beyond(&agent, PLX_MSG_HEARTBEAT_ACK, 0); /* the session stands */
+    assert_in_range(agent.heard[PLX_MSG_WELCOME], 5, 20);
+    assert_true(fx.desk.counts.over_rate >= 80);
+    agent_close(&agent);
+}
+
+static void a_revoked_agents_flood__is_not_answered_one_by_one(void **state)
+{
+    (void)state;
+    struct scripted_agent agent, other;
+    const struct plx_msg beat = {.type = PLX_MSG_HEARTBEAT,
+                                 .heartbeat = {.wall = plx_clock_wall()}};
+    agent_join(&agent, &fx, "fra", "one");
+    agent_join(&other, &fx, "fra", "two");
+    coordinator_ask(&fx, "agents.revoke", "{\"name\":\"one\"}");
+    for (int i = 0; i < 900; i++)
+        agent_say(&agent, &beat);
+    agent_say(&other, &beat);
+    agent_await_beyond(&other, PLX_MSG_HEARTBEAT_ACK, 0);
+    assert_in_range(agent.heard[PLX_MSG_REFUSAL], 1, 500);
+    agent_close(&agent);
+    agent_close(&other);
+}
+
 static void a_token__enrols_once(void **state)
 {
     (void)state;
@@ -364,6 +404,8 @@ int main(void)
         TEST(a_revoked_agent__is_refused_at_its_next_message),
         TEST(a_second_session_of_a_key__wins),
         TEST(nonsense__is_refused_and_the_session_stands),
+        TEST(a_flood_of_hellos__is_passed_over),
+        TEST(a_revoked_agents_flood__is_not_answered_one_by_one),
         TEST(a_token__enrols_once),
         TEST(a_restart__keeps_what_is_known),
         TEST(labels__follow_the_agents_hello_but_the_tokens_stand),
