@@ -1,16 +1,33 @@
 #include "coordinator/io/enrol.h"
 
 #include "base/err.h"
+#include "base/rng.h"
 #include "base/text.h"
 #include "coordinator/io/bound.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Requests between here and the store. */
-#define WAITING_MAX 64
+#define WAITING_MAX   64
+/* A connection passes the gate's rate once and could then ask for ever: so much of each
+ * key, of all together, and of the log. */
+#define KEYS          1024 /* buckets; keys that share one share its rate */
+#define EACH_PER_S    1
+#define EACH_BURST    10
+#define ALL_PER_S     100
+#define ALL_BURST     200
+#define LINES_PER_S   1
+#define LINES_BURST   20
+
+/* A token bucket that begins full. */
+struct bucket {
+    double used;
+    struct plx_mono at;
+};
 
 struct plx_enrol {
     struct plx_desk *desk;
@@ -21,6 +38,8 @@ struct plx_enrol {
     char *agents_endpoint;
     char endpoint[PLX_BOUND_MAX];
     unsigned waiting;
+    struct bucket each[KEYS], all, lines;
+    uint64_t unsaid; /* refusals since the last line of the log */
 };
 
 /* A request on its way through the store. */
@@ -39,12 +58,46 @@ static void answer(struct plx_enrol *enrol, const struct plx_peer *peer,
     plx_channel_send(enrol->channel, peer, &frame, 1);
 }
 
+static bool take_one(struct bucket *b, double per_s, double burst, struct plx_mono now)
+{
+    b->used -= (double)plx_mono_diff(now, b->at) / (double)PLX_SEC_NS * per_s;
+    if (b->used < 0)
+        b->used = 0;
+    b->at = now;
+    if (b->used + 1 > burst)
+        return false;
+    b->used += 1;
+    return true;
+}
+
+static bool within_rate(struct plx_enrol *enrol, const char *key)
+{
+    struct plx_mono now = plx_clock_mono();
+    struct bucket *each = &enrol->each[plx_hash_bytes(key, strlen(key), 0) % KEYS];
+    return take_one(each, EACH_PER_S, EACH_BURST, now) &&
+           take_one(&enrol->all, ALL_PER_S, ALL_BURST, now);
+}
+
+/* Strangers decide how often this happens, so not every one has a line. */
+static void log_refusal(struct plx_enrol *enrol, const char *why)
+{
+    if (!take_one(&enrol->lines, LINES_PER_S, LINES_BURST, plx_clock_mono())) {
+        enrol->unsaid++;
+        return;
+    }
+    char unsaid[32];
+    snprintf(unsaid, sizeof unsaid, "%llu", (unsigned long long)enrol->unsaid);
+    plx_log(PLX_LOG_WARN, "enrolment_refused", "why", why,
+            enrol->unsaid > 0 ? "not_logged_before" : NULL, unsaid, NULL);
+    enrol->unsaid = 0;
+}
+
 static void refuse(struct plx_enrol *enrol, const struct plx_peer *peer, int err,
                    const char *why)
 {
     const struct plx_msg msg = {.type = PLX_MSG_REFUSAL, .refusal = {err, why}};
     enrol->desk->counts.enrol_refused++;
-    plx_log(PLX_LOG_WARN, "enrolment_refused", "why", why, NULL);
+    log_refusal(enrol, why);
     answer(enrol, peer, &msg);
 }
 
@@ -139,8 +192,10 @@ static bool on_readable(void *arg)
     int err = plx_channel_recv(enrol->channel, &parcel);
     if (err == PLX_EAGAIN)
         return false;
-    if (err < 0)
+    if (err < 0 || !within_rate(enrol, parcel.key)) {
+        enrol->desk->counts.enrol_refused++;
         return true;
+    }
     err = parcel.n_frames == 1 ? plx_wire_decode(enrol->decoder, parcel.frames[0],
                                                  parcel.lens[0], &msg, &why)
                                : PLX_EMALFORMED;

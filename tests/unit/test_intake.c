@@ -261,6 +261,30 @@ static void a_token__enrols_once(void **state)
     agent_close(&agent);
 }
 
+static bool all_are_read(void *arg)
+{
+    (void)arg;
+    return fx.desk.counts.enrol_refused >= 500;
+}
+
+/* The gate counts connections; what comes over one is counted too. */
+static void a_flood_of_enrolments__is_passed_over(void **state)
+{
+    (void)state;
+    struct scripted_agent stranger, agent;
+    struct plx_keypair keys;
+    struct plx_why why;
+    assert_int_equal(plx_keypair_generate(&keys, &why), 0);
+    agent_connect(&stranger, &fx, &keys, plx_enrol_endpoint(fx.enrol));
+    for (int i = 0; i < 500; i++)
+        agent_say_bytes(&stranger, "\xff\xff\xff", 3);
+    coordinator_await(&fx, all_are_read, NULL);
+    agent_join(&agent, &fx, "fra", ""); /* others still get in */
+    assert_in_range(stranger.heard[PLX_MSG_REFUSAL], 1, 30);
+    agent_close(&agent);
+    agent_close(&stranger);
+}
+
 static const char *verdict_of(const char *name)
 {
     plx_verdicts_tick(&fx.desk, fx.intake, plx_clock_wall());
@@ -407,6 +431,7 @@ int main(void)
         TEST(a_flood_of_hellos__is_passed_over),
         TEST(a_revoked_agents_flood__is_not_answered_one_by_one),
         TEST(a_token__enrols_once),
+        TEST(a_flood_of_enrolments__is_passed_over),
         TEST(a_restart__keeps_what_is_known),
         TEST(labels__follow_the_agents_hello_but_the_tokens_stand),
         TEST(a_check__streams_what_agents_say),
