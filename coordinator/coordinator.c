@@ -74,8 +74,9 @@ static void on_store(void *arg, uint32_t events)
     plx_store_poll(c->store);
 }
 
-/* A coordinator that cannot write acknowledges nothing and answers from memory that drifts
- * from the disk: it ends, so that whoever supervises it starts one that checks the file. */
+/* A coordinator that cannot write acknowledges nothing and answers from memory that
+ * drifts from the disk: it ends, so that whoever supervises it starts one that checks the
+ * file. */
 static void end_if_store_failed(struct coordinator *c)
 {
     struct plx_store_health health;

@@ -12,16 +12,16 @@
 #include <string.h>
 
 /* Requests between here and the store. */
-#define WAITING_MAX   64
+#define WAITING_MAX 64
 /* A connection passes the gate's rate once and could then ask for ever: so much of each
  * key, of all together, and of the log. */
-#define KEYS          1024 /* buckets; keys that share one share its rate */
-#define EACH_PER_S    1
-#define EACH_BURST    10
-#define ALL_PER_S     100
-#define ALL_BURST     200
-#define LINES_PER_S   1
-#define LINES_BURST   20
+#define KEYS        1024 /* buckets; keys that share one share its rate */
+#define EACH_PER_S  1
+#define EACH_BURST  10
+#define ALL_PER_S   100
+#define ALL_BURST   200
+#define LINES_PER_S 1
+#define LINES_BURST 20
 
 /* A token bucket that begins full. */
 struct bucket {
