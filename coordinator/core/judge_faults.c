@@ -513,10 +513,23 @@ static bool all_were_asked(const struct surroundings *x, const struct plx_fault 
     return false;
 }
 
+/* One location is left of several: it alone cannot tell the far end from the way there.
+ * What persists is said all the same, since silence would be worse; the sentence names
+ * the only location. */
+static bool is_lone_view(const struct surroundings *x, const struct plx_fault *f)
+{
+    struct plx_ids who = {0};
+    watchers(x, f, &who);
+    bool lone = who.n == 1;
+    plx_ids_fini(&who);
+    return lone;
+}
+
 static bool server_may_be_said(const struct surroundings *x, struct plx_fault *f)
 {
     bool guard = !(x->policy->without & PLX_JUDGE_WITHOUT_GUARD);
-    if (guard && (f->margin < x->policy->theta || !has_places(x, f)))
+    double margin = is_lone_view(x, f) ? f->gain : f->margin;
+    if (guard && (margin < x->policy->theta || !has_places(x, f)))
         return false;
     if (f->sure == 0)
         f->sure = x->now;
@@ -584,7 +597,7 @@ static bool fails_off_phase(const struct surroundings *x, const struct plx_fault
 static bool others_are_well(const struct surroundings *x, const struct plx_fault *f)
 {
     double loss = 0;
-    uint32_t n = 0;
+    uint32_t n = 0, flipped = 0; /* seen well, and failing shortly before */
     for (uint32_t i = 0; i < f->monitors.n; i++) {
         const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
         for (uint32_t k = 0; k < m->n_cells; k++) {
@@ -594,9 +607,12 @@ static bool others_are_well(const struct surroundings *x, const struct plx_fault
                 continue;
             n++;
             loss += c->loss / 65535.0;
+            uint32_t back =
+                f->onset > 2 * m->interval_tk ? f->onset - 2 * m->interval_tk : 0;
+            flipped += !(c->flags & PLX_CELL_FAILING) && c->other >= back && c->other > 0;
         }
     }
-    return n == 0 || loss / n < OTHERS_LOSS;
+    return n == 0 || (loss / n < OTHERS_LOSS && flipped * 4 <= n);
 }
 
 static bool other_may_be_said(const struct surroundings *x, const struct plx_fault *f)
