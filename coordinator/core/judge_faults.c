@@ -332,9 +332,10 @@ static void members_of_pick(const struct surroundings *x, struct plx_fault *f,
     }
 }
 
-/* Own evidence: more locations fail on it than see it well since the fault began. */
-static bool has_evidence(const struct surroundings *x, const struct plx_fault *f,
-                         uint32_t monitor)
+/* How many locations fail on the monitor since the fault began; 0 if not twice as many
+ * as see it well. */
+static uint32_t evidence_of(const struct surroundings *x, const struct plx_fault *f,
+                            uint32_t monitor)
 {
     const struct plx_fleet_monitor *m = &x->fleet->monitors[monitor];
     uint32_t since = f->onset + TK(x->policy->slack_ns), failing = 0, good = 0;
@@ -342,23 +343,31 @@ static bool has_evidence(const struct surroundings *x, const struct plx_fault *f
         const struct plx_cell *c = &x->ev->cells[m->cell0 + i];
         if (!(c->flags & PLX_CELL_SEEN))
             continue;
-        if (c->flags & PLX_CELL_FAILING)
+        if (c->flags & PLX_CELL_FAILING) {
             failing += c->last >= f->onset;
-        else
+            good += c->other > since;
+        } else {
             good += c->last > since;
+        }
     }
-    return failing > good;
+    return failing > 2 * good ? failing : 0;
 }
 
-/* A wide fault says nothing about a monitor in it that is seen to be well. */
+/* A wide fault says nothing about a monitor in it that is seen to be well, nor about one
+ * that a single location failed on while another has three: that may be an accident, and
+ * is being asked about. */
 static void members_without_evidence(const struct surroundings *x,
                                      const struct plx_fault *f, struct plx_ids *monitors)
 {
+    uint32_t n = 0, most = 0;
     if (family_of(&f->scope) != FAMILY_SERVER || f->scope.type == PLX_SCOPE_SERVICE)
         return;
-    uint32_t n = 0;
+    for (uint32_t i = 0; i < monitors->n; i++) {
+        uint32_t k = evidence_of(x, f, monitors->ids[i]);
+        most = k > most ? k : most;
+    }
     for (uint32_t i = 0; i < monitors->n; i++)
-        if (has_evidence(x, f, monitors->ids[i]))
+        if (evidence_of(x, f, monitors->ids[i]) >= (most >= 3 ? 2 : 1))
             monitors->ids[n++] = monitors->ids[i];
     monitors->n = n;
 }

@@ -284,6 +284,22 @@ static void retry(struct search *s, const struct plx_fail *fail)
     order(s, fail->monitor, c, &s->p->doubt);
 }
 
+/* Nearly all locations fail, one or two see it well: a stray answer, or a filter? Asks
+ * those again. */
+static bool ask_dissenters(struct search *s, uint32_t monitor, uint32_t onset)
+{
+    const struct plx_fleet_monitor *m = &s->fleet->monitors[monitor];
+    bool asked = false;
+    for (uint32_t i = 0; i < m->n_cells; i++) {
+        struct plx_cell *c = &s->ev->cells[m->cell0 + i];
+        if (!is_recent_failure(c, onset, 0) && is_good_since(c, onset) &&
+            !(c->flags & PLX_CELL_PENDING) &&
+            plx_fleet_is_live(&s->fleet->agents[c->agent]))
+            asked |= order(s, monitor, c, &s->p->doubt);
+    }
+    return asked;
+}
+
 static bool is_settled(const struct search *s, const struct plx_fail *fail)
 {
     if (fail->by < 0)
@@ -314,6 +330,8 @@ static void consider(struct search *s, const struct plx_fail *fail)
         struct scene late;
         look(s, fail->monitor, fail->first, &late);
         if (late.n_good > 0) {
+            if (late.n_failed >= 3 && late.n_good * 3 <= late.n_failed && !w->again)
+                w->again = ask_dissenters(s, fail->monitor, fail->first);
             retry(s, fail);
             return;
         }

@@ -127,6 +127,9 @@ static void tally_alerts(const struct sim_world *w, const struct sim_alert *aler
         }
         t->faults += visible;
         t->detected += visible && first >= 0;
+        if (visible && verbose && first > f->start + 28)
+            printf("  SLOW %s %d at %.1f: %.1f s\n", sim_class_name(f->class), f->x,
+                   f->start, first - f->start);
         if (visible && first >= 0 && t->n_times < SIM_TIMES)
             t->times[t->n_times++] = first - f->start;
     }
