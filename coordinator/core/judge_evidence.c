@@ -383,6 +383,21 @@ static void take_local(struct plx_evidence *ev, struct plx_fleet_agent *a,
     ev->dirty = true;
 }
 
+/* Failures in a row that an open ends and that still count as lost packets. Longer runs
+ * are an outage: faults tell of it, and the loss after it is that of the way, not of the
+ * outage. */
+#define LOSS_RUN_MAX 2
+
+/* An open ends the run that the cell is in; called before the run is changed. */
+static void weigh_loss(struct plx_cell *c)
+{
+    if ((c->flags & PLX_CELL_FAILING) && !(c->flags & PLX_CELL_COVERED) &&
+        c->n <= LOSS_RUN_MAX)
+        for (uint8_t i = 0; i < c->n; i++)
+            c->loss = smooth(c->loss, UINT16_MAX, false);
+    c->loss = smooth(c->loss, 0, false);
+}
+
 int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
                       const struct plx_judge_policy *policy,
                       const struct plx_judge_result *r)
@@ -407,10 +422,7 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
         take_local(ev, a, c, tk);
         return 0;
     }
-    bool first = !(c->flags & PLX_CELL_SEEN);
     bool ok = as_expected(m, r);
-    if (ok || !(c->flags & PLX_CELL_COVERED)) /* what a fault explains is no loss */
-        c->loss = smooth(c->loss, ok ? 0 : UINT16_MAX, first);
     if (tk < c->last) /* overtaken by a newer result: says nothing about the present */
         return 0;
     if (r->kind == PLX_JUDGE_SCHEDULED)
@@ -422,6 +434,7 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
         if (r->kind == PLX_JUDGE_CONFIRM)
             tk += (uint32_t)(policy->slack_ns / TK_NS);
         a->local_n = 0;
+        weigh_loss(c);
         run_open(ev, a, c, tk, r->outcome != PLX_OUTCOME_TIMEOUT);
         if (r->rtt_us != 0)
             c->rtt = smooth(c->rtt, rtt_pack_fast(r->rtt_us), c->rtt == 0);

@@ -584,7 +584,8 @@ static uint32_t period_of(const struct surroundings *x, const struct plx_fault *
 
 /* Failures of a path must not depend on when one looks: most of its cells must have
  * failed between their scheduled probes, too. A service that comes and goes with a period
- * near the interval looks like a filter otherwise. */
+ * near the interval looks like a filter otherwise. Monitors probed several times within
+ * such a period are looked at often enough as it is. */
 static bool fails_off_phase(const struct surroundings *x, const struct plx_fault *f)
 {
     uint32_t n = 0, off = 0;
@@ -595,7 +596,8 @@ static bool fails_off_phase(const struct surroundings *x, const struct plx_fault
             if (!(c->flags & PLX_CELL_FAILING) || !plx_ids_has(&f->agents, c->agent))
                 continue;
             n++;
-            off += c->n_apart >= 2 + (c->last - c->first) / m->interval_tk;
+            off += m->interval_tk <= TK(x->policy->burst_ns) ||
+                   c->n_apart >= 2 + (c->last - c->first) / m->interval_tk;
         }
     }
     return off * 2 >= n || x->now - f->onset > PATIENCE;
