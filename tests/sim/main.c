@@ -192,8 +192,41 @@ static int show(int argc, char **argv)
     return 0;
 }
 
+static bool expect(const char *what, double is, double least)
+{
+    printf("%s %.4f, at least %.4f\n", what, is, least);
+    return is >= least;
+}
+
+/* Quick and seeded, for the ordinary test run: far below the published figures, so that
+ * only a broken judge fails it. */
+static int check(void)
+{
+    struct plx_judge_policy policy;
+    plx_judge_policy_default(&policy);
+    struct sim_score *ten = zeroed(sizeof *ten), *quiet = zeroed(sizeof *quiet);
+    play_many(ten, find("ten"), 1, 15, &policy, false);
+    play_many(ten, find("ten-overlap"), 1, 8, &policy, false);
+    play_many(quiet, find("quiet"), 1, 4, &policy, false);
+    bool ok = expect("precision", sim_tally_precision(&ten->judge), 0.95);
+    ok &= expect("recall", sim_tally_recall(&ten->judge), 0.97);
+    ok &= expect("F1 of server faults", sim_f1(&ten->family[0]), 0.95);
+    ok &= expect("F1 of path faults", sim_f1(&ten->family[1]), 0.90);
+    ok &= expect("F1 of our own faults", sim_f1(&ten->family[2]), 0.95);
+    ok &= expect("minus the median seconds to detect", -sim_tally_time(&ten->judge, 0.5),
+                 -16);
+    ok &= expect("minus the false alerts in the quiet", -(double)quiet->judge.bad, 0);
+    ok &= expect("minus the extra probes in the quiet",
+                 -(double)quiet->n_extra / (double)quiet->n_scheduled, -0.03);
+    free(ten);
+    free(quiet);
+    return ok ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc >= 2 && strcmp(argv[1], "check") == 0)
+        return check();
     if (argc >= 5 && strcmp(argv[1], "run") == 0)
         return run(argc, argv, false);
     if (argc >= 5 && strcmp(argv[1], "bad") == 0)

@@ -315,5 +315,5 @@ int main(void)
         cmocka_unit_test(bad_declarations__are_refused_whole),
         cmocka_unit_test(dropping_and_declaring_anew__leaves_a_sound_judge),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return PLX_RUN(tests);
 }
