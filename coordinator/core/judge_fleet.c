@@ -336,13 +336,13 @@ static void monitors_reach(struct plx_fleet *f, uint32_t id)
 }
 
 /* Where a monitor lives: its address, the prefix around it, and its name if it has one.
- * While the address is unknown the host's text stands in for it, so that monitors of one
- * name share a host. */
+ * While the address is unknown the host's text stands in for it (without either, the
+ * monitor's name), so that monitors of one name share a host. */
 static void monitor_join_places(struct plx_fleet *f, struct plx_fleet_monitor *m,
                                 uint32_t id)
 {
     char prefix[PLX_PREFIX_MAX] = "", ignored[PLX_PREFIX_MAX];
-    const char *where = m->address[0] ? m->address : m->host;
+    const char *where = m->address[0] ? m->address : m->host[0] ? m->host : m->name;
     if (plx_fleet_prefix(where, prefix) != 0)
         prefix[0] = '\0';
     m->unit_host = unit_of(f, PLX_UNIT_HOST, where);

@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "coordinator/core/judge.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define T0      INT64_C(1790000000)
