@@ -26,8 +26,6 @@
 #define TICK_NS         (500 * PLX_MS_NS)
 /* How often results beyond their retention are looked for. */
 #define DROP_NS         PLX_HOUR_NS
-/* After a start, an "inconclusive" may be only that agents are not back yet. */
-#define SETTLING_NS     (45 * PLX_SEC_NS)
 /* Descriptors below which a fleet of any size would not fit. */
 #define DESCRIPTORS_MIN 4096
 #define ENDPOINT_MAX    384
@@ -205,7 +203,7 @@ static int open_desk(struct coordinator *c, struct plx_why *why)
     c->has_desk = true;
     plx_gate_allow(c->gate, PLX_GATE_DOMAIN_ADMIN, c->admin_keys.public_key);
     plx_court_settling_until(c->desk.court,
-                             plx_wall_add(c->desk.started_wall, SETTLING_NS));
+                             plx_wall_add(c->desk.started_wall, PLX_DESK_SETTLING_NS));
     return plx_desk_load(&c->desk, why);
 }
 

@@ -9,6 +9,8 @@
 #define uthash_fatal(msg) abort()
 #include <uthash.h>
 
+/* After our own absence, so long until what waited meanwhile has been read. */
+#define CATCHING_UP_NS    (2 * PLX_SEC_NS)
 /* A second session's messages count as a clone's only so soon after the other's. */
 #define DOUBLED_WITHIN_NS (30 * PLX_SEC_NS)
 /* How far an agent's own estimate may be from what one heartbeat shows, beyond its round
@@ -23,6 +25,7 @@ struct entry {
 
 struct plx_roster {
     struct plx_roster_policy policy;
+    struct plx_mono excused_until;
     struct entry **entries;
     size_t n, cap;
     struct entry *by_id, *by_name, *by_key;
@@ -270,6 +273,8 @@ static int64_t apart(struct plx_wall ours, struct plx_wall theirs)
 static void set_offset(struct plx_roster *roster, struct plx_agent *a, uint32_t slot,
                        int64_t offset_ns, struct plx_roster_notes *notes)
 {
+    if (a->heard.ns < roster->excused_until.ns)
+        return;
     a->offset_ns = offset_ns;
     int64_t size = offset_ns < 0 ? -offset_ns : offset_ns;
     bool off = size > (a->clock_off ? roster->policy.clock_off_ns / 2
@@ -413,6 +418,18 @@ void plx_roster_revoke(struct plx_roster *roster, uint32_t slot,
     e->agent.alive = false;
     e->agent.session = 0;
     note(notes, PLX_NOTE_STANDING, slot);
+}
+
+void plx_roster_excuse(struct plx_roster *roster, struct plx_mono now, int64_t away_ns)
+{
+    roster->excused_until = plx_mono_add(now, CATCHING_UP_NS);
+    for (size_t i = 0; i < roster->n; i++) {
+        struct plx_agent *a = &roster->entries[i]->agent;
+        if (!a->alive)
+            continue;
+        a->heard = now;
+        a->moved = plx_mono_add(a->moved, away_ns);
+    }
 }
 
 void plx_roster_tick(struct plx_roster *roster, struct plx_mono now,

@@ -190,6 +190,10 @@ void plx_roster_drain(struct plx_roster *roster, uint32_t slot, bool on,
 void plx_roster_revoke(struct plx_roster *roster, uint32_t slot,
                        struct plx_roster_notes *notes);
 
+/* We ourselves heard nothing for `away_ns` until `now`: nobody loses a lease for that,
+ * and times of messages that waited meanwhile say nothing about clocks. */
+void plx_roster_excuse(struct plx_roster *roster, struct plx_mono now, int64_t away_ns);
+
 /* Ends leases that ran out. What does not fit the notes waits for the next tick. */
 void plx_roster_tick(struct plx_roster *roster, struct plx_mono now,
                      struct plx_roster_notes *notes);

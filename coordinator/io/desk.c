@@ -280,11 +280,22 @@ static void load_history(struct plx_desk *desk)
 }
 
 /* That nobody was heard while we were away is no silence of the agents. */
-static void presume_alive(struct plx_desk *desk)
+static void presume_alive(struct plx_desk *desk, struct plx_wall wall)
 {
     for (uint32_t i = 0; i < plx_roster_count(desk->roster); i++)
         if (plx_roster_at(desk->roster, i)->alive)
-            plx_court_heartbeat(desk->court, desk->started_wall, i);
+            plx_court_heartbeat(desk->court, wall, i);
+}
+
+void plx_desk_excuse(struct plx_desk *desk, struct plx_mono now, struct plx_wall wall,
+                     int64_t away_ns)
+{
+    char away[PLX_DURATION_TEXT_MAX];
+    plx_log(PLX_LOG_WARN, "was_away", "for", plx_duration_human(away_ns, away), "why",
+            "this process did not run: stopped, starved or its machine asleep", NULL);
+    plx_roster_excuse(desk->roster, now, away_ns);
+    presume_alive(desk, wall);
+    plx_court_settling_until(desk->court, plx_wall_add(wall, PLX_DESK_SETTLING_NS));
 }
 
 int plx_desk_load(struct plx_desk *desk, struct plx_why *why)
@@ -305,6 +316,6 @@ int plx_desk_load(struct plx_desk *desk, struct plx_why *why)
     plx_store_config_fini(&config);
     plx_desk_settle(desk);
     load_history(desk);
-    presume_alive(desk);
+    presume_alive(desk, desk->started_wall);
     return 0;
 }

@@ -50,6 +50,9 @@ struct plx_desk {
     struct plx_desk_counts counts;
 };
 
+/* After a start or an absence, an "inconclusive" may be only that agents are not back. */
+#define PLX_DESK_SETTLING_NS (45 * PLX_SEC_NS)
+
 /* Empty. Borrows store and gate. */
 void plx_desk_init(struct plx_desk *desk, struct plx_store *store, struct plx_gate *gate);
 void plx_desk_fini(struct plx_desk *desk);
@@ -70,6 +73,11 @@ void plx_desk_note(struct plx_desk *desk, const struct plx_roster_notes *notes);
 /* A revocation or (un)draining that the store has committed. */
 void plx_desk_revoke(struct plx_desk *desk, uint32_t slot);
 void plx_desk_drain(struct plx_desk *desk, uint32_t slot, bool on);
+
+/* We did nothing for `away_ns` (stopped, swapped out, a machine asleep): agents keep
+ * their leases, and what is unsure meanwhile is no news. */
+void plx_desk_excuse(struct plx_desk *desk, struct plx_mono now, struct plx_wall wall,
+                     int64_t away_ns);
 
 /* Brings shares and judge up to date; steps for agents are owed afterwards. */
 void plx_desk_settle(struct plx_desk *desk);

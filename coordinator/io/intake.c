@@ -26,6 +26,12 @@
 #define WAITING_MAX      16
 /* How long an agent may report what was moved away from it: as long as spools hold. */
 #define PAST_NS          (8 * PLX_DAY_NS)
+/* How old an agent's last sight on disk may be: a restart gives those seen lately time to
+ * come back. So many are written in one tick. */
+#define KEEP_SEEN_NS     PLX_MIN_NS
+#define KEEP_SEEN_MAX    100
+/* Ticks come twice a second; so late, and we were not running. */
+#define AWAY_NS          (3 * PLX_SEC_NS)
 /* How long an agent has to take a step before its heartbeats must name it. */
 #define STEP_PATIENCE_NS (15 * PLX_SEC_NS)
 
@@ -37,7 +43,8 @@ struct bucket {
 
 struct session {
     bool open;
-    bool had_other; /* `other` was replaced by `peer` */
+    struct plx_wall kept; /* "last seen", as the store was told */
+    bool had_other;       /* `other` was replaced by `peer` */
     struct plx_peer peer, other;
     uint64_t number;
     unsigned waiting;
@@ -56,6 +63,8 @@ struct plx_intake {
     size_t n_sessions;
     uint64_t next_session;
     struct bucket refusals;
+    struct plx_mono ticked; /* 0: not yet */
+    uint32_t next_kept;     /* the slot whose last sight is looked at next */
     plx_intake_done_fn *on_done;
     void *on_done_arg;
     char endpoint[PLX_BOUND_MAX];
@@ -207,6 +216,7 @@ static void open_session(struct letter *l, struct session *s)
     struct session fresh = {
         .open = true,
         .had_other = replaces,
+        .kept = l->wall,
         .peer = l->parcel->peer,
         .other = s->peer,
         .number = ++l->intake->next_session,
@@ -539,6 +549,17 @@ static void handle(struct letter *l)
     push_to(l->intake, l->slot);
 }
 
+/* Before anything is read or ended: what waited while we were away must not be taken for
+ * the agents' silence. */
+static void notice_absence(struct plx_intake *intake, struct plx_mono now)
+{
+    int64_t away_ns = plx_mono_diff(now, intake->ticked);
+    if (intake->ticked.ns == 0 || away_ns < AWAY_NS)
+        return;
+    intake->ticked = now;
+    plx_desk_excuse(intake->desk, now, plx_clock_wall(), away_ns);
+}
+
 static bool on_readable(void *arg)
 {
     struct plx_intake *intake = arg;
@@ -556,14 +577,38 @@ static bool on_readable(void *arg)
         .now = plx_clock_mono(),
         .wall = plx_clock_wall(),
     };
+    notice_absence(intake, letter.now);
     handle(&letter);
     return true;
+}
+
+/* Agents stay connected for months: what their hello left on disk grows old. */
+static void keep_last_seen(struct plx_intake *intake)
+{
+    const struct plx_roster *roster = intake->desk->roster;
+    size_t n_kept = 0;
+    for (size_t i = 0; i < intake->n_sessions && n_kept < KEEP_SEEN_MAX; i++) {
+        uint32_t slot = intake->next_kept++ % (uint32_t)intake->n_sessions;
+        struct session *s = &intake->sessions[slot];
+        const struct plx_agent *agent = plx_roster_at(roster, slot);
+        if (!s->open || !agent || plx_wall_diff(agent->last_seen, s->kept) < KEEP_SEEN_NS)
+            continue;
+        if (plx_store_touch_agent(intake->desk->store, agent->id, agent->last_seen, NULL,
+                                  NULL, 0, NULL, NULL) < 0)
+            return;
+        s->kept = agent->last_seen;
+        n_kept++;
+    }
 }
 
 void plx_intake_tick(struct plx_intake *intake)
 {
     struct plx_roster_notes notes = {.n = 0};
-    plx_roster_tick(intake->desk->roster, plx_clock_mono(), &notes);
+    struct plx_mono now = plx_clock_mono();
+    notice_absence(intake, now);
+    intake->ticked = now;
+    keep_last_seen(intake);
+    plx_roster_tick(intake->desk->roster, now, &notes);
     plx_desk_note(intake->desk, &notes);
     plx_desk_settle(intake->desk);
     plx_intake_push(intake);

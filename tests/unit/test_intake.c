@@ -317,6 +317,33 @@ static void a_restart__keeps_what_is_known(void **state)
     agent_close(&agent);
 }
 
+static bool is_kept(void *arg)
+{
+    struct plx_store_health health;
+    plx_store_health(fx.store.store, &health);
+    return health.n_commits > *(uint64_t *)arg;
+}
+
+/* What a restart knows of an agent that said hello an hour ago and was heard just now. */
+static void an_agents_last_sight__is_kept_while_it_is_connected(void **state)
+{
+    (void)state;
+    struct scripted_agent agent;
+    struct plx_roster_notes notes = {.n = 0};
+    struct plx_store_health health;
+    agent_join(&agent, &fx, "fra", "");
+    const struct plx_agent *a = plx_roster_at(fx.desk.roster, 0);
+    struct plx_wall later = plx_wall_add(a->last_seen, PLX_HOUR_NS);
+    plx_store_health(fx.store.store, &health);
+    plx_roster_heard(fx.desk.roster, 0, plx_clock_mono(), later, &notes);
+    plx_intake_tick(fx.intake);
+    coordinator_await(&fx, is_kept, &health.n_commits);
+    agent_close(&agent);
+    coordinator_restart(&fx);
+    a = plx_roster_at(fx.desk.roster, 0);
+    assert_true(a->last_seen.ns / PLX_US_NS == later.ns / PLX_US_NS);
+}
+
 static void labels__follow_the_agents_hello_but_the_tokens_stand(void **state)
 {
     (void)state;
@@ -433,6 +460,7 @@ int main(void)
         TEST(a_token__enrols_once),
         TEST(a_flood_of_enrolments__is_passed_over),
         TEST(a_restart__keeps_what_is_known),
+        TEST(an_agents_last_sight__is_kept_while_it_is_connected),
         TEST(labels__follow_the_agents_hello_but_the_tokens_stand),
         TEST(a_check__streams_what_agents_say),
         TEST(bad_questions__name_what_is_wrong),

@@ -112,6 +112,28 @@ static void an_agent__lives_as_long_as_it_is_heard(void **state)
     assert_string_equal(took(w), "B");
 }
 
+static void our_own_absence__is_nobodys_silence(void **state)
+{
+    struct world *w = *state;
+    hello(w, 1);
+    beat(w, 1);
+    took(w);
+    w->now.ns += 20 * PLX_SEC_NS;
+    plx_roster_excuse(w->roster, w->now, 20 * PLX_SEC_NS);
+    plx_roster_tick(w->roster, w->now, &w->notes);
+    struct plx_roster_heartbeat waited = heartbeat_of(w, 1);
+    waited.agent_wall.ns -= 19 * PLX_SEC_NS; /* it lay there so long */
+    plx_roster_heartbeat(w->roster, &waited, &w->notes);
+    assert_string_equal(took(w), "");
+    assert_int_equal(plx_roster_at(w->roster, w->slot)->offset_ns, 0);
+    pass(w, 5 * PLX_SEC_NS);
+    waited.now = w->now;
+    plx_roster_heartbeat(w->roster, &waited, &w->notes); /* by now it is no wait */
+    assert_string_equal(took(w), "O");
+    pass(w, 16 * PLX_SEC_NS);
+    assert_string_equal(took(w), "L");
+}
+
 static void a_goodbye__keeps_the_lease(void **state)
 {
     struct world *w = *state;
@@ -250,6 +272,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(an_agent__lives_as_long_as_it_is_heard),
+        TEST(our_own_absence__is_nobodys_silence),
         TEST(a_goodbye__keeps_the_lease),
         TEST(a_second_session__wins_and_the_first_is_reported_if_it_speaks),
         TEST(an_agent_without_progress__is_stuck_until_it_moves),
