@@ -129,6 +129,21 @@ struct standing {
     enum plx_agent_state state;
 };
 
+/* A key that must go is shut out even if that cannot be stored. */
+static void fail_standing(struct plx_desk *desk, struct standing *s, int err,
+                          const char *why)
+{
+    bool shut_out = s->state == PLX_AGENT_REVOKED && err != PLX_EGONE;
+    if (shut_out)
+        plx_desk_revoke(desk, s->slot);
+    plx_call_fail(s->call, err, "%s%s",
+                  shut_out ? "the agent is shut out until the coordinator's next start, "
+                             "and has to be revoked again once that can be stored: "
+                           : "",
+                  why);
+    free(s);
+}
+
 static void on_stored(void *arg, int err, const char *why)
 {
     struct standing *s = arg;
@@ -137,8 +152,7 @@ static void on_stored(void *arg, int err, const char *why)
     struct plx_buf buf;
     struct plx_json j;
     if (err < 0) {
-        plx_call_fail(call, err, "%s", why);
-        free(s);
+        fail_standing(api->desk, s, err, why);
         return;
     }
     if (s->state == PLX_AGENT_REVOKED)
@@ -157,7 +171,7 @@ static void on_stored(void *arg, int err, const char *why)
 static void set_state(struct plx_call *call, uint32_t slot, enum plx_agent_state state)
 {
     const struct plx_agent *agent = plx_roster_at(call->api->desk->roster, slot);
-    if (agent->revoked) {
+    if (agent->revoked && state != PLX_AGENT_REVOKED) {
         plx_call_fail(call, PLX_ECONFLICT, "agent '%s' is revoked, and stays so",
                       agent->name);
         return;
@@ -169,8 +183,7 @@ static void set_state(struct plx_call *call, uint32_t slot, enum plx_agent_state
     int err = plx_store_set_agent_state(call->api->desk->store, agent->id, state,
                                         call->who, plx_clock_wall(), on_stored, s);
     if (err < 0) {
-        free(s);
-        plx_call_fail(call, err, "the change was not stored: %s", plx_err_text(err));
+        fail_standing(call->api->desk, s, err, plx_err_text(err));
     }
 }
 
