@@ -115,6 +115,11 @@ static void print_summary(const struct plx_cli *cli, const json_t *answer,
             (long long)plx_field_int(agents, "live"),
             (long long)plx_field_int(agents, "total"), plx_field(answer, "at"));
     printf("%s\n", plx_style_off(cli, PLX_STYLE_DIM));
+    if (*plx_field(answer, "trouble") == '\0')
+        return;
+    printf("%s", plx_style_on(cli, PLX_STYLE_WARN));
+    plx_say("%s", plx_field(answer, "trouble"));
+    printf("%s\n", plx_style_off(cli, PLX_STYLE_WARN));
 }
 
 static void print_each(const struct plx_cli *cli, const json_t *answer, json_t **monitors,

@@ -103,10 +103,22 @@ static void drop_old(struct coordinator *c, struct plx_mono now)
         on_dropped, c);
 }
 
+/* Only what is committed is judged. While a full disk takes nothing, everything becomes
+ * unsure for a reason of our own, which is no news about any monitor. */
+static void settle_while_full(struct coordinator *c)
+{
+    struct plx_store_health health;
+    plx_store_health(c->store, &health);
+    if (health.state == PLX_STORE_WAITING)
+        plx_court_settling_until(c->desk.court,
+                                 plx_wall_add(plx_clock_wall(), PLX_DESK_SETTLING_NS));
+}
+
 static void on_tick(void *arg, struct plx_mono now)
 {
     struct coordinator *c = arg;
     plx_intake_tick(c->intake);
+    settle_while_full(c);
     plx_verdicts_tick(&c->desk, c->intake, plx_clock_wall());
     plx_api_tick(c->api, now);
     drop_old(c, now);

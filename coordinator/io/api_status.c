@@ -150,6 +150,17 @@ static void write_monitors(struct plx_desk *desk, const struct selection *s,
     plx_fault_heads_fini(&heads);
 }
 
+/* Only what is on disk is judged: while the disk takes nothing, views grow stale, and the
+ * reader must hear that it is our doing. */
+static void write_trouble(const struct plx_desk *desk, struct plx_json *j)
+{
+    struct plx_store_health health;
+    char text[sizeof health.why + 96];
+    plx_store_health(desk->store, &health);
+    snprintf(text, sizeof text, "the coordinator cannot store results: %s", health.why);
+    plx_json_kstr(j, "trouble", health.state == PLX_STORE_OK ? NULL : text);
+}
+
 void plx_api_status(struct plx_call *call)
 {
     struct plx_desk *desk = call->api->desk;
@@ -168,6 +179,7 @@ void plx_api_status(struct plx_call *call)
     plx_answer_begin(&buf, &j);
     plx_json_kwall(&j, "at", now);
     plx_json_kuint(&j, "generation", desk->generation);
+    write_trouble(desk, &j);
     write_agents(desk, &j);
     write_monitors(desk, &s, now, &tally, &j);
     write_tally(&tally, &j);

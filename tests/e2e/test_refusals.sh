@@ -176,4 +176,29 @@ head -c 60000 /dev/zero >"$dir/small/fill" 2>/dev/null || true
 mkdir -p "$dir/small/data"
 mapfile -t args < <(coordinator_args "$dir/small/data" 30)
 refused "a full disk" 'space|full' "$bin/parallax-coordinator" "${args[@]}"
+umount "$dir/small"
+
+# A disk that fills while it serves: status says whose trouble it is, and a key that must
+# go is shut out all the same.
+mount -t tmpfs -o size=4m none "$dir/small"
+start_coordinator small 40
+q() { "$bin/parallax" --data-dir "$dir/small" "$@"; }
+token=$(q agents token create --region fra --ttl 10m --quiet)
+"$bin/parallax-agent" enroll "$token" --data-dir "$dir/agent5" --name fra-5 >/dev/null
+q monitors add 127.0.0.1:9 --name nine --locations all >/dev/null
+cat /dev/zero >"$dir/small/fill" 2>/dev/null || true
+refused "a revocation on a full disk" 'is shut out until .* no space left' \
+    "$bin/parallax" --data-dir "$dir/small" agents revoke fra-5
+check "the agent is out" grep -q revoked <(q agents list)
+check "status says whose trouble it is" \
+    grep -q 'the coordinator cannot store results: no space left' <(q status || true)
+rm "$dir/small/fill"
+room() { local tries=50; until q health | grep -q 'state: ok'; do ((tries-- > 0)) || return 1; sleep 0.1; done; }
+q agents token create --region fra --ttl 1m --quiet >/dev/null || true
+check "it recovers when there is room" room
+check "and can be revoked for good" q agents revoke fra-5
+stop_coordinator
+start_coordinator small 40
+check "which a restart knows" grep -q revoked <(q agents list)
+stop_coordinator
 check_report
