@@ -121,6 +121,81 @@ static void others_monitors__cannot_be_reported(void **state)
     agent_close(&nyc);
 }
 
+static void say_lost(struct scripted_agent *agent, uint64_t stream_id, uint64_t first_seq,
+                     uint64_t lost)
+{
+    const struct plx_msg msg = {
+        .type = PLX_MSG_RESULTS,
+        .results = {.stream_id = stream_id,
+                    .first_seq = first_seq,
+                    .lost = lost,
+                    .lost_from = {0},
+                    .lost_to = {INT64_C(9000000000) * PLX_SEC_NS}},
+    };
+    agent_say(agent, &msg);
+}
+
+static void await_answer(struct scripted_agent *agent, enum plx_msg_type type)
+{
+    agent_await_beyond(agent, type, agent->heard[type]);
+}
+
+static const char *verdict_of(const char *name);
+
+/* An agent that may speak says what it likes: it harms its own numbers only. */
+static void absurd_numbers_and_times__harm_nobody_else(void **state)
+{
+    (void)state;
+    const uint64_t huge = UINT64_C(1) << 60;
+    struct scripted_agent fra, nyc;
+    agent_join(&fra, &fx, "fra", "");
+    agent_join(&nyc, &fx, "nyc", "");
+    apply(APPLY(WEB DB));
+    agent_await_beyond(&nyc, PLX_MSG_DELTA, 0);
+    agent_await_beyond(&fra, PLX_MSG_DELTA, 0);
+    say_lost(&fra, 1, 1, huge);
+    await_answer(&fra, PLX_MSG_ACK);
+    assert_true(fra.acked_seq == huge);
+    say_lost(&fra, 1, huge + 1, UINT64_MAX / 4);
+    await_answer(&fra, PLX_MSG_ACK);
+    assert_true(fra.acked_seq == huge + UINT64_MAX / 4);
+    say_lost(&fra, 1, UINT64_MAX / 4, UINT64_MAX / 4); /* past the last number */
+    await_answer(&fra, PLX_MSG_ACK);
+    say_lost(&fra, UINT64_MAX, 1, 1); /* a stream with the sign bit */
+    await_answer(&fra, PLX_MSG_ACK);
+    assert_true(fra.acked_stream == UINT64_MAX && fra.acked_seq == 1);
+
+    static const int64_t times[] = {0, 1, INT64_C(8999999999) * PLX_SEC_NS};
+    for (uint64_t i = 0; i < 3; i++) {
+        struct plx_result r = agent_result(fra.task_id, PLX_OUTCOME_REFUSED);
+        r.scheduled.ns = r.started.ns = times[i];
+        agent_report(&fra, i + 1, &r, 1);
+        assert_true(fra.acked_seq == i + 1);
+    }
+    static const int64_t clocks[] = {0, INT64_C(8999999999) * PLX_SEC_NS};
+    for (size_t i = 0; i < 2; i++) {
+        const struct plx_msg beat = {
+            .type = PLX_MSG_HEARTBEAT,
+            .heartbeat = {.wall = {clocks[i]},
+                          .generation = UINT64_MAX,
+                          .progress = UINT64_MAX,
+                          .spool_age_ms = UINT64_MAX,
+                          .uptime_ms = UINT64_MAX,
+                          .offset_ns = i ? -8999999999 * PLX_SEC_NS : 1,
+                          .rtt_us = UINT32_MAX},
+        };
+        agent_say(&fra, &beat);
+        await_answer(&fra, PLX_MSG_HEARTBEAT_ACK);
+    }
+    for (uint64_t seq = 1; seq <= 3; seq++) {
+        struct plx_result r = agent_result(nyc.task_id, PLX_OUTCOME_OPEN);
+        agent_report(&nyc, seq, &r, 1);
+    }
+    assert_string_equal(verdict_of("db"), "up");
+    agent_close(&fra);
+    agent_close(&nyc);
+}
+
 static void a_revoked_agent__is_refused_at_its_next_message(void **state)
 {
     (void)state;
@@ -452,6 +527,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_agent__joins_is_given_work_and_is_acknowledged),
         TEST(others_monitors__cannot_be_reported),
+        TEST(absurd_numbers_and_times__harm_nobody_else),
         TEST(a_revoked_agent__is_refused_at_its_next_message),
         TEST(a_second_session_of_a_key__wins),
         TEST(nonsense__is_refused_and_the_session_stands),
