@@ -139,6 +139,27 @@ static bool stall_made_it(const struct plx_attempt_facts *f, enum plx_outcome ou
     return outcome == PLX_OUTCOME_TIMEOUT && f->stall_ns >= f->timeout_ns / 2;
 }
 
+/* When the SYN-ACK came: exactly, by the kernel's RTT, where no SYN was resent; else by
+ * how long the server has been silent, which is too short where it said more. */
+static int64_t answered_after_ns(const struct plx_attempt_facts *f)
+{
+    if (f->has_tcp_info && f->rtt_us > 0 && f->retrans == 0)
+        return (int64_t)f->rtt_us * PLX_US_NS;
+    return f->elapsed_ns - f->since_answer_ns;
+}
+
+/* Whether the server may have seen a full connection: segments are counted, so that a
+ * third ACK that went out is known for certain; one that was due may have been on its way
+ * between the look at the socket and its end. */
+static bool was_closed_late(const struct plx_attempt_facts *f)
+{
+    if (!f->held_back)
+        return false;
+    if (f->has_tcp_info && f->segs_out > f->retrans + 1)
+        return true;
+    return f->end == PLX_END_CONNECTED && f->since_answer_ns > PLX_ATTEMPT_LATE_CLOSE_NS;
+}
+
 static struct meaning meaning_of(const struct plx_attempt_facts *f)
 {
     struct meaning silent = {PLX_OUTCOME_TIMEOUT, PLX_UNREACH_NONE, PLX_DETAIL_TIMEDOUT};
@@ -146,7 +167,7 @@ static struct meaning meaning_of(const struct plx_attempt_facts *f)
     switch (f->end) {
     case PLX_END_CONNECTED:
         /* The answer may have come after the deadline and been seen even later. */
-        if (f->elapsed_ns - f->since_answer_ns <= f->timeout_ns)
+        if (answered_after_ns(f) <= f->timeout_ns)
             m = (struct meaning){PLX_OUTCOME_OPEN, PLX_UNREACH_NONE, PLX_DETAIL_NONE};
         break;
     case PLX_END_ERROR:
@@ -192,8 +213,7 @@ void plx_attempt_conclude(const struct plx_attempt_facts *facts,
         result->icmp_code = facts->icmp_code;
         result->icmp_from = facts->icmp_from;
     }
-    result->closed_late = facts->end == PLX_END_CONNECTED &&
-                          facts->since_answer_ns > PLX_ATTEMPT_LATE_CLOSE_NS;
+    result->closed_late = was_closed_late(facts);
 }
 
 void plx_attempt_dns_failed(enum plx_detail detail, struct plx_result *result)

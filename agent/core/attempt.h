@@ -40,10 +40,13 @@ struct plx_attempt_facts {
     int64_t timeout_ns;
     int64_t stall_ns; /* longest time in this attempt that the loop stood still and
                          that the end was seen in; 0: none worth naming */
+    bool held_back;   /* half-open: the third ACK is not to be seen by anybody */
     bool has_tcp_info;
     uint32_t rtt_us;         /* tcpi_rtt */
     uint32_t retrans;        /* tcpi_total_retrans */
-    int64_t since_answer_ns; /* CONNECTED: how long ago the SYN-ACK came (ms steps) */
+    uint32_t segs_out;       /* tcpi_segs_out: 1 + retrans while no ACK went out */
+    int64_t since_answer_ns; /* CONNECTED: how long ago the server last said something
+                                (ms steps) */
 };
 
 /* The server may have seen a full connection when it was closed so long after the

@@ -119,6 +119,7 @@ enum plx_probe_socket_state plx_probe_socket_info(int fd, struct plx_attempt_fac
     facts->has_tcp_info = true;
     facts->rtt_us = info.tcpi_rtt;
     facts->retrans = info.tcpi_total_retrans;
+    facts->segs_out = info.tcpi_segs_out;
     if (info.tcpi_state == TCP_STATE_SYN_SENT)
         return PLX_PROBE_SOCKET_PENDING;
     if (info.tcpi_state < TCP_STATE_ESTABLISHED ||

@@ -28,7 +28,8 @@ enum plx_probe_socket_state {
     PLX_PROBE_SOCKET_CONNECTED,
     PLX_PROBE_SOCKET_CLOSED,
 };
-/* Reads TCP_INFO into `facts` (rtt, retrans, since_answer). */
+/* Reads TCP_INFO into `facts` (rtt, retrans, segs_out,
+ * since_answer). */
 enum plx_probe_socket_state plx_probe_socket_info(int fd,
                                                   struct plx_attempt_facts *facts);
 /* Reads the pending error, and the last ICMP error of the queue, into `facts`. */

@@ -27,7 +27,8 @@ struct flight {
     struct plx_addr addr;
     uint8_t family;
     bool armed;
-    bool bound; /* to a source: not for the pool */
+    bool bound;     /* to a source: not for the pool */
+    bool held_back; /* half-open: the third ACK */
 };
 
 struct plx_prober {
@@ -181,6 +182,7 @@ static void conclude(struct plx_prober *p, uint32_t i, struct plx_attempt_facts 
     uint64_t cookie = f->cookie;
     facts->elapsed_ns = now.ns - f->started_ns;
     facts->timeout_ns = f->timeout_ns;
+    facts->held_back = f->held_back;
     int64_t stall = now.ns - p->turn_ns > p->stall_ns ? now.ns - p->turn_ns : p->stall_ns;
     facts->stall_ns = stall < facts->elapsed_ns ? stall : facts->elapsed_ns;
     give_back(p, i);
@@ -234,6 +236,7 @@ int plx_prober_start(struct plx_prober *prober, const struct plx_probe_order *or
     f->cookie = order->cookie;
     f->timeout_ns = order->timeout_ns;
     f->addr = order->addr;
+    f->held_back = order->handshake == PLX_HANDSHAKE_HALF_OPEN;
     f->started_ns = plx_clock_mono().ns;
     struct plx_attempt_facts facts = {.end = PLX_END_NOT_BEGUN, .source = order->source};
     facts.error = launch(p, i, order, &facts.step);

@@ -88,8 +88,9 @@ struct plx_result {
     struct plx_addr icmp_from; /* who sent the ICMP error; family 0: nobody */
     struct plx_addr address;   /* probed */
     struct plx_addr source;    /* probed from */
-    bool closed_late;          /* the socket was closed >150 ms after the SYN-ACK: the
-                                  server may have seen a full connection */
+    bool closed_late;          /* the third ACK of a half-open probe went out, or the
+                                  socket was closed >150 ms after the SYN-ACK: the server
+                                  may have seen a full connection */
 };
 
 #endif

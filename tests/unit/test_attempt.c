@@ -157,7 +157,8 @@ static void rtt__is_the_kernels_and_only_without_a_resent_syn(void **state)
 static void closed_after_150_ms__is_marked(void **state)
 {
     (void)state;
-    struct plx_attempt_facts f = {.end = PLX_END_CONNECTED, .timeout_ns = PLX_SEC_NS};
+    struct plx_attempt_facts f = {
+        .end = PLX_END_CONNECTED, .timeout_ns = PLX_SEC_NS, .held_back = true};
     struct plx_result r = {0};
     f.since_answer_ns = 150 * PLX_MS_NS;
     plx_attempt_conclude(&f, &r);
@@ -165,6 +166,52 @@ static void closed_after_150_ms__is_marked(void **state)
     f.since_answer_ns = 151 * PLX_MS_NS;
     plx_attempt_conclude(&f, &r);
     assert_true(r.closed_late);
+    f.held_back = false;
+    plx_attempt_conclude(&f, &r);
+    assert_false(r.closed_late);
+}
+
+/* What the server says after the handshake makes its last word young. */
+static void third_ack_that_went_out__is_marked_however_the_attempt_ended(void **state)
+{
+    (void)state;
+    struct plx_attempt_facts f = {.end = PLX_END_CONNECTED,
+                                  .timeout_ns = PLX_SEC_NS,
+                                  .elapsed_ns = 300 * PLX_MS_NS,
+                                  .since_answer_ns = 3 * PLX_MS_NS,
+                                  .held_back = true,
+                                  .has_tcp_info = true,
+                                  .rtt_us = 90,
+                                  .segs_out = 2};
+    struct plx_result r = {0};
+    plx_attempt_conclude(&f, &r);
+    assert_true(r.closed_late);
+    assert_int_equal(r.outcome, PLX_OUTCOME_OPEN);
+    f.retrans = 1; /* the second segment was the SYN again */
+    plx_attempt_conclude(&f, &r);
+    assert_false(r.closed_late);
+    f.segs_out = 3;
+    f.end = PLX_END_ERROR;
+    f.error = ECONNRESET;
+    f.stall_ns = 300 * PLX_MS_NS;
+    plx_attempt_conclude(&f, &r);
+    assert_int_equal(r.detail, PLX_DETAIL_LOCAL_STALLED);
+    assert_true(r.closed_late);
+}
+
+/* A greeting that came after the deadline does not make the answer late. */
+static void answer_in_time__is_known_by_the_kernels_round_trip(void **state)
+{
+    (void)state;
+    struct plx_attempt_facts f = {.end = PLX_END_CONNECTED,
+                                  .timeout_ns = 100 * PLX_MS_NS,
+                                  .elapsed_ns = 300 * PLX_MS_NS,
+                                  .since_answer_ns = 95 * PLX_MS_NS,
+                                  .has_tcp_info = true,
+                                  .rtt_us = 90};
+    struct plx_result r = {0};
+    plx_attempt_conclude(&f, &r);
+    assert_int_equal(r.outcome, PLX_OUTCOME_OPEN);
 }
 
 static struct plx_result result_of(enum plx_outcome o)
@@ -216,6 +263,8 @@ int main(void)
         cmocka_unit_test(no_local_end__is_ever_evidence),
         cmocka_unit_test(rtt__is_the_kernels_and_only_without_a_resent_syn),
         cmocka_unit_test(closed_after_150_ms__is_marked),
+        cmocka_unit_test(third_ack_that_went_out__is_marked_however_the_attempt_ended),
+        cmocka_unit_test(answer_in_time__is_known_by_the_kernels_round_trip),
         cmocka_unit_test(retry__once_in_a_run_of_bad_results),
         cmocka_unit_test(a_confirmation_that_fails__begins_the_run_without_a_retry),
         cmocka_unit_test(dns_failure__is_bad_for_every_expectation),

@@ -139,7 +139,32 @@ static void full_handshake__is_accepted(void **state)
     order.handshake = PLX_HANDSHAKE_FULL;
     one(order, &r);
     assert_int_equal(r.outcome, PLX_OUTCOME_OPEN);
+    assert_false(r.closed_late); /* it was meant to be seen */
     assert_int_equal(accepted(fd), 1);
+    close(fd);
+}
+
+/* The loop stands still until the kernel has sent the third ACK, and the server, which
+ * sees a client, says something. */
+static void stall_on_the_wire__is_marked_though_the_server_has_spoken(void **state)
+{
+    (void)state;
+    uint16_t port;
+    int fd = listener("127.0.0.1", 16, &port);
+    struct plx_prober *prober = prober_of(4, &ends);
+    struct plx_probe_order order = order_of("127.0.0.1", port);
+    order.timeout_ns = 10 * PLX_SEC_NS;
+    assert_int_equal(plx_prober_start(prober, &order), 0);
+    struct pollfd client = {.fd = fd, .events = POLLIN};
+    assert_int_equal(poll(&client, 1, 5000), 1);
+    int c = accept(fd, NULL, NULL);
+    assert_true(c >= 0);
+    assert_int_equal(send(c, "220 hello\r\n", 11, MSG_NOSIGNAL), 11);
+    run_until(prober, &ends, 1);
+    assert_int_equal(ends.list[0].r.outcome, PLX_OUTCOME_OPEN);
+    assert_true(ends.list[0].r.closed_late);
+    plx_prober_destroy(&prober);
+    close(c);
     close(fd);
 }
 
@@ -296,6 +321,7 @@ int main(void)
         cmocka_unit_test(this_kernel__reuses),
         cmocka_unit_test(open_port__is_open_and_nobody_is_accepted),
         cmocka_unit_test(full_handshake__is_accepted),
+        cmocka_unit_test(stall_on_the_wire__is_marked_though_the_server_has_spoken),
         cmocka_unit_test(closed_port__is_refused),
         cmocka_unit_test(silent_port__times_out_on_time),
         cmocka_unit_test(wanted_source__is_used_or_a_local_error),
