@@ -263,10 +263,12 @@ static void on_fast_tick(void *arg, struct plx_mono now)
     struct agent *a = arg;
     struct plx_due due;
     plx_errands_tick(a->errands, now);
-    for (int i = 0; i < TICK_PROBES && !a->leaving; i++) {
+    for (int i = 1; i <= TICK_PROBES && !a->leaving; i++) {
         if (!plx_plan_next(&a->plan, now, &due))
             break;
         probe_due(a, &due);
+        if (i % PLX_ERRANDS_BATCH == 0)
+            plx_errands_turn(a->errands);
     }
 }
 

@@ -311,13 +311,18 @@ static void on_readable(void *arg, uint32_t events)
     plx_prober_turn(e->prober);
 }
 
+void plx_errands_turn(struct plx_errands *errands)
+{
+    plx_prober_turn(errands->prober);
+}
+
 void plx_errands_tick(struct plx_errands *errands, struct plx_mono now)
 {
     struct plx_errands *e = errands;
     plx_prober_tick(e->prober);
     /* What is put back during this pass waits for the next: `now` does not move on. */
     size_t n = e->waiting.n;
-    for (; n > 0; n--) {
+    for (unsigned done = 1; n > 0; n--, done++) {
         const struct plx_heap_item *top = plx_heap_top(&e->waiting);
         if (!top || top->at_ns > now.ns)
             break;
@@ -327,6 +332,8 @@ void plx_errands_tick(struct plx_errands *errands, struct plx_mono now)
             launch(e, i);
         else
             admit(e, i, now);
+        if (done % PLX_ERRANDS_BATCH == 0)
+            plx_errands_turn(e);
     }
 }
 

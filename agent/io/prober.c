@@ -42,7 +42,9 @@ struct plx_prober {
     uint32_t connects; /* in this turn */
     struct plx_wheel wheel;
     int64_t turn_ns;  /* when the last turn began */
-    int64_t stall_ns; /* between the last two turns, if worth naming */
+    int64_t stall_ns; /* the last time the loop stood still, if worth naming and as long
+                         as not all that fell into it has been seen */
+    bool settled;     /* all has been seen since */
     int64_t worst_stall_ns;
     plx_prober_done_fn *done;
     void *arg;
@@ -276,7 +278,12 @@ static void begin_turn(struct plx_prober *p)
     int64_t now_ns = plx_clock_mono().ns;
     int64_t gap = now_ns - p->turn_ns;
     p->turn_ns = now_ns;
-    p->stall_ns = gap >= PLX_ATTEMPT_STALL_NS ? gap : 0;
+    if (gap >= PLX_ATTEMPT_STALL_NS) {
+        p->stall_ns = gap;
+        p->settled = false;
+    } else if (p->settled) {
+        p->stall_ns = 0;
+    }
     if (gap > p->worst_stall_ns)
         p->worst_stall_ns = gap;
 }
@@ -322,8 +329,10 @@ void plx_prober_tick(struct plx_prober *prober)
 {
     begin_turn(prober);
     prober->connects = 0;
-    if (take_events(prober))
+    if (take_events(prober)) {
         expire(prober);
+        prober->settled = true;
+    }
 }
 
 uint32_t plx_prober_in_flight(const struct plx_prober *prober)

@@ -182,10 +182,12 @@ static bool plan_now(const struct plx_bench_host *h, struct plx_mono *now)
 static void order_due(struct plx_bench_host *h, struct plx_mono now)
 {
     struct plx_due due;
-    for (int i = 0; i < TICK_PROBES && plan_now(h, &now); i++) {
+    for (int i = 1; i <= TICK_PROBES && plan_now(h, &now); i++) {
         if (!plx_plan_next(&h->plan, now, &due))
             return;
         order(h, &due);
+        if (i % PLX_ERRANDS_BATCH == 0)
+            plx_errands_turn(h->errands);
     }
 }
 
