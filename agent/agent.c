@@ -71,8 +71,15 @@ static void probe_now(struct agent *a, const struct plx_task *task,
                                            .kind = kind,
                                            .request_id = request_id,
                                            .scheduled = plx_clock_mono(),
-                                           .grace_ns = ORDER_GRACE_NS};
+                                           .grace_ns = ORDER_GRACE_NS,
+                                           .watched = true};
     plx_errands_order(a->errands, &order);
+}
+
+/* Whether anything but an open port is to be expected of it. */
+static bool is_watched(const struct plx_job *job)
+{
+    return job->retry_state != 0 || job->expect != PLX_EXPECT_OPEN;
 }
 
 static void probe_due(struct agent *a, const struct plx_due *due)
@@ -85,7 +92,8 @@ static void probe_due(struct agent *a, const struct plx_due *due)
                                            .kind = PLX_PROBE_SCHEDULED,
                                            .scheduled = due->scheduled,
                                            .grace_ns =
-                                               plx_plan_grace_ns(job->interval_ns)};
+                                               plx_plan_grace_ns(job->interval_ns),
+                                           .watched = is_watched(job)};
     a->n_skipped += due->missed;
     if (due->late)
         plx_errands_skip(a->errands, &order, PLX_DETAIL_LOCAL_LATE);

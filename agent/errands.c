@@ -23,6 +23,7 @@ struct errand {
     struct plx_addr addr, source;
     uint16_t port;
     uint8_t kind, handshake, stage;
+    bool watched;
     uint32_t generation; /* so that an answer to a former errand is known as such */
     uint32_t next_free;
 };
@@ -169,6 +170,7 @@ static void launch(struct plx_errands *e, uint32_t i)
         .port = errand->port,
         .handshake = (enum plx_handshake)errand->handshake,
         .timeout_ns = errand->timeout_ns,
+        .watched = errand->watched,
     };
     errand->stage = PROBING;
     if (plx_prober_start(e->prober, &order) == PLX_EAGAIN) {
@@ -246,6 +248,7 @@ static uint32_t take(struct plx_errands *e, const struct plx_errand_order *order
         .kind = (uint8_t)order->kind,
         .handshake = (uint8_t)order->task->handshake,
         .stage = PACING,
+        .watched = order->watched,
         .generation = errand->generation,
     };
     return i;
@@ -308,7 +311,7 @@ static void on_readable(void *arg, uint32_t events)
 {
     struct plx_errands *e = arg;
     (void)events;
-    plx_prober_turn(e->prober);
+    plx_prober_ready(e->prober);
 }
 
 void plx_errands_turn(struct plx_errands *errands)

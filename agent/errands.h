@@ -21,6 +21,9 @@ struct plx_errand_order {
     uint64_t request_id; /* CHECK only */
     struct plx_mono scheduled;
     int64_t grace_ns; /* how late it may start */
+    /* Its end is to be seen when it comes, not on the next tick: for what is out of turn,
+     * and where no open port is expected (a refusal has no time but the clock's). */
+    bool watched;
 };
 
 /* A result is there. May order further probes. */

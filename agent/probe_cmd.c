@@ -76,7 +76,8 @@ static void launch(struct session *s, size_t i, const struct plx_resolution *res
                                     .source = s->source,
                                     .port = t->port,
                                     .handshake = s->handshake,
-                                    .timeout_ns = s->timeout_ns};
+                                    .timeout_ns = s->timeout_ns,
+                                    .watched = true};
     plx_prober_start(s->prober, &order);
 }
 
@@ -97,7 +98,7 @@ static void on_ready(void *arg, uint32_t events)
 {
     struct session *s = arg;
     (void)events;
-    plx_prober_turn(s->prober);
+    plx_prober_ready(s->prober);
 }
 
 static void on_signal(void *arg, int signo)

@@ -108,11 +108,15 @@ static struct meaning of_flight_error(const struct plx_attempt_facts *f)
         return of_errno(flight_rows, N_OF(flight_rows), f->error, other);
     struct meaning m = of_icmp(f);
     /* A prohibition or reject that this host itself sent is its own firewall's. "Host
-       unreachable" from itself is different: nobody answered on the last hop. */
+       unreachable" from itself means that nobody answered on the first hop: the target,
+       if it stands there, and else this host's own gateway. */
     bool own = f->source.family && plx_addr_equal(&f->icmp_from, &f->source);
     if (own && (m.unreach == PLX_UNREACH_PROHIBITED || m.unreach == PLX_UNREACH_PORT))
         return (struct meaning){PLX_OUTCOME_LOCAL_ERROR, PLX_UNREACH_NONE,
                                 PLX_DETAIL_LOCAL_FILTERED};
+    if (own && m.unreach == PLX_UNREACH_HOST && f->via_gateway)
+        return (struct meaning){PLX_OUTCOME_LOCAL_ERROR, PLX_UNREACH_NONE,
+                                PLX_DETAIL_LOCAL_NO_ROUTE};
     return m;
 }
 
@@ -186,14 +190,16 @@ static struct meaning meaning_of(const struct plx_attempt_facts *f)
 }
 
 /* After a resent SYN the kernel's RTT has steps of 1 ms: published only without. A
- * refusal has none; the clock's, bounded by the loop's own delay, stands in. */
+ * refusal has none; where it was watched for, the clock's, bounded by the loop's own
+ * delay, stands in. */
 static uint32_t rtt_of(const struct plx_attempt_facts *f, enum plx_outcome outcome)
 {
     if (f->retrans > 0)
         return 0;
     if (outcome == PLX_OUTCOME_OPEN && f->has_tcp_info)
         return f->rtt_us;
-    if (outcome == PLX_OUTCOME_REFUSED && f->stall_ns < PLX_ATTEMPT_STALL_NS)
+    if (outcome == PLX_OUTCOME_REFUSED && f->watched &&
+        f->stall_ns < PLX_ATTEMPT_STALL_NS)
         return (uint32_t)(f->elapsed_ns / PLX_US_NS);
     return 0;
 }

@@ -36,10 +36,12 @@ struct plx_attempt_facts {
     uint8_t icmp_type, icmp_code;
     struct plx_addr icmp_from;
     struct plx_addr source; /* probed from, as far as known */
+    bool via_gateway;       /* the target is not on a link of this host */
     int64_t elapsed_ns;     /* since connect() */
     int64_t timeout_ns;
     int64_t stall_ns; /* longest time in this attempt that the loop stood still and
                          that the end was seen in; 0: none worth naming */
+    bool watched;     /* the end was looked at as soon as it came */
     bool held_back;   /* half-open: the third ACK is not to be seen by anybody */
     bool has_tcp_info;
     uint32_t rtt_us;         /* tcpi_rtt */

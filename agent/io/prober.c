@@ -1,8 +1,10 @@
 #include "agent/io/prober.h"
 
 #include "agent/core/attempt.h"
+#include "agent/core/sources.h"
 #include "agent/core/wheel.h"
 #include "agent/io/probe_socket.h"
+#include "agent/io/routes.h"
 #include "base/err.h"
 #include "sys/clock.h"
 
@@ -16,6 +18,11 @@
 /* Batches of events taken in at a time before the loop's others get their turn. */
 #define BATCHES    16
 #define NOBODY     UINT32_MAX
+/* Targets whose source address is remembered: 2 MiB, touched as it is used. */
+#define SOURCES    131072
+
+/* Sockets whose ends wait for the tick, and those whose ends wake the loop. */
+enum set { QUIET, WATCHED, N_SETS };
 
 /* One attempt, or an idle socket. */
 struct flight {
@@ -26,19 +33,24 @@ struct flight {
     uint32_t next_free;
     struct plx_addr addr;
     uint8_t family;
+    uint16_t port;
+    bool watched; /* the set its socket is in, if it has one */
     bool armed;
     bool bound;     /* to a source: not for the pool */
     bool held_back; /* half-open: the third ACK */
 };
 
 struct plx_prober {
-    int epoll_fd;
+    int epoll_fds[N_SETS];
+    int routes_fd; /* -1: changes are not told */
     bool reuse;
     struct flight *flights;
     uint32_t n_flights;
-    uint32_t idle4, idle6, bare; /* heads of free lists: with a socket of that family,
-                                    without a socket */
-    uint32_t in_flight;
+    uint32_t idle[N_SETS][2]; /* heads of free lists: with a socket of that set and
+                                 family (4, 6) */
+    uint32_t bare;            /* without a socket */
+    uint32_t in_flight, n_watched;
+    struct plx_sources *sources;
     uint32_t connects; /* in this turn */
     struct plx_wheel wheel;
     int64_t turn_ns;  /* when the last turn began */
@@ -50,9 +62,9 @@ struct plx_prober {
     void *arg;
 };
 
-static uint32_t *list_of(struct plx_prober *p, uint8_t family)
+static uint32_t *list_of(struct plx_prober *p, bool watched, uint8_t family)
 {
-    return family == 6 ? &p->idle6 : &p->idle4;
+    return &p->idle[watched ? WATCHED : QUIET][family == 6];
 }
 
 static void push(struct plx_prober *p, uint32_t *list, uint32_t i)
@@ -69,6 +81,19 @@ static uint32_t pop(struct plx_prober *p, uint32_t *list)
     return i;
 }
 
+static int open_sets(struct plx_prober *p)
+{
+    for (int set = 0; set < N_SETS; set++) {
+        p->epoll_fds[set] = epoll_create1(EPOLL_CLOEXEC);
+        if (p->epoll_fds[set] < 0)
+            return PLX_EIO;
+    }
+    p->routes_fd = plx_routes_watch();
+    if (p->routes_fd >= 0)
+        p->sources = plx_sources_new(SOURCES);
+    return 0;
+}
+
 int plx_prober_new(uint32_t max, plx_prober_done_fn *done, void *arg,
                    struct plx_prober **ret, struct plx_why *why)
 {
@@ -76,16 +101,18 @@ int plx_prober_new(uint32_t max, plx_prober_done_fn *done, void *arg,
     struct flight *flights = calloc(max, sizeof *flights);
     if (!p || !flights)
         abort();
-    p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (p->epoll_fd < 0) {
+    p->flights = flights;
+    p->epoll_fds[QUIET] = p->epoll_fds[WATCHED] = p->routes_fd = -1;
+    plx_wheel_init(&p->wheel, max, plx_clock_mono());
+    if (open_sets(p)) {
         plx_why_set(why, PLX_EIO, "cannot make an epoll: %s", strerror(errno));
-        free(flights);
-        free(p);
+        plx_prober_destroy(&p);
         return PLX_EIO;
     }
-    p->flights = flights;
     p->n_flights = max;
-    p->idle4 = p->idle6 = p->bare = NOBODY;
+    p->bare = NOBODY;
+    for (int set = 0; set < N_SETS; set++)
+        p->idle[set][0] = p->idle[set][1] = NOBODY;
     for (uint32_t i = max; i-- > 0;) {
         flights[i].fd = -1;
         push(p, &p->bare, i);
@@ -94,7 +121,6 @@ int plx_prober_new(uint32_t max, plx_prober_done_fn *done, void *arg,
     p->arg = arg;
     p->reuse = plx_probe_socket_reuse_works();
     p->turn_ns = plx_clock_mono().ns;
-    plx_wheel_init(&p->wheel, max, plx_clock_mono());
     *ret = p;
     return 0;
 }
@@ -108,7 +134,12 @@ void plx_prober_destroy(struct plx_prober **prober)
         if (p->flights[i].fd >= 0)
             close(p->flights[i].fd);
     plx_wheel_fini(&p->wheel);
-    close(p->epoll_fd);
+    plx_sources_destroy(&p->sources);
+    for (int set = 0; set < N_SETS; set++)
+        if (p->epoll_fds[set] >= 0)
+            close(p->epoll_fds[set]);
+    if (p->routes_fd >= 0)
+        close(p->routes_fd);
     free(p->flights);
     free(p);
     *prober = NULL;
@@ -116,7 +147,7 @@ void plx_prober_destroy(struct plx_prober **prober)
 
 int plx_prober_fd(const struct plx_prober *prober)
 {
-    return prober->epoll_fd;
+    return prober->epoll_fds[WATCHED];
 }
 
 static void drop_socket(struct flight *f)
@@ -134,7 +165,8 @@ static int open_socket(struct plx_prober *p, uint32_t i, uint8_t family)
     if (err)
         return err;
     struct epoll_event ev = {.events = EPOLLOUT | EPOLLET, .data.u32 = i};
-    if (epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, f->fd, &ev) < 0) {
+    int set = f->watched ? WATCHED : QUIET;
+    if (epoll_ctl(p->epoll_fds[set], EPOLL_CTL_ADD, f->fd, &ev) < 0) {
         err = errno;
         drop_socket(f);
         return err;
@@ -143,21 +175,21 @@ static int open_socket(struct plx_prober *p, uint32_t i, uint8_t family)
     return 0;
 }
 
-/* A flight with a socket of the family if the pool has one, else one without. */
-static uint32_t take_flight(struct plx_prober *p, uint8_t family, bool fresh)
+/* A flight with a socket of the set and family if the pool has one, else one without. */
+static uint32_t take_flight(struct plx_prober *p, bool watched, uint8_t family,
+                            bool fresh)
 {
-    uint32_t i = fresh ? NOBODY : pop(p, list_of(p, family));
+    uint32_t i = fresh ? NOBODY : pop(p, list_of(p, watched, family));
     if (i == NOBODY)
         i = pop(p, &p->bare);
-    if (i == NOBODY)
-        i = pop(p, list_of(p, family == 6 ? 4 : 6));
-    if (i == NOBODY)
-        i = pop(p, list_of(p, family));
+    for (int other = 0; i == NOBODY && other < N_SETS * 2; other++)
+        i = pop(p, &p->idle[other / 2][other % 2]);
     if (i == NOBODY)
         return NOBODY;
     struct flight *f = &p->flights[i];
-    if (f->fd >= 0 && (fresh || f->family != family))
+    if (f->fd >= 0 && (fresh || f->family != family || f->watched != watched))
         drop_socket(f);
+    f->watched = watched;
     return i;
 }
 
@@ -170,7 +202,7 @@ static void give_back(struct plx_prober *p, uint32_t i)
     if (!keep)
         drop_socket(f);
     f->armed = false;
-    push(p, keep ? list_of(p, f->family) : &p->bare, i);
+    push(p, keep ? list_of(p, f->watched, f->family) : &p->bare, i);
 }
 
 /* Ends the attempt: the socket first (every millisecond counts towards the third ACK),
@@ -185,6 +217,7 @@ static void conclude(struct plx_prober *p, uint32_t i, struct plx_attempt_facts 
     facts->elapsed_ns = now.ns - f->started_ns;
     facts->timeout_ns = f->timeout_ns;
     facts->held_back = f->held_back;
+    facts->watched = f->watched;
     int64_t stall = now.ns - p->turn_ns > p->stall_ns ? now.ns - p->turn_ns : p->stall_ns;
     facts->stall_ns = stall < facts->elapsed_ns ? stall : facts->elapsed_ns;
     give_back(p, i);
@@ -192,12 +225,31 @@ static void conclude(struct plx_prober *p, uint32_t i, struct plx_attempt_facts 
     p->done(p->arg, cookie, &evidence, started);
 }
 
+/* Where the attempt went out from: the kernel is asked unless the target is known. An
+ * error is asked about always, because what it means may depend on the answer. */
+static void find_source(struct plx_prober *p, const struct flight *f,
+                        struct plx_attempt_facts *facts, struct plx_mono now)
+{
+    bool ordinary = p->sources && !f->bound && facts->end == PLX_END_CONNECTED;
+    if (ordinary && plx_sources_find(p->sources, &f->addr, f->port, now, &facts->source))
+        return;
+    facts->source = plx_probe_socket_source(f->fd);
+    if (ordinary)
+        plx_sources_learn(p->sources, &f->addr, f->port, (struct plx_mono){f->started_ns},
+                          &facts->source);
+    /* Said by this host itself: whose first hop is silent, the target's or our gateway's?
+     */
+    if (facts->has_icmp && plx_addr_equal(&facts->icmp_from, &facts->source))
+        facts->via_gateway = plx_routes_via_gateway(&f->addr, &facts->source);
+}
+
+/* An attempt in flight has ended; it is out of the wheel. */
 static void land(struct plx_prober *p, uint32_t i, struct plx_attempt_facts *facts,
                  struct plx_mono now)
 {
-    facts->source = plx_probe_socket_source(p->flights[i].fd);
-    plx_wheel_remove(&p->wheel, i);
+    find_source(p, &p->flights[i], facts, now);
     p->in_flight--;
+    p->n_watched -= p->flights[i].watched;
     conclude(p, i, facts, now);
 }
 
@@ -230,7 +282,8 @@ int plx_prober_start(struct plx_prober *prober, const struct plx_probe_order *or
     struct plx_prober *p = prober;
     if (p->connects >= PLX_PROBER_TURN_CONNECTS)
         return PLX_EAGAIN;
-    uint32_t i = take_flight(p, order->addr.family, order->source.family != 0);
+    uint32_t i =
+        take_flight(p, order->watched, order->addr.family, order->source.family != 0);
     if (i == NOBODY)
         return PLX_EAGAIN;
     p->connects++;
@@ -238,6 +291,7 @@ int plx_prober_start(struct plx_prober *prober, const struct plx_probe_order *or
     f->cookie = order->cookie;
     f->timeout_ns = order->timeout_ns;
     f->addr = order->addr;
+    f->port = order->port;
     f->held_back = order->handshake == PLX_HANDSHAKE_HALF_OPEN;
     f->started_ns = plx_clock_mono().ns;
     struct plx_attempt_facts facts = {.end = PLX_END_NOT_BEGUN, .source = order->source};
@@ -249,6 +303,7 @@ int plx_prober_start(struct plx_prober *prober, const struct plx_probe_order *or
     plx_wheel_add(&p->wheel, i,
                   plx_mono_add((struct plx_mono){f->started_ns}, f->timeout_ns));
     p->in_flight++;
+    p->n_watched += f->watched;
     return 0;
 }
 
@@ -270,6 +325,7 @@ static void on_event(struct plx_prober *p, uint32_t i, uint32_t events)
         facts.end = PLX_END_ERROR;
         facts.error = ECONNRESET;
     }
+    plx_wheel_remove(&p->wheel, i);
     land(p, i, &facts, now);
 }
 
@@ -284,16 +340,20 @@ static void begin_turn(struct plx_prober *p)
     } else if (p->settled) {
         p->stall_ns = 0;
     }
+    /* A change comes before the answers to what went out after it. (Not by epoll: the
+       echo of a disarmed socket gives its next answer an earlier place.) */
+    if (p->routes_fd >= 0 && plx_routes_changed(p->routes_fd))
+        plx_sources_forget(p->sources, plx_clock_mono());
     if (gap > p->worst_stall_ns)
         p->worst_stall_ns = gap;
 }
 
-/* Returns true if everything was taken in. */
-static bool take_events(struct plx_prober *p)
+/* Returns true if everything of the set was taken in. */
+static bool take_events(struct plx_prober *p, enum set set)
 {
     struct epoll_event events[EVENTS_MAX];
     for (int batch = 0; batch < BATCHES; batch++) {
-        int n = epoll_wait(p->epoll_fd, events, EVENTS_MAX, 0);
+        int n = epoll_wait(p->epoll_fds[set], events, EVENTS_MAX, 0);
         for (int e = 0; e < n; e++)
             on_event(p, events[e].data.u32, events[e].events);
         if (n < EVENTS_MAX)
@@ -302,10 +362,24 @@ static bool take_events(struct plx_prober *p)
     return false;
 }
 
+static bool take_all(struct plx_prober *p)
+{
+    bool all = take_events(p, QUIET);
+    if (p->n_watched > 0)
+        all &= take_events(p, WATCHED);
+    return all;
+}
+
+void plx_prober_ready(struct plx_prober *prober)
+{
+    begin_turn(prober);
+    take_events(prober, WATCHED);
+}
+
 void plx_prober_turn(struct plx_prober *prober)
 {
     begin_turn(prober);
-    take_events(prober);
+    take_all(prober);
 }
 
 static void expire(struct plx_prober *p)
@@ -319,9 +393,7 @@ static void expire(struct plx_prober *p)
             plx_probe_socket_info(p->flights[i].fd, &facts);
         if (state == PLX_PROBE_SOCKET_CONNECTED)
             facts.end = PLX_END_CONNECTED;
-        facts.source = plx_probe_socket_source(p->flights[i].fd);
-        p->in_flight--;
-        conclude(p, i, &facts, now);
+        land(p, i, &facts, now);
     }
 }
 
@@ -329,7 +401,7 @@ void plx_prober_tick(struct plx_prober *prober)
 {
     begin_turn(prober);
     prober->connects = 0;
-    if (take_events(prober)) {
+    if (take_all(prober)) {
         expire(prober);
         prober->settled = true;
     }

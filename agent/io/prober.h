@@ -2,8 +2,8 @@
  *
  * Sockets are pooled per address family and armed again and again; each is registered
  * once, edge-triggered. What an end means is agent/core/attempt's business. Nothing is
- * allocated per probe. Timeouts are seen on a coarse tick; answers are timed by the
- * kernel. One thread. */
+ * allocated per probe. Timeouts, and ends nobody watches for, are seen on a coarse tick;
+ * answers are timed by the kernel. One thread. */
 #ifndef PLX_AGENT_IO_PROBER_H
 #define PLX_AGENT_IO_PROBER_H
 
@@ -26,6 +26,9 @@ struct plx_probe_order {
     uint16_t port;
     enum plx_handshake handshake;
     int64_t timeout_ns;
+    /* The end is to be seen when it comes (plx_prober_fd) rather than on the next tick:
+     * it costs a turn of the loop, and is what makes the time of a refusal exact. */
+    bool watched;
 };
 
 /* One attempt has ended. `evidence` has all that plx_attempt_conclude fills, the source
@@ -44,14 +47,16 @@ int plx_prober_new(uint32_t max, plx_prober_done_fn *done, void *arg,
 /* Attempts in flight end without a word. */
 void plx_prober_destroy(struct plx_prober **prober);
 
-/* Readable when there is something for plx_prober_turn. */
+/* Readable when there is something of a watched attempt for plx_prober_ready. */
 int plx_prober_fd(const struct plx_prober *prober);
 
 /* Begins an attempt. What fails at once is told through `done` before this returns.
  * PLX_EAGAIN: this turn's connects are used up, or `max` are in flight. */
 int plx_prober_start(struct plx_prober *prober, const struct plx_probe_order *order);
 
-/* Takes in what the kernel has. */
+/* Takes in what the kernel has of watched attempts. */
+void plx_prober_ready(struct plx_prober *prober);
+/* Takes in what the kernel has of all: between two batches of starts. */
 void plx_prober_turn(struct plx_prober *prober);
 /* To be called every 10 ms or so: takes in what the kernel has, then ends what is past
  * its timeout, and allows another turn's connects. */

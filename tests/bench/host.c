@@ -160,6 +160,7 @@ static void order(struct plx_bench_host *h, const struct plx_due *due)
         .task = &task,
         .scheduled = due->scheduled,
         .grace_ns = plx_plan_grace_ns(job->interval_ns),
+        .watched = job->retry_state != 0,
     };
     if (due->late)
         plx_errands_skip(h->errands, &errand, PLX_DETAIL_LOCAL_LATE);

@@ -64,6 +64,16 @@ static const struct row rows[] = {
     {"host", ICMP(EHOSTUNREACH, 3, 1, ROUTER), OUT(UNREACHABLE, HOST, HOSTUNREACH)},
     {"host, said by myself", ICMP(EHOSTUNREACH, 3, 1, MYSELF),
      OUT(UNREACHABLE, HOST, HOSTUNREACH)},
+    {"host, said by myself, behind a gateway",
+     {.end = PLX_END_ERROR,
+      .error = EHOSTUNREACH,
+      .has_icmp = true,
+      .icmp_type = 3,
+      .icmp_code = 1,
+      .icmp_from = MYSELF,
+      .source = MYSELF,
+      .via_gateway = true},
+     OUT(LOCAL_ERROR, NONE, LOCAL_NO_ROUTE)},
     {"admin", ICMP(EHOSTUNREACH, 3, 13, ROUTER), OUT(UNREACHABLE, PROHIBITED, ACCES)},
     {"admin net", ICMP(ENETUNREACH, 3, 9, ROUTER), OUT(UNREACHABLE, PROHIBITED, ACCES)},
     {"admin, said by myself", ICMP(EHOSTUNREACH, 3, 13, MYSELF),
@@ -150,6 +160,9 @@ static void rtt__is_the_kernels_and_only_without_a_resent_syn(void **state)
     assert_int_equal(r.syn_retrans, 1);
     struct plx_attempt_facts refused = FLIGHT(ECONNREFUSED);
     refused.elapsed_ns = 4 * PLX_MS_NS;
+    plx_attempt_conclude(&refused, &r);
+    assert_int_equal(r.rtt_us, 0); /* seen on a tick: the clock knows no better */
+    refused.watched = true;
     plx_attempt_conclude(&refused, &r);
     assert_int_equal(r.rtt_us, 4000);
 }

@@ -1,0 +1,115 @@
+#include "agent/io/routes.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Changes read away at a time: a full receive buffer holds fewer. */
+#define DRAIN_MAX 8192
+
+static int open_netlink(int flags)
+{
+    return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | flags, NETLINK_ROUTE);
+}
+
+int plx_routes_watch(void)
+{
+    static const int groups[] = {
+        RTNLGRP_LINK,        RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_RULE,
+        RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE,  RTNLGRP_IPV6_RULE,  RTNLGRP_NEXTHOP,
+    };
+    const struct sockaddr_nl name = {.nl_family = AF_NETLINK};
+    int fd = open_netlink(SOCK_NONBLOCK);
+    if (fd < 0)
+        return -1;
+    /* A socket without a port of its own is passed over where the kernel itself speaks.
+     */
+    if (bind(fd, (const struct sockaddr *)&name, sizeof name) < 0) {
+        close(fd);
+        return -1;
+    }
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+        if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i],
+                       sizeof groups[i]) < 0 &&
+            groups[i] != RTNLGRP_NEXTHOP /* Linux 5.3 */) {
+            close(fd);
+            return -1;
+        }
+    }
+    return fd;
+}
+
+bool plx_routes_changed(int fd)
+{
+    char head[64]; /* a message is cut to it */
+    bool changed = false;
+    for (int i = 0; i < DRAIN_MAX; i++) {
+        if (recv(fd, head, sizeof head, MSG_DONTWAIT) < 0 && errno != ENOBUFS)
+            break;
+        changed = true;
+    }
+    return changed;
+}
+
+struct question {
+    struct nlmsghdr header;
+    struct rtmsg route;
+    char attributes[2 * RTA_SPACE(16)];
+};
+
+static void add(struct question *q, unsigned short type, const struct plx_addr *addr)
+{
+    unsigned short bytes = addr->family == 6 ? 16 : 4;
+    struct rtattr attr = {.rta_type = type, .rta_len = (unsigned short)RTA_LENGTH(bytes)};
+    char *end = (char *)q + NLMSG_ALIGN(q->header.nlmsg_len);
+    memcpy(end, &attr, sizeof attr);
+    memcpy(end + RTA_LENGTH(0), addr->bytes, bytes);
+    q->header.nlmsg_len = (uint32_t)(NLMSG_ALIGN(q->header.nlmsg_len) + RTA_SPACE(bytes));
+}
+
+static bool has_gateway(const char *reply, size_t len)
+{
+    struct nlmsghdr header;
+    size_t at = NLMSG_LENGTH(sizeof(struct rtmsg));
+    if (len < at)
+        return false;
+    memcpy(&header, reply, sizeof header);
+    if (header.nlmsg_type != RTM_NEWROUTE || header.nlmsg_len > len)
+        return false;
+    while (at + sizeof(struct rtattr) <= header.nlmsg_len) {
+        struct rtattr attr;
+        memcpy(&attr, reply + at, sizeof attr);
+        if (attr.rta_type == RTA_GATEWAY || attr.rta_type == RTA_VIA)
+            return true;
+        if (attr.rta_len < sizeof attr)
+            return false;
+        at += RTA_ALIGN(attr.rta_len);
+    }
+    return false;
+}
+
+bool plx_routes_via_gateway(const struct plx_addr *addr, const struct plx_addr *source)
+{
+    struct question q = {.header = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg)),
+                                    .nlmsg_type = RTM_GETROUTE,
+                                    .nlmsg_flags = NLM_F_REQUEST},
+                         .route = {.rtm_family = addr->family == 6 ? AF_INET6 : AF_INET,
+                                   .rtm_dst_len = addr->family == 6 ? 128 : 32}};
+    char reply[1024];
+    int fd = open_netlink(0);
+    if (fd < 0)
+        return false;
+    add(&q, RTA_DST, addr);
+    if (source->family == addr->family) {
+        q.route.rtm_src_len = q.route.rtm_dst_len;
+        add(&q, RTA_SRC, source);
+    }
+    /* The kernel answers within send(): the reply is there, nothing is waited for. */
+    ssize_t n = send(fd, &q, q.header.nlmsg_len, 0);
+    if (n > 0)
+        n = recv(fd, reply, sizeof reply, MSG_DONTWAIT);
+    close(fd);
+    return n > 0 && has_gateway(reply, (size_t)n);
+}
