@@ -5,17 +5,30 @@
 #define TICK_NS (10 * PLX_MS_NS)
 /* 82 s at a turn: the longest timeout (60 s) fits. */
 #define BUCKETS 8192
+/* The list of those found due and not yet given out, after the buckets. */
+#define DUE     BUCKETS
+#define LISTS   (BUCKETS + 1)
 #define NOBODY  UINT32_MAX
 
 void plx_wheel_init(struct plx_wheel *wheel, uint32_t n, struct plx_mono now)
 {
-    wheel->nodes = calloc(n ? n : 1, sizeof *wheel->nodes);
-    wheel->heads = malloc(BUCKETS * sizeof *wheel->heads);
-    if (!wheel->nodes || !wheel->heads)
+    *wheel = (struct plx_wheel){.tick = now.ns / TICK_NS};
+    wheel->heads = malloc(LISTS * sizeof *wheel->heads);
+    if (!wheel->heads)
         abort();
-    for (size_t i = 0; i < BUCKETS; i++)
+    for (size_t i = 0; i < LISTS; i++)
         wheel->heads[i] = NOBODY;
-    wheel->tick = now.ns / TICK_NS;
+    plx_wheel_grow(wheel, n);
+}
+
+void plx_wheel_grow(struct plx_wheel *wheel, uint32_t n)
+{
+    if (n <= wheel->n)
+        return;
+    wheel->nodes = realloc(wheel->nodes, n * sizeof *wheel->nodes);
+    if (!wheel->nodes)
+        abort();
+    wheel->n = n;
 }
 
 void plx_wheel_fini(struct plx_wheel *wheel)
@@ -25,34 +38,39 @@ void plx_wheel_fini(struct plx_wheel *wheel)
     *wheel = (struct plx_wheel){0};
 }
 
-static uint32_t *head_of(struct plx_wheel *wheel, int64_t deadline_ns)
+static uint32_t list_of(const struct plx_wheel *wheel, int64_t deadline_ns)
 {
     int64_t tick = deadline_ns / TICK_NS;
     if (tick < wheel->tick)
         tick = wheel->tick; /* past already: in the bucket that is swept next */
-    return &wheel->heads[(uint64_t)tick % BUCKETS];
+    return (uint32_t)((uint64_t)tick % BUCKETS);
+}
+
+static void push(struct plx_wheel *wheel, uint32_t list, uint32_t id)
+{
+    struct plx_wheel_node *node = &wheel->nodes[id];
+    node->next = wheel->heads[list];
+    /* A node without a predecessor names its list in `prev`, past the ids. */
+    node->prev = NOBODY - 1 - list;
+    if (node->next != NOBODY)
+        wheel->nodes[node->next].prev = id;
+    wheel->heads[list] = id;
 }
 
 void plx_wheel_add(struct plx_wheel *wheel, uint32_t id, struct plx_mono deadline)
 {
-    struct plx_wheel_node *node = &wheel->nodes[id];
-    uint32_t *head = head_of(wheel, deadline.ns);
-    *node = (struct plx_wheel_node){deadline.ns, *head, NOBODY};
-    if (*head != NOBODY)
-        wheel->nodes[*head].prev = id;
-    *head = id;
-    /* A node without a predecessor names its bucket in `prev`, past the ids. */
-    node->prev = NOBODY - 1 - (uint32_t)(head - wheel->heads);
+    wheel->nodes[id].deadline_ns = deadline.ns;
+    push(wheel, list_of(wheel, deadline.ns), id);
 }
 
 static bool is_head(const struct plx_wheel_node *node)
 {
-    return node->prev > NOBODY - 1 - BUCKETS;
+    return node->prev > NOBODY - 1 - LISTS;
 }
 
 void plx_wheel_remove(struct plx_wheel *wheel, uint32_t id)
 {
-    struct plx_wheel_node *node = &wheel->nodes[id];
+    const struct plx_wheel_node *node = &wheel->nodes[id];
     if (is_head(node))
         wheel->heads[NOBODY - 1 - node->prev] = node->next;
     else
@@ -61,22 +79,40 @@ void plx_wheel_remove(struct plx_wheel *wheel, uint32_t id)
         wheel->nodes[node->next].prev = node->prev;
 }
 
+struct plx_mono plx_wheel_deadline(const struct plx_wheel *wheel, uint32_t id)
+{
+    return (struct plx_mono){wheel->nodes[id].deadline_ns};
+}
+
+/* Moves what is due from the bucket of the present tick to the list of those due: each
+ * bucket is walked once, however many there are. */
+static void sweep(struct plx_wheel *wheel, struct plx_mono now)
+{
+    uint32_t id = wheel->heads[(uint64_t)wheel->tick % BUCKETS];
+    while (id != NOBODY) {
+        uint32_t next = wheel->nodes[id].next;
+        if (wheel->nodes[id].deadline_ns <= now.ns) {
+            plx_wheel_remove(wheel, id);
+            push(wheel, DUE, id);
+        }
+        id = next;
+    }
+}
+
 bool plx_wheel_expire(struct plx_wheel *wheel, struct plx_mono now, uint32_t *ret_id)
 {
     int64_t now_tick = now.ns / TICK_NS;
     if (now_tick - wheel->tick >= BUCKETS)
         wheel->tick = now_tick - BUCKETS + 1; /* every bucket once is enough */
-    for (;;) {
-        uint32_t id = wheel->heads[(uint64_t)wheel->tick % BUCKETS];
-        while (id != NOBODY && wheel->nodes[id].deadline_ns > now.ns)
-            id = wheel->nodes[id].next;
-        if (id != NOBODY) {
-            plx_wheel_remove(wheel, id);
-            *ret_id = id;
-            return true;
-        }
+    while (wheel->heads[DUE] == NOBODY) {
+        sweep(wheel, now);
+        if (wheel->heads[DUE] != NOBODY)
+            break;
         if (wheel->tick >= now_tick)
             return false;
         wheel->tick++;
     }
+    *ret_id = wheel->heads[DUE];
+    plx_wheel_remove(wheel, *ret_id);
+    return true;
 }
