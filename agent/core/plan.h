@@ -5,25 +5,24 @@
  * not move a probe, and a restart finds the same phases. The phase is a hash of (monitor,
  * agent), so that the probes of one agent spread over the interval and those of N agents
  * interleave. What could not be started in time is skipped, never made up for: after a
- * pause of any length each monitor is due at most once. Pure; one thread. */
+ * pause of any length each monitor is due at most once. 32 bytes a monitor. Pure; one
+ * thread. */
 #ifndef PLX_AGENT_CORE_PLAN_H
 #define PLX_AGENT_CORE_PLAN_H
 
-#include "agent/core/heap.h"
+#include "agent/core/wheel.h"
 #include "base/time.h"
 
 struct plx_plan_entry {
     uint64_t phase_key;  /* hash of (monitor, agent) */
     int64_t interval_ns; /* 0: the slot is free */
-    int64_t due_ns;      /* the next probe, monotonic */
 };
 
 struct plx_plan {
     struct plx_plan_entry *entries;
-    size_t n_entries; /* slots known so far, free ones included */
-    size_t n_used;
-    struct plx_heap heap;
-    int64_t axis_ns; /* wall minus monotonic, when the plan was made */
+    size_t n_entries;       /* slots known so far, free ones included */
+    struct plx_wheel wheel; /* by slot: the next probe */
+    int64_t axis_ns;        /* wall minus monotonic, when the plan was made */
     uint64_t agent_seed;
 };
 
@@ -46,8 +45,11 @@ void plx_plan_set(struct plx_plan *plan, uint32_t slot, uint64_t monitor_id,
                   int64_t interval_ns, struct plx_mono now);
 void plx_plan_remove(struct plx_plan *plan, uint32_t slot);
 
-/* The next probe whose time has come; false: none. It is planned again one interval on,
- * at its own phase and after `now`. */
+/* When the monitor in `slot`, which is planned, is probed next. */
+struct plx_mono plx_plan_place(const struct plx_plan *plan, uint32_t slot);
+
+/* A probe whose time has come, earlier ones first (to 10 ms); false: none. It is planned
+ * again one interval on, at its own phase and after `now`. */
 bool plx_plan_next(struct plx_plan *plan, struct plx_mono now, struct plx_due *ret_due);
 
 /* How late a probe of this interval may start and still stand for its time: half the

@@ -30,6 +30,7 @@ struct plx_bench_host {
     uint64_t n_results;
     bool counting, stalled;
     int64_t began_ns, until_ns, cpu_began_ns, wall_began_ns, calls_began;
+    int64_t ahead_ns; /* the plan's clock, where it runs ahead */
     uint64_t n_probes, ended, ended_before;
     struct plx_bench_memory memory;
     struct plx_bench_cost cost;
@@ -168,24 +169,23 @@ static void order(struct plx_bench_host *h, const struct plx_due *due)
         plx_errands_order(h->errands, &errand);
 }
 
-/* The plan's now: the clock's, or as far ahead as the next probe is. */
-static bool plan_now(const struct plx_bench_host *h, struct plx_mono *now)
+/* The next probe of the plan. As fast as it goes, the plan's clock runs ahead, a tick at
+ * a time, to whatever is next. */
+static bool next_due(struct plx_bench_host *h, struct plx_mono now, struct plx_due *due)
 {
-    const struct plx_heap_item *top = plx_heap_top(&h->plan.heap);
     if (h->setup.window == 0)
-        return true;
-    if (!top || plx_errands_under_way(h->errands) >= (uint64_t)h->setup.window)
+        return plx_plan_next(&h->plan, now, due);
+    if (plx_errands_under_way(h->errands) >= (uint64_t)h->setup.window)
         return false;
-    *now = (struct plx_mono){top->at_ns};
+    while (!plx_plan_next(&h->plan, (struct plx_mono){h->ahead_ns}, due))
+        h->ahead_ns += TICK_NS;
     return true;
 }
 
 static void order_due(struct plx_bench_host *h, struct plx_mono now)
 {
     struct plx_due due;
-    for (int i = 1; i <= TICK_PROBES && plan_now(h, &now); i++) {
-        if (!plx_plan_next(&h->plan, now, &due))
-            return;
+    for (int i = 1; i <= TICK_PROBES && next_due(h, now, &due); i++) {
         order(h, &due);
         if (i % PLX_ERRANDS_BATCH == 0)
             plx_errands_turn(h->errands);
@@ -287,7 +287,7 @@ void plx_bench_host_destroy(struct plx_bench_host **host)
 
 void plx_bench_host_run(struct plx_bench_host *h, int64_t run_ns, uint64_t n_probes)
 {
-    h->began_ns = plx_clock_mono().ns;
+    h->began_ns = h->ahead_ns = plx_clock_mono().ns;
     h->until_ns = h->began_ns + run_ns;
     h->n_probes = n_probes;
     if (h->setup.warm_ns == 0)
@@ -325,7 +325,7 @@ void plx_bench_host_spread(const struct plx_bench_host *host, uint32_t *counts, 
     int64_t interval = host->setup.groups[0].interval_ns;
     memset(counts, 0, n * sizeof *counts);
     for (uint32_t slot = 0; slot < host->setup.groups[0].n_monitors; slot++) {
-        int64_t at = host->plan.entries[slot].due_ns % interval;
+        int64_t at = plx_plan_place(&host->plan, slot).ns % interval;
         counts[(size_t)((double)at / (double)interval * (double)n)]++;
     }
 }
