@@ -309,9 +309,19 @@ static void run_open(struct plx_evidence *ev, struct plx_fleet_agent *a,
     ev->dirty = true;
 }
 
+/* A failure that the burst before it does not account for. A monitor probed more often
+ * than a burst lasts never leaves such a gap: its failures count once for each burst's
+ * length. */
+static bool is_apart(const struct plx_cell *c, uint32_t tk, uint32_t burst_tk,
+                     uint32_t interval_tk)
+{
+    if (interval_tk < burst_tk)
+        return tk - c->first >= c->n_apart * burst_tk;
+    return tk - c->last >= burst_tk;
+}
+
 static void run_fail(struct plx_evidence *ev, struct plx_fleet_agent *a,
-                     struct plx_cell *c, uint32_t tk, uint32_t burst_tk,
-                     enum plx_fail_kind kind)
+                     struct plx_cell *c, uint32_t tk, bool apart, enum plx_fail_kind kind)
 {
     ev->dirty |= !(c->flags & PLX_CELL_COVERED); /* more of the same changes nothing */
     if (!(c->flags & PLX_CELL_FAILING)) {
@@ -325,7 +335,7 @@ static void run_fail(struct plx_evidence *ev, struct plx_fleet_agent *a,
         c->flags &= (uint8_t)~PLX_CELL_COVERED;
         failing_set(ev, (uint32_t)(c - ev->cells), true);
     } else {
-        if (tk - c->last >= burst_tk && c->n_apart < UINT8_MAX)
+        if (apart && c->n_apart < UINT8_MAX)
             c->n_apart++;
         if (c->n < UINT8_MAX)
             c->n++;
@@ -440,7 +450,7 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
             c->rtt = smooth(c->rtt, rtt_pack_fast(r->rtt_us), c->rtt == 0);
     } else {
         uint32_t burst_tk = (uint32_t)(policy->burst_ns / TK_NS);
-        run_fail(ev, a, c, tk, burst_tk, kind_of(r));
+        run_fail(ev, a, c, tk, is_apart(c, tk, burst_tk, m->interval_tk), kind_of(r));
     }
     c->flags |= PLX_CELL_SEEN;
     c->outcome = r->outcome & 15;
