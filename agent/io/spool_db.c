@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "sys/file.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -205,6 +206,11 @@ int plx_spool_db_open(const char *path, struct plx_spool_db **ret, struct plx_wh
     if (!db)
         abort();
     bool check = was_left_open(path);
+    /* Made by us, so that nobody else can read what is watched; -wal and -shm follow it.
+     */
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
     int rc = sqlite3_open_v2(path, &db->sqlite,
                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
                                  SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE,
@@ -266,7 +272,6 @@ int plx_spool_db_streams(struct plx_spool_db *db, struct plx_spool_stream *strea
             .id = (uint64_t)sqlite3_column_int64(s, 1),
             .last = (uint64_t)sqlite3_column_int64(s, 2),
             .acked = (uint64_t)sqlite3_column_int64(s, 3),
-            .has_chunks = sqlite3_column_int(s, 4) != 0,
         };
     }
     *ret_n = n;

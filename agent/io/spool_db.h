@@ -23,7 +23,6 @@ struct plx_spool_stream {
     uint64_t id;
     uint64_t last;  /* highest number given */
     uint64_t acked; /* highest acknowledged */
-    bool has_chunks;
 };
 
 struct plx_spool_chunk {

@@ -80,8 +80,9 @@ static uint64_t random_id(void)
     return id;
 }
 
-/* Names the streams found on disk. What is left of them is a backlog: fresh results then
- * begin a new stream. */
+/* Names the streams found on disk. What comes next begins a new one in any case: the file
+ * may be an older copy (a machine restored from a snapshot), and a number that was used
+ * since would be taken for a repeat, its result lost without a trace. */
 static int find_streams(struct plx_spool_writer *w, struct plx_spool_events *events)
 {
     struct plx_spool_stream list[STREAMS_MAX];
@@ -97,7 +98,7 @@ static int find_streams(struct plx_spool_writer *w, struct plx_spool_events *eve
         events->tail->last = list[i].last;
     }
     /* With almost as many streams as there may be, the newest goes on. */
-    if (n > 0 && (!list[n - 1].has_chunks || n >= STREAMS_MAX - 4))
+    if (n >= STREAMS_MAX - 4)
         w->stream = list[n - 1];
     return 0;
 }
