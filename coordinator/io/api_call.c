@@ -32,6 +32,17 @@ void plx_call_part(struct plx_call *call, struct plx_buf *json)
     plx_buf_clear(json);
 }
 
+/* Sentences quote what was asked, and may be cut within a character; on the wire a text
+ * that is not clean is no text at all. */
+static void clean(char *text)
+{
+    if (plx_text_is_clean(text, strlen(text)))
+        return;
+    for (char *p = text; *p; p++)
+        if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f)
+            *p = '?';
+}
+
 void plx_call_fail(struct plx_call *call, int err, const char *fmt, ...)
 {
     char text[PLX_WHY_MAX];
@@ -39,6 +50,7 @@ void plx_call_fail(struct plx_call *call, int err, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    clean(text);
     call->respond(call->arg, err, text[0] ? text : plx_err_text(err), "", 0, false);
     free_call(call);
 }

@@ -1,6 +1,7 @@
 #include "test.h"
 
 #include "base/err.h"
+#include "base/text.h"
 #include "coordinator_fixture.h"
 #include "sys/clock.h"
 
@@ -497,6 +498,25 @@ static void bad_questions__name_what_is_wrong(void **state)
     }
 }
 
+/* The command line could not read the answer at all. */
+static void a_sentence_that_quotes__is_fit_for_the_wire(void **state)
+{
+    (void)state;
+    coordinator_ask(&fx, "explain", "{\"monitor\":\"\\u001b[31m\"}");
+    assert_string_equal(fx.why, "there is no monitor '?[31m'");
+    for (int odd = 0; odd < 2; odd++) { /* cut between two characters, or within one */
+        struct plx_buf body;
+        plx_buf_init(&body, 8192);
+        plx_buf_text(&body, odd ? "{\"monitor\":\"x" : "{\"monitor\":\"");
+        for (int i = 0; i < 1500; i++)
+            plx_buf_text(&body, "\xc3\xa9");
+        plx_buf_text(&body, "\"}");
+        coordinator_ask(&fx, "explain", plx_buf_str(&body));
+        assert_true(plx_text_is_clean(fx.why, strlen(fx.why)));
+        plx_buf_fini(&body);
+    }
+}
+
 static void a_file__is_applied_with_its_changes_told(void **state)
 {
     (void)state;
@@ -540,6 +560,7 @@ int main(void)
         TEST(labels__follow_the_agents_hello_but_the_tokens_stand),
         TEST(a_check__streams_what_agents_say),
         TEST(bad_questions__name_what_is_wrong),
+        TEST(a_sentence_that_quotes__is_fit_for_the_wire),
         TEST(a_file__is_applied_with_its_changes_told),
     };
     return PLX_RUN(tests);
