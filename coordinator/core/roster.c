@@ -284,14 +284,27 @@ static void set_offset(struct plx_roster *roster, struct plx_agent *a, uint32_t 
     a->clock_off = off;
 }
 
+static void note_doubled(struct plx_agent *a, uint32_t slot,
+                         struct plx_roster_notes *notes)
+{
+    if (!a->doubled)
+        note(notes, PLX_NOTE_DOUBLED, slot);
+    a->doubled = true;
+}
+
 void plx_roster_hello(struct plx_roster *roster, const struct plx_roster_hello *hello,
                       struct plx_roster_notes *notes)
 {
     struct plx_agent *a = &roster->entries[hello->slot]->agent;
     if (a->session != 0)
         note(notes, PLX_NOTE_REPLACED, hello->slot);
-    if (a->boot_id != hello->boot_id)
+    if (a->boot_id != hello->boot_id) {
+        /* Every start draws a new one: who was replaced and is back never ended. */
+        if (hello->boot_id == a->boot_before && hello->boot_id != 0)
+            note_doubled(a, hello->slot, notes);
+        a->boot_before = a->boot_id;
         a->moved = hello->now;
+    }
     a->session = hello->session;
     a->boot_id = hello->boot_id;
     a->connected_at = hello->now;
@@ -365,10 +378,8 @@ void plx_roster_echo(struct plx_roster *roster, uint32_t slot, struct plx_mono n
                      struct plx_roster_notes *notes)
 {
     struct plx_agent *a = &roster->entries[slot]->agent;
-    if (a->doubled || plx_mono_diff(now, a->heard) > DOUBLED_WITHIN_NS)
-        return;
-    a->doubled = true;
-    note(notes, PLX_NOTE_DOUBLED, slot);
+    if (plx_mono_diff(now, a->heard) <= DOUBLED_WITHIN_NS)
+        note_doubled(a, slot, notes);
 }
 
 void plx_roster_bye(struct plx_roster *roster, uint32_t slot,

@@ -64,6 +64,7 @@ struct plx_agent {
 
     uint64_t session; /* 0: not connected */
     uint64_t boot_id;
+    uint64_t boot_before; /* of the session before the last change */
     char *software;
     bool alive; /* within its lease */
     bool stuck; /* heartbeats come, but its probes stand still */

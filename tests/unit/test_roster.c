@@ -157,6 +157,20 @@ static void a_second_session__wins_and_the_first_is_reported_if_it_speaks(void *
     assert_string_equal(took(w), "D");
 }
 
+static void two_processes_that_take_turns__are_reported(void **state)
+{
+    struct world *w = *state;
+    hello(w, 1);
+    hello(w, 2); /* a restart, as far as anybody can tell */
+    hello(w, 2);
+    assert_string_equal(took(w), "CBRCRC");
+    hello(w, 1); /* but who ended does not come back */
+    assert_string_equal(took(w), "RDC");
+    hello(w, 2);
+    assert_string_equal(took(w), "RC"); /* said once */
+    assert_true(plx_roster_at(w->roster, w->slot)->doubled);
+}
+
 static void an_agent_without_progress__is_stuck_until_it_moves(void **state)
 {
     struct world *w = *state;
@@ -275,6 +289,7 @@ int main(void)
         TEST(our_own_absence__is_nobodys_silence),
         TEST(a_goodbye__keeps_the_lease),
         TEST(a_second_session__wins_and_the_first_is_reported_if_it_speaks),
+        TEST(two_processes_that_take_turns__are_reported),
         TEST(an_agent_without_progress__is_stuck_until_it_moves),
         TEST(clocks__are_believed_only_where_messages_agree),
         TEST(corrected_times__are_never_in_the_future),
