@@ -54,13 +54,14 @@ static int drop_days(struct plx_store *store, int32_t before_day)
 }
 
 /* A monitor's last verdict stays: it still holds. So does an agent's latest stream: its
- * next batch has to join the mark. */
+ * next batch has to join the mark, and every mark for as long as agents spool (7 days):
+ * results behind a forgotten one would be given up as lost. */
 static const char *const DELETES[] = {
     "DELETE FROM gaps WHERE received_us < ?1",
     "DELETE FROM changes WHERE at_us < ?1",
     "DELETE FROM verdicts WHERE at_us < ?1"
     " AND id NOT IN (SELECT max(id) FROM verdicts GROUP BY monitor_id)",
-    "DELETE FROM streams WHERE last_us < ?1"
+    "DELETE FROM streams WHERE last_us < ?1 - 8 * 86400000000"
     " AND no NOT IN (SELECT max(no) FROM streams GROUP BY agent_id)",
 };
 

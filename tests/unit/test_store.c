@@ -314,6 +314,26 @@ static void dropping__takes_whole_days_and_keeps_the_marks(void **state)
     assert_int_equal(fx->ingested.verdict, PLX_DEDUP_TAKE);
 }
 
+/* With results kept for a day only, an agent that was away for a week still has the rest
+ * of an older stream. */
+static void dropping__keeps_marks_as_long_as_agents_spool(void **state)
+{
+    struct store_fixture *fx = *state;
+    fixture_ingest(fx, 7, STREAM, 1, 10);
+    fixture_ingest(fx, 7, STREAM + 1, 1, 10); /* newer, so the first has no privilege */
+    struct plx_wall week = plx_wall_add(FIXTURE_NOON, 7 * PLX_DAY_NS);
+    assert_int_equal(plx_store_drop_before(fx->store, week, fixture_on_done, fx), 0);
+    fixture_await(fx, 3);
+    fixture_ingest(fx, 7, STREAM, 11, 1);
+    assert_int_equal(fx->ingested.verdict, PLX_DEDUP_TAKE);
+    struct plx_wall far = plx_wall_add(FIXTURE_NOON, 30 * PLX_DAY_NS);
+    fixture_ingest(fx, 7, STREAM + 2, 1, 1);
+    assert_int_equal(plx_store_drop_before(fx->store, far, fixture_on_done, fx), 0);
+    fixture_await(fx, 6);
+    fixture_ingest(fx, 7, STREAM, 12, 1);
+    assert_int_equal(fx->ingested.verdict, PLX_DEDUP_HOLE);
+}
+
 static void a_backup_under_load__is_a_whole_database(void **state)
 {
     struct store_fixture *fx = *state;
@@ -509,6 +529,7 @@ int main(void)
         OPEN(a_monitor__is_read_page_by_page),
         OPEN(a_read_past_its_deadline__can_be_continued),
         OPEN(dropping__takes_whole_days_and_keeps_the_marks),
+        OPEN(dropping__keeps_marks_as_long_as_agents_spool),
         OPEN(a_backup_under_load__is_a_whole_database),
         OPEN(a_stop__commits_what_is_queued),
         CLOSED(a_killed_store__has_all_it_acknowledged_once),
