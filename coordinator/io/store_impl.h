@@ -14,6 +14,7 @@ struct plx_store_job;
 struct plx_store_job_class {
     const char *name;
     bool patient; /* waits while the disk is full */
+    bool bulk;    /* may fill three quarters of the queue */
     /* Makes the change, on the writer thread, inside a savepoint: an error undoes it. May
      * be called again after the whole group was undone. */
     int (*run)(struct plx_store *store, struct plx_store_job *job);

@@ -64,8 +64,14 @@ static int admit(struct plx_store *store, const struct plx_store_job *job)
         return PLX_EIO;
     if (job->bytes > store->options.queue_bytes)
         return PLX_ETOOBIG;
-    if (h->queued_jobs < store->options.queue_jobs &&
-        job->bytes <= store->options.queue_bytes - h->queued_bytes)
+    /* Agents keep what is not taken; verdicts and decisions have nowhere to wait. */
+    size_t jobs = store->options.queue_jobs, bytes = store->options.queue_bytes;
+    if (job->class->bulk) {
+        jobs -= jobs / 4;
+        bytes -= bytes / 4;
+    }
+    if (h->queued_jobs < jobs && h->queued_bytes <= bytes &&
+        job->bytes <= bytes - h->queued_bytes)
         return 0;
     h->refused_jobs++;
     return PLX_EAGAIN;

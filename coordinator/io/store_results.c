@@ -268,8 +268,11 @@ static void ingest_finish(struct plx_store_job *job)
     in->done(job->arg, 0, &out);
 }
 
-static const struct plx_store_job_class INGEST = {
-    .name = "ingest", .patient = true, .run = ingest_run, .finish = ingest_finish};
+static const struct plx_store_job_class INGEST = {.name = "ingest",
+                                                  .patient = true,
+                                                  .bulk = true,
+                                                  .run = ingest_run,
+                                                  .finish = ingest_finish};
 
 int plx_store_ingest(struct plx_store *store, uint64_t agent_id,
                      const struct plx_msg_results *batch, struct plx_wall received,

@@ -188,6 +188,30 @@ static void a_full_queue__refuses(void **state)
     assert_int_equal(fixture_submit(fx, 7, STREAM, 5, 500, FIXTURE_NOON), PLX_ETOOBIG);
 }
 
+static void results__leave_room_for_decisions(void **state)
+{
+    struct store_fixture *fx = *state;
+    fixture_close(fx);
+    fx->options.queue_jobs = 8;
+    fixture_open(fx);
+    const struct plx_store_verdict verdict = {.monitor_id = 1,
+                                              .at = FIXTURE_NOON,
+                                              .was = "up",
+                                              .now = "service_down",
+                                              .scope = "",
+                                              .sentence = "",
+                                              .faults = "[]"};
+    for (unsigned i = 0; i < 6; i++)
+        assert_int_equal(fixture_submit(fx, 7, STREAM, 1 + i, 1, FIXTURE_NOON), 0);
+    assert_int_equal(fixture_submit(fx, 7, STREAM, 7, 1, FIXTURE_NOON), PLX_EAGAIN);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(
+            plx_store_add_verdicts(fx->store, &verdict, 1, fixture_on_done, fx), 0);
+    assert_int_equal(plx_store_add_verdicts(fx->store, &verdict, 1, fixture_on_done, fx),
+                     PLX_EAGAIN);
+    fixture_await(fx, 8);
+}
+
 /* ---- reading ---- */
 
 struct rows {
@@ -525,6 +549,7 @@ int main(void)
         OPEN(what_is_no_range__is_refused),
         OPEN(one_stream_too_many__forgets_the_idlest),
         OPEN(a_full_queue__refuses),
+        OPEN(results__leave_room_for_decisions),
         OPEN(a_range__is_read_in_order_over_midnight),
         OPEN(a_monitor__is_read_page_by_page),
         OPEN(a_read_past_its_deadline__can_be_continued),
