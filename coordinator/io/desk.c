@@ -291,8 +291,10 @@ void plx_desk_excuse(struct plx_desk *desk, struct plx_mono now, struct plx_wall
                      int64_t away_ns)
 {
     char away[PLX_DURATION_TEXT_MAX];
-    plx_log(PLX_LOG_WARN, "was_away", "for", plx_duration_human(away_ns, away), "why",
-            "this process did not run: stopped, starved or its machine asleep", NULL);
+    plx_log(
+        PLX_LOG_WARN, "was_away", "for", plx_duration_human(away_ns, away), "why",
+        "nothing was handled meanwhile: stopped, starved, asleep, or busy with one thing",
+        NULL);
     plx_roster_excuse(desk->roster, now, away_ns);
     presume_alive(desk, wall);
     plx_court_settling_until(desk->court, plx_wall_add(wall, PLX_DESK_SETTLING_NS));
