@@ -50,8 +50,9 @@ struct plx_desk {
     struct plx_desk_counts counts;
 };
 
-/* After a start or an absence, an "inconclusive" may be only that agents are not back. */
-#define PLX_DESK_SETTLING_NS (45 * PLX_SEC_NS)
+/* After a start or an absence, an "inconclusive" may be only that agents are not back:
+ * they wait up to 60 s between attempts, try each for 10 s, and then have to probe. */
+#define PLX_DESK_SETTLING_NS (100 * PLX_SEC_NS)
 
 /* Empty. Borrows store and gate. */
 void plx_desk_init(struct plx_desk *desk, struct plx_store *store, struct plx_gate *gate);
