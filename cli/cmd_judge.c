@@ -7,26 +7,22 @@
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/judge_feed.h"
 #include "cli/judge_lines.h"
 #include "coordinator/core/judge.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define OUT_LIMIT (64u * 1024 * 1024)
-#define CHUNK     65536u
 
 struct filter {
     struct plx_lines lines;
     struct plx_judge *judge;
     struct plx_buf out;
-    uint64_t line; /* number of the line being read, from 1 */
-    char *in;      /* bytes read and not yet taken */
-    size_t n_in, cap_in;
 };
 
 /* --- output
@@ -160,13 +156,13 @@ static int tick(struct filter *f, const struct plx_line *line)
 /* --- input
  * ------------------------------------------------------------------------------- */
 
-static int take_line(struct filter *f, const char *text, size_t len)
+static int take_line(void *arg, const char *text, size_t len, uint64_t number)
 {
+    struct filter *f = arg;
     struct plx_line line;
     struct plx_why why = {""};
-    f->line++;
     if (plx_lines_read(&f->lines, text, len, &line, &why) < 0)
-        return plx_complain(PLX_EXIT_USAGE, "judge: line %" PRIu64 ": %s", f->line,
+        return plx_complain(PLX_EXIT_USAGE, "judge: line %" PRIu64 ": %s", number,
                             why.text);
     if (line.type == PLX_LINE_HEARTBEAT)
         plx_judge_heartbeat(f->judge, line.now, line.agent);
@@ -175,64 +171,11 @@ static int take_line(struct filter *f, const char *text, size_t len)
         fprintf(stderr,
                 "parallax: judge: line %" PRIu64 ": warning: \"%s\" is not assigned to "
                 "\"%s\" (any more): result left out\n",
-                f->line, agent_name(f, line.result.agent),
+                number, agent_name(f, line.result.agent),
                 monitor_name(f, line.result.monitor));
     else if (line.type == PLX_LINE_TICK && tick(f, &line) < 0)
         return plx_complain(PLX_EXIT_FAILED, "judge: cannot write the output");
     return 0;
-}
-
-/* Takes every whole line that has been read. */
-static int take_lines(struct filter *f)
-{
-    size_t at = 0;
-    int code = 0;
-    while (code == 0) {
-        const char *nl = memchr(f->in + at, '\n', f->n_in - at);
-        if (!nl)
-            break;
-        size_t len = (size_t)(nl - (f->in + at));
-        code = take_line(f, f->in + at, len);
-        at += len + 1;
-    }
-    memmove(f->in, f->in + at, f->n_in - at);
-    f->n_in -= at;
-    return code;
-}
-
-static int make_room(struct filter *f)
-{
-    if (f->n_in > PLX_LINE_MAX)
-        return plx_complain(PLX_EXIT_USAGE,
-                            "judge: line %" PRIu64 ": longer than %d bytes", f->line + 1,
-                            PLX_LINE_MAX);
-    if (f->cap_in - f->n_in >= CHUNK)
-        return 0;
-    f->cap_in = f->cap_in * 2 + CHUNK;
-    f->in = realloc(f->in, f->cap_in);
-    if (!f->in)
-        abort();
-    return 0;
-}
-
-static int pump(struct filter *f)
-{
-    for (;;) {
-        int code = make_room(f);
-        if (code != 0)
-            return code;
-        ssize_t n = read(STDIN_FILENO, f->in + f->n_in, f->cap_in - f->n_in);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return plx_complain(PLX_EXIT_FAILED, "judge: cannot read the input");
-        if (n == 0) /* a last line may lack its newline */
-            return f->n_in > 0 ? take_line(f, f->in, f->n_in) : 0;
-        f->n_in += (size_t)n;
-        code = take_lines(f);
-        if (code != 0)
-            return code;
-    }
 }
 
 static int print_help(void)
@@ -258,10 +201,11 @@ int plx_cmd_judge(int argc, char **argv)
     struct filter f = {.judge = plx_judge_new(NULL)};
     f.lines.judge = f.judge;
     plx_buf_init(&f.out, OUT_LIMIT);
-    int code = pump(&f);
+    struct plx_feed feed = {.who = "judge", .fn = take_line, .arg = &f};
+    int code = plx_feed_fd(&feed, STDIN_FILENO);
+    plx_feed_fini(&feed);
     plx_lines_fini(&f.lines);
     plx_buf_fini(&f.out);
     plx_judge_destroy(&f.judge);
-    free(f.in);
     return code;
 }

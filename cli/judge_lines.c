@@ -69,6 +69,14 @@ uint32_t plx_names_intern(struct plx_names *names, const char *name, uint32_t ma
 
 void plx_lines_fini(struct plx_lines *lines)
 {
+    for (size_t i = 0; i < lines->n_recorded; i++) {
+        free(lines->recorded[i].was);
+        free(lines->recorded[i].scope);
+        free(lines->recorded[i].why);
+    }
+    free(lines->recorded);
+    lines->recorded = NULL;
+    lines->n_recorded = lines->cap_recorded = 0;
     plx_names_fini(&lines->agents);
     plx_names_fini(&lines->monitors);
 }
@@ -360,9 +368,21 @@ static bool read_count_of(const char *text, struct plx_judge_monitor *m)
     return false;
 }
 
-static void read_quorum(struct reader *r, struct plx_judge_monitor *m)
+int plx_lines_quorum(const char *text, struct plx_judge_monitor *ret)
 {
     static const char *const words[] = {"judge", "any", "majority", "all"};
+    if (strcmp(text, "auto") == 0) /* as a monitor's key has it */
+        text = words[0];
+    for (unsigned i = 0; i < 4; i++)
+        if (strcmp(words[i], text) == 0) {
+            ret->quorum = (enum plx_judge_quorum)i;
+            return 0;
+        }
+    return read_count_of(text, ret) ? 0 : PLX_EINVAL;
+}
+
+static void read_quorum(struct reader *r, struct plx_judge_monitor *m)
+{
     const json_t *v = field(r, "quorum");
     if (!v || json_is_null(v))
         return;
@@ -373,12 +393,7 @@ static void read_quorum(struct reader *r, struct plx_judge_monitor *m)
         return;
     }
     const char *text = json_is_string(v) ? json_string_value(v) : "";
-    for (unsigned i = 0; i < 4; i++)
-        if (strcmp(words[i], text) == 0) {
-            m->quorum = (enum plx_judge_quorum)i;
-            return;
-        }
-    if (!read_count_of(text, m))
+    if (plx_lines_quorum(text, m) < 0)
         refuse(r, "quorum", v, "any, majority, all, N or \"N of distinct(region)\"");
 }
 
@@ -388,6 +403,14 @@ static void read_rules(struct reader *r, struct plx_judge_monitor *m)
     read_quorum(r, m);
     m->min_coverage = maybe_number(r, "min_coverage", 0, 1, 0);
     m->degraded_above_us = (int64_t)(maybe_number(r, "degraded_above", 0, 3600, 0) * 1e6);
+    const struct plx_lines_rules *rules = r->lines->rules;
+    if (rules && rules->has_quorum) {
+        m->quorum = rules->as.quorum;
+        m->quorum_n = rules->as.quorum_n;
+        m->quorum_distinct = rules->as.quorum_distinct;
+    }
+    if (rules && rules->has_min_coverage)
+        m->min_coverage = rules->as.min_coverage;
 }
 
 static void declare_monitor(struct reader *r, const char *name,
@@ -474,22 +497,102 @@ static void read_result(struct reader *r, struct plx_line *line)
     res->icmp_from_target = *maybe_text(r, "icmp_from") != '\0';
 }
 
+/* --- recordings
+ * ------------------------------------------------------------------------- */
+
+static bool maybe_bool(struct reader *r, const char *name)
+{
+    const json_t *v = field(r, name);
+    if (v && !json_is_null(v) && !json_is_boolean(v))
+        refuse(r, name, v, "true or false");
+    return json_is_true(v);
+}
+
+static void read_recording(struct reader *r)
+{
+    struct plx_recording_span span = {
+        .said = true,
+        .from = maybe_number(r, "from", 0, TIME_MAX / 8, 0),
+        .until = maybe_number(r, "until", 0, TIME_MAX / 8, 0),
+        .recorded = maybe_bool(r, "recorded"),
+    };
+    if (r->err == 0 && span.until > 0 && span.until < span.from)
+        refuse(r, "until", field(r, "until"), "no less than \"from\"");
+    if (r->err == 0)
+        r->lines->span = span;
+}
+
+static void read_verdict(struct reader *r, struct plx_recorded *ret)
+{
+    const json_t *v = field(r, "verdict");
+    const char *text = text_of(r, "verdict", v);
+    for (int i = 0; text && i < PLX_JUDGE_VERDICT_COUNT_; i++)
+        if (strcmp(plx_judge_verdict_token((enum plx_judge_verdict)i), text) == 0) {
+            ret->verdict = (enum plx_judge_verdict)i;
+            return;
+        }
+    if (text)
+        refuse(r, "verdict", v, "a verdict (up, service_down, …)");
+}
+
+/* A text of any length, as a copy; "" when absent or null. */
+static char *copy_of(struct reader *r, const char *name)
+{
+    const json_t *v = field(r, name);
+    const char *text = !v || json_is_null(v) ? "" : text_of(r, name, v);
+    return plx_text_dup(text ? text : "");
+}
+
+static void keep(struct plx_lines *lines, const struct plx_recorded *recorded)
+{
+    if (lines->n_recorded == lines->cap_recorded) {
+        lines->cap_recorded = 2 * lines->cap_recorded + 16;
+        lines->recorded =
+            realloc(lines->recorded, lines->cap_recorded * sizeof *lines->recorded);
+        if (!lines->recorded)
+            abort();
+    }
+    lines->recorded[lines->n_recorded++] = *recorded;
+}
+
+static void read_recorded(struct reader *r)
+{
+    struct plx_recorded recorded = {
+        .monitor = known(r, "monitor", &r->lines->monitors),
+        .at = wall_of(number_of(r, "at", 0, TIME_MAX / 8)),
+        .confidence = maybe_number(r, "confidence", 0, 1, 0),
+    };
+    read_verdict(r, &recorded);
+    recorded.was = copy_of(r, "was");
+    recorded.scope = copy_of(r, "scope");
+    recorded.why = copy_of(r, "why");
+    if (r->err == 0 && r->lines->keep_recorded) {
+        keep(r->lines, &recorded);
+        return;
+    }
+    free(recorded.was);
+    free(recorded.scope);
+    free(recorded.why);
+}
+
 /* --- lines
  * ------------------------------------------------------------------------------ */
 
 static void read_typed(struct reader *r, struct plx_line *line)
 {
-    static const char *const types[] = {"agent", "monitor", "heartbeat", "result",
-                                        "tick"};
+    static const char *const types[] = {"agent", "monitor",   "heartbeat", "result",
+                                        "tick",  "recording", "recorded"};
+    const unsigned n = sizeof types / sizeof *types;
     const json_t *v = field(r, "type");
     const char *type = text_of(r, "type", v);
     unsigned i = 0;
-    while (type && i < 5 && strcmp(types[i], type) != 0)
+    while (type && i < n && strcmp(types[i], type) != 0)
         i++;
     if (!type)
         return;
-    if (i == 5) {
-        refuse(r, "type", v, "agent, monitor, heartbeat, result or tick");
+    if (i == n) {
+        refuse(r, "type", v,
+               "agent, monitor, heartbeat, result, tick, recording or recorded");
         return;
     }
     line->type = (enum plx_line_type)i;
@@ -499,6 +602,10 @@ static void read_typed(struct reader *r, struct plx_line *line)
         read_monitor(r);
     else if (line->type == PLX_LINE_RESULT)
         read_result(r, line);
+    else if (line->type == PLX_LINE_RECORDING)
+        read_recording(r);
+    else if (line->type == PLX_LINE_RECORDED)
+        read_recorded(r);
     else
         read_now(r, line);
     if (line->type == PLX_LINE_HEARTBEAT)

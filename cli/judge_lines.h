@@ -35,6 +35,32 @@ enum plx_line_type {
     PLX_LINE_HEARTBEAT,
     PLX_LINE_RESULT,
     PLX_LINE_TICK,
+    PLX_LINE_RECORDING,
+    PLX_LINE_RECORDED,
+};
+
+/* What a recording says of itself. Seconds, 0 where it does not say. */
+struct plx_recording_span {
+    bool said;
+    double from, until; /* what was asked for; lines before `from` are a run-up */
+    bool recorded;      /* it holds the verdicts of its time */
+};
+
+/* A verdict that the coordinator gave at the time. */
+struct plx_recorded {
+    uint32_t monitor;
+    struct plx_wall at;
+    enum plx_judge_verdict verdict;
+    double confidence;
+    char *was; /* "pending", or the verdict before; "" if not known */
+    char *scope;
+    char *why;
+};
+
+/* Rules in place of those the monitor lines give. */
+struct plx_lines_rules {
+    bool has_quorum, has_min_coverage;
+    struct plx_judge_monitor as; /* of it only the quorum and the coverage */
 };
 
 /* A line understood. Agents and monitors have been declared to the judge already. */
@@ -48,8 +74,13 @@ struct plx_line {
 
 struct plx_lines {
     struct plx_names agents, monitors;
-    struct plx_judge *judge; /* borrowed */
-    double last_now;         /* `now` may not fall below it */
+    struct plx_judge *judge;             /* borrowed */
+    double last_now;                     /* `now` may not fall below it */
+    const struct plx_lines_rules *rules; /* borrowed; may be NULL */
+    struct plx_recording_span span;      /* of the last "recording" line */
+    bool keep_recorded;
+    struct plx_recorded *recorded; /* in the order of their lines, if kept */
+    size_t n_recorded, cap_recorded;
 };
 
 void plx_lines_fini(struct plx_lines *lines);
@@ -58,5 +89,9 @@ void plx_lines_fini(struct plx_lines *lines);
  * 0, or PLX_EINVAL with a sentence in `why`; never crashes, whatever the bytes. */
 int plx_lines_read(struct plx_lines *lines, const char *text, size_t len,
                    struct plx_line *ret_line, struct plx_why *why);
+
+/* "any", "majority", "all", "2", "2 of distinct(region)", "judge" (no rule), as a
+ * monitor's quorum. 0 or PLX_EINVAL. */
+int plx_lines_quorum(const char *text, struct plx_judge_monitor *ret);
 
 #endif
