@@ -419,3 +419,9 @@ const struct plx_sight *plx_court_sight(const struct plx_court *court, uint32_t 
 {
     return monitor < court->n_dockets ? sight_of(&court->dockets[monitor], agent) : NULL;
 }
+
+struct plx_addr plx_court_address(const struct plx_court *court, uint32_t monitor)
+{
+    return monitor < court->n_dockets ? court->dockets[monitor].address
+                                      : (struct plx_addr){0};
+}

@@ -83,4 +83,8 @@ struct plx_sight {
 const struct plx_sight *plx_court_sight(const struct plx_court *court, uint32_t monitor,
                                         uint32_t agent);
 
+/* The address the judge holds the monitor to have: its own, or what its name led to last.
+ * Family 0: not known yet. */
+struct plx_addr plx_court_address(const struct plx_court *court, uint32_t monitor);
+
 #endif

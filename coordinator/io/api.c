@@ -35,6 +35,7 @@ static const struct method methods[] = {
     {"status", plx_api_status, {"monitors", "labels"}},
     {"explain", plx_api_explain, {"monitor"}},
     {"history", plx_api_history, {"monitor", "since"}},
+    {"results.export", plx_api_results_export, {"since", "until", "monitors", "after"}},
     {"check", plx_api_check, {"target", "from", "timeout"}},
     {"health", plx_api_health, {NULL}},
 };

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "sys/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +112,22 @@ int plx_call_duration(const struct plx_call *call, const char *key, int64_t *ret
     if (plx_duration_parse(text, ret_ns) < 0)
         return plx_why_set(why, PLX_EINVAL,
                            "'%s' is no duration: '%s' (as in 30s, 5m, 1h)", key, text);
+    return 0;
+}
+
+int plx_call_moment(const struct plx_call *call, const char *key, struct plx_wall *ret,
+                    struct plx_why *why)
+{
+    const char *text = NULL;
+    int64_t ago_ns;
+    int err = plx_call_text(call, key, false, &text, why);
+    if (err < 0 || !text)
+        return err;
+    if (plx_duration_parse(text, &ago_ns) == 0)
+        *ret = plx_wall_add(plx_clock_wall(), -ago_ns);
+    else if (plx_wall_parse(text, ret) < 0)
+        return plx_why_set(why, PLX_EINVAL,
+                           "'%s': '%s' is no duration and no RFC 3339 time", key, text);
     return 0;
 }
 

@@ -48,6 +48,9 @@ int plx_call_int(const struct plx_call *call, const char *key, int64_t min, int6
                  int64_t *ret, struct plx_why *why);
 int plx_call_duration(const struct plx_call *call, const char *key, int64_t *ret_ns,
                       struct plx_why *why);
+/* A moment: an RFC 3339 time, or a duration before now. */
+int plx_call_moment(const struct plx_call *call, const char *key, struct plx_wall *ret,
+                    struct plx_why *why);
 /* A list of texts, lent by the call; the caller frees the array. One text counts as a
  * list of one. NULL if the key is not there. */
 int plx_call_texts(const struct plx_call *call, const char *key, bool demanded,
@@ -71,7 +74,7 @@ plx_method_fn plx_api_apply, plx_api_monitors_list, plx_api_monitors_show,
 plx_method_fn plx_api_agents_list, plx_api_agents_show, plx_api_agents_revoke,
     plx_api_agents_drain;
 plx_method_fn plx_api_token_create, plx_api_token_list, plx_api_token_revoke;
-plx_method_fn plx_api_status, plx_api_explain, plx_api_history;
+plx_method_fn plx_api_status, plx_api_explain, plx_api_history, plx_api_results_export;
 plx_method_fn plx_api_check;
 plx_method_fn plx_api_health;
 

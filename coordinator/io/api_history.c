@@ -43,35 +43,18 @@ int plx_api_write_history(struct plx_desk *desk, uint32_t slot, int64_t since_ns
     return err;
 }
 
-/* "24h" ago, or an RFC 3339 time. */
-static int parse_since(const struct plx_call *call, struct plx_wall *ret,
-                       struct plx_why *why)
-{
-    const char *text = "24h";
-    int64_t ago_ns;
-    int err = plx_call_text(call, "since", false, &text, why);
-    if (err < 0)
-        return err;
-    if (plx_duration_parse(text, &ago_ns) == 0)
-        *ret = plx_wall_add(plx_clock_wall(), -ago_ns);
-    else if (plx_wall_parse(text, ret) < 0)
-        return plx_why_set(why, PLX_EINVAL,
-                           "'since': '%s' is no duration and no RFC 3339 time", text);
-    return 0;
-}
-
 #define HISTORY_ROWS 1000
 
 void plx_api_history(struct plx_call *call)
 {
     struct plx_why why = {""};
-    struct plx_wall since;
+    struct plx_wall since = plx_wall_add(plx_clock_wall(), -PLX_DAY_NS);
     struct plx_buf buf;
     struct plx_json j;
     uint32_t slot = plx_call_monitor(call, "monitor");
     if (slot == PLX_CATALOG_NONE)
         return;
-    int err = parse_since(call, &since, &why);
+    int err = plx_call_moment(call, "since", &since, &why);
     if (err < 0) {
         plx_call_fail(call, err, "%s", why.text);
         return;

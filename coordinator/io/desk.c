@@ -239,9 +239,7 @@ static bool recall_verdict(void *arg, const struct plx_store_verdict *verdict)
     return true;
 }
 
-/* How far back results can still say something: three of the longest intervals, within
- * reason. */
-static int64_t window_ns(const struct plx_desk *desk)
+int64_t plx_desk_window_ns(const struct plx_desk *desk)
 {
     int64_t longest_ns = PLX_MIN_NS;
     for (uint32_t i = 0; i < plx_catalog_end(desk->catalog); i++) {
@@ -268,7 +266,7 @@ static void load_history(struct plx_desk *desk)
 {
     struct plx_store_cursor cursor = {0};
     const struct plx_store_range range = {
-        .from = plx_wall_add(desk->started_wall, -window_ns(desk)),
+        .from = plx_wall_add(desk->started_wall, -plx_desk_window_ns(desk)),
         .last_rows = REPLAY_ROWS,
     };
     int err = plx_store_read_last_verdicts(desk->store, recall_verdict, desk);

@@ -62,6 +62,10 @@ void plx_desk_fini(struct plx_desk *desk);
  * agents' and admins' keys at the gate. Blocks: for the start. */
 int plx_desk_load(struct plx_desk *desk, struct plx_why *why);
 
+/* How far back results can still say something: three of the longest intervals, within
+ * reason. */
+int64_t plx_desk_window_ns(const struct plx_desk *desk);
+
 /* Takes in an agent that the store has added. Returns its slot, or PLX_ROSTER_NONE. */
 uint32_t plx_desk_add_agent(struct plx_desk *desk, const struct plx_store_agent *agent,
                             bool presumed);

@@ -443,6 +443,85 @@ static void labels__follow_the_agents_hello_but_the_tokens_stand(void **state)
     agent_close(&agent);
 }
 
+/* How many of the answer's lines are of this type. */
+static size_t count_lines(const char *type, const char *key, const char *value)
+{
+    const json_t *lines = json_object_get(fx.answer, "lines"), *line;
+    size_t i, n = 0;
+    json_array_foreach(lines, i,
+                       line) if (strcmp(text_at((json_t *)line, "type"), type) == 0) n +=
+        !key || strcmp(text_at((json_t *)line, key), value) == 0;
+    return n;
+}
+
+static void an_export__comes_page_by_page(void **state)
+{
+    (void)state;
+    struct scripted_agent fra, nyc;
+    static struct plx_result results[1000];
+    agent_join(&fra, &fx, "fra", "");
+    agent_join(&nyc, &fx, "nyc", "");
+    coordinator_ask(&fx, "results.export", "{}");
+    assert_true(json_is_null(json_object_get(fx.answer, "oldest")));
+    apply(APPLY(WEB DB));
+    agent_await_beyond(&fra, PLX_MSG_DELTA, 0);
+    agent_await_beyond(&nyc, PLX_MSG_DELTA, 0);
+    for (size_t i = 0; i < 1000; i++)
+        results[i] = agent_result(fra.task_id, PLX_OUTCOME_OPEN);
+    for (uint64_t seq = 1; seq <= 6000; seq += 1000)
+        agent_report(&fra, seq, results, 1000);
+    struct plx_result r = agent_result(nyc.task_id, PLX_OUTCOME_REFUSED);
+    agent_report(&nyc, 1, &r, 1);
+    assert_string_equal(verdict_of("web"), "up");
+    coordinator_await(&fx, store_is_idle, NULL);
+
+    coordinator_ask(&fx, "results.export", "{\"since\":\"1h\"}");
+    assert_int_equal(fx.err, 0);
+    assert_int_equal(count_lines("agent", NULL, NULL), 2);
+    assert_int_equal(count_lines("monitor", NULL, NULL), 2);
+    assert_int_equal(count_lines("result", "agent", "fra-1"), 5000);
+    assert_string_equal(
+        text_at(json_array_get(json_object_get(fx.answer, "lines"), 0), "type"),
+        "recording");
+    assert_non_null(text_at(fx.answer, "oldest"));
+    char body[256];
+    snprintf(body, sizeof body, "{\"since\":\"1h\",\"after\":\"%s\"}",
+             text_at(fx.answer, "next"));
+    coordinator_ask(&fx, "results.export", body);
+    assert_int_equal(count_lines("agent", NULL, NULL), 0);
+    assert_int_equal(count_lines("result", "agent", "fra-1"), 1000);
+    assert_int_equal(count_lines("result", "outcome", "refused"), 1);
+    assert_true(json_is_null(json_object_get(fx.answer, "next")));
+
+    coordinator_ask(&fx, "results.export", "{\"monitors\":[\"db\"],\"since\":\"1h\"}");
+    assert_int_equal(count_lines("monitor", NULL, NULL), 1);
+    assert_int_equal(count_lines("result", NULL, NULL), 0); /* beyond the first page */
+    assert_non_null(text_at(fx.answer, "next"));
+    agent_close(&fra);
+    agent_close(&nyc);
+}
+
+static void an_export_that_makes_no_sense__is_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "{\"since\":\"yesterday\"}",
+        "{\"since\":\"1h\",\"until\":\"2h\"}",
+        "{\"monitors\":[\"nobody\"]}",
+        "{\"after\":\"20261123\"}",
+        "{\"after\":\"20261123.-1\"}",
+        "{\"after\":\"x0261123.1\"}",
+        "{\"after\":\"20261123.99999999999999999999\"}",
+        "{\"since\":\"2199-01-01T00:00:00Z\"}",
+        "{\"form\":\"1h\"}",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        coordinator_ask(&fx, "results.export", bad[i]);
+        if (fx.err >= 0 || !fx.why[0])
+            fail_msg("%s: %d %s", bad[i], fx.err, fx.why);
+    }
+}
+
 static bool check_is_over(void *arg)
 {
     (void)arg;
@@ -558,6 +637,8 @@ int main(void)
         TEST(a_restart__keeps_what_is_known),
         TEST(an_agents_last_sight__is_kept_while_it_is_connected),
         TEST(labels__follow_the_agents_hello_but_the_tokens_stand),
+        TEST(an_export__comes_page_by_page),
+        TEST(an_export_that_makes_no_sense__is_refused),
         TEST(a_check__streams_what_agents_say),
         TEST(bad_questions__name_what_is_wrong),
         TEST(a_sentence_that_quotes__is_fit_for_the_wire),
