@@ -46,6 +46,26 @@ static const struct plx_option history_options[] = {
     {0},
 };
 
+static const struct plx_option results_options[] = {
+    {"since", 0, "TIME", "from when on, default 2h ago"},
+    {"until", 0, "TIME", "until when, default now"},
+    {"monitor", 'm', "MONITOR", "only results of this one; may be repeated"},
+    {0},
+};
+
+static const struct plx_option replay_options[] = {
+    {"since", 0, "TIME", "replay the coordinator's results from then on"},
+    {"until", 0, "TIME", "and until then, default now"},
+    {"quorum", 0, "RULE", "any, majority, all, N, \"N of distinct(region)\", auto"},
+    {"min-coverage", 0, "SHARE", "as in 60%; below it nothing is concluded"},
+    {"theta", 0, "N", "nats a fault must win by, default 4.5"},
+    {"policy", 0, "KEY=VALUE", "another of the judge's numbers; may be repeated"},
+    {"against", 0, "WHAT", "recorded (default, if the recording has it) or default"},
+    {"tolerance", 0, "TIME", "how far apart the same page may begin, default 5s"},
+    {"monitor", 'm', "MONITOR", "show only pages about this one; may be repeated"},
+    {0},
+};
+
 static const struct plx_option token_options[] = {
     {"region", 'r', "REGION", "of the agents that enrol with it (required)"},
     {"ttl", 0, "TIME", "how long it is valid, default 1h"},
@@ -126,6 +146,17 @@ const struct plx_command plx_commands[] = {
      NULL},
     {"judge", "", "Judge recorded results: JSON lines on standard input to JSON lines",
      NULL, NULL, 0, 0, NULL, plx_cmd_judge},
+    {"replay", "[FILE]", "What would have paged under other rules, and what did",
+     "FILE is a recording of results export ('-': standard input); with --since the\n"
+     "coordinator's own results are taken. Rules given here stand over those of the\n"
+     "monitors. Exits 0 if the same pages come of it, 1 if others do, 2 if a line of "
+     "the\n"
+     "recording is bad.",
+     replay_options, 0, 1, plx_cmd_replay, NULL},
+    {"results export", "", "A recording of what the agents saw, for judge and replay",
+     "JSON lines: agents and monitors as they are now, verdicts given in that time, and\n"
+     "the results in the order they came, with heartbeats and a tick each second.",
+     results_options, 0, 0, plx_cmd_results_export, NULL},
     {"completion", "bash|zsh|fish", "A completion script for a shell",
      "bash: source <(parallax completion bash)\n"
      "zsh:  source <(parallax completion zsh)\n"

@@ -28,6 +28,8 @@ int plx_cmd_token_list(struct plx_cli *cli);
 int plx_cmd_token_revoke(struct plx_cli *cli);
 /* Reads its own arguments; see struct plx_command. */
 int plx_cmd_judge(int argc, char **argv);
+int plx_cmd_results_export(struct plx_cli *cli);
+int plx_cmd_replay(struct plx_cli *cli);
 int plx_cmd_health(struct plx_cli *cli);
 int plx_cmd_completion(struct plx_cli *cli);
 int plx_cmd_version(struct plx_cli *cli);
