@@ -1,5 +1,6 @@
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/explain_past.h"
 #include "cli/render.h"
 #include "cli/verdict.h"
 #include "cli/view.h"
@@ -76,6 +77,16 @@ static void print_changes(const struct plx_cli *cli, const json_t *answer,
     }
 }
 
+/* Only of a moment in the past. */
+static void print_basis(const json_t *answer)
+{
+    const json_t *judged = json_object_get(answer, "judged");
+    if (judged)
+        plx_say("\nas of %s, judged anew from %lld results since %s\n",
+                plx_field(answer, "at"), (long long)plx_field_int(judged, "results"),
+                plx_field(judged, "since"));
+}
+
 static void print_people(const struct plx_cli *cli, const json_t *answer)
 {
     const char *now = plx_field(answer, "at");
@@ -89,6 +100,7 @@ static void print_people(const struct plx_cli *cli, const json_t *answer)
         print_title(cli, "Runbook");
         plx_say("  %s\n", plx_field(monitor, "runbook"));
     }
+    print_basis(answer);
 }
 
 int plx_cmd_explain(struct plx_cli *cli)
@@ -97,7 +109,10 @@ int plx_cmd_explain(struct plx_cli *cli)
     json_t *answer = NULL;
     plx_question_init(&q);
     plx_json_kstr(&q.json, "monitor", cli->args.words[0]);
+    const char *at = plx_args_value(&cli->args, "at", NULL);
     int code = plx_ask(cli, "explain", &q, &answer);
+    if (code == PLX_EXIT_OK && at)
+        code = plx_explain_past(cli, at, answer);
     if (code == PLX_EXIT_OK && !plx_show_data(cli, answer))
         print_people(cli, answer);
     json_decref(answer);

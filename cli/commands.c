@@ -35,6 +35,11 @@ static const struct plx_option status_options[] = {
     {0},
 };
 
+static const struct plx_option explain_options[] = {
+    {"at", 0, "TIME", "as of then: an RFC 3339 time, or as in \"10m ago\""},
+    {0},
+};
+
 static const struct plx_option check_options[] = {
     {"from", 0, "LOCATION", "a region or key=value instead of all; may be repeated"},
     {"timeout", 't', "TIME", "of the probe, default 5s"},
@@ -94,8 +99,10 @@ const struct plx_command plx_commands[] = {
      "one\n"
      "is inconclusive and none is down.",
      status_options, 0, MANY, plx_cmd_status, NULL},
-    {"explain", "MONITOR", "The reasoning behind a verdict", NULL, NULL, 1, 1,
-     plx_cmd_explain, NULL},
+    {"explain", "MONITOR", "The reasoning behind a verdict",
+     "With --at the stored results up to that time are judged anew, with the agents and\n"
+     "monitors of today.",
+     explain_options, 1, 1, plx_cmd_explain, NULL},
     {"check", "HOST:PORT", "Probe once from every location, now",
      "Exits 0 if every location connects, 1 if one does not, 3 if none answered.",
      check_options, 1, 1, plx_cmd_check, NULL},

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A service goes down and comes back before the eyes of a real coordinator and three real
-# agents; then the past is judged again: from the coordinator, from an exported recording
-# and under other rules.
+# agents; then the past is judged again: from the coordinator, from an exported recording,
+# under other rules, and at a moment of its own.
 #
 #   test_replay.sh BIN_DIR
 set -euo pipefail
@@ -178,4 +178,20 @@ check "… is told" says "*did you mean 'theta'?*"
 check "a monitor that is none" exits 2 p replay --since 1h --monitor shopp
 check "a time that is none" exits 2 p results export --since yesterday
 
+# ---- explain at a moment ----
+check "then it was down" exits 0 p explain shop --at "$down_at" --output json
+check "… and why" test "$(jq -c '[.verdict, .scope, .coverage.assigned,
+    ([.locations[].outcome] | unique), .covering_faults[0].class, .covering_faults[0].page,
+    .history[0].verdict]' <<<"$out")" = \
+    '["service_down","shop",3,["refused"],"service",true,"service_down"]'
+check "… for people" exits 0 p explain shop --at "$down_at"
+check "… too" says '*service_down*LOCATION*refused*What explains it*Recent changes*'
+check "before that it was up" exits 0 p explain shop --at "$up_at" --output json
+check "… indeed" test "$(jq -r .verdict <<<"$out")" = up
+check "a while ago" exits 0 p explain shop --at "1s ago"
+check "the future" exits 2 p explain shop --at "$(date -u -d '30 minutes' +%Y-%m-%dT%H:%M:%SZ)"
+check "… is not known" says '*in the future*'
+check "the far past" exits 2 p explain shop --at "10d ago"
+check "… is not stored" says '*nothing is stored from before*'
+check "a monitor that is not there" exits 2 p explain shopp --at "1s ago"
 check_report
