@@ -42,6 +42,7 @@ struct plx_task plx_task_of(const struct plx_monitor *m)
         .source = m->source ? m->source : "",
         .expect = m->expect,
         .confirm = m->confirm,
+        .greeting = m->greeting,
     };
 }
 
@@ -59,5 +60,7 @@ uint64_t plx_task_hash(const struct plx_task *task)
     };
     uint64_t h = plx_hash_bytes(numbers, sizeof numbers, 1);
     h = plx_hash_bytes(task->host, strlen(task->host), h);
-    return plx_hash_bytes(task->source, strlen(task->source), h);
+    h = plx_hash_bytes(task->source, strlen(task->source), h);
+    return plx_greeting_is_none(&task->greeting) ? h
+                                                 : plx_greeting_hash(&task->greeting, h);
 }

@@ -59,6 +59,7 @@ struct plx_task {
     const char *source; /* "" for the kernel's choice */
     enum plx_expect expect;
     bool confirm;
+    struct plx_greeting greeting; /* steps and bytes lent */
 };
 
 struct plx_msg_hello {

@@ -153,6 +153,39 @@ static bool is_source(const char *s)
     return *s == '\0' || plx_addr_parse(s, &addr) == 0;
 }
 
+static enum plx_greeting_kind step_kind(struct check *c, uint32_t kind)
+{
+    in_range(c, "greeting.kind", kind, 0, PLX_GREETING_REGEX);
+    return (enum plx_greeting_kind)kind;
+}
+
+/* Lends what lies in the arena. */
+static void greeting(struct check *c, const Parallax__V1__Greeting *in,
+                     struct plx_greeting *out)
+{
+    struct plx_why inner = {""};
+    *out = (struct plx_greeting){0};
+    if (!in)
+        return;
+    if (in->n_steps > PLX_GREETING_STEPS_MAX) {
+        fail(c, PLX_ETOOBIG, "greeting", "has too many steps");
+        return;
+    }
+    out->preset = (enum plx_greeting_preset)in->preset;
+    out->n_steps = in->n_steps;
+    out->steps = alloc(c, in->n_steps, sizeof *out->steps);
+    for (size_t i = 0; c->err == 0 && i < in->n_steps; i++)
+        out->steps[i] = (struct plx_greeting_step){
+            .kind = step_kind(c, in->steps[i]->kind),
+            .bytes = in->steps[i]->bytes.data,
+            .len = in->steps[i]->bytes.len,
+            .max_bytes = in->steps[i]->max_bytes,
+            .within_ns = in->steps[i]->within_ns,
+        };
+    if (c->err == 0 && plx_greeting_check(out, NULL, &inner) < 0)
+        fail(c, PLX_EMALFORMED, "greeting", inner.text);
+}
+
 static void task(struct check *c, const Parallax__V1__Task *in, struct plx_task *out)
 {
     out->monitor_id = in->monitor_id;
@@ -165,6 +198,7 @@ static void task(struct check *c, const Parallax__V1__Task *in, struct plx_task 
     out->ip = (enum plx_ip)in->ip;
     out->expect = (enum plx_expect)in->expect;
     out->confirm = in->confirm;
+    greeting(c, in->greeting, &out->greeting);
     if (!plx_text_is_host(out->host))
         fail(c, PLX_EMALFORMED, "task.host", "is no DNS name or IP address");
     if (!is_source(out->source))
@@ -351,6 +385,9 @@ static void details(struct check *c, const Parallax__V1__ResultBatch *in,
         r->icmp_type = (uint8_t)(d->icmp >> 8);
         r->icmp_code = (uint8_t)d->icmp;
         r->closed_late = d->closed_late;
+        if (plx_text_copy(r->excerpt, sizeof r->excerpt,
+                          text(c, "detail.excerpt", d->excerpt)) < 0)
+            fail(c, PLX_ETOOBIG, "detail.excerpt", "is longer than 96 bytes");
         address(c, "detail.icmp_from", in, d->icmp_from, &r->icmp_from);
     }
 }
@@ -554,6 +591,10 @@ static void monitor_fields(struct check *c, const Parallax__V1__Monitor *in,
     out->alert_on_failure = in->alert_on_failure;
     out->consecutive_failures = in->consecutive_failures;
     out->recovery_successes = in->recovery_successes;
+    struct plx_greeting lent;
+    greeting(c, in->greeting, &lent);
+    if (c->err == 0)
+        plx_greeting_copy(&out->greeting, &lent);
 }
 
 static void monitor_texts(const Parallax__V1__Monitor *in, struct plx_monitor *out)

@@ -79,6 +79,30 @@ static void *refusal(struct plx_arena *arena, const struct plx_msg_refusal *in)
     return out;
 }
 
+/* NULL for none. */
+static Parallax__V1__Greeting *greeting_of(struct plx_arena *arena,
+                                           const struct plx_greeting *in)
+{
+    if (plx_greeting_is_none(in))
+        return NULL;
+    Parallax__V1__Greeting *out = array(arena, 1, sizeof *out);
+    Parallax__V1__GreetingStep *store = array(arena, in->n_steps, sizeof *store);
+    parallax__v1__greeting__init(out);
+    SET(out, preset, (uint32_t)in->preset);
+    out->n_steps = in->n_steps;
+    out->steps = array(arena, in->n_steps, sizeof *out->steps);
+    for (size_t i = 0; i < in->n_steps; i++) {
+        const struct plx_greeting_step *step = &in->steps[i];
+        parallax__v1__greeting_step__init(&store[i]);
+        SET(&store[i], kind, (uint32_t)step->kind);
+        SET(&store[i], bytes, ((ProtobufCBinaryData){step->len, step->bytes}));
+        SET(&store[i], max_bytes, step->max_bytes);
+        SET(&store[i], within_ns, step->within_ns);
+        out->steps[i] = &store[i];
+    }
+    return out;
+}
+
 static Parallax__V1__Task **tasks_of(struct plx_arena *arena, const struct plx_task *in,
                                      size_t n)
 {
@@ -97,6 +121,7 @@ static Parallax__V1__Task **tasks_of(struct plx_arena *arena, const struct plx_t
         out->source = text(in[i].source);
         SET(out, expect, (uint32_t)in[i].expect);
         SET(out, confirm, in[i].confirm);
+        out->greeting = greeting_of(arena, &in[i].greeting);
         list[i] = out;
     }
     return list;
@@ -212,7 +237,7 @@ static void addresses_init(struct addresses *all, struct plx_arena *arena, size_
 static bool needs_detail(const struct plx_result *r)
 {
     return r->detail != PLX_DETAIL_NONE || r->syn_retrans || r->icmp_from.family ||
-           r->icmp_type || r->icmp_code || r->closed_late;
+           r->icmp_type || r->icmp_code || r->closed_late || r->excerpt[0];
 }
 
 static Parallax__V1__Detail *detail(struct plx_arena *arena, const struct plx_result *r,
@@ -226,6 +251,8 @@ static Parallax__V1__Detail *detail(struct plx_arena *arena, const struct plx_re
     SET(out, icmp, (uint32_t)r->icmp_type << 8 | r->icmp_code);
     SET(out, icmp_from, addr_index(addresses, &r->icmp_from));
     SET(out, closed_late, r->closed_late);
+    if (r->excerpt[0])
+        out->excerpt = text(r->excerpt);
     return out;
 }
 
@@ -479,6 +506,7 @@ void plx_wire_encode_monitor(const struct plx_monitor *m, struct plx_buf *out)
     SET(&pb, alert_on_failure, m->alert_on_failure);
     SET(&pb, consecutive_failures, m->consecutive_failures);
     SET(&pb, recovery_successes, m->recovery_successes);
+    pb.greeting = greeting_of(&arena, &m->greeting);
     pack(&pb.base, out);
     plx_arena_fini(&arena);
 }

@@ -42,6 +42,7 @@ void plx_monitor_fini(struct plx_monitor *m)
         free(m->labels[i].value);
     }
     free(m->labels);
+    plx_greeting_fini(&m->greeting);
     *m = (struct plx_monitor){0};
 }
 
@@ -96,6 +97,7 @@ void plx_monitor_copy(struct plx_monitor *dst, const struct plx_monitor *src)
     dst->host = plx_text_dup(src->host);
     dst->source = plx_text_dup(src->source);
     dst->runbook = plx_text_dup(src->runbook);
+    plx_greeting_copy(&dst->greeting, &src->greeting);
     dst->locations = NULL;
     dst->labels = NULL;
     dst->depends_on = NULL;
@@ -142,7 +144,8 @@ bool plx_monitor_equal(const struct plx_monitor *a, const struct plx_monitor *b)
            same_texts(a->locations, a->n_locations, b->locations, b->n_locations) &&
            same_texts(a->depends_on, a->n_depends_on, b->depends_on, b->n_depends_on) &&
            same_labels(a, b) && a->expect == b->expect && a->handshake == b->handshake &&
-           a->ip == b->ip && same_text(a->source, b->source) &&
+           plx_greeting_equal(&a->greeting, &b->greeting) && a->ip == b->ip &&
+           same_text(a->source, b->source) &&
            a->degraded_above_ns == b->degraded_above_ns &&
            a->quorum.rule == b->quorum.rule && a->quorum.distinct == b->quorum.distinct &&
            a->quorum.n == b->quorum.n &&
@@ -251,6 +254,22 @@ static int check_counts(const struct plx_monitor *m, struct finding f)
     return 0;
 }
 
+static int check_greeting(const struct plx_monitor *m, struct finding f)
+{
+    struct plx_why inner = {""};
+    if (plx_greeting_is_none(&m->greeting))
+        return 0;
+    if (m->handshake != PLX_HANDSHAKE_FULL)
+        return bad(f, "handshake", plx_handshake_token(m->handshake),
+                   "a greeting needs a full handshake");
+    if (m->expect != PLX_EXPECT_OPEN)
+        return bad(f, "expect", plx_expect_token(m->expect),
+                   "a greeting is only for 'expect: open'");
+    if (plx_greeting_check(&m->greeting, NULL, &inner) < 0)
+        return bad(f, "greeting", "", inner.text);
+    return 0;
+}
+
 int plx_monitor_check(const struct plx_monitor *m, const char **ret_field,
                       struct plx_why *why)
 {
@@ -270,6 +289,8 @@ int plx_monitor_check(const struct plx_monitor *m, const char **ret_field,
     int err = check_times(m, f);
     if (err == 0)
         err = check_counts(m, f);
+    if (err == 0)
+        err = check_greeting(m, f);
     return err == 0 ? check_lists(m, f) : err;
 }
 

@@ -6,6 +6,7 @@
 #ifndef PLX_BASE_MONITOR_H
 #define PLX_BASE_MONITOR_H
 
+#include "base/greeting.h"
 #include "base/time.h"
 #include "base/why.h"
 
@@ -86,7 +87,8 @@ struct plx_monitor {
     size_t n_depends_on;
 
     enum plx_expect expect;
-    enum plx_handshake handshake;
+    enum plx_handshake handshake; /* FULL with a greeting */
+    struct plx_greeting greeting;
     enum plx_ip ip;
     char *source;              /* address to probe from; NULL: the kernel's choice */
     int64_t degraded_above_ns; /* 0: no latency bound */

@@ -59,7 +59,14 @@ const char *plx_probe_kind_token(enum plx_probe_kind kind);
     X(LOCAL_SOURCE, 47, "source", "the wanted source address is not on the agent")       \
     X(LOCAL_MEMORY, 48, "memory", "the agent is out of memory")                          \
     X(LOCAL_FILTERED, 49, "local_filter", "a filter on the agent itself refused it")     \
-    X(LOCAL_OTHER, 50, "local_other", "a local error")
+    X(LOCAL_OTHER, 50, "local_other", "a local error")                                   \
+    X(GREETING_SILENT, 60, "silent", "it took the connection and said nothing")          \
+    X(GREETING_INCOMPLETE, 61, "incomplete", "its answer was not complete in time")      \
+    X(GREETING_CLOSED, 62, "closed_early",                                               \
+      "it closed the connection before it answered")                                     \
+    X(GREETING_UNEXPECTED, 63, "unexpected", "it answered something else")               \
+    X(GREETING_TOO_LONG, 64, "too_long", "the limit of bytes held no wanted answer")     \
+    X(LOCAL_PATTERN, 65, "pattern", "the pattern takes too much work to match")
 
 enum plx_detail {
 #define X(name, value, token, sentence) PLX_DETAIL_##name = (value),
@@ -69,6 +76,8 @@ enum plx_detail {
 /* "" for NONE and unknown values. Never NULL. */
 const char *plx_detail_token(enum plx_detail d);
 const char *plx_detail_sentence(enum plx_detail d);
+
+#define PLX_RESULT_EXCERPT_MAX 97
 
 struct plx_result {
     uint64_t monitor_id;
@@ -91,6 +100,9 @@ struct plx_result {
     bool closed_late;          /* the third ACK of a half-open probe went out, or the
                                   socket was closed >150 ms after the SYN-ACK: the server
                                   may have seen a full connection */
+    /* What the server said last, escaped (base/greeting); "" for nothing or no greeting.
+     */
+    char excerpt[PLX_RESULT_EXCERPT_MAX];
 };
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "schema/greeting_key.h"
 
 #include <string.h>
 
@@ -205,6 +206,19 @@ static int read_addresses(READ_ARGS)
     return refuse(key, doc, node, "first", why);
 }
 
+/* A greeting has a file of its own: schema/greeting_key.c. */
+static int read_greeting(READ_ARGS)
+{
+    (void)key;
+    return plx_greeting_read(doc, node, &m->greeting, why);
+}
+
+static bool write_greeting(WRITE_ARGS)
+{
+    (void)key;
+    return plx_greeting_write(&m->greeting, out);
+}
+
 static int read_unsupported(READ_ARGS)
 {
     (void)m;
@@ -378,6 +392,7 @@ const struct plx_key plx_monitor_keys[] = {
     {"labels", read_labels, write_labels, 0, 0, 0},
     {"expect", read_expect, write_expect, 0, 0, 0},
     {"handshake", read_handshake, write_handshake, 0, 0, 0},
+    {"greeting", read_greeting, write_greeting, 0, 0, 0},
     {"ip", read_ip, write_ip, 0, 0, 0},
     {"addresses", read_addresses, NULL, 0, 0, 0},
     {"source", read_text, write_text, FIELD(source), 0, 0},
@@ -389,7 +404,6 @@ const struct plx_key plx_monitor_keys[] = {
     {"depends_on", read_depends_on, write_depends_on, 0, 0, 0},
     {"paused", read_bool, write_bool, FIELD(paused), 0, 0},
     {"runbook", read_text, write_text, FIELD(runbook), 0, 0},
-    {"greeting", read_unsupported, NULL, 0, 0, 0},
     {"notify", read_unsupported, NULL, 0, 0, 0},
 };
 const size_t plx_n_monitor_keys = sizeof plx_monitor_keys / sizeof *plx_monitor_keys;

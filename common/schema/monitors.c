@@ -88,6 +88,9 @@ static int read_monitor(const struct plx_doc *doc, const struct plx_node *node,
         return err;
     if (!plx_node_get(node, "timeout"))
         m->timeout_ns = plx_monitor_default_timeout(m->interval_ns);
+    /* Whoever only asks for a greeting has asked for the handshake that goes with it. */
+    if (!plx_greeting_is_none(&m->greeting) && !plx_node_get(node, "handshake"))
+        m->handshake = PLX_HANDSHAKE_FULL;
     plx_monitor_default_name(m);
     return check_whole(doc, node, m, why);
 }

@@ -227,7 +227,33 @@ static void a_bad_file__refused_with_its_place(void **state)
         {M "consecutive_failures_before_alert: 0\n",
          "f.yaml:4:36: 'consecutive_failures_before_alert' must be a whole number from 1 "
          "to 100: '0'"},
-        {M "greeting: ssh\n", "f.yaml:4:11: 'greeting' is not supported by this version"},
+        {M "greeting: shh\n",
+         "f.yaml:4:11: 'greeting' must be a list of steps or one of ssh, smtp, ftp, "
+         "imap, "
+         "pop3, mysql, postgresql, redis, memcached, ldap, mqtt, amqp, sip: 'shh'"},
+        {M "greeting: []\n",
+         "f.yaml:4:11: 'greeting' must be a preset's name or a list of steps"},
+        {M "greeting:\n- expect: {regex: '^22(0'}\n",
+         "f.yaml:5:19: step 1: a bad pattern: missing closing parenthesis at character "
+         "6"},
+        {M "greeting:\n- send: 'a'\n", "f.yaml:5:1: 'greeting': it expects nothing"},
+        {M "greeting:\n- expect: '\\q'\n", "f.yaml:5:11: 'prefix' must be text; its "
+                                           "escapes are \\r \\n \\t \\0 \\\\ \\xHH: "
+                                           "'\\q'"},
+        {M "greeting:\n- expect: {hex: 1}\n",
+         "f.yaml:5:17: 'hex' must be bytes in hex, such as 16 03 01: '1'"},
+        {M "greeting:\n- expect: {regexp: a}\n",
+         "f.yaml:5:12: unknown key 'regexp', did you mean 'regex'?"},
+        {M "greeting:\n- send: a\n  expect: b\n",
+         "f.yaml:5:3: a step must have one of 'send' and 'expect'"},
+        {M "greeting:\n- send: a\n  within: 1s\n- expect: b\n",
+         "f.yaml:5:9: step 1: limits belong to an expectation"},
+        {M "greeting:\n- expect: b\n  max_bytes: 20000\n",
+         "f.yaml:6:14: 'max_bytes' must be a whole number from 1 to 16384: '20000'"},
+        {M "greeting: ssh\nhandshake: half_open\n",
+         "f.yaml:5:12: handshake 'half_open': a greeting needs a full handshake"},
+        {M "greeting: ssh\nexpect: refused\n",
+         "f.yaml:5:9: expect 'refused': a greeting is only for 'expect: open'"},
         {M "notify: [ops]\n", "f.yaml:4:9: 'notify' is not supported by this version"},
         {M "addresses: all\n",
          "f.yaml:4:12: 'addresses: all' is not supported by this version"},
@@ -291,6 +317,36 @@ static void random_lists(struct plx_rng *rng, struct plx_monitor *m)
         plx_monitor_add_depends_on(m, PICK(rng, "gateway", "x:1", "a, b]", "off"));
 }
 
+static void random_step(struct plx_rng *rng, struct plx_greeting *g)
+{
+    static const char *const patterns[] = {"^220 ", "'a' \"b\"", "^\\+OK.*\\r\\n",
+                                           "#x: y"};
+    enum plx_greeting_kind kind = (enum plx_greeting_kind)plx_rng_below(rng, 4);
+    bool send = kind == PLX_GREETING_SEND;
+    uint32_t max_bytes = send || plx_rng_below(rng, 2) ? 0 : 100;
+    int64_t within_ns = send || plx_rng_below(rng, 2) ? 0 : PLX_SEC_NS;
+    uint8_t bytes[40];
+    size_t n = 1 + plx_rng_below(rng, sizeof bytes);
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = (uint8_t)plx_rng_below(rng, plx_rng_below(rng, 2) ? 256 : 127);
+    const char *pattern = patterns[plx_rng_below(rng, 4)];
+    if (kind == PLX_GREETING_REGEX)
+        plx_greeting_add(g, kind, pattern, strlen(pattern), max_bytes, within_ns);
+    else
+        plx_greeting_add(g, kind, bytes, n, max_bytes, within_ns);
+}
+
+static void random_greeting(struct plx_rng *rng, struct plx_greeting *g)
+{
+    if (plx_rng_below(rng, 2)) {
+        g->preset = (enum plx_greeting_preset)plx_rng_below(rng, 14);
+        return;
+    }
+    for (size_t n = plx_rng_below(rng, 7); n > 0; n--)
+        random_step(rng, g);
+    plx_greeting_add(g, PLX_GREETING_PREFIX, "+", 1, 0, 0);
+}
+
 static void random_monitor(struct plx_rng *rng, struct plx_monitor *m)
 {
     plx_monitor_init(m);
@@ -303,6 +359,8 @@ static void random_monitor(struct plx_rng *rng, struct plx_monitor *m)
     random_lists(rng, m);
     m->expect = (enum plx_expect)plx_rng_below(rng, 4);
     m->handshake = (enum plx_handshake)plx_rng_below(rng, 2);
+    if (m->expect == PLX_EXPECT_OPEN && m->handshake == PLX_HANDSHAKE_FULL)
+        random_greeting(rng, &m->greeting);
     m->ip = (enum plx_ip[]){PLX_IP_ANY, PLX_IP_4, PLX_IP_6}[plx_rng_below(rng, 3)];
     m->degraded_above_ns = (int64_t)plx_rng_below(rng, (uint64_t)m->timeout_ns);
     m->quorum.rule = (enum plx_quorum_rule)plx_rng_below(rng, 5);
@@ -426,6 +484,37 @@ static void note(void *arg, const char *key, const char *was, const char *now)
     plx_buf_printf(arg, "%s: %s -> %s\n", key, was, now);
 }
 
+static void greeting__needs_a_full_handshake_and_gets_it(void **state)
+{
+    (void)state;
+    struct plx_buf text;
+    struct plx_json j;
+    plx_buf_init(&text, 65536);
+    struct plx_monitors monitors =
+        good(M "greeting:\n- {expect: '220 ', within: 2s}\n- send: \"EHLO it's\\r\\n\"\n"
+               "- expect: {regex: '^250[ -]'}\n  max_bytes: 99\n- send: {hex: 00 ff}\n");
+    const struct plx_monitor *m = &monitors.list[0];
+    assert_int_equal(m->handshake, PLX_HANDSHAKE_FULL);
+    assert_int_equal(m->greeting.n_steps, 4);
+    plx_monitor_to_yaml(m, &text);
+    assert_non_null(strstr(plx_buf_str(&text),
+                           "  handshake: full\n"
+                           "  greeting: [{expect: '220 ', within: 2s}, "
+                           "{send: 'EHLO it''s\\r\\n'}, "
+                           "{expect: {regex: '^250[ -]'}, max_bytes: 99}, "
+                           "{send: {hex: '00 ff'}}]\n"));
+    plx_buf_clear(&text);
+    plx_json_init(&j, &text);
+    plx_monitor_to_json(m, &j);
+    assert_non_null(strstr(plx_buf_str(&text),
+                           "\"greeting\":[{\"expect\":\"220 \",\"within\":\"2s\"},"
+                           "{\"send\":\"EHLO it's\\\\r\\\\n\"},"
+                           "{\"expect\":{\"regex\":\"^250[ -]\"},\"max_bytes\":99},"
+                           "{\"send\":{\"hex\":\"00 ff\"}}]"));
+    plx_monitors_fini(&monitors);
+    plx_buf_fini(&text);
+}
+
 static void differences__one_line_a_key(void **state)
 {
     (void)state;
@@ -457,6 +546,7 @@ int main(void)
         cmocka_unit_test(any_bytes__never_crash),
         cmocka_unit_test(defaults__left_out_of_yaml),
         cmocka_unit_test(json__has_every_key_that_holds_a_value),
+        cmocka_unit_test(greeting__needs_a_full_handshake_and_gets_it),
         cmocka_unit_test(differences__one_line_a_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

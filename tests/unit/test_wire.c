@@ -41,6 +41,8 @@ static struct plx_result random_result(struct plx_rng *rng, uint64_t seq)
         r.icmp_code = (uint8_t)plx_rng_below(rng, 16);
         r.icmp_from = (struct plx_addr){4, {10, 0, 0, (uint8_t)plx_rng_below(rng, 255)}};
         r.closed_late = plx_rng_below(rng, 2);
+        if (plx_rng_below(rng, 2))
+            memcpy(r.excerpt, "SSH-2.0-x\\r\\n", 14);
     }
     return r;
 }
@@ -62,6 +64,7 @@ static void assert_same_result(const struct plx_result *a, const struct plx_resu
     assert_int_equal(a->icmp_type, b->icmp_type);
     assert_int_equal(a->icmp_code, b->icmp_code);
     assert_int_equal(a->closed_late, b->closed_late);
+    assert_string_equal(a->excerpt, b->excerpt);
     assert_true(plx_addr_equal(&a->icmp_from, &b->icmp_from));
     assert_true(plx_addr_equal(&a->address, &b->address));
     assert_true(plx_addr_equal(&a->source, &b->source));
@@ -173,13 +176,15 @@ static void hostile_fields__are_refused_by_name(void **state)
         const char *field;
         struct plx_task task;
     } cases[] = {
-        {"task.host", {1, "a b", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, "", 0, false}},
-        {"task.host", {1, "a\x1b", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, "", 0, false}},
-        {"task.port", {1, "a", 0, PLX_MIN_NS, PLX_SEC_NS, 0, 0, "", 0, false}},
-        {"task.interval_ns", {1, "a", 1, 1, PLX_SEC_NS, 0, 0, "", 0, false}},
-        {"task.timeout_ns", {1, "a", 1, PLX_MIN_NS, PLX_HOUR_NS, 0, 0, "", 0, false}},
-        {"task.source", {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, "x", 0, false}},
-        {"task.ip", {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 0, (enum plx_ip)5, "", 0, false}},
+        {"task.host", {1, "a b", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, "", 0, false, {0}}},
+        {"task.host", {1, "a\x1b", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, "", 0, false, {0}}},
+        {"task.port", {1, "a", 0, PLX_MIN_NS, PLX_SEC_NS, 0, 0, "", 0, false, {0}}},
+        {"task.interval_ns", {1, "a", 1, 1, PLX_SEC_NS, 0, 0, "", 0, false, {0}}},
+        {"task.timeout_ns",
+         {1, "a", 1, PLX_MIN_NS, PLX_HOUR_NS, 0, 0, "", 0, false, {0}}},
+        {"task.source", {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, "x", 0, false, {0}}},
+        {"task.ip",
+         {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 0, (enum plx_ip)5, "", 0, false, {0}}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         task = cases[i].task;
@@ -191,6 +196,44 @@ static void hostile_fields__are_refused_by_name(void **state)
         assert_non_null(strstr(why.text, cases[i].field));
         plx_buf_fini(&bytes);
     }
+    plx_wire_decoder_destroy(&d);
+}
+
+/* A task with a greeting as it comes out of the wire; PLX_EMALFORMED is fine too. */
+static int decode_greeting(struct plx_wire_decoder *d, const struct plx_greeting *g,
+                           struct plx_task *ret, struct plx_why *why)
+{
+    struct plx_task task = {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 1, 0, "", 0, false, *g};
+    struct plx_msg got,
+        m = {.type = PLX_MSG_PROBE_NOW, .probe_now = {.tasks = &task, .n_tasks = 1}};
+    struct plx_buf bytes = encode(&m);
+    int err = plx_wire_decode(d, bytes.data, bytes.len, &got, why);
+    plx_buf_fini(&bytes);
+    if (err == 0)
+        *ret = got.probe_now.tasks[0];
+    return err;
+}
+
+static void greetings__arrive_checked(void **state)
+{
+    (void)state;
+    struct plx_wire_decoder *d = plx_wire_decoder_new();
+    struct plx_greeting g = {.preset = PLX_GREETING_SMTP};
+    struct plx_task got;
+    struct plx_why why = {""};
+    assert_int_equal(decode_greeting(d, &g, &got, &why), 0);
+    assert_true(plx_greeting_equal(&got.greeting, &g));
+    g = (struct plx_greeting){0};
+    plx_greeting_add(&g, PLX_GREETING_SEND, "\0\xff", 2, 0, 0);
+    plx_greeting_add(&g, PLX_GREETING_REGEX, "^a+", 3, 99, PLX_SEC_NS);
+    assert_int_equal(decode_greeting(d, &g, &got, &why), 0);
+    assert_true(plx_greeting_equal(&got.greeting, &g));
+    g.steps[1].bytes[2] = '(';
+    assert_int_equal(decode_greeting(d, &g, &got, &why), PLX_EMALFORMED);
+    assert_non_null(strstr(why.text, "greeting"));
+    plx_greeting_fini(&g);
+    g.preset = (enum plx_greeting_preset)99;
+    assert_int_equal(decode_greeting(d, &g, &got, &why), PLX_EMALFORMED);
     plx_wire_decoder_destroy(&d);
 }
 
@@ -260,6 +303,7 @@ int main(void)
         cmocka_unit_test(golden_bytes__are_written_and_read),
         cmocka_unit_test(mutated_frames__are_refused_or_valid_but_never_a_crash),
         cmocka_unit_test(hostile_fields__are_refused_by_name),
+        cmocka_unit_test(greetings__arrive_checked),
         cmocka_unit_test(another_version__is_refused_as_such),
         cmocka_unit_test(too_many_tasks__are_refused_within_the_budget),
         cmocka_unit_test(a_stored_monitor__comes_back_equal),

@@ -1,0 +1,165 @@
+/* The ready greetings: one row of steps each, with a goodbye that the protocol knows
+ * wherever it has one, so that a healthy server has nothing to complain about. */
+#include "base/greeting.h"
+
+#include <string.h>
+
+#define LITERAL(kind, text)                                                              \
+    {                                                                                    \
+        (kind), (uint8_t *)(text), sizeof(text) - 1, 0, 0                                \
+    }
+#define SEND(text)    LITERAL(PLX_GREETING_SEND, text)
+#define MATCHES(text) LITERAL(PLX_GREETING_REGEX, text)
+
+/* RFC 4253 4.2: lines may come before the identification. The disconnect is 11.1 with
+ * reason 11 (by application), which OpenSSH logs as information, not as an error. */
+static const struct plx_greeting_step ssh[] = {
+    MATCHES("^(?:(?!SSH-)[^\\n]*\\n)*+SSH-(?:2\\.0|1\\.99)-[^\\n]*\\n"),
+    SEND("SSH-2.0-Parallax\r\n"),
+    SEND("\0\0\0\x1c\x0b"
+         "\x01\0\0\0\x0b\0\0\0\x03"
+         "bye\0\0\0\0"
+         "\0\0\0\0\0\0\0\0\0\0\0"),
+};
+
+/* RFC 5321 4.2, RFC 959 4.2: lines between the first and the last need no number. */
+#define READY_220                                                                        \
+    "^220(?:-[^\\n]*\\n(?:(?!220[ \\r\\n])[^\\n]*\\n)*+220)?(?:[ \\r][^\\n]*)?\\n"
+static const struct plx_greeting_step smtp[] = {MATCHES(READY_220), SEND("QUIT\r\n")};
+static const struct plx_greeting_step ftp[] = {MATCHES(READY_220), SEND("QUIT\r\n")};
+
+/* RFC 3501 7.1 */
+static const struct plx_greeting_step imap[] = {
+    MATCHES("^\\* (?:OK|PREAUTH)[ \\r\\n][^\\n]*+\\n?+"), SEND("a1 LOGOUT\r\n")};
+
+/* RFC 1939 4 */
+static const struct plx_greeting_step pop3[] = {MATCHES("^\\+OK[^\\n]*\\n"),
+                                                SEND("QUIT\r\n")};
+
+/* Protocol::HandshakeV10: three bytes of length, number 0, 10, a version, NUL. */
+static const struct plx_greeting_step mysql[] = {
+    MATCHES("^(?s:..)\\x00\\x00\\x0a[^\\x00]++\\x00"),
+};
+
+/* SSLRequest; 'S' or 'N' comes from a server that can start a session. */
+static const struct plx_greeting_step postgresql[] = {
+    SEND("\0\0\0\x08\x04\xd2\x16\x2f"),
+    MATCHES("^[SN]"),
+};
+
+/* A server that wants a password first is alive too. */
+static const struct plx_greeting_step redis[] = {
+    SEND("PING\r\n"),
+    MATCHES("^(?:\\+PONG\\r\\n|-NOAUTH [^\\n]*\\n)"),
+    SEND("QUIT\r\n"),
+};
+
+static const struct plx_greeting_step memcached[] = {
+    SEND("version\r\n"),
+    MATCHES("^VERSION [^\\n]*\\n"),
+    SEND("quit\r\n"),
+};
+
+/* RFC 4511 4.2: a bind as nobody, answered with any result; 4.3: the unbind. */
+static const struct plx_greeting_step ldap[] = {
+    SEND("\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0"),
+    MATCHES("^\\x30(?s:.){1,5}?\\x02\\x01\\x01\\x61"),
+    SEND("\x30\x05\x02\x01\x02\x42\0"),
+};
+
+/* MQTT 3.1.1, clean session, no name of its own; refused is answered too (3.2.2.3). */
+static const struct plx_greeting_step mqtt[] = {
+    SEND("\x10\x0c\0\x04"
+         "MQTT\x04\x02\0\x3c\0\0"),
+    MATCHES("^\\x20\\x02[\\x00\\x01][\\x00-\\x05]"),
+    SEND("\xe0\0"),
+};
+
+/* Connection.Start on channel 0, or the version that the server wants instead. */
+static const struct plx_greeting_step amqp[] = {
+    SEND("AMQP\0\0\x09\x01"),
+    MATCHES("^(?:\\x01\\x00\\x00(?s:....)\\x00\\x0a\\x00\\x0a|AMQP(?s:....))"),
+};
+
+/* RFC 3261 11: any answer is one. */
+static const struct plx_greeting_step sip[] = {
+    SEND("OPTIONS sip:probe@probe.invalid SIP/2.0\r\n"
+         "Via: SIP/2.0/TCP probe.invalid;branch=z9hG4bKparallax\r\n"
+         "Max-Forwards: 0\r\n"
+         "To: <sip:probe@probe.invalid>\r\n"
+         "From: <sip:probe@probe.invalid>;tag=parallax\r\n"
+         "Call-ID: parallax@probe.invalid\r\n"
+         "CSeq: 1 OPTIONS\r\n"
+         "Content-Length: 0\r\n\r\n"),
+    MATCHES("^SIP/2\\.0 [1-6][0-9][0-9] [^\\n]*\\n"),
+};
+
+struct preset {
+    const struct plx_greeting_step *steps;
+    size_t n_steps;
+};
+
+#define ROW(name, steps) [PLX_GREETING_##name] = {steps, sizeof(steps) / sizeof *(steps)}
+
+/* Every row of the table of names has its steps here. */
+static const struct preset presets[PLX_GREETING_PRESET_COUNT_] = {
+    ROW(SSH, ssh),
+    ROW(SMTP, smtp),
+    ROW(FTP, ftp),
+    ROW(IMAP, imap),
+    ROW(POP3, pop3),
+    ROW(MYSQL, mysql),
+    ROW(POSTGRESQL, postgresql),
+    ROW(REDIS, redis),
+    ROW(MEMCACHED, memcached),
+    ROW(LDAP, ldap),
+    ROW(MQTT, mqtt),
+    ROW(AMQP, amqp),
+    ROW(SIP, sip),
+};
+
+static const char *const tokens[PLX_GREETING_PRESET_COUNT_] = {
+    [PLX_GREETING_NO_PRESET] = "",
+#define X(name, value, token) [PLX_GREETING_##name] = (token),
+    PLX_GREETING_PRESET_TABLE(X)
+#undef X
+};
+
+static const struct preset *row_of(enum plx_greeting_preset preset)
+{
+    return &presets[(unsigned)preset < PLX_GREETING_PRESET_COUNT_ ? preset : 0];
+}
+
+const struct plx_greeting_step *plx_greeting_steps(const struct plx_greeting *g,
+                                                   size_t *ret_n)
+{
+    if (g->preset == PLX_GREETING_NO_PRESET) {
+        *ret_n = g->n_steps;
+        return g->steps;
+    }
+    *ret_n = row_of(g->preset)->n_steps;
+    return row_of(g->preset)->steps;
+}
+
+const char *plx_greeting_preset_token(enum plx_greeting_preset preset)
+{
+    return tokens[(unsigned)preset < PLX_GREETING_PRESET_COUNT_ ? preset : 0];
+}
+
+enum plx_greeting_preset plx_greeting_preset_parse(const char *token)
+{
+    for (int i = 1; i < PLX_GREETING_PRESET_COUNT_; i++)
+        if (strcmp(tokens[i], token) == 0)
+            return (enum plx_greeting_preset)i;
+    return PLX_GREETING_NO_PRESET;
+}
+
+const char *plx_greeting_preset_list(void)
+{
+    static const char list[] =
+#define X(name, value, token) ", " token
+        PLX_GREETING_PRESET_TABLE(X)
+#undef X
+        ;
+    return list + 2;
+}
