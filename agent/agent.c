@@ -52,18 +52,6 @@ struct agent {
 
 /* ---- probes ---- */
 
-static struct plx_task task_of(const struct plx_job *job)
-{
-    return (struct plx_task){.monitor_id = job->monitor_id,
-                             .host = job->host,
-                             .port = job->port,
-                             .timeout_ns = job->timeout_ns,
-                             .handshake = (enum plx_handshake)job->handshake,
-                             .ip = (enum plx_ip)job->ip,
-                             .source = job->source,
-                             .expect = (enum plx_expect)job->expect};
-}
-
 static void probe_now(struct agent *a, const struct plx_task *task,
                       enum plx_probe_kind kind, uint64_t request_id)
 {
@@ -87,7 +75,7 @@ static void probe_due(struct agent *a, const struct plx_due *due)
     const struct plx_job *job = plx_jobs_at(a->jobs, due->slot);
     if (!job)
         return;
-    struct plx_task task = task_of(job);
+    struct plx_task task = plx_job_task(job);
     const struct plx_errand_order order = {.task = &task,
                                            .kind = PLX_PROBE_SCHEDULED,
                                            .scheduled = due->scheduled,
@@ -120,7 +108,7 @@ static void retry_if_first(struct agent *a, const struct plx_result *result)
         plx_attempt_wants_retry(&job->retry_state, (enum plx_expect)job->expect, result);
     if (!wanted || !job->confirm)
         return;
-    struct plx_task task = task_of(job);
+    struct plx_task task = plx_job_task(job);
     probe_now(a, &task, PLX_PROBE_RETRY, 0);
 }
 
@@ -173,7 +161,7 @@ static void on_probe_now(struct agent *a, const struct plx_msg_probe_now *msg)
         uint32_t slot;
         if (!plx_jobs_find(a->jobs, msg->monitor_ids[i], &slot))
             continue;
-        struct plx_task task = task_of(plx_jobs_at(a->jobs, slot));
+        struct plx_task task = plx_job_task(plx_jobs_at(a->jobs, slot));
         probe_now(a, &task, kind, msg->request_id);
     }
 }

@@ -24,6 +24,7 @@ struct errand {
     uint16_t port;
     uint8_t kind, handshake, stage;
     bool watched;
+    struct plx_greeter *greeter; /* NULL: no greeting */
     uint32_t generation; /* so that an answer to a former errand is known as such */
     uint32_t next_free;
 };
@@ -97,6 +98,8 @@ void plx_errands_destroy(struct plx_errands **errands)
     plx_prober_destroy(&e->prober);
     plx_pacer_destroy(&e->pacer);
     plx_heap_fini(&e->waiting);
+    for (uint32_t i = 0; e->pool && i < e->n_pool; i++)
+        plx_greeter_destroy(&e->pool[i].greeter);
     free(e->pool);
     free(e);
     *errands = NULL;
@@ -130,6 +133,7 @@ static void finish(struct plx_errands *e, uint32_t i, struct plx_result *result,
     result->scheduled.ns = errand->scheduled_ns + to_wall;
     result->started.ns = started.ns + to_wall;
     result->lag_us = lag_us < 0 ? 0 : lag_us > UINT32_MAX ? UINT32_MAX : (uint32_t)lag_us;
+    plx_greeter_destroy(&errand->greeter);
     errand->stage = FREE;
     errand->generation++;
     errand->next_free = e->free_head;
@@ -169,6 +173,7 @@ static void launch(struct plx_errands *e, uint32_t i)
         .source = errand->source,
         .port = errand->port,
         .handshake = (enum plx_handshake)errand->handshake,
+        .greeter = errand->greeter,
         .timeout_ns = errand->timeout_ns,
         .watched = errand->watched,
     };
@@ -295,6 +300,11 @@ void plx_errands_order(struct plx_errands *errands, const struct plx_errand_orde
         return;
     }
     e->pool[i].source = source;
+    if (!plx_greeting_is_none(&task->greeting) &&
+        plx_greeter_new(&task->greeting, &e->pool[i].greeter, NULL) < 0) {
+        finish_local(e, i, PLX_OUTCOME_LOCAL_ERROR, PLX_DETAIL_LOCAL_PATTERN);
+        return;
+    }
     enum plx_ip ip = source.family ? (enum plx_ip)source.family : task->ip;
     bool fresh = order->kind != PLX_PROBE_SCHEDULED;
     int err = plx_resolver_ask(e->resolver, task->host, ip, fresh, cookie_of(e, i),

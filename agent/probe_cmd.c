@@ -22,6 +22,7 @@ struct target {
     uint16_t port;
     bool done;
     struct plx_result result;
+    struct plx_greeter *greeter; /* NULL: no greeting */
 };
 
 struct session {
@@ -32,6 +33,7 @@ struct session {
     size_t n, n_done;
     int64_t timeout_ns;
     enum plx_handshake handshake;
+    struct plx_greeting greeting;
     enum plx_ip ip;
     struct plx_addr source;
     bool json;
@@ -41,6 +43,8 @@ static const char usage[] =
     "usage: parallax-agent probe [options] HOST:PORT…\n"
     "Probes each target once, without a coordinator, and prints the evidence.\n"
     "  --full           complete the handshake (default: half-open)\n"
+    "  --greeting NAME  speak, and say goodbye: ssh, smtp, ftp, imap, pop3, mysql,\n"
+    "                   postgresql, redis, memcached, ldap, mqtt, amqp or sip\n"
     "  --timeout TIME   how long to wait for an answer (default 5s)\n"
     "  -4, -6           only this address family\n"
     "  --source ADDR    probe from this address\n"
@@ -76,6 +80,7 @@ static void launch(struct session *s, size_t i, const struct plx_resolution *res
                                     .source = s->source,
                                     .port = t->port,
                                     .handshake = s->handshake,
+                                    .greeter = t->greeter,
                                     .timeout_ns = s->timeout_ns,
                                     .watched = true};
     plx_prober_start(s->prober, &order);
@@ -133,6 +138,8 @@ static void evidence_to_json(const struct target *t, struct plx_json *j)
         plx_json_kstr(j, "from", plx_addr_format(&r->icmp_from, text));
         plx_json_end(j);
     }
+    if (t->greeter)
+        plx_json_kstr(j, "excerpt", r->excerpt);
     plx_json_kbool(j, "closed_late", r->closed_late);
     plx_json_end(j);
 }
@@ -181,6 +188,8 @@ static void print_text(const struct target *t)
         printf("  closed late");
     if (r->detail)
         printf("  %s", plx_detail_sentence(r->detail));
+    if (r->excerpt[0])
+        printf("  said \"%s\"", r->excerpt);
     putchar('\n');
 }
 
@@ -205,6 +214,8 @@ static void close_session(struct session *s)
         plx_loop_remove_fd(s->loop, plx_prober_fd(s->prober));
     plx_prober_destroy(&s->prober);
     plx_loop_destroy(&s->loop);
+    for (size_t i = 0; i < s->n; i++)
+        plx_greeter_destroy(&s->targets[i].greeter);
     free(s->targets);
 }
 
@@ -245,6 +256,7 @@ static int bad_usage(const char *what, const char *text)
 static int parse_options(struct session *s, int argc, char **argv)
 {
     static const struct option options[] = {{"full", no_argument, NULL, 'f'},
+                                            {"greeting", required_argument, NULL, 'g'},
                                             {"timeout", required_argument, NULL, 't'},
                                             {"output", required_argument, NULL, 'o'},
                                             {"source", required_argument, NULL, 's'},
@@ -255,6 +267,11 @@ static int parse_options(struct session *s, int argc, char **argv)
         switch (c) {
         case 'f':
             s->handshake = PLX_HANDSHAKE_FULL;
+            break;
+        case 'g':
+            s->greeting.preset = plx_greeting_preset_parse(optarg);
+            if (s->greeting.preset == PLX_GREETING_NO_PRESET)
+                return 1 + bad_usage("no such greeting:", optarg);
             break;
         case 't':
             if (plx_duration_parse(optarg, &s->timeout_ns) ||
@@ -304,9 +321,11 @@ int plx_probe_cmd(int argc, char **argv)
         const char *text = argv[optind + (int)s.n];
         struct target *t = &s.targets[s.n];
         if (plx_text_host_port(text, t->host, &t->port)) {
-            free(s.targets);
+            close_session(&s);
             return bad_usage("no HOST:PORT:", text);
         }
+        if (s.greeting.preset != PLX_GREETING_NO_PRESET)
+            plx_greeter_new(&s.greeting, &t->greeter, NULL);
     }
     int status = run(&s);
     close_session(&s);

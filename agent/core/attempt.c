@@ -174,6 +174,9 @@ static struct meaning meaning_of(const struct plx_attempt_facts *f)
         if (answered_after_ns(f) <= f->timeout_ns)
             m = (struct meaning){PLX_OUTCOME_OPEN, PLX_UNREACH_NONE, PLX_DETAIL_NONE};
         break;
+    case PLX_END_GREETED:
+        m = (struct meaning){f->outcome, PLX_UNREACH_NONE, f->detail};
+        break;
     case PLX_END_ERROR:
         m = of_flight_error(f);
         break;
@@ -196,7 +199,8 @@ static uint32_t rtt_of(const struct plx_attempt_facts *f, enum plx_outcome outco
 {
     if (f->retrans > 0)
         return 0;
-    if (outcome == PLX_OUTCOME_OPEN && f->has_tcp_info)
+    bool answered = outcome == PLX_OUTCOME_OPEN || outcome == PLX_OUTCOME_MISMATCH;
+    if (answered && f->has_tcp_info)
         return f->rtt_us;
     if (outcome == PLX_OUTCOME_REFUSED && f->watched &&
         f->stall_ns < PLX_ATTEMPT_STALL_NS)

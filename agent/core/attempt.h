@@ -17,6 +17,7 @@
 enum plx_attempt_end {
     PLX_END_CONNECTED, /* the SYN-ACK came */
     PLX_END_ERROR,     /* the socket has an error: `error` and perhaps `icmp` */
+    PLX_END_GREETED,   /* it connected, and the greeting has `outcome` and `detail` */
     PLX_END_DEADLINE,  /* nothing came within the timeout */
     PLX_END_NOT_BEGUN, /* socket(), bind() or connect() failed at once: `error`, `step` */
 };
@@ -31,6 +32,8 @@ enum plx_attempt_step {
 struct plx_attempt_facts {
     enum plx_attempt_end end;
     enum plx_attempt_step step; /* NOT_BEGUN only */
+    enum plx_outcome outcome;   /* GREETED only */
+    enum plx_detail detail;     /* GREETED only */
     int error;                  /* an errno value; 0: none */
     bool has_icmp;              /* the fields below come from the error queue */
     uint8_t icmp_type, icmp_code;

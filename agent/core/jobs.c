@@ -34,14 +34,21 @@ struct plx_jobs *plx_jobs_new(size_t max, plx_jobs_change_fn *fn, void *arg)
     return jobs;
 }
 
+static void free_texts(struct plx_job *job)
+{
+    free(job->host);
+    free(job->source);
+    if (job->greeting)
+        plx_greeting_fini(job->greeting);
+    free(job->greeting);
+}
+
 void plx_jobs_destroy(struct plx_jobs **jobs)
 {
     if (!*jobs)
         return;
-    for (size_t i = 0; i < (*jobs)->n_slots; i++) {
-        free((*jobs)->slots[i].host);
-        free((*jobs)->slots[i].source);
-    }
+    for (size_t i = 0; i < (*jobs)->n_slots; i++)
+        free_texts(&(*jobs)->slots[i]);
     free((*jobs)->slots);
     free((*jobs)->index);
     free(*jobs);
@@ -107,7 +114,7 @@ static uint32_t take_slot(struct plx_jobs *jobs)
     return (uint32_t)jobs->n_slots++;
 }
 
-static struct plx_task task_of(const struct plx_job *job)
+struct plx_task plx_job_task(const struct plx_job *job)
 {
     return (struct plx_task){.monitor_id = job->monitor_id,
                              .host = job->host,
@@ -118,7 +125,20 @@ static struct plx_task task_of(const struct plx_job *job)
                              .ip = (enum plx_ip)job->ip,
                              .source = job->source ? job->source : "",
                              .expect = (enum plx_expect)job->expect,
-                             .confirm = job->confirm};
+                             .confirm = job->confirm,
+                             .greeting = job->greeting ? *job->greeting
+                                                       : (struct plx_greeting){0}};
+}
+
+static struct plx_greeting *greeting_of(const struct plx_task *task)
+{
+    if (plx_greeting_is_none(&task->greeting))
+        return NULL;
+    struct plx_greeting *greeting = malloc(sizeof *greeting);
+    if (!greeting)
+        abort();
+    plx_greeting_copy(greeting, &task->greeting);
+    return greeting;
 }
 
 static void fill(struct plx_job *job, const struct plx_task *task)
@@ -134,15 +154,15 @@ static void fill(struct plx_job *job, const struct plx_task *task)
                             .ip = (uint8_t)task->ip,
                             .expect = (uint8_t)task->expect,
                             .confirm = task->confirm,
+                            .greeting = greeting_of(task),
                             .retry_state = retry_state};
 }
 
 static void empty(struct plx_jobs *jobs, struct plx_job *job)
 {
-    struct plx_task task = task_of(job);
+    struct plx_task task = plx_job_task(job);
     jobs->hash -= plx_task_hash(&task);
-    free(job->host);
-    free(job->source);
+    free_texts(job);
 }
 
 static int upsert(struct plx_jobs *jobs, const struct plx_task *task, bool mark)
@@ -155,7 +175,7 @@ static int upsert(struct plx_jobs *jobs, const struct plx_task *task, bool mark)
         return PLX_ETOOBIG;
     uint32_t slot = is_new ? take_slot(jobs) : jobs->index[place] - 1;
     struct plx_job *job = &jobs->slots[slot];
-    struct plx_task was = is_new ? (struct plx_task){0} : task_of(job);
+    struct plx_task was = is_new ? (struct plx_task){0} : plx_job_task(job);
     bool same = !is_new && plx_task_hash(&was) == plx_task_hash(task);
     if (is_new) {
         *job = (struct plx_job){0};

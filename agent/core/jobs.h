@@ -17,7 +17,8 @@
 struct plx_job {
     uint64_t monitor_id; /* 0: the slot is free */
     char *host;
-    char *source; /* NULL: the kernel's choice */
+    char *source;                  /* NULL: the kernel's choice */
+    struct plx_greeting *greeting; /* NULL: none */
     int64_t interval_ns;
     int64_t timeout_ns;
     uint16_t port;
@@ -50,6 +51,8 @@ size_t plx_jobs_count(const struct plx_jobs *jobs);
 
 /* The job in `slot`, or NULL. Lent until the next step. */
 struct plx_job *plx_jobs_at(struct plx_jobs *jobs, uint32_t slot);
+/* The job as a task; lends its texts. */
+struct plx_task plx_job_task(const struct plx_job *job);
 /* The slot of a monitor; false: not assigned. */
 bool plx_jobs_find(const struct plx_jobs *jobs, uint64_t monitor_id, uint32_t *ret_slot);
 

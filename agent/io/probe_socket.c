@@ -103,6 +103,12 @@ int plx_probe_socket_connect(int fd, const struct plx_addr *addr, uint16_t port,
     return err;
 }
 
+void plx_probe_socket_close_orderly(int fd)
+{
+    const struct linger off = {0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof off);
+}
+
 int plx_probe_socket_disarm(int fd)
 {
     const struct sockaddr none = {.sa_family = AF_UNSPEC};

@@ -20,6 +20,8 @@ int plx_probe_socket_bind(int fd, const struct plx_addr *source);
 /* Sends the SYN. Half-open: the third ACK is held back (for 200 ms). */
 int plx_probe_socket_connect(int fd, const struct plx_addr *addr, uint16_t port,
                              enum plx_handshake handshake);
+/* From now on close() ends the connection with a FIN instead of a RST. */
+void plx_probe_socket_close_orderly(int fd);
 /* Ends the connection with a RST; the socket can be armed again. */
 int plx_probe_socket_disarm(int fd);
 

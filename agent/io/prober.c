@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define EVENTS_MAX 256
@@ -23,6 +24,21 @@
 
 /* Sockets whose ends wait for the tick, and those whose ends wake the loop. */
 enum set { QUIET, WATCHED, N_SETS };
+
+/* How long a server may take to close after the goodbye, and what it may still say. */
+#define GOODBYE_NS        (1 * PLX_SEC_NS)
+#define GOODBYE_BYTES_MAX 65536
+
+/* The conversation of an attempt with a greeting, once connected. */
+struct talk {
+    struct plx_greeter *greeter; /* the caller's */
+    struct plx_attempt_facts facts;
+    struct plx_mono ended; /* when the verdict fell */
+    bool closing;          /* it did, and the goodbye is said */
+    size_t n_drained;
+};
+
+enum kind { HALF_OPEN, FULL, GREETING };
 
 /* One attempt, or an idle socket. */
 struct flight {
@@ -36,8 +52,11 @@ struct flight {
     uint16_t port;
     bool watched; /* the set its socket is in, if it has one */
     bool armed;
-    bool bound;     /* to a source: not for the pool */
+    bool alone;     /* bound to a source, or speaks: not for the pool */
     bool held_back; /* half-open: the third ACK */
+    uint8_t kind;
+    struct plx_greeter *greeter;
+    struct talk *talk; /* NULL: not (yet) talking */
 };
 
 struct plx_prober {
@@ -61,6 +80,19 @@ struct plx_prober {
     plx_prober_done_fn *done;
     void *arg;
 };
+
+/* What sets the kinds of attempts apart. The flight is in the wheel in on_event only. */
+struct kind_row {
+    enum plx_handshake handshake;
+    uint32_t events; /* watched for, beside errors */
+    bool pooled;     /* its sockets can be armed again */
+    void (*on_answer)(struct plx_prober *p, uint32_t i, struct plx_attempt_facts *facts,
+                      struct plx_mono now); /* the SYN-ACK came */
+    void (*on_event)(struct plx_prober *p, uint32_t i, uint32_t events);
+    void (*on_deadline)(struct plx_prober *p, uint32_t i, struct plx_mono now);
+};
+
+static const struct kind_row kinds[];
 
 static uint32_t *list_of(struct plx_prober *p, bool watched, uint8_t family)
 {
@@ -130,9 +162,11 @@ void plx_prober_destroy(struct plx_prober **prober)
     struct plx_prober *p = *prober;
     if (!p)
         return;
-    for (uint32_t i = 0; i < p->n_flights; i++)
+    for (uint32_t i = 0; i < p->n_flights; i++) {
+        free(p->flights[i].talk);
         if (p->flights[i].fd >= 0)
             close(p->flights[i].fd);
+    }
     plx_wheel_fini(&p->wheel);
     plx_sources_destroy(&p->sources);
     for (int set = 0; set < N_SETS; set++)
@@ -164,7 +198,7 @@ static int open_socket(struct plx_prober *p, uint32_t i, uint8_t family)
     int err = plx_probe_socket_open(family, &f->fd);
     if (err)
         return err;
-    struct epoll_event ev = {.events = EPOLLOUT | EPOLLET, .data.u32 = i};
+    struct epoll_event ev = {.events = kinds[f->kind].events | EPOLLET, .data.u32 = i};
     int set = f->watched ? WATCHED : QUIET;
     if (epoll_ctl(p->epoll_fds[set], EPOLL_CTL_ADD, f->fd, &ev) < 0) {
         err = errno;
@@ -196,7 +230,7 @@ static uint32_t take_flight(struct plx_prober *p, bool watched, uint8_t family,
 static void give_back(struct plx_prober *p, uint32_t i)
 {
     struct flight *f = &p->flights[i];
-    bool keep = f->fd >= 0 && p->reuse && !f->bound;
+    bool keep = f->fd >= 0 && p->reuse && !f->alone;
     if (keep && f->armed)
         keep = plx_probe_socket_disarm(f->fd) == 0;
     if (!keep)
@@ -220,6 +254,10 @@ static void conclude(struct plx_prober *p, uint32_t i, struct plx_attempt_facts 
     facts->watched = f->watched;
     int64_t stall = now.ns - p->turn_ns > p->stall_ns ? now.ns - p->turn_ns : p->stall_ns;
     facts->stall_ns = stall < facts->elapsed_ns ? stall : facts->elapsed_ns;
+    if (f->talk)
+        plx_greeter_excerpt(f->greeter, evidence.excerpt);
+    free(f->talk);
+    f->talk = NULL;
     give_back(p, i);
     plx_attempt_conclude(facts, &evidence);
     p->done(p->arg, cookie, &evidence, started);
@@ -230,7 +268,7 @@ static void conclude(struct plx_prober *p, uint32_t i, struct plx_attempt_facts 
 static void find_source(struct plx_prober *p, const struct flight *f,
                         struct plx_attempt_facts *facts, struct plx_mono now)
 {
-    bool ordinary = p->sources && !f->bound && facts->end == PLX_END_CONNECTED;
+    bool ordinary = p->sources && !f->alone && facts->end == PLX_END_CONNECTED;
     if (ordinary && plx_sources_find(p->sources, &f->addr, f->port, now, &facts->source))
         return;
     facts->source = plx_probe_socket_source(f->fd);
@@ -262,8 +300,8 @@ static int launch(struct plx_prober *p, uint32_t i, const struct plx_probe_order
     *ret_step = PLX_STEP_SOCKET;
     if (f->fd < 0)
         err = open_socket(p, i, order->addr.family);
-    f->bound = order->source.family != 0;
-    if (!err && f->bound) {
+    f->alone = order->source.family != 0 || !kinds[f->kind].pooled;
+    if (!err && order->source.family != 0) {
         *ret_step = PLX_STEP_BIND;
         err = plx_probe_socket_bind(f->fd, &order->source);
     }
@@ -271,8 +309,8 @@ static int launch(struct plx_prober *p, uint32_t i, const struct plx_probe_order
         *ret_step = PLX_STEP_CONNECT;
         f->armed = true;
         f->started_ns = plx_clock_mono().ns;
-        err =
-            plx_probe_socket_connect(f->fd, &order->addr, order->port, order->handshake);
+        err = plx_probe_socket_connect(f->fd, &order->addr, order->port,
+                                       kinds[f->kind].handshake);
     }
     return err;
 }
@@ -282,17 +320,22 @@ int plx_prober_start(struct plx_prober *prober, const struct plx_probe_order *or
     struct plx_prober *p = prober;
     if (p->connects >= PLX_PROBER_TURN_CONNECTS)
         return PLX_EAGAIN;
-    uint32_t i =
-        take_flight(p, order->watched, order->addr.family, order->source.family != 0);
+    enum kind kind = order->greeter                                ? GREETING
+                     : order->handshake == PLX_HANDSHAKE_HALF_OPEN ? HALF_OPEN
+                                                                   : FULL;
+    uint32_t i = take_flight(p, order->watched || kind == GREETING, order->addr.family,
+                             order->source.family != 0 || !kinds[kind].pooled);
     if (i == NOBODY)
         return PLX_EAGAIN;
     p->connects++;
     struct flight *f = &p->flights[i];
+    f->kind = (uint8_t)kind;
+    f->greeter = order->greeter;
     f->cookie = order->cookie;
     f->timeout_ns = order->timeout_ns;
     f->addr = order->addr;
     f->port = order->port;
-    f->held_back = order->handshake == PLX_HANDSHAKE_HALF_OPEN;
+    f->held_back = kind == HALF_OPEN;
     f->started_ns = plx_clock_mono().ns;
     struct plx_attempt_facts facts = {.end = PLX_END_NOT_BEGUN, .source = order->source};
     facts.error = launch(p, i, order, &facts.step);
@@ -307,11 +350,10 @@ int plx_prober_start(struct plx_prober *prober, const struct plx_probe_order *or
     return 0;
 }
 
-static void on_event(struct plx_prober *p, uint32_t i, uint32_t events)
+/* Something came of connect(). */
+static void on_connect_event(struct plx_prober *p, uint32_t i, uint32_t events)
 {
     struct flight *f = &p->flights[i];
-    if (!f->armed)
-        return; /* the echo of a disarmed socket: ERR|HUP */
     struct plx_attempt_facts facts = {.end = PLX_END_CONNECTED};
     struct plx_mono now = plx_clock_mono();
     if (events & (EPOLLERR | EPOLLHUP))
@@ -326,7 +368,165 @@ static void on_event(struct plx_prober *p, uint32_t i, uint32_t events)
         facts.error = ECONNRESET;
     }
     plx_wheel_remove(&p->wheel, i);
-    land(p, i, &facts, now);
+    if (facts.end == PLX_END_CONNECTED)
+        kinds[f->kind].on_answer(p, i, &facts, now);
+    else
+        land(p, i, &facts, now);
+}
+
+/* ---- greetings ---- */
+
+/* A talking flight is always in the wheel. */
+static void set_deadline(struct plx_prober *p, uint32_t i, struct plx_mono at)
+{
+    plx_wheel_remove(&p->wheel, i);
+    plx_wheel_add(&p->wheel, i, at);
+}
+
+static void end_talk(struct plx_prober *p, uint32_t i)
+{
+    struct talk *talk = p->flights[i].talk;
+    struct plx_attempt_facts facts = talk->facts;
+    plx_wheel_remove(&p->wheel, i);
+    land(p, i, &facts, talk->ended);
+}
+
+/* The connection failed under the conversation. */
+static void break_talk(struct plx_prober *p, uint32_t i, int error, struct plx_mono now)
+{
+    struct talk *talk = p->flights[i].talk;
+    if (!talk->closing) {
+        plx_probe_socket_error(p->flights[i].fd, &talk->facts);
+        talk->facts.end = PLX_END_ERROR;
+        talk->facts.error = error;
+        talk->ended = now;
+    }
+    end_talk(p, i);
+}
+
+/* The verdict fell. After a good one: the goodbye, and the server may close in peace. */
+static void take_verdict(struct plx_prober *p, uint32_t i,
+                         const struct plx_greeter_action *end, struct plx_mono now)
+{
+    struct flight *f = &p->flights[i];
+    struct talk *talk = f->talk;
+    talk->facts.end = PLX_END_GREETED;
+    talk->facts.outcome = end->outcome;
+    talk->facts.detail = end->detail;
+    talk->ended = now;
+    if (end->outcome != PLX_OUTCOME_TIMEOUT)
+        plx_probe_socket_close_orderly(f->fd);
+    if (end->outcome != PLX_OUTCOME_OPEN) {
+        end_talk(p, i);
+        return;
+    }
+    talk->closing = true;
+    if (end->len > 0)
+        (void)!send(f->fd, end->bytes, end->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    shutdown(f->fd, SHUT_WR);
+    set_deadline(p, i, plx_mono_add(now, GOODBYE_NS));
+}
+
+/* Gives the greeter an event and does what it says. False: the flight is over. */
+static bool step_talk(struct plx_prober *p, uint32_t i,
+                      const struct plx_greeter_event *event)
+{
+    struct flight *f = &p->flights[i];
+    struct plx_greeter_action action;
+    plx_greeter_step(f->greeter, event, &action);
+    while (action.type == PLX_GREETER_SEND) {
+        ssize_t n = send(f->fd, action.bytes, action.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno != EAGAIN) {
+            break_talk(p, i, errno, event->now);
+            return false;
+        }
+        if (n < 0)
+            break;
+        const struct plx_greeter_event sent = {
+            .type = PLX_GREETER_SENT, .now = event->now, .len = (size_t)n};
+        plx_greeter_step(f->greeter, &sent, &action);
+    }
+    if (action.type != PLX_GREETER_END) {
+        set_deadline(p, i, action.until);
+        return true;
+    }
+    take_verdict(p, i, &action, event->now);
+    return action.outcome == PLX_OUTCOME_OPEN;
+}
+
+/* What the server says after the verdict is of no interest, but has to be read: closing
+ * with bytes unread would send a RST. */
+static bool drain(struct plx_prober *p, uint32_t i, ssize_t n)
+{
+    struct talk *talk = p->flights[i].talk;
+    if (n > 0)
+        talk->n_drained += (size_t)n;
+    if (n > 0 && talk->n_drained <= GOODBYE_BYTES_MAX)
+        return true;
+    end_talk(p, i);
+    return false;
+}
+
+static void on_talk_event(struct plx_prober *p, uint32_t i)
+{
+    struct flight *f = &p->flights[i];
+    struct plx_mono now = plx_clock_mono();
+    const struct plx_greeter_event writable = {.type = PLX_GREETER_SENT, .now = now};
+    bool on = f->talk->closing || step_talk(p, i, &writable);
+    while (on) {
+        char bytes[4096];
+        ssize_t n = recv(f->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        if (n < 0 && errno == EAGAIN)
+            return;
+        const struct plx_greeter_event event = {.type = n > 0 ? PLX_GREETER_RECEIVED
+                                                              : PLX_GREETER_CLOSED,
+                                                .now = now,
+                                                .bytes = bytes,
+                                                .len = n > 0 ? (size_t)n : 0};
+        if (f->talk->closing) {
+            on = drain(p, i, n);
+        } else if (n < 0) {
+            break_talk(p, i, errno, now);
+            return;
+        } else {
+            on = step_talk(p, i, &event);
+        }
+    }
+}
+
+static void begin_talk(struct plx_prober *p, uint32_t i, struct plx_attempt_facts *facts,
+                       struct plx_mono now)
+{
+    struct flight *f = &p->flights[i];
+    struct plx_mono until = {f->started_ns + f->timeout_ns};
+    if (now.ns - facts->since_answer_ns > until.ns) {
+        land(p, i, facts, now); /* it came too late */
+        return;
+    }
+    f->talk = calloc(1, sizeof *f->talk);
+    if (!f->talk)
+        abort();
+    f->talk->facts = *facts;
+    plx_wheel_add(&p->wheel, i, until);
+    const struct plx_greeter_event connected = {
+        .type = PLX_GREETER_CONNECTED, .now = now, .until = until};
+    if (step_talk(p, i, &connected))
+        on_talk_event(p, i);
+}
+
+static void on_greeting_event(struct plx_prober *p, uint32_t i, uint32_t events)
+{
+    if (p->flights[i].talk)
+        on_talk_event(p, i);
+    else
+        on_connect_event(p, i, events);
+}
+
+static void on_event(struct plx_prober *p, uint32_t i, uint32_t events)
+{
+    const struct flight *f = &p->flights[i];
+    if (f->armed) /* else the echo of a disarmed socket: ERR|HUP */
+        kinds[f->kind].on_event(p, i, events);
 }
 
 static void begin_turn(struct plx_prober *p)
@@ -382,19 +582,59 @@ void plx_prober_turn(struct plx_prober *prober)
     take_all(prober);
 }
 
+static void on_connect_deadline(struct plx_prober *p, uint32_t i, struct plx_mono now)
+{
+    struct plx_attempt_facts facts = {.end = PLX_END_DEADLINE};
+    /* An answer that came since the events were taken in still counts. */
+    enum plx_probe_socket_state state = plx_probe_socket_info(p->flights[i].fd, &facts);
+    if (state == PLX_PROBE_SOCKET_CONNECTED)
+        facts.end = PLX_END_CONNECTED;
+    land(p, i, &facts, now);
+}
+
+static void on_greeting_deadline(struct plx_prober *p, uint32_t i, struct plx_mono now)
+{
+    struct talk *talk = p->flights[i].talk;
+    const struct plx_greeter_event time = {.type = PLX_GREETER_TIME, .now = now};
+    if (!talk) {
+        struct plx_attempt_facts facts = {.end = PLX_END_DEADLINE};
+        plx_probe_socket_info(p->flights[i].fd, &facts);
+        land(p, i, &facts, now);
+        return;
+    }
+    plx_wheel_add(&p->wheel, i, now); /* whoever ends the talk takes it out */
+    if (talk->closing)
+        end_talk(p, i);
+    else
+        step_talk(p, i, &time);
+}
+
+static const struct kind_row kinds[] = {
+    [HALF_OPEN] = {.handshake = PLX_HANDSHAKE_HALF_OPEN,
+                   .events = EPOLLOUT,
+                   .pooled = true,
+                   .on_answer = land,
+                   .on_event = on_connect_event,
+                   .on_deadline = on_connect_deadline},
+    [FULL] = {.handshake = PLX_HANDSHAKE_FULL,
+              .events = EPOLLOUT,
+              .pooled = true,
+              .on_answer = land,
+              .on_event = on_connect_event,
+              .on_deadline = on_connect_deadline},
+    [GREETING] = {.handshake = PLX_HANDSHAKE_FULL,
+                  .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP,
+                  .on_answer = begin_talk,
+                  .on_event = on_greeting_event,
+                  .on_deadline = on_greeting_deadline},
+};
+
 static void expire(struct plx_prober *p)
 {
     struct plx_mono now = plx_clock_mono();
     uint32_t i;
-    while (plx_wheel_expire(&p->wheel, now, &i)) {
-        struct plx_attempt_facts facts = {.end = PLX_END_DEADLINE};
-        /* An answer that came since the events were taken in still counts. */
-        enum plx_probe_socket_state state =
-            plx_probe_socket_info(p->flights[i].fd, &facts);
-        if (state == PLX_PROBE_SOCKET_CONNECTED)
-            facts.end = PLX_END_CONNECTED;
-        land(p, i, &facts, now);
-    }
+    while (plx_wheel_expire(&p->wheel, now, &i))
+        kinds[p->flights[i].kind].on_deadline(p, i, now);
 }
 
 void plx_prober_tick(struct plx_prober *prober)

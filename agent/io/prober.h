@@ -2,11 +2,14 @@
  *
  * Sockets are pooled per address family and armed again and again; each is registered
  * once, edge-triggered. What an end means is agent/core/attempt's business. Nothing is
- * allocated per probe. Timeouts, and ends nobody watches for, are seen on a coarse tick;
- * answers are timed by the kernel. One thread. */
+ * allocated per probe, but for those with a greeting: these have a socket of their own,
+ * are always watched for, speak (agent/core/greeting decides what), and close in an
+ * orderly way. Timeouts, and ends nobody watches for, are seen on a coarse tick; answers
+ * are timed by the kernel. One thread. */
 #ifndef PLX_AGENT_IO_PROBER_H
 #define PLX_AGENT_IO_PROBER_H
 
+#include "agent/core/greeting.h"
 #include "base/monitor.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -25,6 +28,7 @@ struct plx_probe_order {
     struct plx_addr source; /* family 0: the kernel's choice */
     uint16_t port;
     enum plx_handshake handshake;
+    struct plx_greeter *greeter; /* a new one, borrowed until the end; NULL: none */
     int64_t timeout_ns;
     /* The end is to be seen when it comes (plx_prober_fd) rather than on the next tick:
      * it costs a turn of the loop, and is what makes the time of a refusal exact. */

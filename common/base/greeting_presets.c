@@ -36,15 +36,30 @@ static const struct plx_greeting_step imap[] = {
 static const struct plx_greeting_step pop3[] = {MATCHES("^\\+OK[^\\n]*\\n"),
                                                 SEND("QUIT\r\n")};
 
-/* Protocol::HandshakeV10: three bytes of length, number 0, 10, a version, NUL. */
+/* Protocol::HandshakeV10: three bytes of length, number 0, 10, a version, NUL. Hanging up
+ * then counts against max_connect_errors, so that MariaDB shuts out our address (seen
+ * with 10.11 after 5 probes); a login does not, even a refused one. So the user
+ * "parallax" without a password logs in: HandshakeResponse41 with PROTOCOL_41,
+ * SECURE_CONNECTION, utf8. Any answer number 2 will do. */
 static const struct plx_greeting_step mysql[] = {
-    MATCHES("^(?s:..)\\x00\\x00\\x0a[^\\x00]++\\x00"),
+    MATCHES("^(?s:..)\\x00\\x00\\x0a[^\\x00]++\\x00(?s:.{12}\\x00.{18}.{12}\\x00)"),
+    SEND("\x2a\0\0\x01"
+         "\x00\x82\0\0\0\0\0\x01\x21"
+         "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+         "parallax\0"
+         "\0"),
+    /* what is left of the first packet is the name of a method */
+    MATCHES("(?s)^(?:[a-z0-9_]++\\x00)?+...[\\x02\\x03][\\x00\\xfe\\xff]"),
+    SEND("\x01\0\0\0\x01"),
 };
 
-/* SSLRequest; 'S' or 'N' comes from a server that can start a session. */
+/* GSSENCRequest rather than SSLRequest: after either the server waits for more, but a
+ * PostgreSQL (15 seen) with TLS logs "could not accept SSL connection" when a client
+ * hangs up there, and says nothing after this one. Known since version 12 and to
+ * PgBouncer 1.13; 'N' comes from those without GSSAPI. */
 static const struct plx_greeting_step postgresql[] = {
-    SEND("\0\0\0\x08\x04\xd2\x16\x2f"),
-    MATCHES("^[SN]"),
+    SEND("\0\0\0\x08\x04\xd2\x16\x30"),
+    MATCHES("^[GN]\\z"),
 };
 
 /* A server that wants a password first is alive too. */
