@@ -2,19 +2,27 @@
 #include "cli/commands.h"
 #include "cli/render.h"
 
+/* A preset's name, or how many steps. */
+static void cell_greeting(struct plx_table *table, const json_t *greeting)
+{
+    size_t n = json_array_size(greeting);
+    if (json_is_array(greeting))
+        plx_table_cellf(table, PLX_STYLE_NONE, "%zu step%s", n, n == 1 ? "" : "s");
+    else
+        plx_table_cell(table, PLX_STYLE_NONE,
+                       json_is_string(greeting) ? json_string_value(greeting) : "-");
+}
+
 static void print_list(const struct plx_cli *cli, const json_t *answer)
 {
     static const struct plx_column columns[] = {
-        {"name", "MONITOR", false, 32},
-        {"host", "HOST", false, 40},
-        {"port", "PORT", true, 0},
-        {"check_interval", "EVERY", true, 0},
-        {"expect", "EXPECT", false, 0},
-        {"paused", "PAUSED", false, 0},
-        {"locations", "LOCATIONS", false, 0},
+        {"name", "MONITOR", false, 32}, {"host", "HOST", false, 40},
+        {"port", "PORT", true, 0},      {"check_interval", "EVERY", true, 0},
+        {"expect", "EXPECT", false, 0}, {"greeting", "GREETING", false, 0},
+        {"paused", "PAUSED", false, 0}, {"locations", "LOCATIONS", false, 0},
     };
     const json_t *list = json_object_get(answer, "monitors");
-    struct plx_table *table = plx_table_new(cli, columns, 7);
+    struct plx_table *table = plx_table_new(cli, columns, 8);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *m = json_array_get(list, i);
         bool paused = plx_field_bool(m, "paused");
@@ -25,6 +33,7 @@ static void print_list(const struct plx_cli *cli, const json_t *answer)
                         (long long)plx_field_int(m, "port"));
         plx_table_cell(table, PLX_STYLE_NONE, plx_field(m, "check_interval"));
         plx_table_cell(table, PLX_STYLE_NONE, plx_field(m, "expect"));
+        cell_greeting(table, json_object_get(m, "greeting"));
         plx_table_cell(table, paused ? PLX_STYLE_WARN : PLX_STYLE_DIM,
                        paused ? "yes" : "no");
         plx_table_cell(table, PLX_STYLE_NONE,

@@ -78,16 +78,32 @@ static void cell_outcome(struct plx_table *table, const json_t *location)
     plx_table_cell(table, style, outcome[0] ? outcome : "-");
 }
 
-/* Why it is believed or not, and who sent an ICMP error. */
+/* What came of a greeting, where it is not what was wanted. */
+static void add_greeting(const json_t *location, char *text, size_t size)
+{
+    const char *excerpt = plx_field(location, "excerpt");
+    bool silent = strcmp(plx_field(location, "detail"), "silent") == 0;
+    text[0] = '\0';
+    if (plx_field_bool(location, "ok"))
+        return;
+    if (excerpt[0])
+        snprintf(text, size, " (it said \"%s\")", excerpt);
+    else if (silent)
+        snprintf(text, size, " (it took the connection and said nothing)");
+}
+
+/* Why it is believed or not, who sent an ICMP error, and what the server said. */
 static void cell_belief(struct plx_table *table, const json_t *location)
 {
     const char *belief = plx_field(location, "belief");
     const char *text = plx_field(location, "belief_text");
     const char *from = plx_field(location, "icmp_from");
+    char said[160];
     bool plain = strcmp(belief, "fresh") == 0;
-    plx_table_cellf(table, plain ? PLX_STYLE_DIM : PLX_STYLE_NONE, "%s%s%s%s",
+    add_greeting(location, said, sizeof said);
+    plx_table_cellf(table, plain ? PLX_STYLE_DIM : PLX_STYLE_NONE, "%s%s%s%s%s",
                     text[0] ? text : belief, from[0] ? " (said " : "", from,
-                    from[0] ? ")" : "");
+                    from[0] ? ")" : "", said);
 }
 
 void plx_view_locations(const struct plx_cli *cli, const json_t *monitor)

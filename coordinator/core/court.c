@@ -61,6 +61,13 @@ static void free_texts(struct plx_court *court)
     court->n_texts = 0;
 }
 
+static void free_sights(struct docket *docket)
+{
+    for (size_t i = 0; i < docket->n_sights; i++)
+        free(docket->sights[i].excerpt);
+    free(docket->sights);
+}
+
 void plx_court_destroy(struct plx_court **court)
 {
     struct plx_court *c = *court;
@@ -68,7 +75,7 @@ void plx_court_destroy(struct plx_court **court)
         return;
     plx_judge_destroy(&c->judge);
     for (size_t i = 0; i < c->n_dockets; i++)
-        free(c->dockets[i].sights);
+        free_sights(&c->dockets[i]);
     free(c->dockets);
     free_texts(c);
     free(c->texts);
@@ -204,7 +211,7 @@ void plx_court_drop_monitor(struct plx_court *court, uint32_t slot)
 {
     struct docket *docket = docket_of(court, slot);
     plx_judge_drop_monitor(court->judge, slot);
-    free(docket->sights);
+    free_sights(docket);
     *docket = (struct docket){0};
 }
 
@@ -231,6 +238,8 @@ static struct plx_sight *new_sight(struct plx_court *court, uint32_t monitor,
     for (size_t i = 0; i < docket->n_sights; i++)
         if (plx_shares_has(court->shares, docket->sights[i].agent, monitor))
             docket->sights[n++] = docket->sights[i];
+        else
+            free(docket->sights[i].excerpt);
     docket->sights = resized(docket->sights, n + 1, sizeof *docket->sights);
     docket->sights[n] = (struct plx_sight){.agent = agent};
     docket->n_sights = n + 1;
@@ -258,6 +267,7 @@ static void see(struct plx_court *court, uint32_t monitor, uint32_t agent,
         sight = new_sight(court, monitor, docket, agent);
     if (at.ns < sight->at.ns)
         return;
+    free(sight->excerpt);
     *sight = (struct plx_sight){
         .agent = agent,
         .outcome = r->outcome,
@@ -269,6 +279,7 @@ static void see(struct plx_court *court, uint32_t monitor, uint32_t agent,
         .icmp_code = r->icmp_code,
         .icmp_from = r->icmp_from,
         .address = r->address,
+        .excerpt = r->excerpt[0] ? plx_text_dup(r->excerpt) : NULL,
     };
     if (learns_address(docket, &r->address)) {
         docket->address = r->address;

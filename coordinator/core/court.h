@@ -78,6 +78,7 @@ struct plx_sight {
     uint8_t icmp_type, icmp_code;
     struct plx_addr icmp_from;
     struct plx_addr address;
+    char *excerpt; /* of what the server said; NULL: nothing */
 };
 /* Lent until the next result; NULL: it has not reported. */
 const struct plx_sight *plx_court_sight(const struct plx_court *court, uint32_t monitor,

@@ -98,6 +98,7 @@ static void write_answer(struct plx_json *j, const struct plx_agent *agent,
     plx_api_write_probe(j, r->outcome, r->unreach, r->detail, latency_us, &r->address,
                         &r->icmp_from);
     plx_json_kuint(j, "syn_retrans", r->syn_retrans);
+    plx_json_kstr(j, "excerpt", r->excerpt[0] ? r->excerpt : NULL);
     plx_json_knum(j, "duration_ms", (double)r->duration_ns / (double)PLX_MS_NS, 3);
     plx_json_end(j);
 }

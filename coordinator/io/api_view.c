@@ -84,6 +84,7 @@ static void write_seen(struct plx_json *j, const struct plx_judge_cell *cell,
     plx_api_write_probe(j, sight->outcome, cell->unreach, sight->detail, sight->rtt_us,
                         &sight->address, &sight->icmp_from);
     plx_json_kuint(j, "syn_retrans", sight->syn_retrans);
+    plx_json_kstr(j, "excerpt", sight->excerpt);
     plx_json_knum(j, "age_s", age_s < 0 ? 0 : age_s, 1);
     plx_json_kwall(j, "at", sight->at);
     plx_json_kuint(j, "run", cell->n_run);
@@ -93,8 +94,8 @@ static void write_seen(struct plx_json *j, const struct plx_judge_cell *cell,
 static void write_unseen(struct plx_json *j)
 {
     static const char *const keys[] = {
-        "outcome",     "unreach", "detail", "latency_ms", "address",  "icmp_from",
-        "syn_retrans", "age_s",   "at",     "run",        "run_since"};
+        "outcome",     "unreach", "detail", "latency_ms", "address", "icmp_from",
+        "syn_retrans", "excerpt", "age_s",  "at",         "run",     "run_since"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         plx_json_key(j, keys[i]);
         plx_json_null(j);

@@ -31,6 +31,23 @@ int plx_store_days(struct plx_db *db, int32_t **ret, size_t *ret_n)
     return 0;
 }
 
+int plx_store_days_add_excerpt(struct plx_db *db)
+{
+    int32_t *days;
+    size_t n;
+    int err = plx_store_days(db, &days, &n);
+    if (err)
+        return err;
+    for (size_t i = 0; !err && i < n; i++) {
+        char sql[80];
+        snprintf(sql, sizeof sql, "ALTER TABLE results_%08d ADD COLUMN excerpt TEXT",
+                 days[i]);
+        err = plx_db_exec(db, sql);
+    }
+    free(days);
+    return err;
+}
+
 struct drop_job {
     struct plx_store_plain_job plain;
     struct plx_wall before;

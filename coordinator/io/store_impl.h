@@ -117,6 +117,8 @@ void plx_store_results_forget(struct plx_store *store);
 int32_t plx_store_day_of(struct plx_wall t);
 /* The days that have a table, ascending; the caller frees. */
 int plx_store_days(struct plx_db *db, int32_t **ret, size_t *ret_n);
+/* Part of migration 2: the column excerpt in the day tables that there are. */
+int plx_store_days_add_excerpt(struct plx_db *db);
 
 /* ---- backup ---- */
 

@@ -14,7 +14,8 @@
 static const char SLICE[] =
     "SELECT r.rowid, r.agent, s.stream_id, r.seq, r.monitor, r.scheduled_us, r.lag_us,"
     " r.duration_us, r.outcome, r.kind, r.unreach, r.detail, r.rtt_us, r.syn_retrans,"
-    " r.icmp, r.icmp_from, r.address, r.source, r.closed_late, r.received_us"
+    " r.icmp, r.icmp_from, r.address, r.source, r.closed_late, r.received_us,"
+    " r.excerpt"
     " FROM results_%08d r LEFT JOIN streams s ON s.no = r.stream"
     " WHERE r.rowid > ?1 AND r.rowid <= ?2 AND (?3 = 0 OR r.monitor = ?3)"
     " AND (?4 = 0 OR r.agent = ?4) AND r.received_us >= ?5 AND r.received_us < ?6"
@@ -67,6 +68,7 @@ static void read_row(sqlite3_stmt *s, struct plx_store_row *row)
     r->address = column_addr(s, 16);
     r->source = column_addr(s, 17);
     r->closed_late = sqlite3_column_int(s, 18) != 0;
+    snprintf(r->excerpt, sizeof r->excerpt, "%s", plx_db_column_text(s, 20));
 }
 
 /* One integer of a statement made at run time, with one value. */

@@ -31,14 +31,15 @@ static const char DAY_TABLE[] = "CREATE TABLE IF NOT EXISTS results_%08d ("
                                 "address BLOB,"
                                 "source BLOB,"
                                 "closed_late INTEGER NOT NULL,"
-                                "received_us INTEGER NOT NULL) STRICT";
+                                "received_us INTEGER NOT NULL,"
+                                "excerpt TEXT) STRICT"; /* since 002 */
 
 static const char INSERT[] =
     "INSERT INTO results_%08d (agent, stream, seq, monitor, scheduled_us, lag_us,"
     " duration_us, outcome, kind, unreach, detail, rtt_us, syn_retrans, icmp, icmp_from,"
-    " address, source, closed_late, received_us)"
+    " address, source, closed_late, received_us, excerpt)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,"
-    " ?18, ?19)";
+    " ?18, ?19, ?20)";
 
 struct ingest_job {
     struct plx_store_job job;
@@ -169,6 +170,10 @@ static void bind_result(sqlite3_stmt *s, const struct plx_result *r)
     bind_addr(s, 16, &r->address);
     bind_addr(s, 17, &r->source);
     sqlite3_bind_int(s, 18, r->closed_late);
+    if (r->excerpt[0])
+        sqlite3_bind_text(s, 20, r->excerpt, -1, SQLITE_STATIC);
+    else
+        sqlite3_bind_null(s, 20);
 }
 
 static int append_results(struct plx_store *store, const struct ingest_job *in,

@@ -136,6 +136,12 @@ static int check_unless_clean(struct plx_db *db, const char *path, struct plx_wh
     return quick_check(db, path, why);
 }
 
+/* What a step has to do to the day tables, whose names no file of SQL can know. */
+static int migrate_days(struct plx_db *db, size_t version)
+{
+    return version == 2 ? plx_store_days_add_excerpt(db) : 0;
+}
+
 /* One step of the schema, all or nothing. */
 static int migrate_to(struct plx_db *db, size_t version)
 {
@@ -146,6 +152,8 @@ static int migrate_to(struct plx_db *db, size_t version)
     int err = plx_db_exec(db, "BEGIN IMMEDIATE");
     if (!err)
         err = plx_db_exec(db, plx_store_migrations[version - 1]);
+    if (!err)
+        err = migrate_days(db, version);
     if (!err)
         err = plx_db_exec(db, header);
     if (!err)

@@ -172,6 +172,8 @@ struct plx_result fixture_result(uint64_t agent_id, uint64_t seq)
         (struct plx_addr){6, {0xfd, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 1}};
     if (seq % 3 == 0)
         r.icmp_from = r.source;
+    if (seq % 5 == 0)
+        memcpy(r.excerpt, "220 it's\\r\\n", 13);
     return r;
 }
 
@@ -231,6 +233,7 @@ static void assert_same(const struct plx_result *a, const struct plx_result *b)
     assert_true(plx_addr_equal(&a->address, &b->address));
     assert_true(plx_addr_equal(&a->source, &b->source));
     assert_int_equal(a->closed_late, b->closed_late);
+    assert_string_equal(a->excerpt, b->excerpt);
 }
 
 struct counting {

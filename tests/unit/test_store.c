@@ -479,8 +479,21 @@ static void a_newer_database__is_refused_and_untouched(void **state)
     fixture_close(fx);
     sql(fx, "PRAGMA user_version = 999");
     expect_refusal(fx, PLX_EVERSION, "newer version");
-    sql(fx, "PRAGMA user_version = 1");
+    sql(fx, "PRAGMA user_version = 2");
     fixture_open(fx);
+}
+
+/* As the first version left it, with a day of results. */
+static void a_database_of_schema_1__gains_the_excerpt(void **state)
+{
+    struct store_fixture *fx = *state;
+    fixture_open(fx);
+    fixture_ingest(fx, 7, STREAM, 1, 4); /* these have no excerpt */
+    fixture_close(fx);
+    sql(fx, "ALTER TABLE results_20261123 DROP COLUMN excerpt; PRAGMA user_version = 1");
+    fixture_open(fx);
+    fixture_ingest(fx, 7, STREAM, 5, 6);
+    assert_int_equal(fixture_count_rows(fx), 10); /* compares each */
 }
 
 static void a_foreign_database__is_refused(void **state)
@@ -559,6 +572,7 @@ int main(void)
         OPEN(a_stop__commits_what_is_queued),
         CLOSED(a_killed_store__has_all_it_acknowledged_once),
         CLOSED(a_newer_database__is_refused_and_untouched),
+        CLOSED(a_database_of_schema_1__gains_the_excerpt),
         CLOSED(a_foreign_database__is_refused),
         CLOSED(what_is_no_database__is_refused),
         CLOSED(damage_after_an_unclean_stop__is_found_and_refused),

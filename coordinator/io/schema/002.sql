@@ -1,0 +1,2 @@
+-- What a server said to a probe with a greeting: the column excerpt of the day tables,
+-- which the store adds to those there are (store_days.c) and makes new ones with.
