@@ -26,7 +26,7 @@ same commands \
     4< <(sed -n '/^## Commands/,/^## Exit/p' "$docs/CLI.md" | first_column | sed 's/[\]//g')
 
 # An unknown key is answered with the closest known one: each documented key must be known.
-for key in $(sed -n '/^## Keys/,/^## Durations/p' "$docs/MONITORS.md" | first_column); do
+for key in $(sed -n '/^## Keys/,/^## Greetings/p' "$docs/MONITORS.md" | first_column); do
     out=$(printf 'host: h\nport: 1\nlocations: [all]\n%s_: 1\n' "$key" |
         "$parallax" apply --check -f - 2>&1) || true
     [[ $out == *"did you mean '$key'?" ]] || {

@@ -102,6 +102,30 @@ static void delta__follows_its_generation_only(void **state)
     plx_jobs_destroy(&jobs);
 }
 
+static void greeting_of_a_task__is_copied_and_part_of_the_hash(void **state)
+{
+    (void)state;
+    struct seen seen = {0};
+    struct plx_jobs *jobs = plx_jobs_new(100, on_change, &seen);
+    struct plx_task up = task(3);
+    uint64_t plain = plx_task_hash(&up);
+    struct plx_greeting kept = {0};
+    plx_greeting_add(&up.greeting, PLX_GREETING_PREFIX, "+OK", 3, 0, 0);
+    plx_greeting_copy(&kept, &up.greeting);
+    assert_true(plx_task_hash(&up) != plain);
+    struct plx_msg_snapshot first = {7, 0, 1, &up, 1};
+    assert_int_equal(plx_jobs_snapshot(jobs, &first), 0);
+    plx_greeting_fini(&up.greeting);
+    struct plx_task held = plx_job_task(plx_jobs_at(jobs, 0));
+    assert_true(plx_greeting_equal(&held.greeting, &kept));
+    struct plx_msg_delta delta = {7, 8, &up, 1, NULL, 0}; /* without it again */
+    assert_int_equal(plx_jobs_delta(jobs, &delta), 0);
+    assert_true(plx_jobs_hash(jobs) == plain);
+    assert_int_equal(seen.set, 2);
+    plx_greeting_fini(&kept);
+    plx_jobs_destroy(&jobs);
+}
+
 static void changed_task__keeps_its_slot_and_moves_the_hash(void **state)
 {
     (void)state;
@@ -173,6 +197,7 @@ int main(void)
         cmocka_unit_test(snapshot_in_parts__replaces_what_was_held),
         cmocka_unit_test(part_out_of_order__asks_for_a_resync),
         cmocka_unit_test(delta__follows_its_generation_only),
+        cmocka_unit_test(greeting_of_a_task__is_copied_and_part_of_the_hash),
         cmocka_unit_test(changed_task__keeps_its_slot_and_moves_the_hash),
         cmocka_unit_test(too_many__is_refused),
         cmocka_unit_test(random_deltas__agree_with_a_bitmap),

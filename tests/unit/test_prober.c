@@ -290,6 +290,236 @@ static void kernel_without_reuse__gives_the_same(void **state)
     many_on_few_sockets(false);
 }
 
+/* ---- greetings, against servers that say and do what a table says ---- */
+
+enum then { HOLD, CLOSE, RESET, DRIP };
+
+struct peer {
+    const char *says;  /* at once */
+    const char *hears; /* before it goes on; NULL: nothing */
+    const char *answers;
+    enum then then;
+};
+
+struct peer_state {
+    const struct peer *peer;
+    int listener, fd;
+    size_t dripped;
+    char heard[512];
+    size_t n_heard;
+    bool answered, closed_cleanly, was_reset;
+};
+
+static void drip(struct peer_state *s)
+{
+    if (s->peer->then == DRIP && s->dripped < strlen(s->peer->says))
+        send(s->fd, s->peer->says + s->dripped++, 1, MSG_NOSIGNAL);
+}
+
+static void end_peer(struct peer_state *s)
+{
+    const struct linger rst = {1, 0};
+    if (s->peer->then == RESET)
+        setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &rst, sizeof rst);
+    if (s->peer->then != HOLD && s->peer->then != DRIP) {
+        close(s->fd);
+        s->fd = -1;
+    }
+}
+
+static void say(struct peer_state *s, const char *text)
+{
+    if (text && s->peer->then != DRIP)
+        send(s->fd, text, strlen(text), MSG_NOSIGNAL);
+}
+
+static void listen_on(struct peer_state *s)
+{
+    ssize_t n =
+        recv(s->fd, s->heard + s->n_heard, sizeof s->heard - s->n_heard, MSG_DONTWAIT);
+    s->closed_cleanly = s->closed_cleanly || n == 0;
+    s->was_reset = s->was_reset || (n < 0 && errno == ECONNRESET);
+    s->n_heard += n > 0 ? (size_t)n : 0;
+    const char *wanted = s->peer->hears;
+    if (!s->answered && wanted && s->n_heard >= strlen(wanted)) {
+        s->answered = true;
+        say(s, s->peer->answers);
+        end_peer(s);
+    }
+}
+
+static void play(struct peer_state *s)
+{
+    if (s->fd < 0 && !s->answered) {
+        s->fd = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK);
+        if (s->fd < 0)
+            return;
+        say(s, s->peer->says);
+        if (!s->peer->hears) {
+            s->answered = true;
+            end_peer(s);
+        }
+    }
+    if (s->fd >= 0) {
+        drip(s);
+        listen_on(s);
+    }
+}
+
+static struct peer_state greet(const struct peer *peer, const struct plx_greeting *g,
+                               int64_t timeout_ns, struct plx_result *ret)
+{
+    uint16_t port;
+    struct peer_state s = {.peer = peer, .fd = -1};
+    struct plx_greeter *greeter = NULL;
+    s.listener = listener("127.0.0.1", 4, &port);
+    struct plx_prober *prober = prober_of(4, &ends);
+    struct plx_probe_order order = order_of("127.0.0.1", port);
+    assert_int_equal(plx_greeter_new(g, &greeter, NULL), 0);
+    order.greeter = greeter;
+    order.timeout_ns = timeout_ns;
+    assert_int_equal(plx_prober_start(prober, &order), 0);
+    struct plx_mono limit = plx_mono_add(plx_clock_mono(), 20 * PLX_SEC_NS);
+    while (ends.n == 0) {
+        struct pollfd pfd = {.fd = plx_prober_fd(prober), .events = POLLIN};
+        assert_true(plx_mono_diff(limit, plx_clock_mono()) > 0);
+        poll(&pfd, 1, 2);
+        plx_prober_tick(prober);
+        play(&s);
+    }
+    if (s.fd >= 0) {
+        struct pollfd pfd = {.fd = s.fd, .events = POLLIN};
+        for (int i = 0; i < 50 && !s.closed_cleanly && !s.was_reset; i++) {
+            poll(&pfd, 1, 20);
+            listen_on(&s);
+        }
+        close(s.fd);
+    }
+    close(s.listener);
+    assert_int_equal(plx_prober_in_flight(prober), 0);
+    plx_prober_destroy(&prober);
+    plx_greeter_destroy(&greeter);
+    *ret = ends.list[0].r;
+    return s;
+}
+
+static void greetings__end_as_the_server_behaves(void **state)
+{
+    static const struct {
+        struct peer peer;
+        enum plx_greeting_preset preset;
+        enum plx_outcome outcome;
+        enum plx_detail detail;
+        const char *excerpt;
+    } cases[] = {
+        {{"220 mx\r\n", "QUIT\r\n", "221 bye\r\n", CLOSE},
+         PLX_GREETING_SMTP,
+         PLX_OUTCOME_OPEN,
+         PLX_DETAIL_NONE,
+         "220 mx\\r\\n"},
+        {{"220 mx\r\n", "QUIT\r\n", NULL, RESET},
+         PLX_GREETING_SMTP,
+         PLX_OUTCOME_OPEN,
+         PLX_DETAIL_NONE,
+         "220 mx\\r\\n"},
+        {{"220 mx\r\n", NULL, NULL, CLOSE},
+         PLX_GREETING_SMTP,
+         PLX_OUTCOME_OPEN,
+         PLX_DETAIL_NONE,
+         "220 mx\\r\\n"},
+        {{"220-a\r\n220 b\r\n", NULL, NULL, DRIP},
+         PLX_GREETING_SMTP,
+         PLX_OUTCOME_OPEN,
+         PLX_DETAIL_NONE,
+         "220-a\\r\\n220 b\\r\\n"},
+        {{NULL, "PING\r\n", "+PONG\r\n", HOLD},
+         PLX_GREETING_REDIS,
+         PLX_OUTCOME_OPEN,
+         PLX_DETAIL_NONE,
+         "+PONG\\r\\n"},
+        {{"554 no\r\n", NULL, NULL, HOLD},
+         PLX_GREETING_SMTP,
+         PLX_OUTCOME_MISMATCH,
+         PLX_DETAIL_GREETING_UNEXPECTED,
+         "554 no\\r\\n"},
+        {{"220 m", NULL, NULL, HOLD},
+         PLX_GREETING_SMTP,
+         PLX_OUTCOME_MISMATCH,
+         PLX_DETAIL_GREETING_INCOMPLETE,
+         "220 m"},
+        {{NULL, NULL, NULL, CLOSE},
+         PLX_GREETING_SSH,
+         PLX_OUTCOME_MISMATCH,
+         PLX_DETAIL_GREETING_CLOSED,
+         ""},
+        {{NULL, NULL, NULL, RESET},
+         PLX_GREETING_SSH,
+         PLX_OUTCOME_RESET,
+         PLX_DETAIL_CONNRESET,
+         ""},
+        {{NULL, NULL, NULL, HOLD},
+         PLX_GREETING_SSH,
+         PLX_OUTCOME_TIMEOUT,
+         PLX_DETAIL_GREETING_SILENT,
+         ""},
+        {{NULL, "PING\r\n", NULL, RESET},
+         PLX_GREETING_REDIS,
+         PLX_OUTCOME_RESET,
+         PLX_DETAIL_CONNRESET,
+         ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct plx_greeting g = {.preset = cases[i].preset};
+        struct plx_result r;
+        struct peer_state s;
+        /* A machine that stalls this process makes it, rightly, a local error. */
+        do
+            s = greet(&cases[i].peer, &g, 300 * PLX_MS_NS, &r);
+        while (r.detail == PLX_DETAIL_LOCAL_STALLED);
+        assert_string_equal(plx_outcome_token(r.outcome),
+                            plx_outcome_token(cases[i].outcome));
+        assert_string_equal(plx_detail_token(r.detail),
+                            plx_detail_token(cases[i].detail));
+        assert_string_equal(r.excerpt, cases[i].excerpt);
+        if (cases[i].peer.then == HOLD && r.outcome == PLX_OUTCOME_OPEN) {
+            assert_true(s.closed_cleanly);
+            assert_false(s.was_reset);
+            assert_memory_equal(s.heard, "PING\r\nQUIT\r\n", 12);
+        }
+    }
+}
+
+/* The verdict's time counts, not that of the goodbye; a server that never closes after it
+ * is left after a second. */
+static void server_that_does_not_hang_up__is_left(void **state)
+{
+    (void)state;
+    static const struct peer peer = {"+OK\r\n", NULL, NULL, HOLD};
+    const struct plx_greeting g = {.preset = PLX_GREETING_POP3};
+    struct plx_result r;
+    greet(&peer, &g, 5 * PLX_SEC_NS, &r);
+    assert_int_equal(r.outcome, PLX_OUTCOME_OPEN);
+    assert_true(r.rtt_us > 0);
+    assert_true(r.duration_ns < PLX_SEC_NS);
+}
+
+static void refused_port__stays_refused_with_a_greeting(void **state)
+{
+    (void)state;
+    uint16_t port;
+    struct plx_result r;
+    struct plx_greeter *greeter = NULL;
+    const struct plx_greeting g = {.preset = PLX_GREETING_SSH};
+    close(listener("127.0.0.1", 1, &port));
+    struct plx_probe_order order = order_of("127.0.0.1", port);
+    assert_int_equal(plx_greeter_new(&g, &greeter, NULL), 0);
+    order.greeter = greeter;
+    one(order, &r);
+    assert_int_equal(r.outcome, PLX_OUTCOME_REFUSED);
+    plx_greeter_destroy(&greeter);
+}
+
 static void this_kernel__reuses(void **state)
 {
     (void)state;
@@ -328,6 +558,9 @@ int main(void)
         cmocka_unit_test(no_descriptor_left__is_a_local_error),
         cmocka_unit_test(pooled_sockets__carry_nothing_over),
         cmocka_unit_test(kernel_without_reuse__gives_the_same),
+        cmocka_unit_test(greetings__end_as_the_server_behaves),
+        cmocka_unit_test(server_that_does_not_hang_up__is_left),
+        cmocka_unit_test(refused_port__stays_refused_with_a_greeting),
         cmocka_unit_test(one_turn__has_bounded_connects),
     };
     return PLX_RUN(tests);
