@@ -258,14 +258,16 @@ static void on_fast_tick(void *arg, struct plx_mono now)
 {
     struct agent *a = arg;
     struct plx_due due;
+    int n = 0;
     plx_errands_tick(a->errands, now);
-    for (int i = 1; i <= TICK_PROBES && !a->leaving; i++) {
-        if (!plx_plan_next(&a->plan, now, &due))
-            break;
+    while (n < TICK_PROBES && !a->leaving && plx_plan_next(&a->plan, now, &due)) {
         probe_due(a, &due);
-        if (i % PLX_ERRANDS_BATCH == 0)
+        if (++n % PLX_ERRANDS_BATCH == 0)
             plx_errands_turn(a->errands);
     }
+    /* The nearest have answered by now. */
+    if (n % PLX_ERRANDS_BATCH != 0)
+        plx_errands_turn(a->errands);
 }
 
 static void leave_when_done(struct agent *a, struct plx_mono now)

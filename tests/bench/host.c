@@ -185,11 +185,14 @@ static bool next_due(struct plx_bench_host *h, struct plx_mono now, struct plx_d
 static void order_due(struct plx_bench_host *h, struct plx_mono now)
 {
     struct plx_due due;
-    for (int i = 1; i <= TICK_PROBES && next_due(h, now, &due); i++) {
+    int n = 0;
+    while (n < TICK_PROBES && next_due(h, now, &due)) {
         order(h, &due);
-        if (i % PLX_ERRANDS_BATCH == 0)
+        if (++n % PLX_ERRANDS_BATCH == 0)
             plx_errands_turn(h->errands);
     }
+    if (n % PLX_ERRANDS_BATCH != 0)
+        plx_errands_turn(h->errands);
 }
 
 static void begin_counting(struct plx_bench_host *h)
