@@ -211,25 +211,45 @@ bool plx_scope_has_monitor(const struct plx_fleet *fleet, const struct plx_scope
     return false;
 }
 
-/* Are all the agent's monitors inside the unit? Then it and its way there cannot be told
- * apart. */
-static bool is_all_it_sees(const struct plx_fleet *f, uint32_t agent, uint32_t unit)
+/* The fault of ours that a path could be taken for: the agent of an agent's path, the
+ * region of a region's path. PLX_SCOPE_COUNT_ for what is no path. */
+static enum plx_scope_type vantage_of(enum plx_scope_type path)
 {
-    return plx_fleet_agent_cells(f, agent, unit) == f->agents[agent].n_cells;
+    switch (path) {
+    case PLX_SCOPE_AGENT_HOST:
+    case PLX_SCOPE_AGENT_PREFIX:
+        return PLX_SCOPE_AGENT;
+    case PLX_SCOPE_REGION_PREFIX:
+        return PLX_SCOPE_REGION;
+    case PLX_SCOPE_PROVIDER_PREFIX:
+        return PLX_SCOPE_PROVIDER;
+    case PLX_SCOPE_ASN_PREFIX:
+        return PLX_SCOPE_ASN;
+    default:
+        return PLX_SCOPE_COUNT_;
+    }
 }
 
-static bool is_own_path(enum plx_scope_type type)
+/* Are all monitors of the path's agents at its end? Then the agents and their way there
+ * cannot be told apart. */
+static bool is_all_they_see(const struct plx_fleet *f, const struct plx_scope *path)
 {
-    return type == PLX_SCOPE_AGENT_HOST || type == PLX_SCOPE_AGENT_PREFIX;
+    const uint32_t *ids;
+    uint32_t n;
+    plx_scope_agents(f, path, &ids, &n);
+    for (uint32_t i = 0; i < n; i++)
+        if (plx_fleet_agent_cells(f, ids[i], path->x) != f->agents[ids[i]].n_cells)
+            return false;
+    return true;
 }
 
 bool plx_scope_same_cells(const struct plx_fleet *fleet, const struct plx_scope *a,
                           const struct plx_scope *b)
 {
-    if (a->type == PLX_SCOPE_AGENT && is_own_path(b->type) && a->y == b->y)
-        return is_all_it_sees(fleet, a->y, b->x);
-    if (b->type == PLX_SCOPE_AGENT && is_own_path(a->type) && a->y == b->y)
-        return is_all_it_sees(fleet, a->y, a->x);
+    if (a->type == vantage_of(b->type) && a->y == b->y)
+        return is_all_they_see(fleet, b);
+    if (b->type == vantage_of(a->type) && a->y == b->y)
+        return is_all_they_see(fleet, a);
     if (kinds[a->type].filter || kinds[b->type].filter || kinds[a->type].vantage ||
         kinds[b->type].vantage)
         return plx_scope_key(*a) == plx_scope_key(*b);
