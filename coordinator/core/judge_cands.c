@@ -1,0 +1,245 @@
+#include "coordinator/core/judge_cands.h"
+
+#include "base/rng.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* An agent with so many failing cells under a standing fault of ours is not asked cell by
+ * cell again: the fault stays until its opens say otherwise. */
+#define HOLD 400u
+
+void plx_cands_reach(void *pp, uint32_t *cap, uint32_t n, size_t size)
+{
+    void **p = pp;
+    if (n <= *cap)
+        return;
+    uint32_t to = n + n / 2 + 32;
+    *p = realloc(*p, to * size);
+    if (*p == NULL)
+        abort();
+    *cap = to;
+}
+
+/* --- what fails ----------------------------------------------------------------- */
+
+/* Failures up to the end of a fault that is over were its. Returns the latest such end
+ * for this cell, 0 if there is none. */
+static uint32_t past_of(const struct plx_cover *c, const struct plx_cell *cell,
+                        uint32_t monitor, const struct plx_standing *standing,
+                        uint32_t n_standing)
+{
+    uint32_t end = 0;
+    for (uint32_t i = 0; i < n_standing; i++)
+        if (standing[i].ended > end && standing[i].ended >= cell->first &&
+            plx_scope_has_agent(c->fleet, &standing[i].scope, cell->agent) &&
+            plx_scope_has_monitor(c->fleet, &standing[i].scope, monitor))
+            end = standing[i].ended;
+    return end;
+}
+
+/* What is left of a failing run after `end`. */
+static void cut(struct plx_fail *f, uint32_t end)
+{
+    uint32_t n = 1 + (f->last - end) / (f->period ? f->period : 1);
+    f->first = end + 1;
+    f->n_apart = (uint8_t)(n < f->n_apart ? n : f->n_apart);
+    f->n = f->n_apart;
+}
+
+static bool votes(const struct plx_cover *c, const struct plx_cell *cell,
+                  const struct plx_fleet_monitor *m, uint32_t now)
+{
+    double fresh = c->score.policy->fresh_intervals * m->interval_tk + m->timeout_tk;
+    return !c->fleet->agents[cell->agent].silent && now < cell->last + (uint32_t)fresh;
+}
+
+/* Marks the agents whose failures a standing fault of ours explains wholesale. */
+static void hold(struct plx_cover *c, const struct plx_standing *standing,
+                 uint32_t n_standing)
+{
+    plx_cands_reach(&c->held, &c->cap_held, c->fleet->n_agents + 1, sizeof *c->held);
+    memset(c->held, 0, c->cap_held * sizeof *c->held);
+    for (uint32_t i = 0; i < n_standing; i++) {
+        const uint32_t *ids;
+        uint32_t n;
+        if (!standing[i].open || standing[i].ended != 0 ||
+            !plx_scope_kind(standing[i].scope.type)->vantage)
+            continue;
+        plx_scope_agents(c->fleet, &standing[i].scope, &ids, &n);
+        for (uint32_t k = 0; k < n; k++)
+            c->held[ids[k]] = c->fleet->agents[ids[k]].n_failing > HOLD;
+    }
+}
+
+/* The held faults go on as they were. */
+static void keep_held(struct plx_cover *c, const struct plx_standing *standing,
+                      uint32_t n_standing)
+{
+    for (uint32_t i = 0; i < n_standing; i++) {
+        const uint32_t *ids;
+        uint32_t n, n_held = 0;
+        if (!standing[i].open || !plx_scope_kind(standing[i].scope.type)->vantage)
+            continue;
+        plx_scope_agents(c->fleet, &standing[i].scope, &ids, &n);
+        for (uint32_t k = 0; k < n; k++)
+            n_held += c->held[ids[k]];
+        if (n_held == 0)
+            continue;
+        plx_score_claim(&c->score, &standing[i].scope, true);
+        plx_cands_reach(&c->picks, &c->cap_picks, c->n_picks + 1, sizeof *c->picks);
+        c->picks[c->n_picks++] = (struct plx_pick){.scope = standing[i].scope,
+                                                   .onset = standing[i].onset,
+                                                   .gain = PLX_CANDS_LOUD};
+    }
+}
+
+static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t now,
+                    const struct plx_standing *standing, uint32_t n_standing)
+{
+    c->n_fails = 0;
+    for (uint32_t w = 0; w * 64 < ev->n_cells; w++) {
+        for (uint64_t bits = ev->failing[w]; bits != 0; bits &= bits - 1) {
+            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
+            const struct plx_cell *cell = &ev->cells[i];
+            const struct plx_fleet_monitor *m = &c->fleet->monitors[ev->owner[i]];
+            if (c->held[cell->agent] || !votes(c, cell, m, now))
+                continue;
+            uint32_t end = past_of(c, cell, ev->owner[i], standing, n_standing);
+            if (cell->last <= end)
+                continue;
+            plx_cands_reach(&c->fails, &c->cap_fails, c->n_fails + 1, sizeof *c->fails);
+            c->fails[c->n_fails++] = (struct plx_fail){
+                .cell = i,
+                .monitor = ev->owner[i],
+                .agent = cell->agent,
+                .first = cell->first,
+                .last = cell->last,
+                .period = m->interval_tk,
+                .n = cell->n,
+                .n_apart = cell->n_apart,
+                .by = -1,
+            };
+            plx_score_kinds(cell, c->fails[c->n_fails - 1].kinds);
+            if (end != 0)
+                cut(&c->fails[c->n_fails - 1], end);
+        }
+    }
+}
+
+/* --- candidates ----------------------------------------------------------------- */
+
+uint32_t plx_cands_find(struct plx_cover *c, const struct plx_scope *scope)
+{
+    uint64_t h = plx_hash_mix(plx_scope_key(*scope));
+    for (uint32_t i = c->buckets[h & (c->n_buckets - 1)]; i != PLX_CANDS_NONE;
+         i = c->cands[i].next)
+        if (plx_scope_key(c->cands[i].scope) == plx_scope_key(*scope))
+            return i;
+    return PLX_CANDS_NONE;
+}
+
+static uint32_t cand_of(struct plx_cover *c, const struct plx_scope *scope)
+{
+    uint32_t i = plx_cands_find(c, scope);
+    if (i != PLX_CANDS_NONE)
+        return i;
+    plx_cands_reach(&c->cands, &c->cap_cands, c->n_cands + 1, sizeof *c->cands);
+    uint64_t h = plx_hash_mix(plx_scope_key(*scope)) & (c->n_buckets - 1);
+    c->cands[c->n_cands] = (struct plx_cand){.scope = *scope, .next = c->buckets[h]};
+    c->buckets[h] = c->n_cands;
+    return c->n_cands++;
+}
+
+static void buckets_clear(struct plx_cover *c)
+{
+    uint32_t want = 64;
+    while (want < c->n_fails * 4 && want < 1u << 22)
+        want *= 2;
+    if (want > c->n_buckets) {
+        free(c->buckets);
+        c->buckets = malloc(want * sizeof *c->buckets);
+        if (c->buckets == NULL)
+            abort();
+        c->n_buckets = want;
+    }
+    memset(c->buckets, 0xff, c->n_buckets * sizeof *c->buckets);
+    c->n_cands = 0;
+    c->n_cand_of = 0;
+}
+
+static void propose(struct plx_cover *c, const struct plx_evidence *ev)
+{
+    struct plx_scope scopes[PLX_SCOPES_OF_CELL];
+    buckets_clear(c);
+    for (uint32_t f = 0; f < c->n_fails; f++) {
+        struct plx_fail *fail = &c->fails[f];
+        uint32_t n = plx_scope_of_cell(c->fleet, fail->monitor, &ev->cells[fail->cell],
+                                       c->score.policy->without, scopes);
+        plx_cands_reach(&c->cand_of, &c->cap_cand_of, c->n_cand_of + n,
+                        sizeof *c->cand_of);
+        fail->cand0 = c->n_cand_of;
+        fail->n_cands = n;
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t k = cand_of(c, &scopes[i]);
+            c->cand_of[c->n_cand_of++] = k;
+            c->cands[k].n_fails++;
+        }
+    }
+}
+
+/* Agents that are silent or cannot probe accuse themselves without any failing cell. */
+static void propose_vantage(struct plx_cover *c)
+{
+    struct plx_scope scopes[PLX_SCOPES_OF_CELL];
+    for (uint32_t a = 0; a < c->fleet->n_agents; a++) {
+        if (!c->fleet->agents[a].used || plx_score_own(&c->score, a, 0) <= 0)
+            continue;
+        uint32_t n = plx_scope_of_agent(c->fleet, a, scopes);
+        for (uint32_t i = 0; i < n; i++)
+            cand_of(c, &scopes[i]);
+    }
+}
+
+/* Lists each candidate's fails behind one another (a counting sort). */
+static void link_members(struct plx_cover *c)
+{
+    plx_cands_reach(&c->members, &c->cap_members, c->n_cand_of + 1, sizeof *c->members);
+    uint32_t at = 0;
+    for (uint32_t k = 0; k < c->n_cands; k++) {
+        c->cands[k].fail0 = at;
+        at += c->cands[k].n_fails;
+        c->cands[k].n_fails = 0;
+    }
+    for (uint32_t f = 0; f < c->n_fails; f++)
+        for (uint32_t i = 0; i < c->fails[f].n_cands; i++) {
+            struct plx_cand *k = &c->cands[c->cand_of[c->fails[f].cand0 + i]];
+            c->members[k->fail0 + k->n_fails++] = f;
+        }
+}
+
+static void mark_standing(struct plx_cover *c, const struct plx_standing *standing,
+                          uint32_t n_standing)
+{
+    for (uint32_t i = 0; i < n_standing; i++) {
+        if (!standing[i].open)
+            continue;
+        uint32_t k = plx_cands_find(c, &standing[i].scope);
+        if (k != PLX_CANDS_NONE)
+            c->cands[k].bonus = PLX_SCORE_STANDING;
+    }
+}
+
+/* --- the whole ------------------------------------------------------------------ */
+
+void plx_cands_gather(struct plx_cover *c, const struct plx_evidence *ev, uint32_t now,
+                      const struct plx_standing *standing, uint32_t n_standing)
+{
+    hold(c, standing, n_standing);
+    collect(c, ev, now, standing, n_standing);
+    keep_held(c, standing, n_standing);
+    propose(c, ev);
+    propose_vantage(c);
+    link_members(c);
+    mark_standing(c, standing, n_standing);
+}

@@ -1,0 +1,275 @@
+#include "coordinator/core/judge_exchange.h"
+
+#include "coordinator/core/judge_greedy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Above so many failing cells only the greedy pass runs: exchanges are for puzzles, and a
+ * puzzle of that size has a single loud cause. */
+#define EXCHANGE_MAX    1500u
+#define EXCHANGE_ROUNDS 3
+/* Nats by which another story must beat one with an announced fault to replace it: long
+ * faults collect stray results, and every split of them drops a few. */
+#define INERTIA         10.0
+
+/* --- second stories ------------------------------------------------------------- */
+
+enum ban {
+    BAN_SCOPE,  /* that fault and what covers the same cells */
+    BAN_SERVER, /* any fault on the target's side */
+};
+
+static bool is_banned(const struct plx_cover *c, const struct plx_scope *s, enum ban ban,
+                      const struct plx_scope * not )
+{
+    if (ban == BAN_SERVER && plx_scope_kind(s->type)->server)
+        return true;
+    return plx_scope_key(*s) == plx_scope_key(*not ) ||
+           plx_scope_same_cells(c->fleet, s, not );
+}
+
+/* Frees the cells of pick `p` and returns how many there are (in c->work). */
+static uint32_t free_cells(struct plx_cover *c, uint32_t p)
+{
+    uint32_t n = 0;
+    plx_cands_reach(&c->work, &c->cap_work, c->n_fails, sizeof *c->work);
+    for (uint32_t f = 0; f < c->n_fails; f++)
+        if (c->fails[f].by == (int32_t)p) {
+            c->fails[f].by = -1;
+            c->work[n++] = f;
+        }
+    return n;
+}
+
+static void heap_of_work(struct plx_cover *c, uint32_t n, enum ban ban,
+                         const struct plx_scope * not, bool vantage_own)
+{
+    c->n_heap = 0;
+    plx_cands_reach(&c->tally, &c->cap_tally, c->n_cands, sizeof *c->tally);
+    plx_cands_reach(&c->heap, &c->cap_heap, c->n_cands, sizeof *c->heap);
+    memset(c->tally, 0, c->n_cands * sizeof *c->tally);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct plx_fail *f = &c->fails[c->work[i]];
+        for (uint32_t j = 0; j < f->n_cands; j++)
+            c->tally[c->cand_of[f->cand0 + j]] = 1;
+    }
+    for (uint32_t i = 0; i < c->n_live; i++) {
+        uint32_t k = c->live[i];
+        struct plx_cand *cand = &c->cands[k];
+        bool in = c->tally[k] || (vantage_own && cand->scope.x == UINT32_MAX);
+        if (!in || is_banned(c, &cand->scope, ban, not ))
+            continue;
+        plx_greedy_evaluate(c, cand, 0);
+        if (cand->gain > 0)
+            c->heap[c->n_heap++] = k;
+    }
+}
+
+/* The best story of the freed cells without what is banned. Its picks are appended. */
+static double second_story(struct plx_cover *c, uint32_t n_work, enum ban ban,
+                           const struct plx_scope * not )
+{
+    bool own = plx_scope_kind(not ->type)->vantage;
+    if (own)
+        plx_score_claim(&c->score, not, false);
+    heap_of_work(c, n_work, ban, not, own);
+    return plx_greedy_run(c);
+}
+
+static void undo(struct plx_cover *c, uint32_t n_picks, uint32_t pick, uint32_t n_work)
+{
+    for (uint32_t f = 0; f < c->n_fails; f++)
+        if (c->fails[f].by >= (int32_t)n_picks)
+            c->fails[f].by = -1;
+    for (uint32_t i = 0; i < n_work; i++)
+        c->fails[c->work[i]].by = (int32_t)pick;
+    c->n_picks = n_picks;
+}
+
+/* --- exchanges ------------------------------------------------------------------ */
+
+/* The story has this fault already. */
+static bool is_picked(const struct plx_cover *c, const struct plx_scope *scope)
+{
+    for (uint32_t p = 0; p < c->n_picks; p++)
+        if (!c->picks[p].removed &&
+            plx_scope_key(c->picks[p].scope) == plx_scope_key(*scope))
+            return true;
+    return false;
+}
+
+/* Would the cells of pick `p` be told better without it? */
+static bool exchange(struct plx_cover *c, uint32_t p)
+{
+    uint32_t before = c->n_picks;
+    if (c->picks[p].n_fails == 0)
+        return false; /* rests on what agents say of themselves, or is held */
+    uint32_t n_work = free_cells(c, p);
+    struct plx_scope scope = c->picks[p].scope;
+    uint32_t k = plx_cands_find(c, &scope);
+    double mine = c->picks[p].gain;
+    plx_greedy_claim_own(c);
+    if (k != PLX_CANDS_NONE) {
+        if (plx_scope_kind(scope.type)->vantage)
+            plx_score_claim(&c->score, &scope, false);
+        plx_greedy_evaluate(c, &c->cands[k], 0);
+        mine = c->cands[k].gain;
+    }
+    c->picks[p].removed = true;
+    double other = second_story(c, n_work, BAN_SCOPE, &scope);
+    bool stood = k != PLX_CANDS_NONE && c->cands[k].bonus > 0;
+    if (other > mine + (stood ? INERTIA : 0.1))
+        return true;
+    undo(c, before, p, n_work);
+    c->picks[p].removed = false;
+    c->picks[p].gain = mine;
+    return false;
+}
+
+/* What the picks mostly inside candidate `k` earn; frees their cells. Fills c->work. */
+static double free_inside(struct plx_cover *c, uint32_t k, uint32_t *ret_n)
+{
+    struct plx_cand *cand = &c->cands[k];
+    double sum = 0;
+    uint32_t n = 0;
+    plx_cands_reach(&c->tally, &c->cap_tally, c->n_picks, sizeof *c->tally);
+    plx_cands_reach(&c->work, &c->cap_work, c->n_fails, sizeof *c->work);
+    memset(c->tally, 0, c->n_picks * sizeof *c->tally);
+    for (uint32_t i = 0; i < cand->n_fails; i++) {
+        int32_t by = c->fails[c->members[cand->fail0 + i]].by;
+        if (by >= 0)
+            c->tally[by]++;
+    }
+    for (uint32_t p = 0; p < c->n_picks; p++) {
+        const struct plx_pick *pick = &c->picks[p];
+        if (pick->removed || c->tally[p] == 0 || c->tally[p] < pick->n_fails)
+            continue;
+        sum += pick->gain;
+        c->tally[p] = UINT32_MAX;
+    }
+    for (uint32_t f = 0; f < c->n_fails; f++)
+        if (c->fails[f].by >= 0 && c->tally[c->fails[f].by] == UINT32_MAX)
+            c->work[n++] = f;
+    *ret_n = n;
+    return sum;
+}
+
+/* Would one wider fault tell the story of several picks better? */
+static bool absorb(struct plx_cover *c, uint32_t k)
+{
+    uint32_t n;
+    double sum = free_inside(c, k, &n);
+    if (n == 0)
+        return false;
+    uint32_t n_picks = c->n_picks;
+    int32_t *was = malloc(n * sizeof *was);
+    if (was == NULL)
+        abort();
+    for (uint32_t i = 0; i < n; i++) {
+        was[i] = c->fails[c->work[i]].by;
+        c->fails[c->work[i]].by = -1;
+    }
+    plx_greedy_evaluate(c, &c->cands[k], 0);
+    bool better = c->cands[k].gain > sum + 0.1;
+    if (better) {
+        for (uint32_t p = 0; p < n_picks; p++)
+            if (c->tally[p] == UINT32_MAX)
+                c->picks[p].removed = true;
+        plx_greedy_take(c, &c->cands[k]);
+    } else {
+        for (uint32_t i = 0; i < n; i++)
+            c->fails[c->work[i]].by = was[i];
+    }
+    free(was);
+    return better;
+}
+
+static uint32_t count_explained(const struct plx_cover *c)
+{
+    uint32_t n = 0;
+    for (uint32_t p = 0; p < c->n_picks; p++)
+        n += c->picks[p].n_fails;
+    return n;
+}
+
+void plx_exchange_refine(struct plx_cover *c)
+{
+    plx_greedy_recount(c);
+    if (count_explained(c) > EXCHANGE_MAX || c->n_picks == 0)
+        return;
+    for (int round = 0; round < EXCHANGE_ROUNDS; round++) {
+        bool changed = false;
+        for (uint32_t i = 0; i < c->n_live; i++) {
+            const struct plx_cand *k = &c->cands[c->live[i]];
+            if (k->n_fails < 2 || is_picked(c, &k->scope))
+                continue;
+            plx_greedy_claim_own(c);
+            if (absorb(c, c->live[i])) {
+                changed = true;
+                plx_greedy_recount(c);
+            }
+        }
+        uint32_t n = c->n_picks; /* what exchanges add waits for the next round */
+        for (uint32_t p = 0; p < n; p++)
+            if (!c->picks[p].removed && exchange(c, p)) {
+                changed = true;
+                plx_greedy_recount(c);
+            }
+        if (!changed)
+            break;
+    }
+}
+
+/* --- margins -------------------------------------------------------------------- */
+
+static double best_without(struct plx_cover *c, uint32_t p, enum ban ban,
+                           struct plx_scope *ret_scope, bool *ret_has)
+{
+    uint32_t before = c->n_picks;
+    uint32_t n_work = free_cells(c, p);
+    struct plx_scope scope = c->picks[p].scope;
+    plx_greedy_claim_own(c);
+    double other = second_story(c, n_work, ban, &scope);
+    *ret_has = c->n_picks > before;
+    uint32_t most = 0;
+    for (uint32_t i = before; i < c->n_picks; i++)
+        if (c->picks[i].n_fails > most || i == before) {
+            most = c->picks[i].n_fails;
+            *ret_scope = c->picks[i].scope;
+        }
+    undo(c, before, p, n_work);
+    return other;
+}
+
+static bool is_held(const struct plx_pick *pick)
+{
+    return pick->n_fails == 0 && pick->gain >= PLX_CANDS_LOUD;
+}
+
+void plx_exchange_margins(struct plx_cover *c)
+{
+    for (uint32_t p = 0; p < c->n_picks; p++) {
+        struct plx_pick *pick = &c->picks[p];
+        if (pick->removed || is_held(pick))
+            continue;
+        if (pick->gain > PLX_CANDS_LOUD && count_explained(c) > EXCHANGE_MAX) {
+            pick->margin = pick->margin_scope = pick->gain / 10;
+            pick->has_margin = true;
+            continue;
+        }
+        bool server = plx_scope_kind(pick->scope.type)->server, has;
+        struct plx_scope other = {0}, ignored = {0};
+        double gain = pick->gain;
+        double scope = gain - best_without(c, p, BAN_SCOPE, &other, &has);
+        bool has_server = has;
+        double margin =
+            server ? gain - best_without(c, p, BAN_SERVER, &ignored, &has_server) : scope;
+        pick = &c->picks[p]; /* the array may have moved */
+        pick->margin_scope = scope;
+        pick->margin = margin;
+        pick->runner_up = other;
+        pick->has_margin = true;
+        pick->has_runner_up = has;
+    }
+}

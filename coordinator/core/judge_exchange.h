@@ -1,0 +1,15 @@
+/* Second stories: whether the picks' cells are told better otherwise, and by how much
+ * they are not. */
+#ifndef PLX_CORE_JUDGE_EXCHANGE_H
+#define PLX_CORE_JUDGE_EXCHANGE_H
+
+#include "coordinator/core/judge_cands.h"
+
+/* Exchanges one pick for others and several for one wider while that earns more. Picks
+ * that had to go are marked removed. Does nothing to a story of too many cells. */
+void plx_exchange_refine(struct plx_cover *cover);
+
+/* Sets each pick's margins and runner-up. */
+void plx_exchange_margins(struct plx_cover *cover);
+
+#endif
