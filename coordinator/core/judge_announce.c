@@ -1,0 +1,227 @@
+#include "coordinator/core/judge_announce.h"
+
+/* A scope that cannot be told from a wider or narrower one for so long is said as it is.
+ */
+#define PATIENCE    PLX_TK(240 * PLX_SEC_NS)
+/* Nats of an agent that fails so loudly that there is nothing to wait for. */
+#define OBVIOUS     2000.0
+/* Smoothed loss of the locations outside a path fault from which on it is not believed.
+ */
+#define OTHERS_LOSS 0.15
+/* The locations that were asked and are well have answered by then. */
+#define HUSH        PLX_TK(5 * PLX_SEC_NS / 2)
+/* Nats by which a server-side scope must win over another server-side scope to be said at
+ * once; below, a sibling's answer is awaited (settle_ns). */
+#define SCOPE_CLEAR 3.0
+
+/* --- on the target's side ------------------------------------------------------- */
+
+static uint32_t region_key(const struct plx_fleet *fleet, uint32_t agent)
+{
+    uint32_t r = fleet->agents[agent].region;
+    return r == PLX_NO_UNIT ? 0x80000000u | agent : r;
+}
+
+static uint32_t distinct_regions(const struct plx_fleet *fleet, const uint32_t *agents,
+                                 uint32_t n)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        bool again = false;
+        for (uint32_t k = 0; k < i && !again; k++)
+            again = region_key(fleet, agents[k]) == region_key(fleet, agents[i]);
+        count += !again;
+    }
+    return count;
+}
+
+/* Enough independent places: two regions, or all that are left; a lone view must persist.
+ */
+static bool has_places(const struct plx_surroundings *x, const struct plx_fault *f)
+{
+    struct plx_ids who = {0};
+    plx_fault_watchers(x, f, &who);
+    uint32_t left = distinct_regions(x->fleet, who.ids, who.n);
+    uint32_t seen = distinct_regions(x->fleet, f->agents.ids, f->agents.n);
+    uint32_t n_left = who.n;
+    plx_ids_fini(&who);
+    if (f->agents.n >= 2)
+        return (seen >= 2 || left < 2) && (f->agents.n >= 3 || n_left < 3);
+    return n_left < 2 && f->last_fail >= f->onset + PLX_TK(x->policy->lone_ns);
+}
+
+/* A member of the fault that depends on something that is down already: the cause is
+ * elsewhere, and has been paged. */
+static bool is_consequence(const struct plx_faults *fs, const struct plx_fleet *fleet,
+                           const struct plx_fault *f)
+{
+    if (f->scope.type != PLX_SCOPE_SERVICE)
+        return false;
+    const struct plx_fleet_monitor *m = &fleet->monitors[f->scope.x];
+    for (uint32_t d = 0; d < m->n_depends; d++)
+        for (uint32_t i = 0; i < fs->n; i++) {
+            const struct plx_fault *g = &fs->list[i];
+            if (g != f && plx_fault_is_open(g) &&
+                plx_family_of(&g->scope) == PLX_FAMILY_SERVER &&
+                plx_ids_has(&g->monitors, m->depends[d]))
+                return true;
+        }
+    return false;
+}
+
+/* Every live location has failed on one of the fault's monitors since it began. (One that
+ * saw them well speaks through the margin.) */
+static bool all_have_spoken(const struct plx_surroundings *x, const struct plx_fault *f)
+{
+    struct plx_ids who = {0};
+    bool all = true;
+    plx_fault_watchers(x, f, &who);
+    for (uint32_t i = 0; i < who.n && all; i++)
+        all = plx_ids_has(&f->agents, who.ids[i]);
+    plx_ids_fini(&who);
+    return all;
+}
+
+/* … or has been asked, and would have answered by now. */
+static bool all_were_asked(const struct plx_surroundings *x, const struct plx_fault *f)
+{
+    for (uint32_t i = 0; i < f->monitors.n; i++) {
+        uint32_t asked = x->fleet->monitors[f->monitors.ids[i]].asked_all;
+        if (asked >= f->onset && x->now - asked >= HUSH)
+            return true;
+    }
+    return false;
+}
+
+/* One location is left of several: it alone cannot tell the far end from the way there.
+ * What persists is said all the same, since silence would be worse; the sentence names
+ * the only location. */
+static bool is_lone_view(const struct plx_surroundings *x, const struct plx_fault *f)
+{
+    struct plx_ids who = {0};
+    plx_fault_watchers(x, f, &who);
+    bool lone = who.n == 1;
+    plx_ids_fini(&who);
+    return lone;
+}
+
+static bool server_may_be_said(const struct plx_surroundings *x, struct plx_fault *f)
+{
+    bool guard = !(x->policy->without & PLX_JUDGE_WITHOUT_GUARD);
+    double margin = is_lone_view(x, f) ? f->gain : f->margin;
+    if (guard && (margin < x->policy->theta || !has_places(x, f)))
+        return false;
+    if (f->sure == 0)
+        f->sure = x->now;
+    if (guard && x->now - f->sure < HUSH && !all_were_asked(x, f) &&
+        !all_have_spoken(x, f))
+        return false;
+    return f->margin_scope >= SCOPE_CLEAR ||
+           x->now - f->sure >= PLX_TK(x->policy->settle_ns);
+}
+
+/* --- of a path, or ours --------------------------------------------------------- */
+
+static bool all_silent(const struct plx_surroundings *x, const struct plx_fault *f)
+{
+    for (uint32_t i = 0; i < f->agents.n; i++)
+        if (!x->fleet->agents[f->agents.ids[i]].silent)
+            return false;
+    return f->agents.n > 0;
+}
+
+/* The longest interval of the fault's monitors: within one, every view near it has been
+ * renewed. */
+static uint32_t period_of(const struct plx_surroundings *x, const struct plx_fault *f)
+{
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < f->monitors.n; i++) {
+        uint32_t p = x->fleet->monitors[f->monitors.ids[i]].interval_tk;
+        most = p > most ? p : most;
+    }
+    if (f->monitors.n > 0)
+        return most;
+    for (uint32_t i = 0; i < f->agents.n; i++) {
+        uint32_t p = PLX_TK(x->fleet->agents[f->agents.ids[i]].min_interval_ns);
+        most = p > most ? p : most;
+    }
+    return most;
+}
+
+/* Failures of a path must not depend on when one looks: most of its cells must have
+ * failed between their scheduled probes, too. A service that comes and goes with a period
+ * near the interval looks like a filter otherwise. Monitors probed several times within
+ * such a period are looked at often enough as it is. */
+static bool fails_off_phase(const struct plx_surroundings *x, const struct plx_fault *f)
+{
+    uint32_t n = 0, off = 0;
+    for (uint32_t i = 0; i < f->monitors.n; i++) {
+        const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
+        for (uint32_t k = 0; k < m->n_cells; k++) {
+            const struct plx_cell *c = &x->ev->cells[m->cell0 + k];
+            if (!(c->flags & PLX_CELL_FAILING) || !plx_ids_has(&f->agents, c->agent))
+                continue;
+            n++;
+            off += m->interval_tk <= PLX_TK(x->policy->burst_ns) ||
+                   c->n_apart >= 2 + (c->last - c->first) / m->interval_tk;
+        }
+    }
+    return off * 2 >= n || x->now - f->onset > PATIENCE;
+}
+
+/* Do those that are not in it fail now and then, too? Then it is no path but the target,
+ * and not hard: loss. */
+static bool others_are_well(const struct plx_surroundings *x, const struct plx_fault *f)
+{
+    double loss = 0;
+    uint32_t n = 0, flipped = 0; /* seen well, and failing shortly before */
+    for (uint32_t i = 0; i < f->monitors.n; i++) {
+        const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
+        for (uint32_t k = 0; k < m->n_cells; k++) {
+            const struct plx_cell *c = &x->ev->cells[m->cell0 + k];
+            if (!(c->flags & PLX_CELL_SEEN) || (c->flags & PLX_CELL_COVERED) ||
+                plx_ids_has(&f->agents, c->agent))
+                continue;
+            n++;
+            loss += c->loss / 65535.0;
+            uint32_t back =
+                f->onset > 2 * m->interval_tk ? f->onset - 2 * m->interval_tk : 0;
+            flipped += !(c->flags & PLX_CELL_FAILING) && c->other >= back && c->other > 0;
+        }
+    }
+    return n == 0 || (loss / n < OTHERS_LOSS && flipped * 4 <= n);
+}
+
+static bool other_may_be_said(const struct plx_surroundings *x, const struct plx_fault *f)
+{
+    bool ours = plx_family_of(&f->scope) == PLX_FAMILY_VANTAGE;
+    if (ours && all_silent(x, f))
+        return x->now - f->born >= PLX_TK(x->policy->settle_ns);
+    if (ours && f->gain > OBVIOUS && f->margin > OBVIOUS / 10)
+        return x->now - f->onset >= PLX_TK(x->policy->settle_ns);
+    uint32_t wait = PLX_TK(x->policy->settle_other_ns) + period_of(x, f);
+    if (x->now - f->onset < wait || f->last_fail < f->onset + wait / 3 ||
+        x->now - f->born < PLX_TK(x->policy->settle_other_ns))
+        return false;
+    if (!ours && (!fails_off_phase(x, f) || !others_are_well(x, f)))
+        return false;
+    if (f->margin >= x->policy->theta_other)
+        return true;
+    return f->margin > 0.3 && f->gain >= x->policy->theta_other &&
+           x->now - f->onset >= PATIENCE;
+}
+
+/* --- the whole ------------------------------------------------------------------ */
+
+void plx_announce(struct plx_faults *fs, const struct plx_surroundings *x,
+                  struct plx_fault *f)
+{
+    bool server = plx_family_of(&f->scope) == PLX_FAMILY_SERVER;
+    if (!f->seen || f->id != 0)
+        return;
+    if (!(server ? server_may_be_said(x, f) : other_may_be_said(x, f)))
+        return;
+    f->id = ++fs->last_id;
+    f->page = server && !is_consequence(fs, x->fleet, f);
+    plx_fault_report(f, PLX_JUDGE_OPENED, x->now);
+}

@@ -1,0 +1,13 @@
+/* When a suspected fault may be said (docs/VERDICTS.md "When it is said"). */
+#ifndef PLX_CORE_JUDGE_ANNOUNCE_H
+#define PLX_CORE_JUDGE_ANNOUNCE_H
+
+#include "coordinator/core/judge_fault.h"
+#include "coordinator/core/judge_faults.h"
+
+/* Gives a fault that the story tells and that may be said its id, and notes it as opened;
+ * else nothing. Decides whether it pages: one that follows from another does not. */
+void plx_announce(struct plx_faults *faults, const struct plx_surroundings *x,
+                  struct plx_fault *fault);
+
+#endif

@@ -1,0 +1,207 @@
+#include "coordinator/core/judge_ending.h"
+
+/* A fault is over only so long after its newest failure: a timeout that began since would
+ * have been heard of by then. */
+#define QUIET PLX_TK(8 * PLX_SEC_NS)
+
+/* --- its newest failure --------------------------------------------------------- */
+
+static bool explains(const struct plx_fault *f, uint32_t monitor, uint32_t agent)
+{
+    return plx_ids_has(&f->agents, agent) &&
+           (plx_family_of(&f->scope) == PLX_FAMILY_VANTAGE ||
+            plx_ids_has(&f->monitors, monitor));
+}
+
+/* Another open fault explains the cell as well. */
+static bool is_shared(const struct plx_faults *fs, const struct plx_fault *f,
+                      uint32_t monitor, uint32_t agent)
+{
+    for (uint32_t i = 0; i < fs->n; i++)
+        if (&fs->list[i] != f && plx_fault_is_open(&fs->list[i]) &&
+            explains(&fs->list[i], monitor, agent))
+            return true;
+    return false;
+}
+
+/* The newest failure in the fault's scope that no other fault explains. */
+static uint32_t newest_failure(const struct plx_faults *fs,
+                               const struct plx_surroundings *x,
+                               const struct plx_fault *f)
+{
+    uint32_t newest = f->last_fail;
+    for (uint32_t w = 0; w * 64 < x->ev->n_cells; w++)
+        for (uint64_t bits = x->ev->failing[w]; bits != 0; bits &= bits - 1) {
+            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
+            const struct plx_cell *c = &x->ev->cells[i];
+            if (c->last > newest && plx_ids_has(&f->agents, c->agent) &&
+                plx_scope_has_monitor(x->fleet, &f->scope, x->ev->owner[i]) &&
+                !is_shared(fs, f, x->ev->owner[i], c->agent))
+                newest = c->last;
+        }
+    return newest;
+}
+
+/* --- what is well again --------------------------------------------------------- */
+
+struct revival {
+    uint32_t agents, cells, events;
+};
+
+static void revive_monitor(const struct plx_surroundings *x, const struct plx_fault *f,
+                           uint32_t monitor, uint32_t since, struct plx_ids *agents,
+                           struct revival *r)
+{
+    const struct plx_fleet_monitor *m = &x->fleet->monitors[monitor];
+    bool server = plx_family_of(&f->scope) == PLX_FAMILY_SERVER;
+    for (uint32_t i = 0; i < m->n_cells; i++) {
+        const struct plx_cell *c = &x->ev->cells[m->cell0 + i];
+        if (!(c->flags & PLX_CELL_SEEN) || (c->flags & PLX_CELL_FAILING) ||
+            c->last <= since)
+            continue;
+        if (!server && !plx_ids_has(&f->agents, c->agent))
+            continue;
+        plx_ids_add(agents, c->agent);
+        r->cells++;
+        r->events += c->first > since ? c->n : 1u;
+    }
+}
+
+/* What was seen to be well inside the fault since its newest failure. */
+static struct revival revival_of(const struct plx_surroundings *x,
+                                 const struct plx_fault *f, uint32_t since)
+{
+    struct revival r = {0};
+    struct plx_ids agents = {0};
+    if (plx_family_of(&f->scope) == PLX_FAMILY_VANTAGE) {
+        for (uint32_t i = 0; i < f->agents.n; i++) {
+            const struct plx_fleet_agent *a = &x->fleet->agents[f->agents.ids[i]];
+            uint32_t n = plx_evidence_opens(a, since);
+            if (!a->silent && a->local_n == 0 && n > 0)
+                r.agents++;
+            r.events += n;
+        }
+    } else {
+        for (uint32_t i = 0; i < f->monitors.n; i++)
+            revive_monitor(x, f, f->monitors.ids[i], since, &agents, &r);
+        r.agents = agents.n;
+    }
+    plx_ids_fini(&agents);
+    return r;
+}
+
+/* Has any of a vantage fault's agents seen anything well lately? Cheap, and usually not.
+ */
+static bool stirs(const struct plx_surroundings *x, const struct plx_fault *f)
+{
+    if (plx_family_of(&f->scope) != PLX_FAMILY_VANTAGE)
+        return true;
+    uint32_t since = x->now > 2 * QUIET ? x->now - 2 * QUIET : 0;
+    for (uint32_t i = 0; i < f->agents.n; i++)
+        if (plx_evidence_opens(&x->fleet->agents[f->agents.ids[i]], since) > 0)
+            return true;
+    return false;
+}
+
+static bool any_silent(const struct plx_surroundings *x, const struct plx_fault *f)
+{
+    for (uint32_t i = 0; i < f->agents.n; i++)
+        if (x->fleet->agents[f->agents.ids[i]].silent)
+            return true;
+    return false;
+}
+
+/* --- over ----------------------------------------------------------------------- */
+
+bool plx_ending_is_over(const struct plx_faults *fs, const struct plx_surroundings *x,
+                        const struct plx_fault *f)
+{
+    if (!stirs(x, f))
+        return false;
+    uint32_t newest = newest_failure(fs, x, f);
+    uint32_t from = (newest > f->onset ? newest : f->onset) + PLX_TK(x->policy->slack_ns);
+    if (x->now < from + QUIET)
+        return false;
+    struct revival r = revival_of(x, f, from);
+    switch (plx_family_of(&f->scope)) {
+    case PLX_FAMILY_SERVER: {
+        struct plx_ids who = {0};
+        plx_fault_watchers(x, f, &who);
+        uint32_t need = who.n < 2 ? 1 : 2;
+        plx_ids_fini(&who);
+        return r.agents >= need && r.events >= 2;
+    }
+    case PLX_FAMILY_VANTAGE:
+        if (any_silent(x, f) && f->agents.n == 1)
+            return false;
+        return r.events >= 2 && r.agents * 2 >= f->agents.n;
+    case PLX_FAMILY_PATH:
+        break;
+    }
+    return r.events >= 2 || r.cells >= 2;
+}
+
+void plx_ending_close(const struct plx_faults *fs, struct plx_fault *f,
+                      const struct plx_surroundings *x)
+{
+    uint32_t newest = newest_failure(fs, x, f);
+    f->ended = newest > 0 ? newest : x->now;
+    plx_fault_report(f, PLX_JUDGE_CLOSED, x->now);
+}
+
+bool plx_ending_is_superseded(const struct plx_surroundings *x, const struct plx_fault *f)
+{
+    if (f->seen || x->now - f->told < PLX_FAULT_PERSIST)
+        return false;
+    uint32_t n, n_mine = 0, n_taken = 0;
+    const struct plx_fail *fails = plx_cover_fails(x->cover, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        if (!plx_ids_has(&f->agents, fails[i].agent) ||
+            !plx_scope_has_monitor(x->fleet, &f->scope, fails[i].monitor) ||
+            !plx_scope_has_agent(x->fleet, &f->scope, fails[i].agent))
+            continue;
+        n_mine++;
+        n_taken += fails[i].by >= 0;
+    }
+    return n_mine > 0 && n_taken == n_mine;
+}
+
+void plx_ending_supersede(struct plx_fault *f, const struct plx_surroundings *x)
+{
+    f->ended = 1; /* it claims no failures: they belong to another fault */
+    plx_fault_report(f, PLX_JUDGE_CLOSED, x->now);
+}
+
+/* --- whose the last failures were ----------------------------------------------- */
+
+uint32_t plx_ending_claims_until(const struct plx_faults *fs,
+                                 const struct plx_surroundings *x,
+                                 const struct plx_fault *f)
+{
+    if (f->ended != 0 || !stirs(x, f))
+        return f->ended;
+    uint32_t newest = newest_failure(fs, x, f);
+    uint32_t from = (newest > f->onset ? newest : f->onset) + PLX_TK(x->policy->slack_ns);
+    struct revival r = revival_of(x, f, from);
+    uint32_t cells = f->agents.n * (f->monitors.n ? f->monitors.n : 4);
+    return r.events >= (cells >= 4 ? 2 : 1) ? newest : 0;
+}
+
+void plx_ending_write_off(const struct plx_surroundings *x, const struct plx_fault *f)
+{
+    for (uint32_t w = 0; w * 64 < x->ev->n_cells; w++)
+        for (uint64_t bits = x->ev->failing[w]; bits != 0; bits &= bits - 1) {
+            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
+            struct plx_cell *c = &x->ev->cells[i];
+            if (c->first > f->ended || c->last <= f->ended ||
+                !plx_scope_has_agent(x->fleet, &f->scope, c->agent) ||
+                !plx_scope_has_monitor(x->fleet, &f->scope, x->ev->owner[i]))
+                continue;
+            uint32_t period = x->fleet->monitors[x->ev->owner[i]].interval_tk;
+            uint32_t n = 1 + (c->last - f->ended) / period;
+            c->first = f->ended + 1;
+            c->n_apart = n < c->n_apart ? (uint8_t)n : c->n_apart;
+            c->n = c->n_apart;
+            c->n_other = 0;
+        }
+}

@@ -1,0 +1,37 @@
+#include "coordinator/core/judge_fault.h"
+
+#include <math.h>
+
+enum plx_family plx_family_of(const struct plx_scope *s)
+{
+    const struct plx_scope_kind *k = plx_scope_kind(s->type);
+    return k->server    ? PLX_FAMILY_SERVER
+           : k->vantage ? PLX_FAMILY_VANTAGE
+                        : PLX_FAMILY_PATH;
+}
+
+double plx_fault_confidence(const struct plx_fault *f)
+{
+    double c = 1.0 / (1.0 + exp(-f->margin));
+    return c > 0.999 ? 0.999 : c;
+}
+
+void plx_fault_report(struct plx_fault *f, enum plx_judge_change change, uint32_t now)
+{
+    if (f->report != PLX_JUDGE_OPENED || change == PLX_JUDGE_CLOSED)
+        f->report = (int8_t)change;
+    f->said = now;
+}
+
+void plx_fault_watchers(const struct plx_surroundings *x, const struct plx_fault *f,
+                        struct plx_ids *ret)
+{
+    for (uint32_t i = 0; i < f->monitors.n && i < 64; i++) {
+        const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
+        for (uint32_t k = 0; k < m->n_cells; k++) {
+            uint32_t a = x->ev->cells[m->cell0 + k].agent;
+            if (plx_fleet_is_live(&x->fleet->agents[a]) || plx_ids_has(&f->agents, a))
+                plx_ids_add(ret, a);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+/* One fault, and what the rooms that follow it (members, announce, ending) share. */
+#ifndef PLX_CORE_JUDGE_FAULT_H
+#define PLX_CORE_JUDGE_FAULT_H
+
+#include "coordinator/core/judge.h"
+#include "coordinator/core/judge_cover.h"
+#include "coordinator/core/judge_evidence.h"
+#include "coordinator/core/judge_fleet.h"
+#include "coordinator/core/judge_ids.h"
+#include "coordinator/core/judge_scope.h"
+
+/* Ticks of a duration. */
+#define PLX_TK(ns)        ((uint32_t)((ns) / (PLX_SEC_NS / PLX_TK_PER_SEC)))
+/* An announced fault of ours or of a path that the story no longer tells is believed to
+ * be gone, or to be another, only after so long: one odd result must not rewrite it. */
+#define PLX_FAULT_PERSIST PLX_TK(25 * PLX_SEC_NS)
+
+struct plx_fault {
+    uint64_t id; /* 0 until announced */
+    struct plx_scope scope;
+    uint32_t onset, born;
+    uint32_t sure; /* since when its margin suffices; 0: it does not */
+    uint32_t last_fail;
+    uint32_t told;  /* when the story had it last */
+    uint32_t ended; /* 0: open */
+    uint32_t said;  /* when last reported */
+    bool seen;      /* in the latest story */
+    bool page, by_quorum;
+    double gain, margin, margin_scope;
+    struct plx_scope runner_up;
+    bool has_runner_up;
+    struct plx_ids agents, monitors;
+    struct plx_ids dropped; /* monitors that left it since it was last reported */
+    int8_t report;          /* enum plx_judge_change to be reported; -1: nothing */
+};
+
+/* Whose it is: the target's, that of the way there (paths, filters), or ours. */
+enum plx_family { PLX_FAMILY_SERVER, PLX_FAMILY_PATH, PLX_FAMILY_VANTAGE };
+
+enum plx_family plx_family_of(const struct plx_scope *scope);
+
+/* What a fault is judged by, for the length of one call. Borrows all. */
+struct plx_surroundings {
+    struct plx_cover *cover;
+    struct plx_fleet *fleet;
+    struct plx_evidence *ev;
+    const struct plx_judge_policy *policy;
+    uint32_t now;
+};
+
+/* Notes the change for the next report. One not reported yet as opened stays so, unless
+ * it is closed. */
+void plx_fault_report(struct plx_fault *fault, enum plx_judge_change change,
+                      uint32_t now);
+
+/* Adds the live agents that watch any of the fault's monitors, and those that are in it;
+ * the first 64 monitors are looked at. */
+void plx_fault_watchers(const struct plx_surroundings *x, const struct plx_fault *fault,
+                        struct plx_ids *ret);
+
+double plx_fault_confidence(const struct plx_fault *fault);
+static inline bool plx_fault_is_open(const struct plx_fault *fault)
+{
+    return fault->id != 0 && fault->ended == 0;
+}
+
+#endif
