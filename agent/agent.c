@@ -20,6 +20,7 @@
 #include <sys/random.h>
 
 #define JOBS_MAX         500000
+#define NO_SLOT          UINT32_MAX
 #define FAST_TICK_NS     (10 * PLX_MS_NS)
 #define SLOW_TICK_NS     (100 * PLX_MS_NS)
 /* Probes begun in one tick; the rest is due at the next. */
@@ -52,22 +53,31 @@ struct agent {
 
 /* ---- probes ---- */
 
+/* Whether anything but an open port is to be expected of it. */
+static bool is_watched(const struct plx_job *job)
+{
+    return job->retry_state != 0 || job->expect != PLX_EXPECT_OPEN;
+}
+
+/* A probe out of turn, of a task that need not be assigned. */
 static void probe_now(struct agent *a, const struct plx_task *task,
-                      enum plx_probe_kind kind, uint64_t request_id)
+                      enum plx_probe_kind kind, uint64_t tag)
 {
     const struct plx_errand_order order = {.task = task,
                                            .kind = kind,
-                                           .request_id = request_id,
+                                           .tag = tag,
                                            .scheduled = plx_clock_mono(),
                                            .grace_ns = ORDER_GRACE_NS,
                                            .watched = true};
     plx_errands_order(a->errands, &order);
 }
 
-/* Whether anything but an open port is to be expected of it. */
-static bool is_watched(const struct plx_job *job)
+static void probe_job_now(struct agent *a, uint32_t slot, enum plx_probe_kind kind,
+                          uint64_t tag)
 {
-    return job->retry_state != 0 || job->expect != PLX_EXPECT_OPEN;
+    char host[PLX_ADDR_TEXT_MAX];
+    struct plx_task task = plx_job_task(plx_jobs_at(a->jobs, slot), host);
+    probe_now(a, &task, kind, tag);
 }
 
 static void probe_due(struct agent *a, const struct plx_due *due)
@@ -75,9 +85,11 @@ static void probe_due(struct agent *a, const struct plx_due *due)
     const struct plx_job *job = plx_jobs_at(a->jobs, due->slot);
     if (!job)
         return;
-    struct plx_task task = plx_job_task(job);
+    struct plx_task task = plx_job_task(job, NULL);
     const struct plx_errand_order order = {.task = &task,
+                                           .addr = plx_job_addr(job),
                                            .kind = PLX_PROBE_SCHEDULED,
+                                           .tag = due->slot,
                                            .scheduled = due->scheduled,
                                            .grace_ns =
                                                plx_plan_grace_ns(job->interval_ns),
@@ -97,22 +109,22 @@ static void answer_check(struct agent *a, const struct plx_result *result,
     plx_link_send(a->link, &msg);
 }
 
-/* A first bad result is tried again at once: from a fresh source port, as every probe. */
-static void retry_if_first(struct agent *a, const struct plx_result *result)
+/* A first bad result is tried again at once: from a fresh source port, as every probe.
+ * `slot` held the monitor when the probe was ordered. */
+static void retry_if_first(struct agent *a, const struct plx_result *result,
+                           uint32_t slot)
 {
-    uint32_t slot;
-    if (a->leaving || !plx_jobs_find(a->jobs, result->monitor_id, &slot))
-        return;
     struct plx_job *job = plx_jobs_at(a->jobs, slot);
+    if (a->leaving || !job || job->monitor_id != result->monitor_id)
+        return;
     bool wanted =
         plx_attempt_wants_retry(&job->retry_state, (enum plx_expect)job->expect, result);
-    if (!wanted || !job->confirm)
-        return;
-    struct plx_task task = plx_job_task(job);
-    probe_now(a, &task, PLX_PROBE_RETRY, 0);
+    if (wanted && job->confirm)
+        probe_job_now(a, slot, PLX_PROBE_RETRY, slot);
 }
 
-static void on_result(void *arg, const struct plx_result *result, uint64_t request_id)
+/* `tag`: the request of a check, else the slot of the job. */
+static void on_result(void *arg, const struct plx_result *result, uint64_t tag)
 {
     struct agent *a = arg;
     a->n_done++;
@@ -121,11 +133,11 @@ static void on_result(void *arg, const struct plx_result *result, uint64_t reque
         a->worst_lag_us = result->lag_us;
     plx_troubles_note(&a->troubles, result);
     if (result->kind == PLX_PROBE_CHECK) {
-        answer_check(a, result, request_id);
+        answer_check(a, result, tag);
         return;
     }
     plx_spool_put(a->spool, result);
-    retry_if_first(a, result);
+    retry_if_first(a, result, (uint32_t)tag);
 }
 
 /* ---- the coordinator's messages ---- */
@@ -152,17 +164,21 @@ static void after_assignment(struct agent *a, int err)
     plx_log(PLX_LOG_DEBUG, "assignment", "monitors", count, NULL);
 }
 
+/* A check is answered by its request's id; what a confirmation sees counts for the job.
+ */
 static void on_probe_now(struct agent *a, const struct plx_msg_probe_now *msg)
 {
-    enum plx_probe_kind kind = msg->request_id ? PLX_PROBE_CHECK : PLX_PROBE_CONFIRM;
-    for (size_t i = 0; i < msg->n_tasks; i++)
-        probe_now(a, &msg->tasks[i], kind, msg->request_id);
+    bool check = msg->request_id != 0;
+    enum plx_probe_kind kind = check ? PLX_PROBE_CHECK : PLX_PROBE_CONFIRM;
+    for (size_t i = 0; i < msg->n_tasks; i++) {
+        uint32_t slot = NO_SLOT;
+        plx_jobs_find(a->jobs, msg->tasks[i].monitor_id, &slot);
+        probe_now(a, &msg->tasks[i], kind, check ? msg->request_id : slot);
+    }
     for (size_t i = 0; i < msg->n_monitor_ids; i++) {
         uint32_t slot;
-        if (!plx_jobs_find(a->jobs, msg->monitor_ids[i], &slot))
-            continue;
-        struct plx_task task = plx_job_task(plx_jobs_at(a->jobs, slot));
-        probe_now(a, &task, kind, msg->request_id);
+        if (plx_jobs_find(a->jobs, msg->monitor_ids[i], &slot))
+            probe_job_now(a, slot, kind, check ? msg->request_id : slot);
     }
 }
 

@@ -17,21 +17,36 @@
 
 enum stage { FREE, RESOLVING, PACING, ADMITTED, PROBING };
 
-struct errand {
-    uint64_t monitor_id, request_id;
-    int64_t scheduled_ns, grace_ns, latest_ns, timeout_ns;
-    struct plx_addr addr, source;
-    uint16_t port;
-    uint8_t kind, handshake, stage;
-    bool watched;
+/* What few errands have. */
+struct extra {
+    struct plx_addr source;
     struct plx_greeter *greeter; /* NULL: no greeting */
-    uint32_t generation; /* so that an answer to a former errand is known as such */
-    uint32_t next_free;
 };
+
+/* 64 bytes, and the prober's 56: a probe in flight is meant to take 128 at most. */
+struct errand {
+    uint64_t monitor_id, tag;
+    int64_t scheduled_ns;
+    struct extra *extra; /* NULL: nothing */
+    uint32_t grace_us;   /* from `scheduled` to when it may start at the latest */
+    union {
+        uint32_t timeout_us;
+        uint32_t next_free;
+    };
+    uint32_t generation; /* so that an answer to a former errand is known as such */
+    struct plx_addr addr;
+    uint8_t kind : 3;
+    uint8_t stage : 3;
+    uint8_t full : 1;
+    uint8_t watched : 1;
+    uint16_t port;
+};
+_Static_assert(sizeof(struct errand) <= 64, "an errand has grown");
 
 struct plx_errands {
     struct errand *pool;
-    uint32_t n_pool, free_head, n_used;
+    uint32_t n_pool, n_touched; /* what was never used takes no memory */
+    uint32_t free_head, n_used;
     struct plx_heap waiting; /* PACING and ADMITTED, by when to try again */
     struct plx_pacer *pacer;
     struct plx_prober *prober;
@@ -55,10 +70,6 @@ static void make_pool(struct plx_errands *e, uint32_t n)
         abort();
     e->n_pool = n;
     e->free_head = NOBODY;
-    for (uint32_t i = n; i-- > 0;) {
-        e->pool[i].next_free = e->free_head;
-        e->free_head = i;
-    }
 }
 
 int plx_errands_new(struct plx_loop *loop, const struct plx_pacer_limits *limits,
@@ -87,6 +98,14 @@ int plx_errands_new(struct plx_loop *loop, const struct plx_pacer_limits *limits
     return err;
 }
 
+static void drop_extra(struct errand *errand)
+{
+    if (errand->extra)
+        plx_greeter_destroy(&errand->extra->greeter);
+    free(errand->extra);
+    errand->extra = NULL;
+}
+
 void plx_errands_destroy(struct plx_errands **errands)
 {
     struct plx_errands *e = *errands;
@@ -98,8 +117,8 @@ void plx_errands_destroy(struct plx_errands **errands)
     plx_prober_destroy(&e->prober);
     plx_pacer_destroy(&e->pacer);
     plx_heap_fini(&e->waiting);
-    for (uint32_t i = 0; e->pool && i < e->n_pool; i++)
-        plx_greeter_destroy(&e->pool[i].greeter);
+    for (uint32_t i = 0; i < e->n_touched; i++)
+        drop_extra(&e->pool[i]);
     free(e->pool);
     free(e);
     *errands = NULL;
@@ -127,19 +146,19 @@ static void finish(struct plx_errands *e, uint32_t i, struct plx_result *result,
     struct errand *errand = &e->pool[i];
     const int64_t to_wall = plx_clock_wall().ns - plx_clock_mono().ns;
     const int64_t lag_us = (started.ns - errand->scheduled_ns) / PLX_US_NS;
-    uint64_t request_id = errand->request_id;
+    uint64_t tag = errand->tag;
     result->monitor_id = errand->monitor_id;
     result->kind = (enum plx_probe_kind)errand->kind;
     result->scheduled.ns = errand->scheduled_ns + to_wall;
     result->started.ns = started.ns + to_wall;
     result->lag_us = lag_us < 0 ? 0 : lag_us > UINT32_MAX ? UINT32_MAX : (uint32_t)lag_us;
-    plx_greeter_destroy(&errand->greeter);
+    drop_extra(errand);
     errand->stage = FREE;
     errand->generation++;
     errand->next_free = e->free_head;
     e->free_head = i;
     e->n_used--;
-    e->done(e->arg, result, request_id);
+    e->done(e->arg, result, tag);
 }
 
 static void finish_local(struct plx_errands *e, uint32_t i, enum plx_outcome outcome,
@@ -170,11 +189,11 @@ static void launch(struct plx_errands *e, uint32_t i)
     const struct plx_probe_order order = {
         .cookie = i,
         .addr = errand->addr,
-        .source = errand->source,
+        .source = errand->extra ? errand->extra->source : (struct plx_addr){0},
         .port = errand->port,
-        .handshake = (enum plx_handshake)errand->handshake,
-        .greeter = errand->greeter,
-        .timeout_ns = errand->timeout_ns,
+        .handshake = errand->full ? PLX_HANDSHAKE_FULL : PLX_HANDSHAKE_HALF_OPEN,
+        .greeter = errand->extra ? errand->extra->greeter : NULL,
+        .timeout_ns = errand->timeout_us * PLX_US_NS,
         .watched = errand->watched,
     };
     errand->stage = PROBING;
@@ -188,18 +207,30 @@ static void admit(struct plx_errands *e, uint32_t i, struct plx_mono now)
 {
     struct errand *errand = &e->pool[i];
     struct plx_mono at = plx_mono_add(now, 1);
-    if (now.ns > errand->latest_ns) {
+    int64_t latest_ns = errand->scheduled_ns + errand->grace_us * PLX_US_NS;
+    if (now.ns > latest_ns) {
         finish_local(e, i, PLX_OUTCOME_SKIPPED, PLX_DETAIL_LOCAL_LATE);
         return;
     }
     if (plx_pacer_ask(e->pacer, &errand->addr, now, &at) == PLX_PACER_GO) {
         launch(e, i);
-    } else if (at.ns > errand->latest_ns) {
+    } else if (at.ns > latest_ns) {
         finish_local(e, i, PLX_OUTCOME_SKIPPED, PLX_DETAIL_LOCAL_RATE);
     } else {
         errand->stage = PACING;
         wait_until(e, i, at.ns);
     }
+}
+
+static void found(struct plx_errands *e, uint32_t i, const struct plx_addr *addr,
+                  struct plx_mono now)
+{
+    struct errand *errand = &e->pool[i];
+    errand->addr = *addr;
+    if (plx_policy_permits(e->policy, addr, errand->port))
+        admit(e, i, now);
+    else
+        finish_local(e, i, PLX_OUTCOME_LOCAL_ERROR, PLX_DETAIL_LOCAL_POLICY);
 }
 
 static void resolved(struct plx_errands *e, uint32_t i,
@@ -213,15 +244,11 @@ static void resolved(struct plx_errands *e, uint32_t i,
         finish(e, i, &result, (struct plx_mono){errand->scheduled_ns});
         return;
     }
-    errand->addr = resolution->addrs[0];
-    if (!plx_policy_permits(e->policy, &errand->addr, errand->port)) {
-        finish_local(e, i, PLX_OUTCOME_LOCAL_ERROR, PLX_DETAIL_LOCAL_POLICY);
-        return;
-    }
-    /* The time that the name took is not the agent's lateness. */
-    if (now.ns + errand->grace_ns > errand->latest_ns && errand->stage == RESOLVING)
-        errand->latest_ns = now.ns + errand->grace_ns;
-    admit(e, i, now);
+    /* The time that the name took (5 s at most) is not the agent's lateness: as much
+       grace from now. */
+    if (errand->stage == RESOLVING && now.ns > errand->scheduled_ns)
+        errand->grace_us += (uint32_t)((now.ns - errand->scheduled_ns) / PLX_US_NS);
+    found(e, i, &resolution->addrs[0], now);
 }
 
 static void on_resolved(void *arg, uint64_t cookie,
@@ -237,22 +264,24 @@ static void on_resolved(void *arg, uint64_t cookie,
 static uint32_t take(struct plx_errands *e, const struct plx_errand_order *order)
 {
     uint32_t i = e->free_head;
-    if (i == NOBODY)
+    if (i == NOBODY && e->n_touched == e->n_pool)
         return NOBODY;
+    if (i == NOBODY)
+        i = e->n_touched++;
+    else
+        e->free_head = e->pool[i].next_free;
     struct errand *errand = &e->pool[i];
-    e->free_head = errand->next_free;
     e->n_used++;
     *errand = (struct errand){
         .monitor_id = order->task->monitor_id,
-        .request_id = order->request_id,
+        .tag = order->tag,
         .scheduled_ns = order->scheduled.ns,
-        .grace_ns = order->grace_ns,
-        .latest_ns = order->scheduled.ns + order->grace_ns,
-        .timeout_ns = order->task->timeout_ns,
+        .grace_us = (uint32_t)(order->grace_ns / PLX_US_NS),
+        .timeout_us = (uint32_t)(order->task->timeout_ns / PLX_US_NS),
         .port = order->task->port,
-        .kind = (uint8_t)order->kind,
-        .handshake = (uint8_t)order->task->handshake,
+        .kind = order->kind & 7,
         .stage = PACING,
+        .full = order->task->handshake == PLX_HANDSHAKE_FULL,
         .watched = order->watched,
         .generation = errand->generation,
     };
@@ -275,7 +304,7 @@ static void refuse(struct plx_errands *e, const struct plx_errand_order *order,
         .started = wall,
         .lag_us = lag_us < 0 ? 0 : (uint32_t)(lag_us & UINT32_MAX),
     };
-    e->done(e->arg, &result, order->request_id);
+    e->done(e->arg, &result, order->tag);
 }
 
 void plx_errands_skip(struct plx_errands *errands, const struct plx_errand_order *order,
@@ -284,11 +313,41 @@ void plx_errands_skip(struct plx_errands *errands, const struct plx_errand_order
     refuse(errands, order, PLX_OUTCOME_SKIPPED, why);
 }
 
+/* Returns 0, or PLX_EINVAL for a greeting that cannot be spoken. */
+static int add_extra(struct errand *errand, const struct plx_addr *source,
+                     const struct plx_greeting *greeting)
+{
+    struct plx_greeter *greeter = NULL;
+    if (!plx_greeting_is_none(greeting) && plx_greeter_new(greeting, &greeter, NULL) < 0)
+        return PLX_EINVAL;
+    if (!source->family && !greeter)
+        return 0;
+    errand->extra = malloc(sizeof *errand->extra);
+    if (!errand->extra)
+        abort();
+    *errand->extra = (struct extra){.source = *source, .greeter = greeter};
+    return 0;
+}
+
+static void resolve(struct plx_errands *e, uint32_t i,
+                    const struct plx_errand_order *order, enum plx_ip ip)
+{
+    const struct plx_resolution *resolution;
+    bool fresh = order->kind != PLX_PROBE_SCHEDULED;
+    int err = plx_resolver_ask(e->resolver, order->task->host, ip, fresh, cookie_of(e, i),
+                               &resolution);
+    if (err == 0)
+        resolved(e, i, resolution);
+    else if (err == PLX_EAGAIN)
+        e->pool[i].stage = RESOLVING;
+    else
+        finish_local(e, i, PLX_OUTCOME_LOCAL_ERROR, PLX_DETAIL_LOCAL_MEMORY);
+}
+
 void plx_errands_order(struct plx_errands *errands, const struct plx_errand_order *order)
 {
     struct plx_errands *e = errands;
     const struct plx_task *task = order->task;
-    const struct plx_resolution *resolution;
     struct plx_addr source = {0};
     if (task->source && *task->source && plx_addr_parse(task->source, &source)) {
         refuse(e, order, PLX_OUTCOME_LOCAL_ERROR, PLX_DETAIL_LOCAL_SOURCE);
@@ -299,22 +358,14 @@ void plx_errands_order(struct plx_errands *errands, const struct plx_errand_orde
         refuse(e, order, PLX_OUTCOME_SKIPPED, PLX_DETAIL_LOCAL_RATE);
         return;
     }
-    e->pool[i].source = source;
-    if (!plx_greeting_is_none(&task->greeting) &&
-        plx_greeter_new(&task->greeting, &e->pool[i].greeter, NULL) < 0) {
+    if (add_extra(&e->pool[i], &source, &task->greeting) < 0)
         finish_local(e, i, PLX_OUTCOME_LOCAL_ERROR, PLX_DETAIL_LOCAL_PATTERN);
-        return;
-    }
-    enum plx_ip ip = source.family ? (enum plx_ip)source.family : task->ip;
-    bool fresh = order->kind != PLX_PROBE_SCHEDULED;
-    int err = plx_resolver_ask(e->resolver, task->host, ip, fresh, cookie_of(e, i),
-                               &resolution);
-    if (err == 0)
-        resolved(e, i, resolution);
-    else if (err == PLX_EAGAIN)
-        e->pool[i].stage = RESOLVING;
+    else if (order->addr.family == 0)
+        resolve(e, i, order, source.family ? (enum plx_ip)source.family : task->ip);
+    else if (source.family && source.family != order->addr.family)
+        finish_local(e, i, PLX_OUTCOME_LOCAL_ERROR, PLX_DETAIL_LOCAL_SOURCE);
     else
-        finish_local(e, i, PLX_OUTCOME_LOCAL_ERROR, PLX_DETAIL_LOCAL_MEMORY);
+        found(e, i, &order->addr, plx_clock_mono());
 }
 
 static void on_readable(void *arg, uint32_t events)

@@ -17,8 +17,10 @@
 
 struct plx_errand_order {
     const struct plx_task *task; /* lent for the call */
+    /* The host's address where it is known; family 0: task->host is to be resolved. */
+    struct plx_addr addr;
     enum plx_probe_kind kind;
-    uint64_t request_id; /* CHECK only */
+    uint64_t tag; /* the caller's, given back with the result */
     struct plx_mono scheduled;
     int64_t grace_ns; /* how late it may start */
     /* Its end is to be seen when it comes, not on the next tick: for what is out of turn,
@@ -27,8 +29,7 @@ struct plx_errand_order {
 };
 
 /* A result is there. May order further probes. */
-typedef void plx_errand_done_fn(void *arg, const struct plx_result *result,
-                                uint64_t request_id);
+typedef void plx_errand_done_fn(void *arg, const struct plx_result *result, uint64_t tag);
 
 struct plx_errands;
 

@@ -9,6 +9,8 @@
 
 #define NO_SLOT UINT32_MAX
 
+_Static_assert(sizeof(struct plx_job) <= 72, "a job has grown");
+
 struct plx_jobs {
     struct plx_job *slots;
     size_t n_slots, cap_slots, n_used, max;
@@ -36,7 +38,8 @@ struct plx_jobs *plx_jobs_new(size_t max, plx_jobs_change_fn *fn, void *arg)
 
 static void free_texts(struct plx_job *job)
 {
-    free(job->host);
+    if (job->family == 0)
+        free(job->host);
     free(job->source);
     if (job->greeting)
         plx_greeting_fini(job->greeting);
@@ -48,7 +51,8 @@ void plx_jobs_destroy(struct plx_jobs **jobs)
     if (!*jobs)
         return;
     for (size_t i = 0; i < (*jobs)->n_slots; i++)
-        free_texts(&(*jobs)->slots[i]);
+        if ((*jobs)->slots[i].monitor_id)
+            free_texts(&(*jobs)->slots[i]);
     free((*jobs)->slots);
     free((*jobs)->index);
     free(*jobs);
@@ -114,10 +118,20 @@ static uint32_t take_slot(struct plx_jobs *jobs)
     return (uint32_t)jobs->n_slots++;
 }
 
-struct plx_task plx_job_task(const struct plx_job *job)
+struct plx_addr plx_job_addr(const struct plx_job *job)
 {
+    struct plx_addr addr = {.family = job->family};
+    if (addr.family)
+        memcpy(addr.bytes, job->bytes, sizeof addr.bytes);
+    return addr;
+}
+
+struct plx_task plx_job_task(const struct plx_job *job, char text[PLX_ADDR_TEXT_MAX])
+{
+    const struct plx_addr addr = plx_job_addr(job);
+    const char *literal = text ? plx_addr_format(&addr, text) : "";
     return (struct plx_task){.monitor_id = job->monitor_id,
-                             .host = job->host,
+                             .host = job->family ? literal : job->host,
                              .port = job->port,
                              .interval_ns = job->interval_ns,
                              .timeout_ns = job->timeout_ns,
@@ -141,11 +155,26 @@ static struct plx_greeting *greeting_of(const struct plx_task *task)
     return greeting;
 }
 
+/* Takes the host in as an address where it is one, of the wanted family, and written as
+ * we write it: the task that was meant can be told again then. */
+static void set_host(struct plx_job *job, const struct plx_task *task)
+{
+    struct plx_addr addr;
+    char text[PLX_ADDR_TEXT_MAX];
+    bool literal = plx_addr_parse(task->host, &addr) == 0 &&
+                   (task->ip == PLX_IP_ANY || (uint8_t)task->ip == addr.family) &&
+                   strcmp(plx_addr_format(&addr, text), task->host) == 0;
+    job->family = literal ? addr.family : 0;
+    if (literal)
+        memcpy(job->bytes, addr.bytes, sizeof addr.bytes);
+    else
+        job->host = plx_text_dup(task->host);
+}
+
 static void fill(struct plx_job *job, const struct plx_task *task)
 {
     uint8_t retry_state = job->retry_state;
     *job = (struct plx_job){.monitor_id = task->monitor_id,
-                            .host = plx_text_dup(task->host),
                             .source = *task->source ? plx_text_dup(task->source) : NULL,
                             .interval_ns = task->interval_ns,
                             .timeout_ns = task->timeout_ns,
@@ -156,12 +185,19 @@ static void fill(struct plx_job *job, const struct plx_task *task)
                             .confirm = task->confirm,
                             .greeting = greeting_of(task),
                             .retry_state = retry_state};
+    set_host(job, task);
+}
+
+static uint64_t hash_of(const struct plx_job *job)
+{
+    char text[PLX_ADDR_TEXT_MAX];
+    struct plx_task task = plx_job_task(job, text);
+    return plx_task_hash(&task);
 }
 
 static void empty(struct plx_jobs *jobs, struct plx_job *job)
 {
-    struct plx_task task = plx_job_task(job);
-    jobs->hash -= plx_task_hash(&task);
+    jobs->hash -= hash_of(job);
     free_texts(job);
 }
 
@@ -175,8 +211,7 @@ static int upsert(struct plx_jobs *jobs, const struct plx_task *task, bool mark)
         return PLX_ETOOBIG;
     uint32_t slot = is_new ? take_slot(jobs) : jobs->index[place] - 1;
     struct plx_job *job = &jobs->slots[slot];
-    struct plx_task was = is_new ? (struct plx_task){0} : plx_job_task(job);
-    bool same = !is_new && plx_task_hash(&was) == plx_task_hash(task);
+    bool same = !is_new && hash_of(job) == plx_task_hash(task);
     if (is_new) {
         *job = (struct plx_job){0};
         jobs->index[place] = slot + 1;

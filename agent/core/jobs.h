@@ -3,8 +3,9 @@
  * A snapshot's tasks are taken in as its parts come, and what it did not name goes when
  * the last part has come; a delta must follow the generation held. Where anything does
  * not fit, PLX_ECONFLICT says that a resync is to be asked for (hello with the generation
- * and hash held). Slots are stable while a task stays. About 70 bytes a task and the host
- * name. Pure; one thread. */
+ * and hash held). Slots are stable while a task stays. Address literals are parsed here,
+ * once. 72 bytes a task, the host's name if it is one, and a greeting. Pure; one thread.
+ */
 #ifndef PLX_AGENT_CORE_JOBS_H
 #define PLX_AGENT_CORE_JOBS_H
 
@@ -16,17 +17,23 @@
 
 struct plx_job {
     uint64_t monitor_id; /* 0: the slot is free */
-    char *host;
-    char *source;                  /* NULL: the kernel's choice */
+    union {
+        char *host;
+        uint8_t bytes[16]; /* of the literal */
+    };
+    union {
+        char *source;       /* NULL: the kernel's choice */
+        uint32_t next_free; /* of a free slot */
+    };
     struct plx_greeting *greeting; /* NULL: none */
     int64_t interval_ns;
     int64_t timeout_ns;
     uint16_t port;
+    uint8_t family;                /* of the literal; 0: a name */
     uint8_t handshake, ip, expect; /* the enums of base/monitor.h */
     bool confirm;
     bool marked;         /* named by the snapshot under way */
     uint8_t retry_state; /* plx_attempt_wants_retry's */
-    uint32_t next_free;
 };
 
 /* Told of each slot that was filled or changed (`gone` false) or emptied. */
@@ -51,8 +58,11 @@ size_t plx_jobs_count(const struct plx_jobs *jobs);
 
 /* The job in `slot`, or NULL. Lent until the next step. */
 struct plx_job *plx_jobs_at(struct plx_jobs *jobs, uint32_t slot);
-/* The job as a task; lends its texts. */
-struct plx_task plx_job_task(const struct plx_job *job);
+/* The job as a task that borrows its texts. `text` is where a literal is written out;
+ * NULL: not wanted, `host` is "" then. */
+struct plx_task plx_job_task(const struct plx_job *job, char text[PLX_ADDR_TEXT_MAX]);
+/* The literal; family 0: the job has a name. */
+struct plx_addr plx_job_addr(const struct plx_job *job);
 /* The slot of a monitor; false: not assigned. */
 bool plx_jobs_find(const struct plx_jobs *jobs, uint64_t monitor_id, uint32_t *ret_slot);
 

@@ -29,45 +29,47 @@ enum set { QUIET, WATCHED, N_SETS };
 #define GOODBYE_NS        (1 * PLX_SEC_NS)
 #define GOODBYE_BYTES_MAX 65536
 
-/* The conversation of an attempt with a greeting, once connected. */
+/* What an attempt with a greeting has beside its flight. */
 struct talk {
+    uint64_t cookie;
     struct plx_greeter *greeter; /* the caller's */
+    bool begun;                  /* connected: what follows is filled */
+    bool closing;                /* the verdict fell, and the goodbye is said */
+    struct plx_mono ended;       /* when the verdict fell */
     struct plx_attempt_facts facts;
-    struct plx_mono ended; /* when the verdict fell */
-    bool closing;          /* it did, and the goodbye is said */
     size_t n_drained;
 };
 
 enum kind { HALF_OPEN, FULL, GREETING };
 
-/* One attempt, or an idle socket. */
+/* One attempt, or an idle socket: 40 bytes, and 16 of the wheel. */
 struct flight {
-    uint64_t cookie;
+    union {
+        uint64_t cookie;
+        struct talk *talk; /* GREETING: has the cookie */
+        uint32_t next_free;
+    };
     int64_t started_ns;
-    int64_t timeout_ns;
-    int fd; /* -1: none */
-    uint32_t next_free;
-    struct plx_addr addr;
-    uint8_t family;
+    int fd;               /* -1: none */
+    struct plx_addr addr; /* of the socket's family */
+    bool watched : 1;     /* the set its socket is in, if it has one */
+    bool armed : 1;
+    bool alone : 1;   /* bound to a source, or speaks: not for the pool */
+    uint8_t kind : 2; /* of an idle socket: not GREETING */
     uint16_t port;
-    bool watched; /* the set its socket is in, if it has one */
-    bool armed;
-    bool alone;     /* bound to a source, or speaks: not for the pool */
-    bool held_back; /* half-open: the third ACK */
-    uint8_t kind;
-    struct plx_greeter *greeter;
-    struct talk *talk; /* NULL: not (yet) talking */
 };
+
+_Static_assert(sizeof(struct flight) <= 40, "a flight has grown");
 
 struct plx_prober {
     int epoll_fds[N_SETS];
     int routes_fd; /* -1: changes are not told */
     bool reuse;
     struct flight *flights;
-    uint32_t n_flights;
-    uint32_t idle[N_SETS][2]; /* heads of free lists: with a socket of that set and
-                                 family (4, 6) */
-    uint32_t bare;            /* without a socket */
+    uint32_t n_flights, n_touched; /* what was never used takes no memory */
+    uint32_t idle[N_SETS][2];      /* heads of free lists: with a socket of that set and
+                                      family (4, 6) */
+    uint32_t bare;                 /* without a socket */
     uint32_t in_flight, n_watched;
     struct plx_sources *sources;
     uint32_t connects; /* in this turn */
@@ -145,10 +147,6 @@ int plx_prober_new(uint32_t max, plx_prober_done_fn *done, void *arg,
     p->bare = NOBODY;
     for (int set = 0; set < N_SETS; set++)
         p->idle[set][0] = p->idle[set][1] = NOBODY;
-    for (uint32_t i = max; i-- > 0;) {
-        flights[i].fd = -1;
-        push(p, &p->bare, i);
-    }
     p->done = done;
     p->arg = arg;
     p->reuse = plx_probe_socket_reuse_works();
@@ -162,8 +160,9 @@ void plx_prober_destroy(struct plx_prober **prober)
     struct plx_prober *p = *prober;
     if (!p)
         return;
-    for (uint32_t i = 0; i < p->n_flights; i++) {
-        free(p->flights[i].talk);
+    for (uint32_t i = 0; i < p->n_touched; i++) {
+        if (p->flights[i].kind == GREETING)
+            free(p->flights[i].talk);
         if (p->flights[i].fd >= 0)
             close(p->flights[i].fd);
     }
@@ -205,7 +204,6 @@ static int open_socket(struct plx_prober *p, uint32_t i, uint8_t family)
         drop_socket(f);
         return err;
     }
-    f->family = family;
     return 0;
 }
 
@@ -216,12 +214,16 @@ static uint32_t take_flight(struct plx_prober *p, bool watched, uint8_t family,
     uint32_t i = fresh ? NOBODY : pop(p, list_of(p, watched, family));
     if (i == NOBODY)
         i = pop(p, &p->bare);
+    if (i == NOBODY && p->n_touched < p->n_flights) {
+        i = p->n_touched++;
+        p->flights[i].fd = -1;
+    }
     for (int other = 0; i == NOBODY && other < N_SETS * 2; other++)
         i = pop(p, &p->idle[other / 2][other % 2]);
     if (i == NOBODY)
         return NOBODY;
     struct flight *f = &p->flights[i];
-    if (f->fd >= 0 && (fresh || f->family != family || f->watched != watched))
+    if (f->fd >= 0 && (fresh || f->addr.family != family || f->watched != watched))
         drop_socket(f);
     f->watched = watched;
     return i;
@@ -236,7 +238,17 @@ static void give_back(struct plx_prober *p, uint32_t i)
     if (!keep)
         drop_socket(f);
     f->armed = false;
-    push(p, keep ? list_of(p, f->watched, f->family) : &p->bare, i);
+    push(p, keep ? list_of(p, f->watched, f->addr.family) : &p->bare, i);
+}
+
+/* Keeps what the server said, if it came to that. */
+static void drop_talk(struct flight *f, char excerpt[PLX_RESULT_EXCERPT_MAX])
+{
+    if (f->talk->begun)
+        plx_greeter_excerpt(f->talk->greeter, excerpt);
+    free(f->talk);
+    f->talk = NULL;
+    f->kind = FULL;
 }
 
 /* Ends the attempt: the socket first (every millisecond counts towards the third ACK),
@@ -247,17 +259,14 @@ static void conclude(struct plx_prober *p, uint32_t i, struct plx_attempt_facts 
     struct flight *f = &p->flights[i];
     struct plx_result evidence = {.address = f->addr, .source = facts->source};
     struct plx_mono started = {f->started_ns};
-    uint64_t cookie = f->cookie;
+    uint64_t cookie = f->kind == GREETING ? f->talk->cookie : f->cookie;
     facts->elapsed_ns = now.ns - f->started_ns;
-    facts->timeout_ns = f->timeout_ns;
-    facts->held_back = f->held_back;
+    facts->held_back = f->kind == HALF_OPEN;
     facts->watched = f->watched;
     int64_t stall = now.ns - p->turn_ns > p->stall_ns ? now.ns - p->turn_ns : p->stall_ns;
     facts->stall_ns = stall < facts->elapsed_ns ? stall : facts->elapsed_ns;
-    if (f->talk)
-        plx_greeter_excerpt(f->greeter, evidence.excerpt);
-    free(f->talk);
-    f->talk = NULL;
+    if (f->kind == GREETING)
+        drop_talk(f, evidence.excerpt);
     give_back(p, i);
     plx_attempt_conclude(facts, &evidence);
     p->done(p->arg, cookie, &evidence, started);
@@ -281,13 +290,21 @@ static void find_source(struct plx_prober *p, const struct flight *f,
         facts->via_gateway = plx_routes_via_gateway(&f->addr, &facts->source);
 }
 
+static bool is_talking(const struct flight *f)
+{
+    return f->kind == GREETING && f->talk->begun;
+}
+
 /* An attempt in flight has ended; it is out of the wheel. */
 static void land(struct plx_prober *p, uint32_t i, struct plx_attempt_facts *facts,
                  struct plx_mono now)
 {
-    find_source(p, &p->flights[i], facts, now);
+    const struct flight *f = &p->flights[i];
+    find_source(p, f, facts, now);
+    if (!is_talking(f)) /* whose deadlines are the conversation's */
+        facts->timeout_ns = plx_wheel_deadline(&p->wheel, i).ns - f->started_ns;
     p->in_flight--;
-    p->n_watched -= p->flights[i].watched;
+    p->n_watched -= f->watched;
     conclude(p, i, facts, now);
 }
 
@@ -315,6 +332,16 @@ static int launch(struct plx_prober *p, uint32_t i, const struct plx_probe_order
     return err;
 }
 
+static struct talk *talk_of(const struct plx_probe_order *order)
+{
+    struct talk *talk = calloc(1, sizeof *talk);
+    if (!talk)
+        abort();
+    talk->cookie = order->cookie;
+    talk->greeter = order->greeter;
+    return talk;
+}
+
 int plx_prober_start(struct plx_prober *prober, const struct plx_probe_order *order)
 {
     struct plx_prober *p = prober;
@@ -329,22 +356,24 @@ int plx_prober_start(struct plx_prober *prober, const struct plx_probe_order *or
         return PLX_EAGAIN;
     p->connects++;
     struct flight *f = &p->flights[i];
-    f->kind = (uint8_t)kind;
-    f->greeter = order->greeter;
-    f->cookie = order->cookie;
-    f->timeout_ns = order->timeout_ns;
+    f->kind = kind & 3;
+    if (kind == GREETING)
+        f->talk = talk_of(order);
+    else
+        f->cookie = order->cookie;
     f->addr = order->addr;
     f->port = order->port;
-    f->held_back = kind == HALF_OPEN;
     f->started_ns = plx_clock_mono().ns;
-    struct plx_attempt_facts facts = {.end = PLX_END_NOT_BEGUN, .source = order->source};
+    struct plx_attempt_facts facts = {.end = PLX_END_NOT_BEGUN,
+                                      .source = order->source,
+                                      .timeout_ns = order->timeout_ns};
     facts.error = launch(p, i, order, &facts.step);
     if (facts.error) {
         conclude(p, i, &facts, plx_clock_mono());
         return 0;
     }
     plx_wheel_add(&p->wheel, i,
-                  plx_mono_add((struct plx_mono){f->started_ns}, f->timeout_ns));
+                  plx_mono_add((struct plx_mono){f->started_ns}, order->timeout_ns));
     p->in_flight++;
     p->n_watched += f->watched;
     return 0;
@@ -433,7 +462,7 @@ static bool step_talk(struct plx_prober *p, uint32_t i,
 {
     struct flight *f = &p->flights[i];
     struct plx_greeter_action action;
-    plx_greeter_step(f->greeter, event, &action);
+    plx_greeter_step(f->talk->greeter, event, &action);
     while (action.type == PLX_GREETER_SEND) {
         ssize_t n = send(f->fd, action.bytes, action.len, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0 && errno != EAGAIN) {
@@ -444,7 +473,7 @@ static bool step_talk(struct plx_prober *p, uint32_t i,
             break;
         const struct plx_greeter_event sent = {
             .type = PLX_GREETER_SENT, .now = event->now, .len = (size_t)n};
-        plx_greeter_step(f->greeter, &sent, &action);
+        plx_greeter_step(f->talk->greeter, &sent, &action);
     }
     if (action.type != PLX_GREETER_END) {
         set_deadline(p, i, action.until);
@@ -498,15 +527,14 @@ static void begin_talk(struct plx_prober *p, uint32_t i, struct plx_attempt_fact
                        struct plx_mono now)
 {
     struct flight *f = &p->flights[i];
-    struct plx_mono until = {f->started_ns + f->timeout_ns};
+    struct plx_mono until = plx_wheel_deadline(&p->wheel, i);
     if (now.ns - facts->since_answer_ns > until.ns) {
         land(p, i, facts, now); /* it came too late */
         return;
     }
-    f->talk = calloc(1, sizeof *f->talk);
-    if (!f->talk)
-        abort();
+    f->talk->begun = true;
     f->talk->facts = *facts;
+    f->talk->facts.timeout_ns = until.ns - f->started_ns;
     plx_wheel_add(&p->wheel, i, until);
     const struct plx_greeter_event connected = {
         .type = PLX_GREETER_CONNECTED, .now = now, .until = until};
@@ -516,7 +544,7 @@ static void begin_talk(struct plx_prober *p, uint32_t i, struct plx_attempt_fact
 
 static void on_greeting_event(struct plx_prober *p, uint32_t i, uint32_t events)
 {
-    if (p->flights[i].talk)
+    if (is_talking(&p->flights[i]))
         on_talk_event(p, i);
     else
         on_connect_event(p, i, events);
@@ -594,9 +622,9 @@ static void on_connect_deadline(struct plx_prober *p, uint32_t i, struct plx_mon
 
 static void on_greeting_deadline(struct plx_prober *p, uint32_t i, struct plx_mono now)
 {
-    struct talk *talk = p->flights[i].talk;
+    const struct talk *talk = p->flights[i].talk;
     const struct plx_greeter_event time = {.type = PLX_GREETER_TIME, .now = now};
-    if (!talk) {
+    if (!talk->begun) {
         struct plx_attempt_facts facts = {.end = PLX_END_DEADLINE};
         plx_probe_socket_info(p->flights[i].fd, &facts);
         land(p, i, &facts, now);

@@ -80,6 +80,7 @@ static void report_memory(const struct plx_bench_host *host, int64_t slab_bytes)
     struct plx_bench_memory m = plx_bench_host_memory(host);
     double in_flight = plx_bench_host_in_flight(host);
     plx_bench_print("rss_bytes", (double)plx_bench_rss_bytes());
+    plx_bench_print("run_bytes", (double)(plx_bench_rss_bytes() - m.assigned));
     plx_bench_print("monitor_bytes",
                     (double)(m.assigned - m.bare) / (double)(monitors + hole));
     plx_bench_print("engine_bytes", (double)(m.engine - m.assigned));

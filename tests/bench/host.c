@@ -129,15 +129,12 @@ static void count_start(struct plx_bench_host *h, const struct plx_result *r)
 
 /* A retry is asked for as the agent asks, and not made: the bench's failures are its
  * own. */
-static void on_result(void *arg, const struct plx_result *result, uint64_t request_id)
+static void on_result(void *arg, const struct plx_result *result, uint64_t tag)
 {
     struct plx_bench_host *h = arg;
-    uint32_t slot;
-    (void)request_id;
-    if (plx_jobs_find(h->jobs, result->monitor_id, &slot)) {
-        struct plx_job *job = plx_jobs_at(h->jobs, slot);
+    struct plx_job *job = plx_jobs_at(h->jobs, (uint32_t)tag);
+    if (job && job->monitor_id == result->monitor_id)
         plx_attempt_wants_retry(&job->retry_state, (enum plx_expect)job->expect, result);
-    }
     h->ring[h->n_results++ % RING] = *result;
     h->ended++;
     count_start(h, result);
@@ -150,15 +147,11 @@ static void on_result(void *arg, const struct plx_result *result, uint64_t reque
 static void order(struct plx_bench_host *h, const struct plx_due *due)
 {
     const struct plx_job *job = plx_jobs_at(h->jobs, due->slot);
-    struct plx_task task = {.monitor_id = job->monitor_id,
-                            .host = job->host,
-                            .port = job->port,
-                            .timeout_ns = job->timeout_ns,
-                            .handshake = (enum plx_handshake)job->handshake,
-                            .ip = (enum plx_ip)job->ip,
-                            .source = job->source};
+    struct plx_task task = plx_job_task(job, NULL);
     const struct plx_errand_order errand = {
         .task = &task,
+        .addr = plx_job_addr(job),
+        .tag = due->slot,
         .scheduled = due->scheduled,
         .grace_ns = plx_plan_grace_ns(job->interval_ns),
         .watched = job->retry_state != 0,

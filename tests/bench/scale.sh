@@ -2,11 +2,22 @@
 # over the interval is read from the plan, and 8 s of it are run.
 # shellcheck shell=bash disable=SC2154
 
-# What one more possible probe in flight takes: two engines of different capacity.
+# What a probe in flight takes beside its monitor: the same engine with few and with many
+# in a black hole. What is never used is not there.
 flight_bytes() {
-    engine max=4096 monitors=100 run_ms=50 >"$work/scale-small"
-    engine max=65536 monitors=100 run_ms=50 >"$work/scale-large"
-    calc "($(value "$work/scale-large" engine_bytes) - $(value "$work/scale-small" engine_bytes)) / (65536 - 4096)"
+    local tun few many
+    tun_up 20000
+    tun=$pid_of_last
+    few=$(hole_bytes 2000)
+    many=$(hole_bytes 18000)
+    stop "$tun"
+    calc "($many - $few) / 16000"
+}
+hole_bytes() {
+    local f=$work/scale-hole.$1
+    engine max=19900 monitors=1 interval_ms=1000 "hole=$1" hole_interval_ms=5000 \
+        hole_timeout_ms=5000 run_ms=5200 >"$f"
+    value "$f" run_bytes
 }
 
 bench_scale() {

@@ -21,7 +21,7 @@ struct world {
     struct plx_policy policy;
     struct plx_pacer_limits limits;
     struct plx_result results[64];
-    uint64_t requests[64];
+    uint64_t tags[64];
     size_t n, n_wanted;
     struct plx_mono limit;
     uint16_t port;
@@ -34,11 +34,11 @@ static void on_signal(void *arg, int signo)
     (void)signo;
 }
 
-static void on_result(void *arg, const struct plx_result *result, uint64_t request_id)
+static void on_result(void *arg, const struct plx_result *result, uint64_t tag)
 {
     struct world *w = arg;
     w->results[w->n] = *result;
-    w->requests[w->n++] = request_id;
+    w->tags[w->n++] = tag;
     if (w->n == w->n_wanted)
         plx_loop_stop(w->loop);
 }
@@ -96,7 +96,7 @@ static void order(struct world *w, const char *host, enum plx_probe_kind kind,
                                   .source = ""};
     const struct plx_errand_order o = {.task = &task,
                                        .kind = kind,
-                                       .request_id = 77,
+                                       .tag = 77,
                                        .scheduled =
                                            plx_mono_add(plx_clock_mono(), -late_ns),
                                        .grace_ns = PLX_SEC_NS};
@@ -124,7 +124,7 @@ static void open_port__gives_a_result_with_its_times(void **state)
     assert_int_equal(w.results[0].outcome, PLX_OUTCOME_OPEN);
     assert_int_equal(w.results[0].monitor_id, 5);
     assert_int_equal(w.results[0].kind, PLX_PROBE_CHECK);
-    assert_int_equal(w.requests[0], 77);
+    assert_int_equal(w.tags[0], 77);
     assert_in_range(w.results[0].lag_us, 20000, 2000000);
     int64_t early = plx_wall_diff(before, w.results[0].scheduled);
     assert_true(early > 0 && early < PLX_SEC_NS);

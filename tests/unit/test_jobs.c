@@ -116,7 +116,7 @@ static void greeting_of_a_task__is_copied_and_part_of_the_hash(void **state)
     struct plx_msg_snapshot first = {7, 0, 1, &up, 1};
     assert_int_equal(plx_jobs_snapshot(jobs, &first), 0);
     plx_greeting_fini(&up.greeting);
-    struct plx_task held = plx_job_task(plx_jobs_at(jobs, 0));
+    struct plx_task held = plx_job_task(plx_jobs_at(jobs, 0), NULL);
     assert_true(plx_greeting_equal(&held.greeting, &kept));
     struct plx_msg_delta delta = {7, 8, &up, 1, NULL, 0}; /* without it again */
     assert_int_equal(plx_jobs_delta(jobs, &delta), 0);
@@ -144,6 +144,41 @@ static void changed_task__keeps_its_slot_and_moves_the_hash(void **state)
     assert_int_equal(before, after);
     assert_string_equal(plx_jobs_at(jobs, after)->host, "example.org");
     assert_true(plx_jobs_hash(jobs) == plx_task_hash(&up));
+    plx_jobs_destroy(&jobs);
+}
+
+/* Whether or not a host is taken in as an address, the task is told again as it came. */
+static void literal__is_parsed_once_and_told_as_it_was_written(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host;
+        enum plx_ip ip;
+        uint8_t family;
+    } rows[] = {
+        {"192.0.2.7", PLX_IP_ANY, 4},   {"192.0.2.7", PLX_IP_4, 4},
+        {"2001:db8::7", PLX_IP_ANY, 6}, {"2001:db8::7", PLX_IP_6, 6},
+        {"192.0.2.7", PLX_IP_6, 0},     {"2001:DB8::7", PLX_IP_ANY, 0},
+        {"db.example", PLX_IP_ANY, 0},  {"192.0.2", PLX_IP_ANY, 0},
+    };
+    struct seen seen = {0};
+    struct plx_jobs *jobs = plx_jobs_new(100, on_change, &seen);
+    uint64_t generation = 1;
+    snapshot(jobs, generation, 0, 1, NULL, 0);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++, generation++) {
+        struct plx_task up = task(5), got;
+        char text[PLX_ADDR_TEXT_MAX];
+        uint32_t slot;
+        up.host = rows[i].host;
+        up.ip = rows[i].ip;
+        struct plx_msg_delta delta = {generation, generation + 1, &up, 1, NULL, 0};
+        assert_int_equal(plx_jobs_delta(jobs, &delta), 0);
+        assert_true(plx_jobs_find(jobs, 5, &slot));
+        got = plx_job_task(plx_jobs_at(jobs, slot), text);
+        assert_string_equal(got.host, rows[i].host);
+        assert_int_equal(plx_job_addr(plx_jobs_at(jobs, slot)).family, rows[i].family);
+        assert_true(plx_jobs_hash(jobs) == plx_task_hash(&up));
+    }
     plx_jobs_destroy(&jobs);
 }
 
@@ -199,6 +234,7 @@ int main(void)
         cmocka_unit_test(delta__follows_its_generation_only),
         cmocka_unit_test(greeting_of_a_task__is_copied_and_part_of_the_hash),
         cmocka_unit_test(changed_task__keeps_its_slot_and_moves_the_hash),
+        cmocka_unit_test(literal__is_parsed_once_and_told_as_it_was_written),
         cmocka_unit_test(too_many__is_refused),
         cmocka_unit_test(random_deltas__agree_with_a_bitmap),
     };
