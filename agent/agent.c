@@ -5,6 +5,7 @@
 #include "agent/core/plan.h"
 #include "agent/delivery.h"
 #include "agent/errands.h"
+#include "agent/io/keeper.h"
 #include "agent/io/link.h"
 #include "agent/notify.h"
 #include "agent/troubles.h"
@@ -40,6 +41,7 @@ struct agent {
     struct plx_errands *errands;
     struct plx_link *link;
     struct plx_jobs *jobs;
+    struct plx_keeper *keeper;
     struct plx_plan plan;
     struct plx_troubles troubles;
     uint64_t boot_id;
@@ -306,6 +308,7 @@ static void on_slow_tick(void *arg, struct plx_mono now)
     plx_errands_slow_tick(a->errands, now);
     plx_link_tick(a->link, now);
     plx_delivery_tick(a->delivery, now);
+    plx_keeper_tick(a->keeper, now);
     if (a->leaving)
         leave_when_done(a, now);
 }
@@ -360,10 +363,25 @@ static void close_modules(struct agent *a)
     plx_delivery_destroy(&a->delivery);
     plx_link_destroy(&a->link);
     plx_spool_close(&a->spool);
+    plx_keeper_close(&a->keeper);
     plx_jobs_destroy(&a->jobs);
     plx_plan_fini(&a->plan);
     plx_loop_destroy(&a->loop);
     plx_net_destroy(&a->net);
+}
+
+/* What was assigned before the restart, until the coordinator says otherwise. */
+static void load_assignment(struct agent *a)
+{
+    struct plx_why why = {""};
+    int err = plx_keeper_load(a->keeper, &why);
+    if (err && err != PLX_ENOTFOUND)
+        plx_log(PLX_LOG_WARN, "assignment_not_loaded", "why", why.text, NULL);
+    if (!err) {
+        char count[32];
+        snprintf(count, sizeof count, "%zu", plx_jobs_count(a->jobs));
+        plx_log(PLX_LOG_INFO, "assignment_loaded", "monitors", count, NULL);
+    }
 }
 
 int plx_agent_run(const struct plx_agent_config *config,
@@ -377,8 +395,10 @@ int plx_agent_run(const struct plx_agent_config *config,
     uint64_t seed = plx_hash_bytes(keys->public_key, strlen(keys->public_key), 0);
     plx_plan_init(&a.plan, seed, a.started, plx_clock_wall());
     a.jobs = plx_jobs_new(JOBS_MAX, on_job, &a);
+    a.keeper = plx_keeper_new(config->data_dir, enrolment->server_key, a.jobs);
     int err = open_modules(&a, enrolment, keys, why);
     if (!err) {
+        load_assignment(&a);
         plx_log(PLX_LOG_INFO, "started", "agent", enrolment->name, "region",
                 enrolment->region, "version", PLX_VERSION, NULL);
         plx_notify("READY=1");

@@ -316,6 +316,16 @@ size_t plx_jobs_count(const struct plx_jobs *jobs)
     return jobs->n_used;
 }
 
+uint32_t plx_jobs_slots(const struct plx_jobs *jobs)
+{
+    return (uint32_t)jobs->n_slots;
+}
+
+bool plx_jobs_are_whole(const struct plx_jobs *jobs)
+{
+    return jobs->arriving == 0;
+}
+
 struct plx_job *plx_jobs_at(struct plx_jobs *jobs, uint32_t slot)
 {
     if (slot >= jobs->n_slots || !jobs->slots[slot].monitor_id)

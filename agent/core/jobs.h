@@ -55,6 +55,10 @@ int plx_jobs_delta(struct plx_jobs *jobs, const struct plx_msg_delta *msg);
 uint64_t plx_jobs_generation(const struct plx_jobs *jobs);
 uint64_t plx_jobs_hash(const struct plx_jobs *jobs);
 size_t plx_jobs_count(const struct plx_jobs *jobs);
+/* Slots known so far, free ones included. */
+uint32_t plx_jobs_slots(const struct plx_jobs *jobs);
+/* False while parts of a snapshot are still to come. */
+bool plx_jobs_are_whole(const struct plx_jobs *jobs);
 
 /* The job in `slot`, or NULL. Lent until the next step. */
 struct plx_job *plx_jobs_at(struct plx_jobs *jobs, uint32_t slot);
