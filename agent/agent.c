@@ -20,7 +20,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define JOBS_MAX         500000
 #define NO_SLOT          UINT32_MAX
 #define FAST_TICK_NS     (10 * PLX_MS_NS)
 #define SLOW_TICK_NS     (100 * PLX_MS_NS)
@@ -394,7 +393,7 @@ int plx_agent_run(const struct plx_agent_config *config,
     /* The key is what stays the same over restarts, and differs between agents. */
     uint64_t seed = plx_hash_bytes(keys->public_key, strlen(keys->public_key), 0);
     plx_plan_init(&a.plan, seed, a.started, plx_clock_wall());
-    a.jobs = plx_jobs_new(JOBS_MAX, on_job, &a);
+    a.jobs = plx_jobs_new(PLX_AGENT_MONITORS_MAX, on_job, &a);
     a.keeper = plx_keeper_new(config->data_dir, enrolment->server_key, a.jobs);
     int err = open_modules(&a, enrolment, keys, why);
     if (!err) {

@@ -6,6 +6,9 @@
 #include "base/why.h"
 #include "sys/channel.h"
 
+/* Monitors of one agent: more are refused. */
+#define PLX_AGENT_MONITORS_MAX 500000
+
 /* Runs until a signal ends it. Borrows everything. Returns 0, or an error with a sentence
  * when it could not start. */
 int plx_agent_run(const struct plx_agent_config *config,

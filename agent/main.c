@@ -2,6 +2,7 @@
 #include "agent/enrol_cmd.h"
 #include "agent/probe_cmd.h"
 #include "agent/run_cmd.h"
+#include "agent/scan_cmd.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@ static const char usage[] =
     "(default)\n"
     "  enroll TOKEN [--name NAME]             join a coordinator\n"
     "  probe HOST:PORT…                       probe now, without a coordinator\n"
+    "  scan-self                              say what this host can hold\n"
     "  --version, --help\n"
     "parallax-agent COMMAND --help says more.\n";
 
@@ -24,6 +26,7 @@ static const struct command commands[] = {
     {"run", plx_run_cmd},
     {"enroll", plx_enrol_cmd},
     {"probe", plx_probe_cmd},
+    {"scan-self", plx_scan_cmd},
 };
 
 int main(int argc, char **argv)

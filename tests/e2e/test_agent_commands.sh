@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# The agent's commands that need no coordinator: probe and scan-self, for people and programs.
+#
+#   test_agent_commands.sh BIN_DIR
+set -euo pipefail
+agent=$(cd "$1" && pwd)/parallax-agent
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/lib/check.sh
+. "$here/../lib/check.sh"
+
+# says COMMAND…: its output, whatever its exit status.
+says() { "$@" || true; }
+ends_with_newline() { [[ $(tail -c 1 | od -An -c) == *\\n* ]]; }
+
+out=$(says "$agent" probe 127.0.0.1:1 --output json)
+check "a refused port is refused" test "$(jq -r '.results[0].outcome' <<<"$out")" = refused
+check "its time is the clock's, to the microsecond" \
+    test "$(jq '.results[0].rtt_ms > 0 and .results[0].rtt_ms < 1000' <<<"$out")" = true
+check "probe's JSON ends with a newline" \
+    ends_with_newline < <(says "$agent" probe 127.0.0.1:1 --output json)
+
+out=$(says "$agent" scan-self --output json)
+check "scan-self's JSON has its parts" test "$(jq '
+    .half_open and .error_queue and (.nofile_hard > 0) and (.ports > 0) and
+    (.probe_cpu_us > 0) and (.holds.probes_in_flight > 0) and (.checks | length > 10)' <<<"$out")" = true
+check "scan-self's JSON ends with a newline" \
+    ends_with_newline < <(says "$agent" scan-self --output json)
+check "each check has a line in the table" test \
+    "$(says "$agent" scan-self | grep -c -E ' (ok|LOOK) ')" -eq "$(jq '.checks | length' <<<"$out")"
+status=0
+"$agent" scan-self >/dev/null || status=$?
+check "the exit status is of the checks" test "$status" -le 1
+status=0
+"$agent" scan-self --output xml >/dev/null 2>&1 || status=$?
+check "an unknown format is refused" test "$status" -eq 2
+check_report
