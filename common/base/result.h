@@ -90,7 +90,7 @@ struct plx_result {
     enum plx_unreach unreach; /* UNREACHABLE only */
     enum plx_detail detail;
     uint32_t rtt_us;      /* the kernel's (tcpi_rtt), only when no SYN was resent; the
-                             clock's for REFUSED; 0: not known */
+                             clock's for a REFUSED that was watched for; 0: not known */
     uint32_t syn_retrans; /* SYNs resent */
     uint32_t lag_us;      /* how much later than due it started */
     uint8_t icmp_type, icmp_code;
