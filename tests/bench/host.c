@@ -175,16 +175,17 @@ static bool next_due(struct plx_bench_host *h, struct plx_mono now, struct plx_d
     return true;
 }
 
-static void order_due(struct plx_bench_host *h, struct plx_mono now)
+/* `all_out`: no end is looked at before the last SYN is out. */
+static void order_due(struct plx_bench_host *h, struct plx_mono now, bool all_out)
 {
     struct plx_due due;
     int n = 0;
     while (n < TICK_PROBES && next_due(h, now, &due)) {
         order(h, &due);
-        if (++n % PLX_ERRANDS_BATCH == 0)
+        if (++n % PLX_ERRANDS_BATCH == 0 && !all_out)
             plx_errands_turn(h->errands);
     }
-    if (n % PLX_ERRANDS_BATCH != 0)
+    if (n % PLX_ERRANDS_BATCH != 0 && !all_out)
         plx_errands_turn(h->errands);
 }
 
@@ -212,9 +213,10 @@ static void on_tick(void *arg, struct plx_mono now)
     if (!h->counting && elapsed >= h->setup.warm_ns)
         begin_counting(h);
     plx_errands_tick(h->errands, now);
-    order_due(h, now);
-    if (h->setup.stall_ns && !h->stalled && elapsed >= h->setup.stall_at_ns)
-        stall(h); /* with fresh SYNs out: the worst moment there is */
+    bool stalls = h->setup.stall_ns && !h->stalled && elapsed >= h->setup.stall_at_ns;
+    order_due(h, now, stalls);
+    if (stalls)
+        stall(h); /* with fresh SYNs out, as to far targets: the worst moment there is */
     if (now.ns >= h->until_ns)
         plx_loop_stop(h->loop);
 }
