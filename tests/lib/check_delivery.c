@@ -144,7 +144,7 @@ static void check_acknowledged(bool drained)
     must_be_none(
         "SELECT format('spool %d, stream %d: numbered up to %d, the coordinator has"
         " up to %d', spool, id, last, mark)"
-        " FROM sent JOIN got USING (id) WHERE mark > last");
+        " FROM sent JOIN early USING (id) WHERE mark > last");
     must_be_none("SELECT format('stream %d is counted for %d agents', id, count(*))"
                  " FROM got GROUP BY id HAVING count(*) > 1");
     if (drained)
@@ -207,6 +207,11 @@ int main(int argc, char **argv)
     sqlite3_busy_timeout(db, 5000);
     run("CREATE TEMP TABLE sent (spool INT, id INT, last INT, acked INT);"
         "CREATE TEMP TABLE held (id INT, first INT, to_ INT)");
+    /* Those that live go on while we read. What the spools say is acknowledged must be in
+     * the coordinator's file read after them; what it had before them, they must have
+     * numbered. */
+    run("CREATE TEMP TABLE early AS SELECT stream_id AS id, high_water AS mark"
+        " FROM main.streams");
     for (int i = at + 1; i < argc; i++)
         read_spool(argv[i], i - at);
     run("BEGIN");
