@@ -12,32 +12,38 @@
 struct method {
     const char *name;
     plx_method_fn *fn;
+    enum plx_role role;             /* that it takes at least */
     const char *keys[KEYS_MAX + 1]; /* of the body; ended by NULL */
 };
 
 static const struct method methods[] = {
-    {"apply", plx_api_apply, {"file", "text", "dry_run", "prune"}},
-    {"monitors.list", plx_api_monitors_list, {NULL}},
-    {"monitors.show", plx_api_monitors_show, {"name"}},
-    {"monitors.remove", plx_api_monitors_remove, {"names"}},
-    {"monitors.pause", plx_api_monitors_pause, {"names"}},
-    {"monitors.resume", plx_api_monitors_resume, {"names"}},
-    {"monitors.export", plx_api_monitors_export, {NULL}},
-    {"agents.list", plx_api_agents_list, {NULL}},
-    {"agents.show", plx_api_agents_show, {"name"}},
-    {"agents.revoke", plx_api_agents_revoke, {"name"}},
-    {"agents.drain", plx_api_agents_drain, {"name", "on"}},
+    {"apply", plx_api_apply, PLX_ROLE_ADMIN, {"file", "text", "dry_run", "prune"}},
+    {"monitors.list", plx_api_monitors_list, PLX_ROLE_VIEWER, {NULL}},
+    {"monitors.show", plx_api_monitors_show, PLX_ROLE_VIEWER, {"name"}},
+    {"monitors.remove", plx_api_monitors_remove, PLX_ROLE_ADMIN, {"names"}},
+    {"monitors.pause", plx_api_monitors_pause, PLX_ROLE_OPERATOR, {"names"}},
+    {"monitors.resume", plx_api_monitors_resume, PLX_ROLE_OPERATOR, {"names"}},
+    {"monitors.export", plx_api_monitors_export, PLX_ROLE_VIEWER, {NULL}},
+    {"agents.list", plx_api_agents_list, PLX_ROLE_VIEWER, {NULL}},
+    {"agents.show", plx_api_agents_show, PLX_ROLE_VIEWER, {"name"}},
+    {"agents.revoke", plx_api_agents_revoke, PLX_ROLE_ADMIN, {"name"}},
+    {"agents.drain", plx_api_agents_drain, PLX_ROLE_OPERATOR, {"name", "on"}},
     {"agents.token.create",
      plx_api_token_create,
+     PLX_ROLE_ADMIN,
      {"region", "ttl", "labels", "uses", "name"}},
-    {"agents.token.list", plx_api_token_list, {NULL}},
-    {"agents.token.revoke", plx_api_token_revoke, {"id"}},
-    {"status", plx_api_status, {"monitors", "labels"}},
-    {"explain", plx_api_explain, {"monitor"}},
-    {"history", plx_api_history, {"monitor", "since"}},
-    {"results.export", plx_api_results_export, {"since", "until", "monitors", "after"}},
-    {"check", plx_api_check, {"target", "from", "timeout"}},
-    {"health", plx_api_health, {NULL}},
+    {"agents.token.list", plx_api_token_list, PLX_ROLE_ADMIN, {NULL}},
+    {"agents.token.revoke", plx_api_token_revoke, PLX_ROLE_ADMIN, {"id"}},
+    {"status", plx_api_status, PLX_ROLE_VIEWER, {"monitors", "labels"}},
+    {"explain", plx_api_explain, PLX_ROLE_VIEWER, {"monitor"}},
+    {"history", plx_api_history, PLX_ROLE_VIEWER, {"monitor", "since"}},
+    {"results.export",
+     plx_api_results_export,
+     PLX_ROLE_VIEWER,
+     {"since", "until", "monitors", "after"}},
+    {"check", plx_api_check, PLX_ROLE_OPERATOR, {"target", "from", "timeout"}},
+    {"events", plx_api_events, PLX_ROLE_VIEWER, {"after", "epoch", "wait"}},
+    {"health", plx_api_health, PLX_ROLE_VIEWER, {NULL}},
 };
 #define N_METHODS (sizeof methods / sizeof *methods)
 
@@ -62,6 +68,7 @@ void plx_api_destroy(struct plx_api **api)
         return;
     plx_intake_on_done((*api)->intake, NULL, NULL);
     plx_checks_drop(*api);
+    plx_waiters_drop(*api);
     free((*api)->enrol_endpoint);
     free((*api)->server_key);
     free(*api);
@@ -71,11 +78,13 @@ void plx_api_destroy(struct plx_api **api)
 void plx_api_tick(struct plx_api *api, struct plx_mono now)
 {
     plx_checks_tick(api, now);
+    plx_waiters_tick(api, now);
 }
 
 void plx_api_quit(struct plx_api *api)
 {
     plx_checks_drop(api);
+    plx_waiters_drop(api);
 }
 
 static const struct method *find_method(const char *name, struct plx_why *why)
@@ -148,6 +157,11 @@ void plx_api_call(struct plx_api *api, const struct plx_api_request *request)
     const struct method *method = find_method(request->method, &why);
     if (!method) {
         plx_call_fail(call, PLX_EUNSUPPORTED, "%s", why.text);
+        return;
+    }
+    if (request->role < method->role) {
+        plx_call_fail(call, PLX_EDENIED, "'%s' takes the role %s", method->name,
+                      plx_role_token(method->role));
         return;
     }
     call->body = read_body(request, &why);

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "coordinator/io/desk.h"
 #include "coordinator/io/intake.h"
+#include "coordinator/io/role.h"
 
 #include <stdbool.h>
 
@@ -40,7 +41,8 @@ struct plx_api_request {
     const char *method;
     const char *body; /* JSON object; "" for an empty one */
     size_t body_len;
-    const char *who; /* for the log of changes */
+    const char *who;    /* for the log of changes */
+    enum plx_role role; /* what they may */
     plx_api_respond_fn *respond;
     plx_api_release_fn *release;
     void *arg;

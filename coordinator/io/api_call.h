@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 struct plx_check;
+struct plx_waiter;
 
 struct plx_api {
     struct plx_desk *desk;
@@ -16,6 +17,7 @@ struct plx_api {
     char *server_key;
     struct plx_check *checks; /* waiting for agents */
     uint64_t next_check;
+    struct plx_waiter *waiters; /* for events */
 };
 
 struct plx_call {
@@ -76,6 +78,7 @@ plx_method_fn plx_api_agents_list, plx_api_agents_show, plx_api_agents_revoke,
 plx_method_fn plx_api_token_create, plx_api_token_list, plx_api_token_revoke;
 plx_method_fn plx_api_status, plx_api_explain, plx_api_history, plx_api_results_export;
 plx_method_fn plx_api_check;
+plx_method_fn plx_api_events;
 plx_method_fn plx_api_health;
 
 /* Shared pieces of answers. */
@@ -92,5 +95,9 @@ void plx_checks_tick(struct plx_api *api, struct plx_mono now);
 void plx_checks_done(void *api, uint32_t agent_slot, uint64_t request_id,
                      const struct plx_result *result);
 void plx_checks_drop(struct plx_api *api);
+
+/* api_events.c: life of those who wait for events. */
+void plx_waiters_tick(struct plx_api *api, struct plx_mono now);
+void plx_waiters_drop(struct plx_api *api);
 
 #endif

@@ -21,10 +21,12 @@ void plx_desk_init(struct plx_desk *desk, struct plx_store *store, struct plx_ga
     desk->court = plx_court_new(desk->roster, desk->catalog, desk->shares);
     desk->started = plx_clock_mono();
     desk->started_wall = plx_clock_wall();
+    desk->events = plx_events_new(desk->started_wall);
 }
 
 void plx_desk_fini(struct plx_desk *desk)
 {
+    plx_events_destroy(&desk->events);
     plx_court_destroy(&desk->court);
     plx_shares_destroy(&desk->shares);
     plx_catalog_destroy(&desk->catalog);
@@ -144,6 +146,17 @@ static void log_note(const struct plx_agent *agent, enum plx_roster_note_kind ki
                 "region", agent->region, "state", state, NULL);
 }
 
+static void tell_note(struct plx_desk *desk, const struct plx_agent *agent,
+                      enum plx_roster_note_kind kind)
+{
+    struct plx_json *j = plx_events_begin(desk->events, "agent", plx_clock_wall());
+    plx_json_kstr(j, "event", note_events[kind].event);
+    plx_json_kstr(j, "agent", agent->name);
+    plx_json_kstr(j, "region", agent->region);
+    plx_json_kstr(j, "state", plx_presence_token(plx_roster_presence(agent)));
+    plx_events_end(desk->events);
+}
+
 void plx_desk_note(struct plx_desk *desk, const struct plx_roster_notes *notes)
 {
     for (size_t i = 0; i < notes->n; i++) {
@@ -151,6 +164,7 @@ void plx_desk_note(struct plx_desk *desk, const struct plx_roster_notes *notes)
         enum plx_roster_note_kind kind = notes->list[i].kind;
         const struct plx_agent *agent = plx_roster_at(desk->roster, slot);
         log_note(agent, kind);
+        tell_note(desk, agent, kind);
         plx_shares_set_standing(desk->shares, slot, standing_of(agent));
         if (kind == PLX_NOTE_LEFT)
             plx_shares_leave(desk->shares, slot);

@@ -11,6 +11,7 @@
 #include "coordinator/core/court.h"
 #include "coordinator/core/roster.h"
 #include "coordinator/core/shares.h"
+#include "coordinator/io/events.h"
 #include "coordinator/io/gate.h"
 #include "coordinator/io/store_config.h"
 #include "coordinator/io/store_history.h"
@@ -40,6 +41,7 @@ struct plx_desk {
     struct plx_catalog *catalog;
     struct plx_shares *shares;
     struct plx_court *court;
+    struct plx_events *events;
     struct plx_store *store; /* borrowed */
     struct plx_gate *gate;   /* borrowed */
     uint64_t generation;     /* of the monitors */

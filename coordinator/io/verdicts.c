@@ -84,7 +84,20 @@ static void order_probes(struct plx_desk *desk, struct plx_intake *intake,
 
 /* ---- faults ---- */
 
-static void log_faults(const struct plx_judge_output *output)
+static void tell_fault(struct plx_desk *desk, const struct plx_judge_fault *f,
+                       const char *id, struct plx_wall now)
+{
+    struct plx_json *j = plx_events_begin(desk->events, "fault", now);
+    plx_json_kstr(j, "fault", id);
+    plx_json_kstr(j, "state", f->change == PLX_JUDGE_OPENED ? "open" : "closed");
+    plx_json_kstr(j, "class", plx_judge_class_token(f->class));
+    plx_json_kstr(j, "entity", f->entity);
+    plx_json_kstr(j, "why", f->why);
+    plx_events_end(desk->events);
+}
+
+static void log_faults(struct plx_desk *desk, const struct plx_judge_output *output,
+                       struct plx_wall now)
 {
     char id[PLX_FAULT_ID_MAX];
     for (size_t i = 0; i < output->n_faults; i++) {
@@ -95,6 +108,7 @@ static void log_faults(const struct plx_judge_output *output)
                 f->change == PLX_JUDGE_OPENED ? "fault_opened" : "fault_closed", "fault",
                 plx_fault_id(f->id, id), "class", plx_judge_class_token(f->class),
                 "entity", f->entity, "why", f->why, NULL);
+        tell_fault(desk, f, id, now);
     }
 }
 
@@ -170,6 +184,21 @@ static void log_record(const struct plx_desk *desk, const struct record *r)
             plx_judge_verdict_token(r->now), "scope", r->scope, "why", r->sentence, NULL);
 }
 
+static void tell_record(struct plx_desk *desk, const struct record *r,
+                        struct plx_wall now)
+{
+    struct plx_json *j = plx_events_begin(desk->events, "verdict", now);
+    plx_json_kstr(j, "monitor", plx_catalog_at(desk->catalog, r->monitor)->name);
+    plx_json_kstr(j, "was", r->had ? plx_judge_verdict_token(r->was) : "pending");
+    plx_json_kstr(j, "now", plx_judge_verdict_token(r->now));
+    plx_json_kstr(j, "scope", r->scope);
+    plx_json_knum(j, "confidence", r->confidence, 3);
+    plx_json_kstr(j, "sentence", r->sentence);
+    plx_json_key(j, "faults");
+    plx_json_raw(j, r->faults_json);
+    plx_events_end(desk->events);
+}
+
 static void store_records(struct plx_desk *desk, const struct record *records, size_t n,
                           struct plx_wall now)
 {
@@ -179,6 +208,7 @@ static void store_records(struct plx_desk *desk, const struct record *records, s
     for (size_t i = 0; i < n; i++) {
         const struct record *r = &records[i];
         log_record(desk, r);
+        tell_record(desk, r, now);
         rows[i] = (struct plx_store_verdict){
             .monitor_id = plx_catalog_at(desk->catalog, r->monitor)->id,
             .at = now,
@@ -218,7 +248,7 @@ void plx_verdicts_tick(struct plx_desk *desk, struct plx_intake *intake,
     const struct plx_transition *transitions;
     size_t n;
     plx_court_tick(desk->court, now, &output, &transitions, &n);
-    log_faults(output);
+    log_faults(desk, output, now);
     struct record *records = copy_transitions(transitions, n);
     size_t n_probes = output->n_probes;
     struct plx_judge_probe *probes = calloc(n_probes + 1, sizeof *probes);
