@@ -32,6 +32,9 @@
 /* What may wait for the disk: also room for one application of 200,000 monitors. */
 #define QUEUE_BYTES     ((size_t)256 * 1024 * 1024)
 
+/* Passwords that wait to be stretched. */
+#define SLOW_TASKS_MAX 16
+
 struct coordinator {
     const struct plx_config *config;
     int lock_fd;
@@ -42,6 +45,7 @@ struct coordinator {
     struct plx_keypair keys, admin_keys;
     struct plx_desk desk;
     bool has_desk;
+    struct plx_worker *worker;
     struct plx_intake *intake;
     struct plx_enrol *enrol;
     struct plx_api *api;
@@ -233,7 +237,10 @@ static int open_doors(struct coordinator *c, struct plx_why *why)
     if (err < 0)
         return err;
     advertise(plx_enrol_endpoint(c->enrol), host, enrol);
-    const struct plx_api_options options = {enrol, c->keys.public_key};
+    err = plx_worker_new(c->loop, SLOW_TASKS_MAX, &c->worker, why);
+    if (err < 0)
+        return err;
+    const struct plx_api_options options = {enrol, c->keys.public_key, c->worker};
     plx_api_new(&c->desk, c->intake, &options, &c->api);
     return plx_admin_new(&c->desk, c->api, c->net, c->loop, c->config->admin_listen,
                          &c->keys, &c->admin, why);
@@ -298,6 +305,7 @@ static void stop(struct coordinator *c)
 {
     if (c->api)
         plx_api_quit(c->api);
+    plx_worker_destroy(&c->worker);
     if (c->store) {
         plx_store_stop(c->store);
         plx_store_poll(c->store);

@@ -42,6 +42,15 @@ static const struct method methods[] = {
      PLX_ROLE_VIEWER,
      {"since", "until", "monitors", "after"}},
     {"check", plx_api_check, PLX_ROLE_OPERATOR, {"target", "from", "timeout"}},
+    {"users.list", plx_api_users_list, PLX_ROLE_ADMIN, {NULL}},
+    {"users.put", plx_api_users_put, PLX_ROLE_ADMIN, {"name", "role", "password"}},
+    {"users.remove", plx_api_users_remove, PLX_ROLE_ADMIN, {"name"}},
+    {"tokens.list", plx_api_access_token_list, PLX_ROLE_ADMIN, {NULL}},
+    {"tokens.create",
+     plx_api_access_token_create,
+     PLX_ROLE_ADMIN,
+     {"name", "role", "ttl"}},
+    {"tokens.revoke", plx_api_access_token_revoke, PLX_ROLE_ADMIN, {"name"}},
     {"events", plx_api_events, PLX_ROLE_VIEWER, {"after", "epoch", "wait"}},
     {"health", plx_api_health, PLX_ROLE_VIEWER, {NULL}},
 };
@@ -55,6 +64,7 @@ void plx_api_new(struct plx_desk *desk, struct plx_intake *intake,
         abort();
     api->desk = desk;
     api->intake = intake;
+    api->worker = options->worker;
     api->enrol_endpoint = plx_text_dup(options->enrol_endpoint);
     api->server_key = plx_text_dup(options->server_key);
     api->next_check = 1;

@@ -13,6 +13,7 @@ struct plx_waiter;
 struct plx_api {
     struct plx_desk *desk;
     struct plx_intake *intake;
+    struct plx_worker *worker;
     char *enrol_endpoint;
     char *server_key;
     struct plx_check *checks; /* waiting for agents */
@@ -78,6 +79,9 @@ plx_method_fn plx_api_agents_list, plx_api_agents_show, plx_api_agents_revoke,
 plx_method_fn plx_api_token_create, plx_api_token_list, plx_api_token_revoke;
 plx_method_fn plx_api_status, plx_api_explain, plx_api_history, plx_api_results_export;
 plx_method_fn plx_api_check;
+plx_method_fn plx_api_users_list, plx_api_users_put, plx_api_users_remove;
+plx_method_fn plx_api_access_token_list, plx_api_access_token_create,
+    plx_api_access_token_revoke;
 plx_method_fn plx_api_events;
 plx_method_fn plx_api_health;
 

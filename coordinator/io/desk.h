@@ -13,6 +13,7 @@
 #include "coordinator/core/shares.h"
 #include "coordinator/io/events.h"
 #include "coordinator/io/gate.h"
+#include "coordinator/io/keyring.h"
 #include "coordinator/io/store_config.h"
 #include "coordinator/io/store_history.h"
 
@@ -42,6 +43,7 @@ struct plx_desk {
     struct plx_shares *shares;
     struct plx_court *court;
     struct plx_events *events;
+    struct plx_keyring *keyring;
     struct plx_store *store; /* borrowed */
     struct plx_gate *gate;   /* borrowed */
     uint64_t generation;     /* of the monitors */

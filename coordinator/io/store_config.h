@@ -203,6 +203,35 @@ int plx_store_put_setting(struct plx_store *store, const char *key, const char *
                           const char *who, struct plx_wall now, plx_store_done_fn *done,
                           void *arg);
 
+/* ---- access: who may use the HTTP API ---- */
+
+/* Values are in the database. */
+enum plx_access_kind {
+    PLX_ACCESS_USER = 0,  /* a person with a password */
+    PLX_ACCESS_TOKEN = 1, /* a program with a token */
+};
+
+/* Owned by whoever has it: plx_store_access_fini. Names are unique within a kind. */
+struct plx_store_access {
+    enum plx_access_kind kind;
+    char *name;
+    char *role;              /* "viewer", "operator", "admin" */
+    char *secret;            /* a hash, as schema/003.sql says; never the secret itself */
+    struct plx_wall created; /* set by the store */
+    struct plx_wall expires; /* 0: never */
+};
+void plx_store_access_fini(struct plx_store_access *access);
+
+/* Adds one, or gives the one of that kind and name a new role, secret and end. Copies.
+ * PLX_EINVAL: a bad name or role, or no secret. */
+int plx_store_put_access(struct plx_store *store, const struct plx_store_access *access,
+                         const char *who, struct plx_wall now, plx_store_done_fn *done,
+                         void *arg);
+/* PLX_ENOTFOUND. */
+int plx_store_remove_access(struct plx_store *store, enum plx_access_kind kind,
+                            const char *name, const char *who, struct plx_wall now,
+                            plx_store_done_fn *done, void *arg);
+
 /* ---- reading all of it ---- */
 
 struct plx_store_config {
@@ -217,6 +246,8 @@ struct plx_store_config {
     size_t n_admins;
     struct plx_store_setting *settings; /* by key */
     size_t n_settings;
+    struct plx_store_access *access; /* by kind and name; expired ones too */
+    size_t n_access;
 };
 
 /* Everything, as last committed. Gives `ret` (plx_store_config_fini). Blocks for the

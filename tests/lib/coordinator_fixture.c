@@ -55,8 +55,9 @@ static void rooms_up(struct coordinator_fixture *fx)
                                    plx_intake_endpoint(fx->intake), &fx->keys, &fx->enrol,
                                    &why),
                      0);
+    assert_int_equal(plx_worker_new(fx->loop, 16, &fx->worker, &why), 0);
     const struct plx_api_options options = {plx_enrol_endpoint(fx->enrol),
-                                            fx->keys.public_key};
+                                            fx->keys.public_key, fx->worker};
     plx_api_new(&fx->desk, fx->intake, &options, &fx->api);
     assert_int_equal(plx_admin_new(&fx->desk, fx->api, fx->net, fx->loop,
                                    "tcp://127.0.0.1:*", &fx->keys, &fx->admin, &why),
@@ -75,6 +76,7 @@ void coordinator_up(struct coordinator_fixture *fx)
 static void rooms_down(struct coordinator_fixture *fx)
 {
     plx_api_quit(fx->api);
+    plx_worker_destroy(&fx->worker);
     plx_store_stop(fx->store.store);
     plx_store_poll(fx->store.store);
     plx_api_destroy(&fx->api);

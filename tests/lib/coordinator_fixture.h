@@ -21,6 +21,7 @@ struct coordinator_fixture {
     struct plx_keypair keys;
     struct plx_desk desk;
     struct plx_intake *intake;
+    struct plx_worker *worker;
     struct plx_enrol *enrol;
     struct plx_api *api;
     struct plx_admin *admin;
