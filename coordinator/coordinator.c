@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "coordinator/http/http.h"
 #include "coordinator/io/admin.h"
 #include "coordinator/io/api.h"
 #include "coordinator/io/desk.h"
@@ -32,6 +33,7 @@
 /* What may wait for the disk: also room for one application of 200,000 monitors. */
 #define QUEUE_BYTES     ((size_t)256 * 1024 * 1024)
 
+#define HTTP_USUAL     "127.0.0.1:7480"
 /* Passwords that wait to be stretched. */
 #define SLOW_TASKS_MAX 16
 
@@ -50,6 +52,7 @@ struct coordinator {
     struct plx_enrol *enrol;
     struct plx_api *api;
     struct plx_admin *admin;
+    struct plx_http *http; /* NULL: off */
     struct plx_mono dropped;
     bool failed; /* the store did: nothing more is written before a restart */
 };
@@ -125,6 +128,8 @@ static void on_tick(void *arg, struct plx_mono now)
     settle_while_full(c);
     plx_verdicts_tick(&c->desk, c->intake, plx_clock_wall());
     plx_api_tick(c->api, now);
+    if (c->http)
+        plx_http_tick(c->http, now);
     drop_old(c, now);
     end_if_store_failed(c);
 }
@@ -223,6 +228,23 @@ static int open_desk(struct coordinator *c, struct plx_why *why)
     return plx_desk_load(&c->desk, why);
 }
 
+/* An address that was asked for must work; the usual one is not worth a refusal to
+ * start. */
+static int open_http(struct coordinator *c, struct plx_why *why)
+{
+    const char *asked = c->config->http_listen;
+    const struct plx_http_options options = {asked ? asked : HTTP_USUAL,
+                                             c->config->http_behind_tls};
+    if (strcmp(options.listen, "off") == 0)
+        return 0;
+    int err = plx_http_new(&c->desk, c->intake, c->api, c->worker, c->loop, &options,
+                           &c->http, why);
+    if (err == 0 || asked)
+        return err;
+    plx_log(PLX_LOG_WARN, "no_http", "why", why->text, NULL);
+    return 0;
+}
+
 static int open_doors(struct coordinator *c, struct plx_why *why)
 {
     char host[PLX_HOST_MAX + 1], agents[ENDPOINT_MAX], enrol[ENDPOINT_MAX];
@@ -242,8 +264,9 @@ static int open_doors(struct coordinator *c, struct plx_why *why)
         return err;
     const struct plx_api_options options = {enrol, c->keys.public_key, c->worker};
     plx_api_new(&c->desk, c->intake, &options, &c->api);
-    return plx_admin_new(&c->desk, c->api, c->net, c->loop, c->config->admin_listen,
-                         &c->keys, &c->admin, why);
+    err = plx_admin_new(&c->desk, c->api, c->net, c->loop, c->config->admin_listen,
+                        &c->keys, &c->admin, why);
+    return err < 0 ? err : open_http(c, why);
 }
 
 /* Where the command line finds us, and by which key. Z85 has no quotes and no
@@ -303,6 +326,8 @@ static int say_failure(struct coordinator *c, struct plx_why *why)
  * brings still go out as acks and answers. */
 static void stop(struct coordinator *c)
 {
+    if (c->http)
+        plx_http_quit(c->http);
     if (c->api)
         plx_api_quit(c->api);
     plx_worker_destroy(&c->worker);
@@ -311,6 +336,7 @@ static void stop(struct coordinator *c)
         plx_store_poll(c->store);
     }
     plx_api_destroy(&c->api);
+    plx_http_destroy(&c->http);
     plx_admin_destroy(&c->admin);
     plx_enrol_destroy(&c->enrol);
     plx_intake_destroy(&c->intake);
@@ -338,7 +364,8 @@ int plx_coordinator_run(const struct plx_config *config, struct plx_why *why)
     if (err == 0) {
         plx_log(PLX_LOG_INFO, "ready", "version", PLX_VERSION, "agents",
                 plx_intake_endpoint(c->intake), "enrolment", plx_enrol_endpoint(c->enrol),
-                "admin", plx_admin_endpoint(c->admin), NULL);
+                "admin", plx_admin_endpoint(c->admin), "http",
+                c->http ? plx_http_address(c->http) : "off", NULL);
         plx_notify("READY=1");
         plx_loop_run(c->loop);
         plx_notify("STOPPING=1");

@@ -21,6 +21,9 @@ static const char usage[] =
     "  --listen ENDPOINT     for agents, default tcp://*:7440\n"
     "  --enrol-listen ENDPOINT  for enrolment, default tcp://*:7441\n"
     "  --admin-listen ENDPOINT  for the parallax command, default tcp://127.0.0.1:7442\n"
+    "  --http-listen ADDRESS:PORT  the API and dashboard over HTTP, default\n"
+    "                        127.0.0.1:7480; off for none\n"
+    "  --http-behind-tls true  a proxy in front ends TLS: cookies over https only\n"
     "  --advertise HOST      how agents reach this machine, default what is listened on\n"
     "                        or the machine's name\n"
     "  --retention-days N    how long results are kept, default 30\n"
@@ -36,6 +39,8 @@ static const struct option options[] = {
     {"listen", required_argument, NULL, 'o'},
     {"enrol-listen", required_argument, NULL, 'o'},
     {"admin-listen", required_argument, NULL, 'o'},
+    {"http-listen", required_argument, NULL, 'o'},
+    {"http-behind-tls", required_argument, NULL, 'o'},
     {"advertise", required_argument, NULL, 'o'},
     {"retention-days", required_argument, NULL, 'o'},
     {"log-level", required_argument, NULL, 'o'},
