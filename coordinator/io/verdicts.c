@@ -2,7 +2,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
-#include "coordinator/io/api_view.h"
+#include "coordinator/io/fault_heads.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
