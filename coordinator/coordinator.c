@@ -9,6 +9,7 @@
 #include "coordinator/io/enrol.h"
 #include "coordinator/io/gate.h"
 #include "coordinator/io/intake.h"
+#include "coordinator/io/rounds.h"
 #include "coordinator/io/verdicts.h"
 #include "coordinator/notify.h"
 #include "sys/clock.h"
@@ -24,7 +25,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define TICK_NS         (500 * PLX_MS_NS)
 /* How often results beyond their retention are looked for. */
 #define DROP_NS         PLX_HOUR_NS
 /* Descriptors below which a fleet of any size would not fit. */
@@ -82,12 +82,8 @@ static void on_store(void *arg, uint32_t events)
 /* A coordinator that cannot write acknowledges nothing and answers from memory that
  * drifts from the disk: it ends, so that whoever supervises it starts one that checks the
  * file. */
-static void end_if_store_failed(struct coordinator *c)
+static void end_for_store(struct coordinator *c)
 {
-    struct plx_store_health health;
-    plx_store_health(c->store, &health);
-    if (health.state != PLX_STORE_FAILED || c->failed)
-        return;
     c->failed = true;
     plx_loop_stop(c->loop);
 }
@@ -110,28 +106,16 @@ static void drop_old(struct coordinator *c, struct plx_mono now)
         on_dropped, c);
 }
 
-/* Only what is committed is judged. While a full disk takes nothing, everything becomes
- * unsure for a reason of our own, which is no news about any monitor. */
-static void settle_while_full(struct coordinator *c)
-{
-    struct plx_store_health health;
-    plx_store_health(c->store, &health);
-    if (health.state == PLX_STORE_WAITING)
-        plx_court_settling_until(c->desk.court,
-                                 plx_wall_add(plx_clock_wall(), PLX_DESK_SETTLING_NS));
-}
-
 static void on_tick(void *arg, struct plx_mono now)
 {
     struct coordinator *c = arg;
-    plx_intake_tick(c->intake);
-    settle_while_full(c);
-    plx_verdicts_tick(&c->desk, c->intake, plx_clock_wall());
+    bool works = plx_rounds_make(&c->desk, c->intake);
     plx_api_tick(c->api, now);
     if (c->http)
         plx_http_tick(c->http, now);
     drop_old(c, now);
-    end_if_store_failed(c);
+    if (!works)
+        end_for_store(c);
 }
 
 /* ---- starting ---- */
@@ -223,9 +207,7 @@ static int open_desk(struct coordinator *c, struct plx_why *why)
     plx_desk_init(&c->desk, c->store, c->gate);
     c->has_desk = true;
     plx_gate_allow(c->gate, PLX_GATE_DOMAIN_ADMIN, c->admin_keys.public_key);
-    plx_court_settling_until(c->desk.court,
-                             plx_wall_add(c->desk.started_wall, PLX_DESK_SETTLING_NS));
-    return plx_desk_load(&c->desk, why);
+    return plx_rounds_begin(&c->desk, why);
 }
 
 /* An address that was asked for must work; the usual one is not worth a refusal to
@@ -305,7 +287,7 @@ static int start(struct coordinator *c, struct plx_why *why)
     if (err < 0)
         return err;
     if (plx_loop_add_fd(c->loop, plx_store_fd(c->store), EPOLLIN, on_store, c) < 0 ||
-        plx_loop_add_timer(c->loop, TICK_NS, on_tick, c) < 0)
+        plx_loop_add_timer(c->loop, PLX_ROUNDS_NS, on_tick, c) < 0)
         return plx_why_set(why, PLX_EIO, "cannot set up the event loop");
     /* Whoever asks first is to hear what the stored results say. */
     plx_verdicts_tick(&c->desk, c->intake, plx_clock_wall());
