@@ -123,6 +123,8 @@ static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t
             plx_score_kinds(cell, c->fails[c->n_fails - 1].kinds);
             if (end != 0)
                 cut(&c->fails[c->n_fails - 1], end);
+            c->fails[c->n_fails - 1].most =
+                plx_score_most(&c->score, &c->fails[c->n_fails - 1]);
         }
     }
 }
