@@ -99,8 +99,8 @@ static void weigh_vantage(struct bound *b, const struct plx_scope *scope)
         own += b->s->claimed[ids[i]] ? 0 : plx_score_own(b->s, ids[i], 0);
     slot_open(b, 0, 0);
     for (uint32_t k = 0; k < b->n_onsets; k++)
-        b->net[0][k] += own - b->against * plx_score_contrary_vantage(
-                                               b->s, scope, b->s->times[k] + b->s->slack);
+        b->net[0][k] +=
+            own - b->against * plx_score_contrary_vantage(b->s, scope, b->s->times[k]);
     bury(b);
 }
 

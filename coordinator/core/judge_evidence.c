@@ -9,6 +9,10 @@
 #define TK_NS     (PLX_SEC_NS / PLX_TK_PER_SEC)
 /* Buckets of the agents' rings of opens: 4 s. */
 #define BUCKET_TK (4 * PLX_TK_PER_SEC)
+/* Buckets of the finer rings: 1/8 s, 8 s in all. */
+#define FINE_TK   (PLX_TK_PER_SEC / 8)
+/* Results in 4 s from which on an agent is busy: each of them speaks for 3.9 nats. */
+#define BUSY      64u
 /* Weight of a new result in the smoothed loss and latency (about the last 16). */
 #define SMOOTH    16
 
@@ -230,26 +234,43 @@ static bool as_expected(const struct plx_fleet_monitor *m,
     return r->outcome == PLX_OUTCOME_OPEN;
 }
 
-static void ring_add(struct plx_fleet_agent *a, uint32_t tk)
+static void ring_add(struct plx_ring *r, uint32_t b)
 {
-    uint32_t b = tk / BUCKET_TK;
-    if (b > a->ring_top) {
-        uint32_t gap = b - a->ring_top;
+    if (b > r->top) {
+        uint32_t gap = b - r->top;
         for (uint32_t i = 1; i <= gap && i <= PLX_RING; i++)
-            a->ring[(a->ring_top + i) % PLX_RING] = 0;
-        a->ring_top = b;
+            r->n[(r->top + i) % PLX_RING] = 0;
+        r->top = b;
     }
-    if (a->ring_top - b < PLX_RING && a->ring[b % PLX_RING] < UINT16_MAX)
-        a->ring[b % PLX_RING]++;
+    if (r->top - b < PLX_RING && r->n[b % PLX_RING] < UINT16_MAX)
+        r->n[b % PLX_RING]++;
 }
 
+/* Sum of the buckets from `from` to `to`, as far as the ring reaches. */
+static uint32_t ring_sum(const struct plx_ring *r, uint32_t from, uint32_t to)
+{
+    uint32_t sum = 0;
+    if (r->top + 1 >= PLX_RING && from < r->top + 1 - PLX_RING)
+        from = r->top + 1 - PLX_RING;
+    for (uint32_t b = from; b <= to && b <= r->top; b++)
+        sum += r->n[b % PLX_RING];
+    return sum;
+}
+
+bool plx_evidence_is_busy(const struct plx_fleet_agent *a)
+{
+    return (int64_t)a->n_cells * BUCKET_TK * TK_NS >= BUSY * a->min_interval_ns &&
+           a->n_cells > BUSY;
+}
+
+/* The bucket that `since` falls into does not count, unless it holds so much that it must
+ * not be ignored: then what came after `since` is counted from the finer ring. */
 uint32_t plx_evidence_opens(const struct plx_fleet_agent *a, uint32_t since)
 {
-    uint32_t from = since / BUCKET_TK + 1, sum = 0;
-    if (a->ring_top + 1 >= PLX_RING && from < a->ring_top + 1 - PLX_RING)
-        from = a->ring_top + 1 - PLX_RING;
-    for (uint32_t b = from; b <= a->ring_top; b++)
-        sum += a->ring[b % PLX_RING];
+    uint32_t b = since / BUCKET_TK, sum = ring_sum(&a->opens, b + 1, UINT32_MAX);
+    if (ring_sum(&a->opens, b, b) >= BUSY)
+        sum +=
+            ring_sum(&a->fine, since / FINE_TK + 1, (b + 1) * (BUCKET_TK / FINE_TK) - 1);
     return sum;
 }
 
@@ -287,8 +308,10 @@ static void run_open(struct plx_evidence *ev, struct plx_fleet_agent *a,
                      struct plx_cell *c, uint32_t tk, bool answered)
 {
     a->n_ok++;
-    if (answered)
-        ring_add(a, tk);
+    if (answered) {
+        ring_add(&a->opens, tk / BUCKET_TK);
+        ring_add(&a->fine, tk / FINE_TK);
+    }
     if ((c->flags & PLX_CELL_SEEN) && !(c->flags & PLX_CELL_FAILING)) {
         if (c->n < UINT8_MAX)
             c->n++;

@@ -85,6 +85,9 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
 /* Opens an agent saw after `since`, as far back as its ring reaches. */
 uint32_t plx_evidence_opens(const struct plx_fleet_agent *agent, uint32_t since);
 
+/* The agent has so many results that their rate tells its state within a second. */
+bool plx_evidence_is_busy(const struct plx_fleet_agent *agent);
+
 /* Learned chance that a probe of this agent fails for no reason. */
 double plx_evidence_noise(const struct plx_fleet_agent *agent,
                           const struct plx_judge_policy *policy);

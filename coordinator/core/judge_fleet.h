@@ -36,6 +36,11 @@ struct plx_unit {
 /* How many opens an agent saw lately, in buckets of 4 s: has it any recent success? */
 #define PLX_RING 64u
 
+struct plx_ring {
+    uint32_t top; /* number of the newest bucket */
+    uint16_t n[PLX_RING];
+};
+
 struct plx_fleet_agent {
     bool used;
     bool beats;       /* has ever sent a heartbeat */
@@ -51,9 +56,8 @@ struct plx_fleet_agent {
         offset_ns;    /* least of late: when learned minus when measured, rtt taken off */
     uint8_t offset_n; /* samples of that (saturates) */
     uint32_t local_first, local_last;
-    uint32_t ring_top; /* bucket number of the newest bucket */
-    uint16_t ring[PLX_RING];
-    double n_ok, n_bad; /* what noise is learned from */
+    struct plx_ring opens, fine; /* the latter in buckets of 1/8 s */
+    double n_ok, n_bad;          /* what noise is learned from */
     uint32_t n_cells, n_failing;
     uint32_t fail_last; /* newest failing result */
     int64_t min_interval_ns;

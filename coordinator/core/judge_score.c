@@ -224,13 +224,15 @@ uint32_t plx_score_good_after(const struct plx_good *g, uint32_t since)
 }
 
 uint32_t plx_score_contrary_vantage(const struct plx_score *s,
-                                    const struct plx_scope *scope, uint32_t since)
+                                    const struct plx_scope *scope, uint32_t onset)
 {
     const uint32_t *ids;
     uint32_t n, sum = 0;
     plx_scope_agents(s->fleet, scope, &ids, &n);
-    for (uint32_t i = 0; i < n; i++)
-        sum += plx_evidence_opens(&s->fleet->agents[ids[i]], since);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct plx_fleet_agent *a = &s->fleet->agents[ids[i]];
+        sum += plx_evidence_opens(a, onset + (plx_evidence_is_busy(a) ? 0 : s->slack));
+    }
     return sum;
 }
 
@@ -241,15 +243,6 @@ static uint32_t contrary_listed(const struct plx_score *s, uint32_t since)
     for (uint32_t i = 0; i < s->n_good; i++)
         sum += plx_score_good_after(&s->good[i], since);
     return sum;
-}
-
-uint32_t plx_score_contrary(struct plx_score *s, const struct plx_scope *scope,
-                            uint32_t since)
-{
-    if (plx_scope_kind(scope->type)->vantage)
-        return plx_score_contrary_vantage(s, scope, since);
-    list_good(s, scope, since);
-    return contrary_listed(s, since);
 }
 
 /* --- what speaks for ------------------------------------------------------------------
@@ -354,7 +347,7 @@ static double gain_vantage(struct plx_score *s, const struct plx_scope *scope,
         if (!s->claimed[ids[i]] && own_onset(s, ids[i]) + TOGETHER >= onset)
             t.nats += plx_score_own(s, ids[i], onset);
     t.nats += kinds_ratio(s, plx_scope_kind(scope->type)->class, t.kinds);
-    return t.nats - plx_score_contrary_vantage(s, scope, onset + s->slack) *
+    return t.nats - plx_score_contrary_vantage(s, scope, onset) *
                         -log((1 - s->policy->p_fail) / s->policy->p_fail);
 }
 

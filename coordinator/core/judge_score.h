@@ -95,14 +95,10 @@ void plx_score_claim(struct plx_score *score, const struct plx_scope *scope,
                      bool claimed);
 void plx_score_unclaim(struct plx_score *score);
 
-/* Results as expected within the scope after `since` (each cell counts a dozen times at
- * most).
- */
-uint32_t plx_score_contrary(struct plx_score *score, const struct plx_scope *scope,
-                            uint32_t since);
-
-/* The same for a fault of ours, from its agents' rings. */
+/* What the agents of a fault of ours saw open after its onset and the slack.
+ * Agents so busy that hundreds of their results would fall into the slack are granted
+ * none: their own clock is in all of them, and onsets are tried a second apart. */
 uint32_t plx_score_contrary_vantage(const struct plx_score *score,
-                                    const struct plx_scope *scope, uint32_t since);
+                                    const struct plx_scope *scope, uint32_t onset);
 
 #endif

@@ -127,9 +127,10 @@ static void add_result(struct bench *b, uint32_t monitor, uint32_t agent,
         b->cap_results = b->cap_results * 2 + 1024;
         b->results = sized(b->results, b->cap_results, sizeof *b->results);
     }
+    double learned = b->now - 1 + (double)b->n_results / (b->n_cells / INTERVAL + 1000);
     b->results[b->n_results] = (struct plx_judge_result){
-        .now = wall(b->now - 1 + 1e-6 * b->n_results),
-        .at = wall(b->now - 1.1),
+        .now = wall(learned),
+        .at = wall(learned - (bad ? 5 : 0.02)),
         .monitor = monitor,
         .agent = agent,
         .outcome = bad ? PLX_OUTCOME_TIMEOUT : PLX_OUTCOME_OPEN,
@@ -276,8 +277,8 @@ static void solve_all(struct bench *b)
 {
     struct phase p = {0};
     b->sick = 3;
-    b->now += INTERVAL;
     make_results(b, b->n_cells);
+    b->now += INTERVAL;
     double intake = take_in(b), took = tick(b, &p);
     printf("all at once, 3 of 10 agents fail: intake %.0f ns a result, solved in %.1f ms "
            "(limit 250)\n",
