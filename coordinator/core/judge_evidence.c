@@ -7,12 +7,13 @@
 #include <string.h>
 
 #define TK_NS     (PLX_SEC_NS / PLX_TK_PER_SEC)
-/* Buckets of the agents' rings of opens: 4 s. */
+/* Buckets of the agents' rings of opens: 4 s, and 64 s for what is long past. */
 #define BUCKET_TK (4 * PLX_TK_PER_SEC)
 /* Buckets of the finer rings: 1/8 s, 8 s in all. */
 #define FINE_TK   (PLX_TK_PER_SEC / 8)
 /* Results in 4 s from which on an agent is busy: each of them speaks for 3.9 nats. */
 #define BUSY      64u
+#define LONG_TK   (16 * BUCKET_TK)
 /* Weight of a new result in the smoothed loss and latency (about the last 16). */
 #define SMOOTH    16
 
@@ -246,12 +247,18 @@ static void ring_add(struct plx_ring *r, uint32_t b)
         r->n[b % PLX_RING]++;
 }
 
+/* The first bucket that the ring still has. */
+static uint32_t ring_first(const struct plx_ring *r)
+{
+    return r->top + 1 > PLX_RING ? r->top + 1 - PLX_RING : 0;
+}
+
 /* Sum of the buckets from `from` to `to`, as far as the ring reaches. */
 static uint32_t ring_sum(const struct plx_ring *r, uint32_t from, uint32_t to)
 {
     uint32_t sum = 0;
-    if (r->top + 1 >= PLX_RING && from < r->top + 1 - PLX_RING)
-        from = r->top + 1 - PLX_RING;
+    if (from < ring_first(r))
+        from = ring_first(r);
     for (uint32_t b = from; b <= to && b <= r->top; b++)
         sum += r->n[b % PLX_RING];
     return sum;
@@ -268,10 +275,14 @@ bool plx_evidence_is_busy(const struct plx_fleet_agent *a)
 uint32_t plx_evidence_opens(const struct plx_fleet_agent *a, uint32_t since)
 {
     uint32_t b = since / BUCKET_TK, sum = ring_sum(&a->opens, b + 1, UINT32_MAX);
-    if (ring_sum(&a->opens, b, b) >= BUSY)
-        sum +=
-            ring_sum(&a->fine, since / FINE_TK + 1, (b + 1) * (BUCKET_TK / FINE_TK) - 1);
-    return sum;
+    if (b + 1 >= ring_first(&a->opens)) {
+        if (ring_sum(&a->opens, b, b) >= BUSY)
+            sum += ring_sum(&a->fine, since / FINE_TK + 1,
+                            (b + 1) * (BUCKET_TK / FINE_TK) - 1);
+        return sum;
+    }
+    uint32_t all = ring_sum(&a->opens_long, since / LONG_TK + 1, UINT32_MAX);
+    return all > sum ? all : sum;
 }
 
 double plx_evidence_noise(const struct plx_fleet_agent *agent,
@@ -311,6 +322,7 @@ static void run_open(struct plx_evidence *ev, struct plx_fleet_agent *a,
     if (answered) {
         ring_add(&a->opens, tk / BUCKET_TK);
         ring_add(&a->fine, tk / FINE_TK);
+        ring_add(&a->opens_long, tk / LONG_TK);
     }
     if ((c->flags & PLX_CELL_SEEN) && !(c->flags & PLX_CELL_FAILING)) {
         if (c->n < UINT8_MAX)

@@ -82,7 +82,7 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
                       const struct plx_judge_policy *policy,
                       const struct plx_judge_result *result);
 
-/* Opens an agent saw after `since`, as far back as its ring reaches. */
+/* Opens an agent saw after `since`, as far back as its rings reach (an hour). */
 uint32_t plx_evidence_opens(const struct plx_fleet_agent *agent, uint32_t since);
 
 /* The agent has so many results that their rate tells its state within a second. */

@@ -33,7 +33,8 @@ struct plx_unit {
     uint32_t live; /* members that are live (agents' units only) */
 };
 
-/* How many opens an agent saw lately, in buckets of 4 s: has it any recent success? */
+/* How many opens an agent saw lately: has it any recent success? Two rings of buckets, of
+ * 4 s for what is recent and of 64 s for an hour. */
 #define PLX_RING 64u
 
 struct plx_ring {
@@ -56,8 +57,8 @@ struct plx_fleet_agent {
         offset_ns;    /* least of late: when learned minus when measured, rtt taken off */
     uint8_t offset_n; /* samples of that (saturates) */
     uint32_t local_first, local_last;
-    struct plx_ring opens, fine; /* the latter in buckets of 1/8 s */
-    double n_ok, n_bad;          /* what noise is learned from */
+    struct plx_ring opens, fine, opens_long; /* 4 s, 1/8 s, 64 s a bucket */
+    double n_ok, n_bad;                      /* what noise is learned from */
     uint32_t n_cells, n_failing;
     uint32_t fail_last; /* newest failing result */
     int64_t min_interval_ns;
