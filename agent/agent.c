@@ -333,6 +333,8 @@ static int open_modules(struct plx_agent *a, const struct plx_enrolment *enrolme
                         const struct plx_keypair *keys, struct plx_why *why)
 {
     const struct plx_agent_config *c = a->config;
+    const struct plx_errands_setup probing = {c->limits, &c->policy, c->resolver,
+                                              c->engine};
     const struct plx_link_owner owner = {a, on_hello, on_heartbeat, on_up, on_message};
     const char *endpoint = c->endpoint ? c->endpoint : enrolment->endpoint;
     int err = plx_net_new(&a->net, why);
@@ -343,8 +345,7 @@ static int open_modules(struct plx_agent *a, const struct plx_enrolment *enrolme
     if (!err)
         err = plx_delivery_new(a->loop, a->spool, &a->delivery, why);
     if (!err)
-        err = plx_errands_new(a->loop, &c->limits, &c->policy, c->resolver, on_result, a,
-                              &a->errands, why);
+        err = plx_errands_new(a->loop, &probing, on_result, a, &a->errands, why);
     if (!err)
         err = plx_link_new(a->net, a->loop, endpoint, enrolment->server_key, keys, &owner,
                            &a->link, why);

@@ -72,8 +72,7 @@ static void make_pool(struct plx_errands *e, uint32_t n)
     e->free_head = NOBODY;
 }
 
-int plx_errands_new(struct plx_loop *loop, const struct plx_pacer_limits *limits,
-                    const struct plx_policy *policy, const char *resolver,
+int plx_errands_new(struct plx_loop *loop, const struct plx_errands_setup *setup,
                     plx_errand_done_fn *done, void *arg, struct plx_errands **ret,
                     struct plx_why *why)
 {
@@ -81,14 +80,15 @@ int plx_errands_new(struct plx_loop *loop, const struct plx_pacer_limits *limits
     if (!e)
         abort();
     e->loop = loop;
-    e->policy = policy;
+    e->policy = setup->policy;
     e->done = done;
     e->arg = arg;
-    make_pool(e, limits->in_flight + WAITING_MAX);
-    e->pacer = plx_pacer_new(limits);
-    int err = plx_prober_new(limits->in_flight, on_probed, e, &e->prober, why);
+    make_pool(e, setup->limits.in_flight + WAITING_MAX);
+    e->pacer = plx_pacer_new(&setup->limits);
+    int err = plx_prober_new(setup->engine, setup->limits.in_flight, on_probed, e,
+                             &e->prober, why);
     if (!err)
-        err = plx_resolver_new(loop, resolver, on_resolved, e, &e->resolver, why);
+        err = plx_resolver_new(loop, setup->resolver, on_resolved, e, &e->resolver, why);
     if (!err && plx_loop_add_fd(loop, plx_prober_fd(e->prober), EPOLLIN, on_readable, e))
         err = plx_why_set(why, PLX_EIO, "cannot watch the probes");
     if (err)

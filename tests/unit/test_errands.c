@@ -70,8 +70,9 @@ static void begin(struct world *w)
     assert_int_equal(plx_loop_new(on_signal, NULL, &w->loop, NULL), 0);
     plx_dns_peer_start(&w->dns, w->loop);
     snprintf(servers, sizeof servers, "127.0.0.1:%u", w->dns.port);
-    assert_int_equal(plx_errands_new(w->loop, &w->limits, &w->policy, servers, on_result,
-                                     w, &w->errands, NULL),
+    const struct plx_errands_setup setup = {w->limits, &w->policy, servers,
+                                            PLX_ENGINE_EPOLL};
+    assert_int_equal(plx_errands_new(w->loop, &setup, on_result, w, &w->errands, NULL),
                      0);
     plx_loop_add_timer(w->loop, 10 * PLX_MS_NS, on_tick, w);
     listen_somewhere(w);
