@@ -92,6 +92,12 @@ static const struct plx_option api_token_options[] = {
     {0},
 };
 
+static const struct plx_option agent_label_options[] = {
+    {"label", 0, "KEY=VALUE", "of the agent; may be repeated"},
+    {"none", 0, NULL, "take away all it has"},
+    {0},
+};
+
 const struct plx_option plx_global_options[] = {
     {"output", 'o', "FORMAT", "table (default), json, csv or yaml"},
     {"data-dir", 0, "DIR", "the coordinator's data folder (its admin.yaml is used)"},
@@ -150,6 +156,10 @@ const struct plx_command plx_commands[] = {
      1, 1, plx_cmd_agents_drain, NULL},
     {"agents undrain", "AGENT", "Give a drained agent work again", NULL, NULL, 1, 1,
      plx_cmd_agents_undrain, NULL},
+    {"agents label", "AGENT", "Give an agent labels, instead of those it was given",
+     "Labels select the monitors an agent gets (locations: [provider=aws]) and tell the\n"
+     "judge which agents stand apart. What an agent says of itself does neither.",
+     agent_label_options, 1, 1, plx_cmd_agents_label, NULL},
     {"agents revoke", "AGENT", "Shut an agent out for ever, at once", NULL, NULL, 1, 1,
      plx_cmd_agents_revoke, NULL},
     {"agents token create", "", "A token that enrols an agent",

@@ -23,6 +23,7 @@ int plx_cmd_agents_show(struct plx_cli *cli);
 int plx_cmd_agents_revoke(struct plx_cli *cli);
 int plx_cmd_agents_drain(struct plx_cli *cli);
 int plx_cmd_agents_undrain(struct plx_cli *cli);
+int plx_cmd_agents_label(struct plx_cli *cli);
 int plx_cmd_token_create(struct plx_cli *cli);
 int plx_cmd_token_list(struct plx_cli *cli);
 int plx_cmd_token_revoke(struct plx_cli *cli);

@@ -28,6 +28,7 @@ static const struct method methods[] = {
     {"agents.show", plx_api_agents_show, PLX_ROLE_VIEWER, {"name"}},
     {"agents.revoke", plx_api_agents_revoke, PLX_ROLE_ADMIN, {"name"}},
     {"agents.drain", plx_api_agents_drain, PLX_ROLE_OPERATOR, {"name", "on"}},
+    {"agents.label", plx_api_agents_label, PLX_ROLE_ADMIN, {"name", "labels"}},
     {"agents.token.create",
      plx_api_token_create,
      PLX_ROLE_ADMIN,

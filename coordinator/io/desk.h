@@ -73,10 +73,10 @@ int64_t plx_desk_window_ns(const struct plx_desk *desk);
 /* Takes in an agent that the store has added. Returns its slot, or PLX_ROSTER_NONE. */
 uint32_t plx_desk_add_agent(struct plx_desk *desk, const struct plx_store_agent *agent,
                             bool presumed);
-/* Takes over the labels an agent says it has; those of the token it enrolled with stand
- * over them. */
-void plx_desk_take_labels(struct plx_desk *desk, uint32_t slot,
-                          const struct plx_label *labels, size_t n);
+/* The labels an agent was given, as the store has committed them: they select what it
+ * probes and whom it counts as apart from. */
+void plx_desk_set_labels(struct plx_desk *desk, uint32_t slot,
+                         const struct plx_label *labels, size_t n);
 /* Logs and carries out what the roster found. */
 void plx_desk_note(struct plx_desk *desk, const struct plx_roster_notes *notes);
 /* A revocation or (un)draining that the store has committed. */

@@ -249,9 +249,9 @@ static void on_hello(struct letter *l, struct session *s)
     };
     plx_roster_hello(desk->roster, &hello, &l->notes);
     plx_court_heartbeat(desk->court, l->wall, l->slot);
-    plx_desk_take_labels(desk, l->slot, in->labels, in->n_labels);
-    plx_store_touch_agent(desk->store, l->agent->id, l->wall, in->software,
-                          l->agent->labels, l->agent->n_labels, NULL, NULL);
+    plx_roster_set_own_labels(desk->roster, l->slot, in->labels, in->n_labels);
+    plx_store_touch_agent(desk->store, l->agent->id, l->wall, in->software, in->labels,
+                          in->n_labels, NULL, NULL);
     welcome(l);
     plx_shares_sync(desk->shares, l->slot, in->generation, in->assignment_hash);
 }

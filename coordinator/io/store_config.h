@@ -71,8 +71,10 @@ struct plx_store_agent {
     char *region;
     char public_key[PLX_KEY_TEXT_MAX]; /* unique */
     enum plx_agent_state state;
-    struct plx_label *labels;
+    struct plx_label *labels; /* given by the token or the operator */
     size_t n_labels;
+    struct plx_label *own_labels; /* what the agent says of itself */
+    size_t n_own_labels;
     char *software;    /* "" before the first hello */
     uint64_t token_id; /* that it enrolled with; 0: added by hand */
     struct plx_wall created;
@@ -103,8 +105,13 @@ int plx_store_set_agent_state(struct plx_store *store, uint64_t agent_id,
                               enum plx_agent_state state, const char *who,
                               struct plx_wall now, plx_store_done_fn *done, void *arg);
 
-/* Notes that the agent is there, with what its hello said. `software` NULL: leaves
- * software and labels as they are. Patient, not logged. `done` may be NULL. */
+/* Replaces the labels it was given. PLX_ENOTFOUND, PLX_EINVAL. Copies. */
+int plx_store_set_agent_labels(struct plx_store *store, uint64_t agent_id,
+                               const struct plx_label *labels, size_t n, const char *who,
+                               struct plx_wall now, plx_store_done_fn *done, void *arg);
+
+/* Notes that the agent is there, with what its hello said (its own labels). `software`
+ * NULL: leaves software and labels as they are. Patient, not logged. `done` may be NULL. */
 int plx_store_touch_agent(struct plx_store *store, uint64_t agent_id,
                           struct plx_wall last_seen, const char *software,
                           const struct plx_label *labels, size_t n_labels,
@@ -157,7 +164,7 @@ struct plx_store_enrol {
     const char *secret;
     const char *public_key;         /* as the channel authenticated it */
     const char *name;               /* wished for; "": "<region>-<number>" */
-    const struct plx_label *labels; /* the agent's own; the token's win */
+    const struct plx_label *labels; /* the agent's own: only shown */
     size_t n_labels;
     const char *software;
     struct plx_wall now;

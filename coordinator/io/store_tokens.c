@@ -39,7 +39,7 @@ int plx_store_token_read(struct plx_db *db, sqlite3_stmt *s, struct plx_store_to
         .expires = plx_db_column_wall(s, 7),
     };
     int err =
-        plx_store_labels_read(db, plx_db_column_text(s, 2), "{}", &t.labels, &t.n_labels);
+        plx_store_labels_read(db, plx_db_column_text(s, 2), &t.labels, &t.n_labels);
     if (err)
         plx_store_token_fini(&t);
     else
