@@ -14,6 +14,7 @@
 /* Wall clocks between 1970 and about 2255: sums with spans cannot overflow. */
 #define WALL_MAX_NS     (INT64_C(9000000000) * PLX_SEC_NS)
 #define TEXT_MAX        4096
+#define KEY_TEXT_LEN    40 /* Z85 of 32 bytes */
 
 struct plx_wire_decoder {
     struct plx_arena arena;
@@ -273,6 +274,7 @@ static void heartbeat(struct check *c, const Parallax__V1__Heartbeat *in,
         .lost = in->lost,
         .offset_ns = in->offset_ns,
         .rtt_us = in->rtt_us,
+        .keys_hash = in->keys_hash,
     };
     in_range(c, "heartbeat.offset_ns", in->offset_ns, -WALL_MAX_NS, WALL_MAX_NS);
     if (in->n_troubles > PLX_WIRE_TROUBLES_MAX) {
@@ -480,6 +482,15 @@ static void enrol_request(struct check *c, const Parallax__V1__EnrolRequest *in,
     out->software = text(c, "enrol_request.software", in->software);
 }
 
+/* A public key as text, or none: whether it decodes is for whoever uses it. */
+static const char *key_text(struct check *c, const char *field, const char *s)
+{
+    const char *out = text(c, field, s);
+    if (c->err == 0 && *out && strlen(out) != KEY_TEXT_LEN)
+        fail(c, PLX_EMALFORMED, field, "is no key");
+    return out;
+}
+
 static void enrol_reply(struct check *c, const Parallax__V1__EnrolReply *in,
                         struct plx_msg_enrol_reply *out)
 {
@@ -487,6 +498,21 @@ static void enrol_reply(struct check *c, const Parallax__V1__EnrolReply *in,
     out->agent_name = text(c, "enrol_reply.agent_name", in->agent_name);
     out->region = text(c, "enrol_reply.region", in->region);
     out->endpoint = text(c, "enrol_reply.endpoint", in->endpoint);
+    out->server_key = key_text(c, "enrol_reply.server_key", in->server_key);
+    out->next_key = key_text(c, "enrol_reply.next_key", in->next_key);
+}
+
+static void server_keys(struct check *c, const Parallax__V1__ServerKeys *in,
+                        struct plx_msg_server_keys *out)
+{
+    out->server_key = key_text(c, "server_keys.server_key", in->server_key);
+    out->next_key = key_text(c, "server_keys.next_key", in->next_key);
+}
+
+static void agent_key(struct check *c, const Parallax__V1__AgentKey *in,
+                      struct plx_msg_agent_key *out)
+{
+    out->public_key = key_text(c, "agent_key.public_key", in->public_key);
 }
 
 static void admin_request(struct check *c, const Parallax__V1__AdminRequest *in,
@@ -532,6 +558,8 @@ static void take_body(struct check *c, const Parallax__V1__Envelope *env,
         BODY(ENROL_REPLY, enrol_reply);
         BODY(ADMIN_REQUEST, admin_request);
         BODY(ADMIN_RESPONSE, admin_response);
+        BODY(SERVER_KEYS, server_keys);
+        BODY(AGENT_KEY, agent_key);
 #undef BODY
     default:
         fail(c, PLX_EMALFORMED, "body", "is missing or of an unknown kind");

@@ -167,6 +167,7 @@ static void *heartbeat(struct plx_arena *arena, const struct plx_msg_heartbeat *
     SET(out, lag_ms, in->lag_ms);
     SET(out, skipped, in->skipped);
     SET(out, lost, in->lost);
+    SET(out, keys_hash, in->keys_hash);
     SET(out, offset_ns, in->offset_ns);
     SET(out, rtt_us, in->rtt_us);
     out->n_troubles = in->n_troubles;
@@ -373,6 +374,25 @@ static void *enrol_reply(struct plx_arena *arena, const struct plx_msg_enrol_rep
     out->agent_name = text(in->agent_name);
     out->region = text(in->region);
     out->endpoint = text(in->endpoint);
+    out->server_key = text(in->server_key);
+    out->next_key = text(in->next_key);
+    return out;
+}
+
+static void *server_keys(struct plx_arena *arena, const struct plx_msg_server_keys *in)
+{
+    Parallax__V1__ServerKeys *out = array(arena, 1, sizeof *out);
+    parallax__v1__server_keys__init(out);
+    out->server_key = text(in->server_key);
+    out->next_key = text(in->next_key);
+    return out;
+}
+
+static void *agent_key(struct plx_arena *arena, const struct plx_msg_agent_key *in)
+{
+    Parallax__V1__AgentKey *out = array(arena, 1, sizeof *out);
+    parallax__v1__agent_key__init(out);
+    out->public_key = text(in->public_key);
     return out;
 }
 
@@ -426,6 +446,8 @@ static void put_body(struct plx_arena *arena, const struct plx_msg *m,
         BODY(ENROL_REPLY, enrol_reply);
         BODY(ADMIN_REQUEST, admin_request);
         BODY(ADMIN_RESPONSE, admin_response);
+        BODY(SERVER_KEYS, server_keys);
+        BODY(AGENT_KEY, agent_key);
 #undef BODY
     case PLX_MSG_NONE:
         break;
