@@ -6,6 +6,7 @@
 #include "coordinator/io/admin.h"
 #include "coordinator/io/api.h"
 #include "coordinator/io/desk.h"
+#include "coordinator/io/door_process.h"
 #include "coordinator/io/enrol.h"
 #include "coordinator/io/gate.h"
 #include "coordinator/io/intake.h"
@@ -14,6 +15,7 @@
 #include "coordinator/notify.h"
 #include "sys/clock.h"
 #include "sys/file.h"
+#include "sys/jail.h"
 #include "sys/loop.h"
 
 #include <inttypes.h>
@@ -44,7 +46,8 @@ struct coordinator {
     struct plx_net *net;
     struct plx_store *store;
     struct plx_gate *gate;
-    struct plx_keypair keys, admin_keys;
+    struct plx_keypair keys, admin_keys, enrol_keys;
+    struct plx_door_process door;
     struct plx_desk desk;
     bool has_desk;
     struct plx_worker *worker;
@@ -113,6 +116,7 @@ static void on_tick(void *arg, struct plx_mono now)
     plx_api_tick(c->api, now);
     if (c->http)
         plx_http_tick(c->http, now);
+    plx_enrol_tick(c->enrol, now);
     drop_old(c, now);
     if (!works)
         end_for_store(c);
@@ -168,6 +172,11 @@ static int load_keys(struct coordinator *c, struct plx_why *why)
         return err;
     path = plx_file_path(c->config->data_dir, "admin.key");
     err = plx_keypair_ensure(path, &c->admin_keys, why);
+    free(path);
+    if (err < 0)
+        return err;
+    path = plx_file_path(c->config->data_dir, "enrol.key");
+    err = plx_keypair_ensure(path, &c->enrol_keys, why);
     free(path);
     return err;
 }
@@ -236,15 +245,21 @@ static int open_doors(struct coordinator *c, struct plx_why *why)
     if (err < 0)
         return err;
     advertise(plx_intake_endpoint(c->intake), host, agents);
-    err = plx_enrol_new(&c->desk, c->net, c->loop, c->config->enrol_listen, agents,
-                        &c->keys, &c->enrol, why);
+    const struct plx_enrol_options enrolment = {
+        .endpoint = c->config->enrol_listen,
+        .agents_endpoint = agents,
+        .server_key = c->keys.public_key,
+        .keys = &c->enrol_keys,
+        .doorman = plx_door_process_doorman(&c->door),
+    };
+    err = plx_enrol_new(&c->desk, c->loop, &enrolment, &c->enrol, why);
     if (err < 0)
         return err;
     advertise(plx_enrol_endpoint(c->enrol), host, enrol);
     err = plx_worker_new(c->loop, SLOW_TASKS_MAX, &c->worker, why);
     if (err < 0)
         return err;
-    const struct plx_api_options options = {enrol, c->keys.public_key, c->worker};
+    const struct plx_api_options options = {enrol, c->enrol_keys.public_key, c->worker};
     plx_api_new(&c->desk, c->intake, &options, &c->api);
     err = plx_admin_new(&c->desk, c->api, c->net, c->loop, c->config->admin_listen,
                         &c->keys, &c->admin, why);
@@ -276,6 +291,7 @@ static int write_admin_file(struct coordinator *c, struct plx_why *why)
 
 static int start(struct coordinator *c, struct plx_why *why)
 {
+    plx_jail_keep_secrets();
     raise_descriptors();
     int err = open_floor(c, why);
     if (err == 0)
@@ -330,6 +346,7 @@ static void stop(struct coordinator *c)
     plx_loop_destroy(&c->loop);
     plx_keypair_wipe(&c->keys);
     plx_keypair_wipe(&c->admin_keys);
+    plx_keypair_wipe(&c->enrol_keys);
     if (c->lock_fd >= 0)
         close(c->lock_fd);
 }

@@ -1,6 +1,7 @@
 #include "base/err.h"
 #include "coordinator/config.h"
 #include "coordinator/coordinator.h"
+#include "coordinator/io/door_process.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -114,6 +115,8 @@ int main(int argc, char **argv)
 {
     struct plx_config config;
     struct plx_why why = {""};
+    if (argc > 1 && strcmp(argv[1], PLX_DOOR_COMMAND) == 0)
+        return plx_door_process_main(argc, argv);
     plx_config_init(&config);
     int err = read_config(argc, argv, &config, &why);
     int code = 0;

@@ -11,6 +11,7 @@
 #include "coordinator/core/court.h"
 #include "coordinator/core/roster.h"
 #include "coordinator/core/shares.h"
+#include "coordinator/io/door.h"
 #include "coordinator/io/events.h"
 #include "coordinator/io/gate.h"
 #include "coordinator/io/keyring.h"
@@ -33,7 +34,9 @@ struct plx_desk_counts {
     uint64_t resyncs;
     uint64_t probes_ordered;
     uint64_t enrolled;
-    uint64_t enrol_refused;
+    uint64_t enrol_refused; /* requests; why, if it was the token: */
+    uint64_t tokens_unknown, tokens_expired, tokens_revoked, tokens_replayed;
+    uint64_t doors_lost; /* times that the enrolment process ended by itself */
     uint64_t admin_requests;
 };
 
@@ -52,6 +55,7 @@ struct plx_desk {
     struct plx_mono started;
     struct plx_wall started_wall;
     struct plx_desk_counts counts;
+    struct plx_door_counts door; /* as the enrolment door last told */
 };
 
 /* After a start or an absence, an "inconclusive" may be only that agents are not back:
