@@ -186,8 +186,7 @@ int plx_roster_add(struct plx_roster *roster, const struct plx_roster_entry *ent
     a->region = plx_text_dup(entry->region);
     memcpy(a->key, entry->key, sizeof a->key);
     copy_labels(entry->labels, entry->n_labels, &a->labels, &a->n_labels);
-    copy_labels(entry->own_labels, entry->n_own_labels, &a->own_labels,
-                &a->n_own_labels);
+    copy_labels(entry->own_labels, entry->n_own_labels, &a->own_labels, &a->n_own_labels);
     a->enrolled = entry->enrolled;
     a->last_seen = entry->last_seen;
     a->revoked = entry->revoked;

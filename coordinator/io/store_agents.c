@@ -225,9 +225,9 @@ static int labels_run(struct plx_store *store, struct plx_store_job *job)
         return err;
     plx_buf_init(&labels, PLX_STORE_LABELS_JSON_MAX);
     plx_store_labels_json(set->labels, set->n_labels, &labels);
-    err = plx_db_run(&store->db, "UPDATE agents SET labels = ?2 WHERE id = ?1",
-                     PLX_BINDS(plx_bind_uint(set->agent_id),
-                               plx_bind_text(plx_buf_str(&labels))));
+    err = plx_db_run(
+        &store->db, "UPDATE agents SET labels = ?2 WHERE id = ?1",
+        PLX_BINDS(plx_bind_uint(set->agent_id), plx_bind_text(plx_buf_str(&labels))));
     if (!err)
         err = plx_store_log_change(store, set->now, set->who, "agent_labels", agent.name,
                                    plx_buf_str(&labels));

@@ -111,7 +111,8 @@ int plx_store_set_agent_labels(struct plx_store *store, uint64_t agent_id,
                                struct plx_wall now, plx_store_done_fn *done, void *arg);
 
 /* Notes that the agent is there, with what its hello said (its own labels). `software`
- * NULL: leaves software and labels as they are. Patient, not logged. `done` may be NULL. */
+ * NULL: leaves software and labels as they are. Patient, not logged. `done` may be NULL.
+ */
 int plx_store_touch_agent(struct plx_store *store, uint64_t agent_id,
                           struct plx_wall last_seen, const char *software,
                           const struct plx_label *labels, size_t n_labels,
