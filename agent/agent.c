@@ -110,17 +110,20 @@ static void answer_check(struct plx_agent *a, const struct plx_result *result,
     plx_link_send(a->link, &msg);
 }
 
-/* A first bad result is tried again at once: from a fresh source port, as every probe.
- * `slot` held the monitor when the probe was ordered. */
-static void retry_if_first(struct plx_agent *a, const struct plx_result *result,
-                           uint32_t slot)
+/* Keeps a result. A first bad one is tried again at once: from a fresh source port, as
+ * every probe. A host that is half up once may be a lost packet: it is said from the
+ * second time on. `slot` held the monitor when the probe was ordered. */
+static void keep(struct plx_agent *a, const struct plx_result *result, uint32_t slot)
 {
     struct plx_job *job = plx_jobs_at(a->jobs, slot);
-    if (a->leaving || !job || job->monitor_id != result->monitor_id)
-        return;
-    bool wanted =
-        plx_attempt_wants_retry(&job->retry_state, (enum plx_expect)job->expect, result);
-    if (wanted && job->confirm)
+    struct plx_result kept = *result;
+    bool known = job && job->monitor_id == result->monitor_id;
+    bool first = known && plx_attempt_wants_retry(&job->retry_state,
+                                                  (enum plx_expect)job->expect, result);
+    if (first && kept.detail == PLX_DETAIL_HALF_UP)
+        kept.detail = PLX_DETAIL_NONE;
+    plx_spool_put(a->spool, &kept);
+    if (first && job->confirm && !a->leaving)
         probe_job_now(a, slot, PLX_PROBE_RETRY, slot);
 }
 
@@ -129,6 +132,10 @@ static void on_result(void *arg, const struct plx_result *result, uint64_t tag)
 {
     struct plx_agent *a = arg;
     a->n_done++;
+    if (result->kind == PLX_PROBE_ADDRESS) { /* the run's own result follows */
+        plx_spool_put(a->spool, result);
+        return;
+    }
     a->n_skipped += result->outcome == PLX_OUTCOME_SKIPPED;
     if (result->kind == PLX_PROBE_SCHEDULED && result->lag_us > a->worst_lag_us)
         a->worst_lag_us = result->lag_us;
@@ -137,8 +144,7 @@ static void on_result(void *arg, const struct plx_result *result, uint64_t tag)
         answer_check(a, result, tag);
         return;
     }
-    plx_spool_put(a->spool, result);
-    retry_if_first(a, result, (uint32_t)tag);
+    keep(a, result, (uint32_t)tag);
 }
 
 /* ---- the coordinator's messages ---- */

@@ -29,7 +29,8 @@ struct plx_errand_order {
     bool watched;
 };
 
-/* A result is there. May order further probes. */
+/* A result is there; of a run over all addresses, each address's before the run's own
+ * (agent/core/round.h), without a word in between. May order further probes. */
 typedef void plx_errand_done_fn(void *arg, const struct plx_result *result, uint64_t tag);
 
 struct plx_errands;

@@ -47,6 +47,7 @@ struct plx_task plx_task_of(const struct plx_monitor *m)
         .timeout_ns = m->timeout_ns,
         .handshake = m->handshake,
         .ip = m->ip,
+        .addresses = m->addresses,
         .source = m->source ? m->source : "",
         .expect = m->expect,
         .confirm = m->confirm,
@@ -69,6 +70,8 @@ uint64_t plx_task_hash(const struct plx_task *task)
     uint64_t h = plx_hash_bytes(numbers, sizeof numbers, 1);
     h = plx_hash_bytes(task->host, strlen(task->host), h);
     h = plx_hash_bytes(task->source, strlen(task->source), h);
+    if (task->addresses != PLX_ADDRESSES_FIRST)
+        h = plx_hash_bytes("addresses", 9, h);
     return plx_greeting_is_none(&task->greeting) ? h
                                                  : plx_greeting_hash(&task->greeting, h);
 }

@@ -58,6 +58,7 @@ struct plx_task {
     int64_t timeout_ns;
     enum plx_handshake handshake;
     enum plx_ip ip;
+    enum plx_addresses addresses;
     const char *source; /* "" for the kernel's choice */
     enum plx_expect expect;
     bool confirm;

@@ -197,6 +197,7 @@ static void task(struct check *c, const Parallax__V1__Task *in, struct plx_task 
     out->timeout_ns = in->timeout_ns;
     out->handshake = (enum plx_handshake)in->handshake;
     out->ip = (enum plx_ip)in->ip;
+    out->addresses = (enum plx_addresses)in->addresses;
     out->expect = (enum plx_expect)in->expect;
     out->confirm = in->confirm;
     greeting(c, in->greeting, &out->greeting);
@@ -213,6 +214,7 @@ static void task(struct check *c, const Parallax__V1__Task *in, struct plx_task 
              PLX_MONITOR_TIMEOUT_MAX_NS);
     in_range(c, "task.handshake", in->handshake, 0, PLX_HANDSHAKE_FULL);
     in_range(c, "task.expect", in->expect, 0, PLX_EXPECT_CLOSED);
+    in_range(c, "task.addresses", in->addresses, 0, PLX_ADDRESSES_ALL);
 }
 
 static const struct plx_task *tasks(struct check *c, Parallax__V1__Task **in, size_t n)
@@ -346,7 +348,7 @@ static void row(struct check *c, const Parallax__V1__ResultBatch *in, size_t i,
     uint32_t kind = in->outcome[i] >> 8 & 0xff;
     uint32_t unreach = in->outcome[i] >> 16;
     in_range(c, "results.outcome", outcome, PLX_OUTCOME_OPEN, PLX_OUTCOME_COUNT_ - 1);
-    in_range(c, "results.outcome.kind", kind, 0, PLX_PROBE_CHECK);
+    in_range(c, "results.outcome.kind", kind, 0, PLX_PROBE_ADDRESS);
     in_range(c, "results.outcome.unreach", unreach, 0, PLX_UNREACH_OTHER);
     in_range(c, "results.scheduled_us", in->scheduled_us[i], -SPAN_MAX_US, SPAN_MAX_US);
     if (in->duration_us[i] > DURATION_MAX_US)
@@ -596,6 +598,7 @@ static void monitor_fields(struct check *c, const Parallax__V1__Monitor *in,
 {
     in_range(c, "monitor.port", in->port, 1, 65535);
     in_range(c, "monitor.expect", in->expect, 0, PLX_EXPECT_CLOSED);
+    in_range(c, "monitor.addresses", in->addresses, 0, PLX_ADDRESSES_ALL);
     in_range(c, "monitor.handshake", in->handshake, 0, PLX_HANDSHAKE_FULL);
     in_range(c, "monitor.quorum_rule", in->quorum_rule, 0, PLX_QUORUM_COUNT);
     in_range(c, "monitor.quorum_distinct", in->quorum_distinct, 0, PLX_DISTINCT_ASN);
@@ -608,6 +611,7 @@ static void monitor_fields(struct check *c, const Parallax__V1__Monitor *in,
     out->expect = (enum plx_expect)in->expect;
     out->handshake = (enum plx_handshake)in->handshake;
     out->ip = (enum plx_ip)in->ip;
+    out->addresses = (enum plx_addresses)in->addresses;
     out->degraded_above_ns = in->degraded_above_ns;
     out->quorum.rule = (enum plx_quorum_rule)in->quorum_rule;
     out->quorum.distinct = (enum plx_distinct)in->quorum_distinct;

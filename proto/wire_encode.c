@@ -121,6 +121,8 @@ static Parallax__V1__Task **tasks_of(struct plx_arena *arena, const struct plx_t
         out->source = text(in[i].source);
         SET(out, expect, (uint32_t)in[i].expect);
         SET(out, confirm, in[i].confirm);
+        if (in[i].addresses != PLX_ADDRESSES_FIRST)
+            SET(out, addresses, (uint32_t)in[i].addresses);
         out->greeting = greeting_of(arena, &in[i].greeting);
         list[i] = out;
     }
@@ -515,6 +517,7 @@ void plx_wire_encode_monitor(const struct plx_monitor *m, struct plx_buf *out)
     SET(&pb, expect, (uint32_t)m->expect);
     SET(&pb, handshake, (uint32_t)m->handshake);
     SET(&pb, ip, (uint32_t)m->ip);
+    SET(&pb, addresses, (uint32_t)m->addresses);
     pb.source = m->source;
     SET(&pb, degraded_above_ns, m->degraded_above_ns);
     SET(&pb, quorum_rule, (uint32_t)m->quorum.rule);

@@ -197,6 +197,7 @@ struct plx_judge_result {
     uint32_t rtt_us; /* 0: unknown */
     uint16_t syn_retrans;
     bool icmp_from_target; /* the ICMP error was sent by the target's own address */
+    bool half_up;          /* as expected, but not at all of the target's addresses */
 };
 
 /* One extra probe wanted now; its result comes back with PLX_JUDGE_CONFIRM. */

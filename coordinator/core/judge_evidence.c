@@ -443,6 +443,14 @@ static void weigh_loss(struct plx_cell *c)
     c->loss = smooth(c->loss, 0, false);
 }
 
+static void take_half(struct plx_evidence *ev, struct plx_cell *c, bool half)
+{
+    if (half == ((c->flags & PLX_CELL_HALF) != 0))
+        return;
+    c->flags ^= PLX_CELL_HALF;
+    ev->dirty = true;
+}
+
 int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
                       const struct plx_judge_policy *policy,
                       const struct plx_judge_result *r)
@@ -488,6 +496,7 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
         run_fail(ev, a, c, tk, is_apart(c, tk, burst_tk, m->interval_tk), kind_of(r));
     }
     c->flags |= PLX_CELL_SEEN;
+    take_half(ev, c, ok && r->half_up);
     c->outcome = r->outcome & 15;
     c->unreach = r->unreach & 15;
     return 0;

@@ -33,6 +33,7 @@ enum plx_cell_flag {
     PLX_CELL_LOCAL = 1 << 4,   /* the newest word was "could not probe" */
     PLX_CELL_LATE = 1 << 5,    /* the newest word came too late */
     PLX_CELL_DOUBT = 1 << 6,   /* being looked into */
+    PLX_CELL_HALF = 1 << 7,    /* as expected, but not at all of its addresses */
 };
 
 struct plx_cell {

@@ -128,7 +128,8 @@ struct record {
     char *faults_json;
 };
 
-static struct record *copy_transitions(const struct plx_transition *list, size_t n)
+static struct record *copy_transitions(const struct plx_court *court,
+                                       const struct plx_transition *list, size_t n)
 {
     struct record *records = calloc(n + 1, sizeof *records);
     if (!records)
@@ -144,7 +145,7 @@ static struct record *copy_transitions(const struct plx_transition *list, size_t
             .fresh = r->fresh,
             .assigned = r->assigned,
             .n_faults = r->n_faults < FAULTS_MAX ? r->n_faults : FAULTS_MAX,
-            .sentence = plx_text_dup(r->why ? r->why : ""),
+            .sentence = plx_court_sentence(court, r),
         };
         if (r->n_faults > 0)
             memcpy(records[i].faults, r->faults,
@@ -249,7 +250,7 @@ void plx_verdicts_tick(struct plx_desk *desk, struct plx_intake *intake,
     size_t n;
     plx_court_tick(desk->court, now, &output, &transitions, &n);
     log_faults(desk, output, now);
-    struct record *records = copy_transitions(transitions, n);
+    struct record *records = copy_transitions(desk->court, transitions, n);
     size_t n_probes = output->n_probes;
     struct plx_judge_probe *probes = calloc(n_probes + 1, sizeof *probes);
     if (!probes)
