@@ -33,7 +33,8 @@ plx_packages_demo=(redis-server)
 plx_packages_test=(
     postgresql redis-server openssh-server openssh-client
     'exim4-daemon-light|exim4-daemon-heavy'
-    vsftpd dovecot-imapd dovecot-pop3d mariadb-server memcached slapd mosquitto openssl
+    vsftpd dovecot-imapd dovecot-pop3d mariadb-server memcached slapd mosquitto
+    rabbitmq-server kamailio openssl
     nftables iproute2 tcpdump util-linux 'mawk|gawk'
     sqlite3 jq curl python3 shellcheck
     clang clang-format-14 libclang-rt-14-dev
