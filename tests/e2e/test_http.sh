@@ -166,7 +166,10 @@ check "a body without end" http 413 -H "$(as admin)" -H 'Expect:' --data-binary 
 check "no JSON" http 400 -H "$(as admin)" -d 'monitors' "$url/api/v1/monitors"
 garbage() { printf 'NONSENSE\x00\xff\r\n\r\n' | timeout 5 bash -c "cat >/dev/tcp/127.0.0.1/$((base + 3))" || true; http 200 "$url/healthz"; }
 check "garbage harms nobody" garbage
-guess() { local i; for i in $(seq 12); do login wrong >/dev/null; done; http 429 "$url/healthz"; }
+guess() {
+    for _ in $(seq 12); do login wrong >/dev/null; done
+    http 429 "$url/healthz"
+}
 check "guessing passwords is slowed down" guess
 check "what was refused is counted" bash -c "sleep 7; curl -s -H '$(as viewer)' $url/metrics | grep -qE '^parallax_http_refused_total\{why=\"forbidden\"\} [1-9]'"
 
