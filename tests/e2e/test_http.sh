@@ -162,7 +162,10 @@ check "a path that climbs" http 404 --path-as-is "$url/../../etc/passwd"
 check "… also escaped" http 404 --path-as-is "$url/%2e%2e/%2e%2e/etc/passwd"
 check "a bad escape" http 400 -H "$(as viewer)" "$url/api/v1/monitors/%zz"
 head -c 20000000 /dev/zero >"$dir/big"
-check "a body without end" http 413 -H "$(as admin)" -H 'Expect:' --data-binary "@$dir/big" "$url/api/v1/monitors"
+# Who goes on sending may lose the answer with the connection.
+too_long() { http "$1" -H "$(as admin)" -H 'Expect:' --data-binary "@$dir/big" "$url/api/v1/monitors"; }
+check "a body without end is not read" eval 'too_long 413 || too_long "curl 55" || too_long "curl 56"'
+check "… with its length said before" http 413 -H "$(as admin)" -H 'Expect: 100-continue' --data-binary "@$dir/big" "$url/api/v1/monitors"
 check "no JSON" http 400 -H "$(as admin)" -d 'monitors' "$url/api/v1/monitors"
 garbage() { printf 'NONSENSE\x00\xff\r\n\r\n' | timeout 5 bash -c "cat >/dev/tcp/127.0.0.1/$((base + 3))" || true; http 200 "$url/healthz"; }
 check "garbage harms nobody" garbage
