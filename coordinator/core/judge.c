@@ -4,6 +4,7 @@
 #include "coordinator/core/judge_evidence.h"
 #include "coordinator/core/judge_faults.h"
 #include "coordinator/core/judge_fleet.h"
+#include "coordinator/core/judge_hold.h"
 #include "coordinator/core/judge_probe.h"
 #include "coordinator/core/judge_reason.h"
 #include "coordinator/core/judge_verdict.h"
@@ -301,7 +302,7 @@ static void listen(struct plx_judge *j)
 static bool has_failing(const struct plx_evidence *ev)
 {
     for (uint32_t w = 0; w * 64 < ev->n_cells; w++)
-        if (ev->failing[w] != 0)
+        if ((ev->failing[w] | ev->held[w]) != 0)
             return true;
     return false;
 }
@@ -312,6 +313,7 @@ static void solve(struct plx_judge *j, uint32_t now)
     plx_faults_end(&j->faults, j->cover, &j->fleet, &j->ev, &j->policy, now);
     plx_fleet_count_live(&j->fleet);
     const struct plx_standing *standing = plx_faults_standing(&j->faults, &n);
+    plx_hold_update(&j->fleet, &j->ev, standing, n);
     plx_cover_solve(j->cover, &j->fleet, &j->ev, &j->policy, now, standing, n);
     plx_faults_update(&j->faults, j->cover, &j->fleet, &j->ev, &j->policy, now);
     j->solved_at = now;

@@ -1,13 +1,11 @@
 #include "coordinator/core/judge_cands.h"
 
+#include "coordinator/core/judge_hold.h"
+
 #include "base/rng.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* An agent with so many failing cells under a standing fault of ours is not asked cell by
- * cell again: the fault stays until its opens say otherwise. */
-#define HOLD 400u
 
 void plx_cands_reach(void *pp, uint32_t *cap, uint32_t n, size_t size)
 {
@@ -22,21 +20,6 @@ void plx_cands_reach(void *pp, uint32_t *cap, uint32_t n, size_t size)
 }
 
 /* --- what fails ----------------------------------------------------------------- */
-
-/* Failures up to the end of a fault that is over were its. Returns the latest such end
- * for this cell, 0 if there is none. */
-static uint32_t past_of(const struct plx_cover *c, const struct plx_cell *cell,
-                        uint32_t monitor, const struct plx_standing *standing,
-                        uint32_t n_standing)
-{
-    uint32_t end = 0;
-    for (uint32_t i = 0; i < n_standing; i++)
-        if (standing[i].ended > end && standing[i].ended >= cell->first &&
-            plx_scope_has_agent(c->fleet, &standing[i].scope, cell->agent) &&
-            plx_scope_has_monitor(c->fleet, &standing[i].scope, monitor))
-            end = standing[i].ended;
-    return end;
-}
 
 /* What is left of a failing run after `end`. */
 static void cut(struct plx_fail *f, uint32_t end)
@@ -54,24 +37,6 @@ static bool votes(const struct plx_cover *c, const struct plx_cell *cell,
     return !c->fleet->agents[cell->agent].silent && now < cell->last + (uint32_t)fresh;
 }
 
-/* Marks the agents whose failures a standing fault of ours explains wholesale. */
-static void hold(struct plx_cover *c, const struct plx_standing *standing,
-                 uint32_t n_standing)
-{
-    plx_cands_reach(&c->held, &c->cap_held, c->fleet->n_agents + 1, sizeof *c->held);
-    memset(c->held, 0, c->cap_held * sizeof *c->held);
-    for (uint32_t i = 0; i < n_standing; i++) {
-        const uint32_t *ids;
-        uint32_t n;
-        if (!standing[i].open || standing[i].ended != 0 ||
-            !plx_scope_kind(standing[i].scope.type)->vantage)
-            continue;
-        plx_scope_agents(c->fleet, &standing[i].scope, &ids, &n);
-        for (uint32_t k = 0; k < n; k++)
-            c->held[ids[k]] = c->fleet->agents[ids[k]].n_failing > HOLD;
-    }
-}
-
 /* The held faults go on as they were. */
 static void keep_held(struct plx_cover *c, const struct plx_standing *standing,
                       uint32_t n_standing)
@@ -83,7 +48,7 @@ static void keep_held(struct plx_cover *c, const struct plx_standing *standing,
             continue;
         plx_scope_agents(c->fleet, &standing[i].scope, &ids, &n);
         for (uint32_t k = 0; k < n; k++)
-            n_held += c->held[ids[k]];
+            n_held += c->fleet->agents[ids[k]].held;
         if (n_held == 0)
             continue;
         plx_score_claim(&c->score, &standing[i].scope, true);
@@ -103,9 +68,10 @@ static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t
             uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
             const struct plx_cell *cell = &ev->cells[i];
             const struct plx_fleet_monitor *m = &c->fleet->monitors[ev->owner[i]];
-            if (c->held[cell->agent] || !votes(c, cell, m, now))
+            if (!votes(c, cell, m, now))
                 continue;
-            uint32_t end = past_of(c, cell, ev->owner[i], standing, n_standing);
+            uint32_t end =
+                plx_hold_past(c->fleet, cell, ev->owner[i], standing, n_standing);
             if (cell->last <= end)
                 continue;
             plx_cands_reach(&c->fails, &c->cap_fails, c->n_fails + 1, sizeof *c->fails);
@@ -237,7 +203,6 @@ static void mark_standing(struct plx_cover *c, const struct plx_standing *standi
 void plx_cands_gather(struct plx_cover *c, const struct plx_evidence *ev, uint32_t now,
                       const struct plx_standing *standing, uint32_t n_standing)
 {
-    hold(c, standing, n_standing);
     collect(c, ev, now, standing, n_standing);
     keep_held(c, standing, n_standing);
     propose(c, ev);

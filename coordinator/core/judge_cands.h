@@ -40,8 +40,6 @@ struct plx_cover {
     uint32_t n_live, cap_live;
     uint32_t *heap;
     uint32_t n_heap, cap_heap;
-    bool *held; /* per agent: its cells are left to a standing fault of ours */
-    uint32_t cap_held;
     struct plx_pick *picks;
     uint32_t n_picks, cap_picks;
     uint32_t *explained;

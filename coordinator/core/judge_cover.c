@@ -26,7 +26,6 @@ void plx_cover_destroy(struct plx_cover **cover)
     free(c->cand_of);
     free(c->members);
     free(c->live);
-    free(c->held);
     free(c->heap);
     free(c->picks);
     free(c->explained);

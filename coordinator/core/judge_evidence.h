@@ -57,6 +57,7 @@ struct plx_evidence {
     uint32_t *owner; /* the monitor of each cell */
     uint32_t n_cells, cap_cells, garbage;
     uint64_t *failing; /* one bit a cell */
+    uint64_t *held;    /* likewise: failing, and left to a fault of ours (judge_hold) */
     int64_t epoch_ns;
     double kinds[PLX_KIND_COUNT_]; /* what spurious failures look like, learned */
     uint64_t n_scheduled;          /* since the last tick: earns the probe budget */
@@ -85,6 +86,10 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
 
 /* Opens an agent saw after `since`, as far back as its rings reach (an hour). */
 uint32_t plx_evidence_opens(const struct plx_fleet_agent *agent, uint32_t since);
+
+/* The end of the latest 4 s in which the agent failed on a fifth of its probes or more;
+ * 0: none that its rings know of. */
+uint32_t plx_evidence_bad_until(const struct plx_fleet_agent *agent);
 
 /* The agent has so many results that their rate tells its state within a second. */
 bool plx_evidence_is_busy(const struct plx_fleet_agent *agent);

@@ -58,7 +58,9 @@ struct plx_fleet_agent {
     uint8_t offset_n; /* samples of that (saturates) */
     uint32_t local_first, local_last;
     struct plx_ring opens, fine, opens_long; /* 4 s, 1/8 s, 64 s a bucket */
-    double n_ok, n_bad;                      /* what noise is learned from */
+    struct plx_ring fails;                   /* in the same buckets as `opens` */
+    bool held, hold_next; /* its failing cells are left to a fault (judge_hold) */
+    double n_ok, n_bad;   /* what noise is learned from */
     uint32_t n_cells, n_failing;
     uint32_t fail_last; /* newest failing result */
     int64_t min_interval_ns;
