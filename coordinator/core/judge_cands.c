@@ -89,8 +89,7 @@ static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t
             plx_score_kinds(cell, c->fails[c->n_fails - 1].kinds);
             if (end != 0)
                 cut(&c->fails[c->n_fails - 1], end);
-            c->fails[c->n_fails - 1].most =
-                plx_score_most(&c->score, &c->fails[c->n_fails - 1]);
+            plx_score_weigh(&c->score, &c->fails[c->n_fails - 1]);
         }
     }
 }
@@ -124,35 +123,37 @@ static void buckets_clear(struct plx_cover *c)
     uint32_t want = 64;
     while (want < c->n_fails * 4 && want < 1u << 22)
         want *= 2;
-    if (want > c->n_buckets) {
-        free(c->buckets);
-        c->buckets = malloc(want * sizeof *c->buckets);
-        if (c->buckets == NULL)
-            abort();
-        c->n_buckets = want;
-    }
+    plx_cands_reach(&c->buckets, &c->cap_buckets, want, sizeof *c->buckets);
+    c->n_buckets = want;
     memset(c->buckets, 0xff, c->n_buckets * sizeof *c->buckets);
     c->n_cands = 0;
     c->n_cand_of = 0;
 }
 
+static void propose_for(struct plx_cover *c, struct plx_fail *fail,
+                        const struct plx_scope *scopes, uint32_t n)
+{
+    plx_cands_reach(&c->cand_of, &c->cap_cand_of, c->n_cand_of + n, sizeof *c->cand_of);
+    fail->cand0 = c->n_cand_of;
+    fail->n_cands = n;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t k = cand_of(c, &scopes[i]);
+        c->cand_of[c->n_cand_of++] = k;
+        c->cands[k].n_fails++;
+    }
+}
+
 static void propose(struct plx_cover *c, const struct plx_evidence *ev)
 {
     struct plx_scope scopes[PLX_SCOPES_OF_CELL];
-    buckets_clear(c);
     for (uint32_t f = 0; f < c->n_fails; f++) {
         struct plx_fail *fail = &c->fails[f];
+        fail->n_cands = 0;
+        if (fail->by >= 0)
+            continue;
         uint32_t n = plx_scope_of_cell(c->fleet, fail->monitor, &ev->cells[fail->cell],
                                        c->score.policy->without, scopes);
-        plx_cands_reach(&c->cand_of, &c->cap_cand_of, c->n_cand_of + n,
-                        sizeof *c->cand_of);
-        fail->cand0 = c->n_cand_of;
-        fail->n_cands = n;
-        for (uint32_t i = 0; i < n; i++) {
-            uint32_t k = cand_of(c, &scopes[i]);
-            c->cand_of[c->n_cand_of++] = k;
-            c->cands[k].n_fails++;
-        }
+        propose_for(c, fail, scopes, n);
     }
 }
 
@@ -205,8 +206,42 @@ void plx_cands_gather(struct plx_cover *c, const struct plx_evidence *ev, uint32
 {
     collect(c, ev, now, standing, n_standing);
     keep_held(c, standing, n_standing);
+}
+
+void plx_cands_propose(struct plx_cover *c, const struct plx_evidence *ev,
+                       const struct plx_standing *standing, uint32_t n_standing)
+{
+    buckets_clear(c);
     propose(c, ev);
     propose_vantage(c);
+    link_members(c);
+    mark_standing(c, standing, n_standing);
+}
+
+/* An agent that is not loud itself takes part where its region or provider is proposed
+ * for one that is. */
+static uint32_t scopes_known(struct plx_cover *c, uint32_t agent, struct plx_scope *ret)
+{
+    uint32_t n = plx_scope_of_agent(c->fleet, agent, ret), kept = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (plx_cands_find(c, &ret[i]) != PLX_CANDS_NONE)
+            ret[kept++] = ret[i];
+    return kept;
+}
+
+void plx_cands_propose_loud(struct plx_cover *c, const uint32_t *n_fails,
+                            const struct plx_standing *standing, uint32_t n_standing)
+{
+    struct plx_scope scopes[PLX_SCOPES_OF_CELL];
+    buckets_clear(c);
+    for (uint32_t a = 0; a < c->fleet->n_agents; a++) {
+        uint32_t n =
+            n_fails[a] > PLX_CANDS_MANY ? plx_scope_of_agent(c->fleet, a, scopes) : 0;
+        for (uint32_t i = 0; i < n; i++)
+            cand_of(c, &scopes[i]);
+    }
+    for (uint32_t f = 0; f < c->n_fails; f++)
+        propose_for(c, &c->fails[f], scopes, scopes_known(c, c->fails[f].agent, scopes));
     link_members(c);
     mark_standing(c, standing, n_standing);
 }

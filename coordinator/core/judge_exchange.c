@@ -5,9 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Above so many failing cells only the greedy pass runs: exchanges are for puzzles, and a
- * puzzle of that size has a single loud cause. */
-#define EXCHANGE_MAX    1500u
 #define EXCHANGE_ROUNDS 3
 /* Nats by which another story must beat one with an announced fault to replace it: long
  * faults collect stray results, and every split of them drops a few. */
@@ -74,7 +71,7 @@ static double second_story(struct plx_cover *c, uint32_t n_work, enum ban ban,
     if (own)
         plx_score_claim(&c->score, not, false);
     heap_of_work(c, n_work, ban, not, own);
-    return plx_greedy_run(c);
+    return plx_greedy_run(c, 0);
 }
 
 static void undo(struct plx_cover *c, uint32_t n_picks, uint32_t pick, uint32_t n_work)
@@ -196,7 +193,7 @@ static uint32_t count_explained(const struct plx_cover *c)
 void plx_exchange_refine(struct plx_cover *c)
 {
     plx_greedy_recount(c);
-    if (count_explained(c) > EXCHANGE_MAX || c->n_picks == 0)
+    if (count_explained(c) > PLX_CANDS_MANY || c->n_picks == 0)
         return;
     for (int round = 0; round < EXCHANGE_ROUNDS; round++) {
         bool changed = false;
@@ -253,7 +250,7 @@ void plx_exchange_margins(struct plx_cover *c)
         struct plx_pick *pick = &c->picks[p];
         if (pick->removed || is_held(pick))
             continue;
-        if (pick->gain > PLX_CANDS_LOUD && count_explained(c) > EXCHANGE_MAX) {
+        if (pick->gain > PLX_CANDS_LOUD && count_explained(c) > PLX_CANDS_MANY) {
             pick->margin = pick->margin_scope = pick->gain / 10;
             pick->has_margin = true;
             continue;
