@@ -269,6 +269,15 @@ int plx_judge_result(struct plx_judge *j, const struct plx_judge_result *result)
     return err;
 }
 
+void plx_judge_foresee(const struct plx_judge *j, uint32_t agent, uint32_t soon,
+                       uint32_t later)
+{
+    if (later < j->fleet.n_monitors)
+        __builtin_prefetch(&j->fleet.monitors[later]);
+    if (soon < j->fleet.n_monitors)
+        plx_evidence_foresee(&j->ev, &j->fleet.monitors[soon], agent);
+}
+
 /* --- the tick ------------------------------------------------------------------------
  */
 

@@ -11,6 +11,8 @@
 #define BUCKET_TK (4 * PLX_TK_PER_SEC)
 /* Buckets of the finer rings: 1/8 s, 8 s in all. */
 #define FINE_TK   (PLX_TK_PER_SEC / 8)
+/* Bytes of a cache line. */
+#define LINE      64u
 /* An agent fails when it fails on one probe in so many, and on so many in 4 s. */
 #define BAD_SHARE 5u
 #define BAD_LEAST 8u
@@ -22,7 +24,7 @@
 
 void plx_evidence_fini(struct plx_evidence *ev)
 {
-    free(ev->cells);
+    free(ev->block);
     free(ev->owner);
     free(ev->failing);
     free(ev->held);
@@ -50,14 +52,21 @@ static void cells_reach(struct plx_evidence *ev, uint32_t n)
     if (n <= ev->cap_cells)
         return;
     uint32_t old = ev->cap_cells;
-    uint32_t cap = n + n / 4 + 64;
+    uint32_t cap = n + n / 16 + 64;
     size_t words = cap / 64 + 1, old_words = old == 0 ? 0 : old / 64 + 1;
-    ev->cells = realloc(ev->cells, cap * sizeof *ev->cells);
+    void *block = malloc(cap * sizeof *ev->cells + LINE);
+    struct plx_cell *cells =
+        (void *)(((uintptr_t)block + LINE - 1) / LINE * LINE); /* NULL stays NULL */
     ev->owner = realloc(ev->owner, cap * sizeof *ev->owner);
     ev->failing = realloc(ev->failing, words * sizeof *ev->failing);
     ev->held = realloc(ev->held, words * sizeof *ev->held);
-    if (ev->cells == NULL || ev->owner == NULL || ev->failing == NULL || ev->held == NULL)
+    if (block == NULL || ev->owner == NULL || ev->failing == NULL || ev->held == NULL)
         abort();
+    if (ev->n_cells > 0)
+        memcpy(cells, ev->cells, ev->n_cells * sizeof *cells);
+    free(ev->block);
+    ev->block = block;
+    ev->cells = cells;
     memset(ev->failing + old_words, 0, (words - old_words) * sizeof *ev->failing);
     memset(ev->held + old_words, 0, (words - old_words) * sizeof *ev->held);
     ev->cap_cells = cap;
@@ -93,6 +102,15 @@ struct plx_cell *plx_evidence_cell(const struct plx_evidence *ev,
         if (c[lo].agent == agent)
             return &c[lo];
     return NULL;
+}
+
+void plx_evidence_foresee(const struct plx_evidence *ev,
+                          const struct plx_fleet_monitor *mon, uint32_t agent)
+{
+    if (mon->n_cells > 0)
+        __builtin_prefetch(
+            &ev->cells[mon->cell0 + (agent < mon->n_cells ? agent : mon->n_cells / 2)],
+            1);
 }
 
 static void forget(struct plx_evidence *ev, struct plx_fleet *fleet, uint32_t cell0,

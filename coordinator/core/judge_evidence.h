@@ -53,8 +53,9 @@ struct plx_cell {
 _Static_assert(sizeof(struct plx_cell) == 32, "a million of these must stay 32 MB");
 
 struct plx_evidence {
-    struct plx_cell *cells;
-    uint32_t *owner; /* the monitor of each cell */
+    struct plx_cell *cells; /* two to a cache line, none across two */
+    void *block;            /* what `cells` is in */
+    uint32_t *owner;        /* the monitor of each cell */
     uint32_t n_cells, cap_cells, garbage;
     uint64_t *failing; /* one bit a cell */
     uint64_t *held;    /* likewise: failing, and left to a fault of ours (judge_hold) */
@@ -78,6 +79,10 @@ void plx_evidence_assign(struct plx_evidence *ev, struct plx_fleet *fleet,
 /* The cell of (monitor, agent); NULL if not assigned. */
 struct plx_cell *plx_evidence_cell(const struct plx_evidence *ev,
                                    const struct plx_fleet_monitor *mon, uint32_t agent);
+
+/* Fetches the memory of the cell of (monitor, agent), or of one beside it. */
+void plx_evidence_foresee(const struct plx_evidence *ev,
+                          const struct plx_fleet_monitor *mon, uint32_t agent);
 
 /* Takes one result whose agent and monitor exist. 0 or PLX_ENOTFOUND (not assigned). */
 int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,

@@ -312,14 +312,27 @@ struct ingest {
     uint32_t slot;
 };
 
+/* Results whose monitors are looked up ahead of being judged. */
+#define AHEAD (2 * PLX_JUDGE_AHEAD)
+
 static void judge_fresh(struct plx_desk *desk, uint32_t slot,
                         const struct plx_store_ingested *batch)
 {
-    for (size_t i = 0; i < batch->n_fresh; i++) {
-        uint32_t monitor = plx_catalog_by_id(desk->catalog, batch->fresh[i].monitor_id);
+    uint32_t monitors[2 * AHEAD] = {0}; /* a ring */
+    for (size_t i = 0; i < batch->n_fresh + AHEAD; i++) {
+        if (i < batch->n_fresh)
+            monitors[i % (2 * AHEAD)] =
+                plx_catalog_by_id(desk->catalog, batch->fresh[i].monitor_id);
+        if (i < AHEAD)
+            continue;
+        size_t at = i - AHEAD;
+        uint32_t monitor = monitors[at % (2 * AHEAD)];
+        plx_judge_foresee(plx_court_judge(desk->court), slot,
+                          monitors[(at + PLX_JUDGE_AHEAD) % (2 * AHEAD)],
+                          monitors[i % (2 * AHEAD)]);
         if (monitor != PLX_CATALOG_NONE)
             plx_court_result(desk->court, batch->received, slot, monitor,
-                             &batch->fresh[i]);
+                             &batch->fresh[at]);
     }
 }
 

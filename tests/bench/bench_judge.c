@@ -161,8 +161,13 @@ static void make_results(struct bench *b, uint32_t n)
 static double take_in(struct bench *b)
 {
     double began = seconds();
-    for (uint32_t i = 0; i < b->n_results; i++)
-        plx_judge_result(b->judge, &b->results[i]);
+    for (uint32_t i = 0; i < b->n_results; i++) {
+        const struct plx_judge_result *r = &b->results[i];
+        if (i + 2 * PLX_JUDGE_AHEAD < b->n_results)
+            plx_judge_foresee(b->judge, r[PLX_JUDGE_AHEAD].agent,
+                              r[PLX_JUDGE_AHEAD].monitor, r[2 * PLX_JUDGE_AHEAD].monitor);
+        plx_judge_result(b->judge, r);
+    }
     return seconds() - began;
 }
 
