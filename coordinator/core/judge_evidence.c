@@ -47,6 +47,29 @@ struct plx_wall plx_evidence_wall(const struct plx_evidence *ev, uint32_t ticks)
 /* --- cells ---------------------------------------------------------------------------
  */
 
+/* Makes room for `cap` cells, the first of them at the begin of a cache line. A large
+ * block seldom moves within its pages when it grows, so that little is copied. */
+static void block_reach(struct plx_evidence *ev, uint32_t cap)
+{
+    size_t old = (size_t)((char *)ev->cells - (char *)ev->block);
+    char *block = realloc(ev->block, cap * sizeof *ev->cells + LINE);
+    if (block == NULL)
+        abort();
+    size_t offset = (LINE - (uintptr_t)block % LINE) % LINE;
+    if (offset != old)
+        memmove(block + offset, block + old, ev->n_cells * sizeof *ev->cells);
+    ev->block = block;
+    ev->cells = (void *)(block + offset);
+}
+
+static void *resized(void *p, size_t n, size_t size)
+{
+    p = realloc(p, n * size);
+    if (p == NULL)
+        abort();
+    return p;
+}
+
 static void cells_reach(struct plx_evidence *ev, uint32_t n)
 {
     if (n <= ev->cap_cells)
@@ -54,19 +77,10 @@ static void cells_reach(struct plx_evidence *ev, uint32_t n)
     uint32_t old = ev->cap_cells;
     uint32_t cap = n + n / 16 + 64;
     size_t words = cap / 64 + 1, old_words = old == 0 ? 0 : old / 64 + 1;
-    void *block = malloc(cap * sizeof *ev->cells + LINE);
-    struct plx_cell *cells =
-        (void *)(((uintptr_t)block + LINE - 1) / LINE * LINE); /* NULL stays NULL */
-    ev->owner = realloc(ev->owner, cap * sizeof *ev->owner);
-    ev->failing = realloc(ev->failing, words * sizeof *ev->failing);
-    ev->held = realloc(ev->held, words * sizeof *ev->held);
-    if (block == NULL || ev->owner == NULL || ev->failing == NULL || ev->held == NULL)
-        abort();
-    if (ev->n_cells > 0)
-        memcpy(cells, ev->cells, ev->n_cells * sizeof *cells);
-    free(ev->block);
-    ev->block = block;
-    ev->cells = cells;
+    block_reach(ev, cap);
+    ev->owner = resized(ev->owner, cap, sizeof *ev->owner);
+    ev->failing = resized(ev->failing, words, sizeof *ev->failing);
+    ev->held = resized(ev->held, words, sizeof *ev->held);
     memset(ev->failing + old_words, 0, (words - old_words) * sizeof *ev->failing);
     memset(ev->held + old_words, 0, (words - old_words) * sizeof *ev->held);
     ev->cap_cells = cap;

@@ -26,16 +26,27 @@ static bool is_banned(const struct plx_cover *c, const struct plx_scope *s, enum
            plx_scope_same_cells(c->fleet, s, not );
 }
 
+/* The fails that pick `p` may explain: those of its candidate, or all if it has none. */
+static const uint32_t *fails_of(struct plx_cover *c, uint32_t p, uint32_t *ret_n)
+{
+    uint32_t k = plx_cands_find(c, &c->picks[p].scope);
+    *ret_n = k == PLX_CANDS_NONE ? c->n_fails : c->cands[k].n_fails;
+    return k == PLX_CANDS_NONE ? NULL : c->members + c->cands[k].fail0;
+}
+
 /* Frees the cells of pick `p` and returns how many there are (in c->work). */
 static uint32_t free_cells(struct plx_cover *c, uint32_t p)
 {
-    uint32_t n = 0;
+    uint32_t n = 0, n_fails;
+    const uint32_t *fails = fails_of(c, p, &n_fails);
     plx_cands_reach(&c->work, &c->cap_work, c->n_fails, sizeof *c->work);
-    for (uint32_t f = 0; f < c->n_fails; f++)
-        if (c->fails[f].by == (int32_t)p) {
-            c->fails[f].by = -1;
-            c->work[n++] = f;
-        }
+    for (uint32_t i = 0; i < n_fails; i++) {
+        uint32_t f = fails ? fails[i] : i;
+        if (c->fails[f].by != (int32_t)p)
+            continue;
+        c->fails[f].by = -1;
+        c->work[n++] = f;
+    }
     return n;
 }
 
@@ -76,9 +87,13 @@ static double second_story(struct plx_cover *c, uint32_t n_work, enum ban ban,
 
 static void undo(struct plx_cover *c, uint32_t n_picks, uint32_t pick, uint32_t n_work)
 {
-    for (uint32_t f = 0; f < c->n_fails; f++)
-        if (c->fails[f].by >= (int32_t)n_picks)
-            c->fails[f].by = -1;
+    for (uint32_t p = n_picks; p < c->n_picks; p++) {
+        uint32_t n_fails;
+        const uint32_t *fails = fails_of(c, p, &n_fails);
+        for (uint32_t i = 0; i < n_fails; i++)
+            if (c->fails[fails ? fails[i] : i].by == (int32_t)p)
+                c->fails[fails ? fails[i] : i].by = -1;
+    }
     for (uint32_t i = 0; i < n_work; i++)
         c->fails[c->work[i]].by = (int32_t)pick;
     c->n_picks = n_picks;
@@ -129,7 +144,7 @@ static double free_inside(struct plx_cover *c, uint32_t k, uint32_t *ret_n)
 {
     struct plx_cand *cand = &c->cands[k];
     double sum = 0;
-    uint32_t n = 0;
+    uint32_t n = 0, inside = 0;
     plx_cands_reach(&c->tally, &c->cap_tally, c->n_picks, sizeof *c->tally);
     plx_cands_reach(&c->work, &c->cap_work, c->n_fails, sizeof *c->work);
     memset(c->tally, 0, c->n_picks * sizeof *c->tally);
@@ -144,8 +159,9 @@ static double free_inside(struct plx_cover *c, uint32_t k, uint32_t *ret_n)
             continue;
         sum += pick->gain;
         c->tally[p] = UINT32_MAX;
+        inside += pick->n_fails;
     }
-    for (uint32_t f = 0; f < c->n_fails; f++)
+    for (uint32_t f = 0; f < c->n_fails && n < inside; f++)
         if (c->fails[f].by >= 0 && c->tally[c->fails[f].by] == UINT32_MAX)
             c->work[n++] = f;
     *ret_n = n;
