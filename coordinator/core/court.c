@@ -132,41 +132,6 @@ void plx_court_drop_agent(struct plx_court *court, uint32_t slot)
     plx_judge_drop_agent(court->judge, slot);
 }
 
-static enum plx_judge_expect expect_of(enum plx_expect expect)
-{
-    switch (expect) {
-    case PLX_EXPECT_OPEN:
-        break;
-    case PLX_EXPECT_REFUSED:
-        return PLX_JUDGE_EXPECT_REFUSED;
-    case PLX_EXPECT_FILTERED:
-        return PLX_JUDGE_EXPECT_FILTERED;
-    case PLX_EXPECT_CLOSED:
-        return PLX_JUDGE_EXPECT_CLOSED;
-    }
-    return PLX_JUDGE_EXPECT_OPEN;
-}
-
-static void set_quorum(struct plx_judge_monitor *declared, struct plx_quorum quorum)
-{
-    static const enum plx_judge_quorum rules[] = {
-        [PLX_QUORUM_AUTO] = PLX_JUDGE_QUORUM_JUDGE,
-        [PLX_QUORUM_ANY] = PLX_JUDGE_QUORUM_ANY,
-        [PLX_QUORUM_MAJORITY] = PLX_JUDGE_QUORUM_MAJORITY,
-        [PLX_QUORUM_ALL] = PLX_JUDGE_QUORUM_ALL,
-        [PLX_QUORUM_COUNT] = PLX_JUDGE_QUORUM_COUNT,
-    };
-    static const enum plx_judge_distinct distincts[] = {
-        [PLX_DISTINCT_AGENT] = PLX_JUDGE_DISTINCT_AGENT,
-        [PLX_DISTINCT_REGION] = PLX_JUDGE_DISTINCT_REGION,
-        [PLX_DISTINCT_PROVIDER] = PLX_JUDGE_DISTINCT_PROVIDER,
-        [PLX_DISTINCT_ASN] = PLX_JUDGE_DISTINCT_ASN,
-    };
-    declared->quorum = rules[quorum.rule];
-    declared->quorum_n = quorum.n;
-    declared->quorum_distinct = distincts[quorum.distinct];
-}
-
 /* The slots of the monitors that this one depends on, as far as they exist. */
 static size_t find_depended(const struct plx_court *court, const struct plx_monitor *m,
                             uint32_t slots[PLX_MONITOR_DEPENDS_MAX])
@@ -197,13 +162,13 @@ void plx_court_set_monitor(struct plx_court *court, uint32_t slot)
         .port = m->port,
         .interval_ns = m->interval_ns,
         .timeout_ns = m->timeout_ns,
-        .expect = expect_of(m->expect),
+        .expect = m->expect,
+        .quorum = m->quorum,
         .min_coverage = (double)m->min_coverage_percent / 100,
         .depends_on = depends_on,
         .n_depends_on = find_depended(court, m, depends_on),
         .degraded_above_us = m->degraded_above_ns / PLX_US_NS,
     };
-    set_quorum(&declared, m->quorum);
     declared.agents = plx_shares_agents(court->shares, slot, &declared.n_agents);
     docket->declared = plx_judge_set_monitor(court->judge, &declared) == 0;
 }

@@ -7,10 +7,12 @@
 #include "coordinator/core/judge_hold.h"
 #include "coordinator/core/judge_probe.h"
 #include "coordinator/core/judge_reason.h"
+#include "coordinator/core/judge_rule.h"
 #include "coordinator/core/judge_verdict.h"
 
 #include "base/err.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -364,7 +366,10 @@ static void fill_fault(struct plx_judge *j, const struct plx_fault *f, uint32_t 
 {
     struct plx_reason_input in = reason_input(j, now);
     char *entity = sentence_new(&j->arena), *why = sentence_new(&j->arena);
-    plx_scope_entity(&j->fleet, &f->scope, entity, PLX_JUDGE_SENTENCE);
+    if (f->farewell != NULL)
+        snprintf(entity, PLX_JUDGE_SENTENCE, "%s", f->farewell);
+    else
+        plx_scope_entity(&j->fleet, &f->scope, entity, PLX_JUDGE_SENTENCE);
     plx_reason_fault(&in, f, why);
     sentence_done(&j->arena, why);
     *ret = (struct plx_judge_fault){
@@ -375,7 +380,7 @@ static void fill_fault(struct plx_judge *j, const struct plx_fault *f, uint32_t 
         .onset = plx_evidence_wall(&j->ev, f->onset),
         .confidence = plx_fault_confidence(f),
         .margin = f->margin,
-        .page = f->page,
+        .page = f->page && !f->vetoed,
         .by_quorum = f->by_quorum,
         .agents = f->agents.ids,
         .n_agents = f->agents.n,
@@ -412,14 +417,16 @@ static void fill_ruling(struct plx_judge *j, uint32_t monitor, uint32_t now,
     const struct plx_verdict_state *v = &j->states[monitor];
     struct plx_reason_input in = reason_input(j, now);
     char *why = sentence_new(&j->arena);
+    struct plx_count n; /* as of now, as the sentence has it */
+    plx_verdict_count(&j->fleet, &j->ev, &j->policy, monitor, now, &n);
     plx_reason_verdict(&in, monitor, v, why);
     sentence_done(&j->arena, why);
     *ret = (struct plx_judge_ruling){
         .monitor = monitor,
         .verdict = (enum plx_judge_verdict)v->verdict,
         .confidence = v->confidence,
-        .fresh = v->fresh,
-        .assigned = v->assigned,
+        .fresh = n.fresh,
+        .assigned = n.assigned,
         .since = plx_evidence_wall(&j->ev, v->since),
         .faults = v->faults,
         .n_faults = v->n_faults,
@@ -453,14 +460,28 @@ static void verdicts_clear(struct plx_judge *j)
     j->cap_out_verdicts = 0;
 }
 
-static void decide_touched(struct plx_judge *j, uint32_t now)
+/* A part of all monitors in each tick, and all members of faults that changed. */
+static void touch_more(struct plx_judge *j)
 {
-    verdicts_clear(j);
+    touch_members(j);
     uint32_t slice = j->cap_states / SWEEP + 1;
     for (uint32_t i = 0; i < slice && j->cap_states > 0; i++) {
         touch(j, j->sweep_at);
         j->sweep_at = (j->sweep_at + 1) % j->cap_states;
     }
+}
+
+static void apply_rules(struct plx_judge *j, uint32_t now)
+{
+    struct plx_surroundings x = {j->cover, &j->fleet, &j->ev, &j->policy, now};
+    for (uint32_t w = 0; w * 64 < j->cap_states; w++)
+        for (uint64_t bits = j->touched[w]; bits != 0; bits &= bits - 1)
+            plx_rule_apply(&j->faults, &x, w * 64 + (uint32_t)__builtin_ctzll(bits));
+}
+
+static void decide_touched(struct plx_judge *j, uint32_t now)
+{
+    verdicts_clear(j);
     for (uint32_t w = 0; w * 64 < j->cap_states; w++) {
         uint64_t bits = j->touched[w];
         j->touched[w] = 0;
@@ -494,7 +515,8 @@ void plx_judge_tick(struct plx_judge *j, struct plx_wall now,
                         tk);
         j->ev.dirty = false;
     }
-    touch_members(j);
+    touch_more(j);
+    apply_rules(j, tk);
     report_faults(j, tk);
     decide_touched(j, tk);
     j->out.probes = j->prober.out;
@@ -545,6 +567,7 @@ static const struct plx_fault *fault_of(const struct plx_judge *j, uint32_t moni
     for (uint32_t i = 0; i < j->faults.n; i++)
         for (uint32_t k = 0; k < v->n_faults; k++)
             if (j->faults.list[i].id == v->faults[k] &&
+                j->faults.list[i].farewell == NULL &&
                 (best == NULL || plx_scope_kind(j->faults.list[i].scope.type)->server))
                 best = &j->faults.list[i];
     return best;

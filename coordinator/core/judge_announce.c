@@ -52,8 +52,8 @@ static bool has_places(const struct plx_surroundings *x, const struct plx_fault 
 
 /* A member of the fault that depends on something that is down already: the cause is
  * elsewhere, and has been paged. */
-static bool is_consequence(const struct plx_faults *fs, const struct plx_fleet *fleet,
-                           const struct plx_fault *f)
+bool plx_announce_is_consequence(const struct plx_faults *fs,
+                                 const struct plx_fleet *fleet, const struct plx_fault *f)
 {
     if (f->scope.type != PLX_SCOPE_SERVICE)
         return false;
@@ -218,7 +218,7 @@ static bool is_remainder(const struct plx_faults *fs, const struct plx_surroundi
 {
     for (uint32_t i = 0; i < fs->n; i++) {
         const struct plx_fault *g = &fs->list[i];
-        if (g == f || g->id == 0 || !is_within(f, g))
+        if (g == f || g->id == 0 || !plx_fault_is_told(g) || !is_within(f, g))
             continue;
         bool open = plx_fault_is_open(g);
         if (open ? f->onset <= g->last_fail + PLX_TK(x->policy->slack_ns)
@@ -256,8 +256,14 @@ static bool other_may_be_said(const struct plx_faults *fs,
  * same trouble, seen more clearly. */
 static struct plx_fault *narrower_of(struct plx_faults *fs, const struct plx_fault *f)
 {
+    bool server = plx_family_of(&f->scope) == PLX_FAMILY_SERVER;
     for (uint32_t i = 0; i < fs->n; i++) {
         struct plx_fault *g = &fs->list[i];
+        if (server && g->by_quorum && plx_fault_is_open(g) &&
+            plx_scope_key(g->scope) == plx_scope_key(f->scope))
+            return g; /* the rule said it before the story was sure */
+        if (server || !plx_fault_is_told(g))
+            continue;
         if (g != f && plx_fault_is_open(g) && !g->seen && is_within(g, f) &&
             plx_family_of(&g->scope) == plx_family_of(&f->scope))
             return g;
@@ -270,6 +276,7 @@ static void go_on_as(struct plx_fault *g, struct plx_fault *f, uint32_t now)
 {
     struct plx_ids agents = g->agents, monitors = g->monitors;
     g->scope = f->scope;
+    g->by_quorum = false;
     g->onset = f->onset < g->onset ? f->onset : g->onset;
     g->last_fail = f->last_fail > g->last_fail ? f->last_fail : g->last_fail;
     g->told = f->told;
@@ -295,12 +302,12 @@ void plx_announce(struct plx_faults *fs, const struct plx_surroundings *x,
         return;
     if (!(server ? server_may_be_said(x, f) : other_may_be_said(fs, x, f)))
         return;
-    struct plx_fault *g = server ? NULL : narrower_of(fs, f);
+    struct plx_fault *g = narrower_of(fs, f);
     if (g != NULL) {
         go_on_as(g, f, x->now);
         return;
     }
     f->id = ++fs->last_id;
-    f->page = server && !is_consequence(fs, x->fleet, f);
+    f->page = server && !plx_announce_is_consequence(fs, x->fleet, f);
     plx_fault_report(f, PLX_JUDGE_OPENED, x->now);
 }

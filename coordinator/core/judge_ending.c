@@ -19,7 +19,7 @@ static bool is_shared(const struct plx_faults *fs, const struct plx_fault *f,
 {
     for (uint32_t i = 0; i < fs->n; i++)
         if (&fs->list[i] != f && plx_fault_is_open(&fs->list[i]) &&
-            explains(&fs->list[i], monitor, agent))
+            plx_fault_is_told(&fs->list[i]) && explains(&fs->list[i], monitor, agent))
             return true;
     return false;
 }
@@ -190,6 +190,8 @@ bool plx_ending_is_superseded(const struct plx_surroundings *x, const struct plx
 {
     if (f->seen || x->now - f->told < PLX_FAULT_PERSIST)
         return false;
+    if (f->monitors.n == 0 && plx_family_of(&f->scope) != PLX_FAMILY_VANTAGE)
+        return true; /* nothing in it is seen to fail any more */
     uint32_t n, n_mine = 0, n_taken = 0;
     const struct plx_fail *fails = plx_cover_fails(x->cover, &n);
     for (uint32_t i = 0; i < n; i++) {

@@ -264,14 +264,14 @@ static bool as_expected(const struct plx_fleet_monitor *m,
         r->outcome == PLX_OUTCOME_TIMEOUT ||
         (r->outcome == PLX_OUTCOME_UNREACHABLE &&
          (r->unreach == PLX_UNREACH_PROHIBITED || r->unreach == PLX_UNREACH_PORT));
-    switch ((enum plx_judge_expect)m->expect) {
-    case PLX_JUDGE_EXPECT_REFUSED:
+    switch ((enum plx_expect)m->expect) {
+    case PLX_EXPECT_REFUSED:
         return refused;
-    case PLX_JUDGE_EXPECT_FILTERED:
+    case PLX_EXPECT_FILTERED:
         return filtered;
-    case PLX_JUDGE_EXPECT_CLOSED:
+    case PLX_EXPECT_CLOSED:
         return refused || filtered;
-    case PLX_JUDGE_EXPECT_OPEN:
+    case PLX_EXPECT_OPEN:
         break;
     }
     return r->outcome == PLX_OUTCOME_OPEN;

@@ -398,9 +398,7 @@ void plx_fleet_set_monitor(struct plx_fleet *f, const struct plx_judge_monitor *
     *m = (struct plx_fleet_monitor){
         .used = true,
         .expect = (uint8_t)mon->expect,
-        .quorum = (uint8_t)mon->quorum,
-        .distinct = (uint8_t)mon->quorum_distinct,
-        .quorum_n = mon->quorum_n,
+        .quorum = mon->quorum,
         .port = mon->port,
         .asked_all = m->used ? m->asked_all : 0,
         .cell0 = cell0,

@@ -68,13 +68,13 @@ struct plx_fleet_agent {
 
 struct plx_fleet_monitor {
     bool used;
-    uint8_t expect, quorum, distinct;
+    uint8_t expect;
     uint16_t *watchers; /* the agents that watch it, as declared */
     uint32_t n_watchers;
     uint32_t cell0, n_cells;          /* all that intake needs is in the first bytes */
     uint32_t interval_tk, timeout_tk; /* in ticks of judge_evidence.h */
     uint32_t asked_all; /* when every location had been asked about the latest doubt */
-    uint32_t quorum_n;
+    struct plx_quorum quorum;
     uint16_t port;
     char *name, *host, *address; /* one block */
     uint32_t unit_host, unit_prefix, unit_name;

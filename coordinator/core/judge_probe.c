@@ -310,6 +310,7 @@ static bool is_settled(const struct search *s, const struct plx_fail *fail)
         return true;
     for (uint32_t i = 0; i < s->faults->n; i++)
         if (plx_fault_is_open(&s->faults->list[i]) &&
+            plx_fault_is_told(&s->faults->list[i]) &&
             plx_scope_key(s->faults->list[i].scope) == plx_scope_key(pick->scope))
             return true;
     return false;
