@@ -24,6 +24,8 @@ struct plx_court {
     const struct plx_shares *shares;
     struct plx_judge *judge;
     bool settling;
+    /* The judge's time goes on where our clock was set: ahead of it by so much. */
+    int64_t ahead_ns;
     struct plx_wall settling_until;
     struct docket *dockets; /* by monitor slot */
     size_t n_dockets;
@@ -181,11 +183,32 @@ void plx_court_drop_monitor(struct plx_court *court, uint32_t slot)
     *docket = (struct docket){0};
 }
 
+/* ---- time ---- */
+
+static struct plx_wall to_judge(const struct plx_court *court, struct plx_wall ours)
+{
+    return plx_wall_add(ours, court->ahead_ns);
+}
+
+static struct plx_wall from_judge(const struct plx_court *court, struct plx_wall theirs)
+{
+    return plx_wall_add(theirs, -court->ahead_ns);
+}
+
+void plx_court_clock_set(struct plx_court *court, int64_t step_ns)
+{
+    court->ahead_ns -= step_ns;
+    court->settling_until = plx_wall_add(court->settling_until, step_ns);
+    for (uint32_t i = 0; i < court->n_dockets; i++)
+        for (size_t k = 0; k < court->dockets[i].n_sights; k++)
+            court->dockets[i].sights[k].at.ns += step_ns;
+}
+
 /* ---- hearing ---- */
 
 void plx_court_heartbeat(struct plx_court *court, struct plx_wall now, uint32_t agent)
 {
-    plx_judge_heartbeat(court->judge, now, agent);
+    plx_judge_heartbeat(court->judge, to_judge(court, now), agent);
 }
 
 static struct plx_sight *sight_of(struct docket *docket, uint32_t agent)
@@ -254,8 +277,8 @@ void plx_court_result(struct plx_court *court, struct plx_wall now, uint32_t age
     struct plx_wall at = plx_roster_correct(who, result->started, now);
     see(court, monitor, sight, result, at);
     const struct plx_judge_result judged = {
-        .now = now,
-        .at = at,
+        .now = to_judge(court, now),
+        .at = to_judge(court, at),
         .monitor = monitor,
         .agent = agent,
         .outcome = result->outcome,
@@ -308,7 +331,7 @@ static bool is_transition(struct plx_court *court, struct plx_wall now,
     };
     docket->known = true;
     docket->verdict = ruling->verdict;
-    docket->since = ruling->since.ns > 0 ? ruling->since : now;
+    docket->since = ruling->since.ns > 0 ? from_judge(court, ruling->since) : now;
     ret->ruling.since = docket->since;
     return true;
 }
@@ -354,7 +377,7 @@ void plx_court_tick(struct plx_court *court, struct plx_wall now,
     free_texts(court);
     if (court->settling && now.ns >= court->settling_until.ns)
         n = say_held_back(court, now);
-    plx_judge_tick(court->judge, now, &output);
+    plx_judge_tick(court->judge, to_judge(court, now), &output);
     reserve(court, n + output->n_verdicts);
     for (size_t i = 0; i < output->n_verdicts; i++)
         n += is_transition(court, now, &output->verdicts[i], &court->transitions[n]);
@@ -368,8 +391,9 @@ struct plx_wall plx_court_since(const struct plx_court *court, uint32_t monitor,
 {
     const struct docket *docket =
         monitor < court->n_dockets ? &court->dockets[monitor] : NULL;
-    return docket && docket->known && docket->verdict == ruling->verdict ? docket->since
-                                                                         : ruling->since;
+    return docket && docket->known && docket->verdict == ruling->verdict
+               ? docket->since
+               : from_judge(court, ruling->since);
 }
 
 const char *plx_court_word(struct plx_court *court, uint32_t monitor,

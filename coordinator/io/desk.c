@@ -257,7 +257,9 @@ static bool replay_result(void *arg, const struct plx_store_row *row)
     struct plx_desk *desk = arg;
     uint32_t agent = plx_roster_by_id(desk->roster, row->agent_id);
     uint32_t monitor = plx_catalog_by_id(desk->catalog, row->result.monitor_id);
-    if (agent != PLX_ROSTER_NONE && monitor != PLX_CATALOG_NONE)
+    /* Received in the future: the clock was set back since, and its age is not known. */
+    bool dated = row->received.ns <= desk->started_wall.ns;
+    if (dated && agent != PLX_ROSTER_NONE && monitor != PLX_CATALOG_NONE)
         plx_court_result(desk->court, row->received, agent, monitor, &row->result);
     return true;
 }
@@ -298,6 +300,17 @@ void plx_desk_excuse(struct plx_desk *desk, struct plx_mono now, struct plx_wall
     plx_roster_excuse(desk->roster, now, away_ns);
     presume_alive(desk, wall);
     plx_court_settling_until(desk->court, plx_wall_add(wall, PLX_DESK_SETTLING_NS));
+}
+
+void plx_desk_clock_set(struct plx_desk *desk, int64_t step_ns)
+{
+    char by[PLX_DURATION_TEXT_MAX];
+    plx_log(PLX_LOG_WARN, "clock_set", "by",
+            plx_duration_human(step_ns < 0 ? -step_ns : step_ns, by), "direction",
+            step_ns < 0 ? "back" : "forward", NULL);
+    desk->started_wall = plx_wall_add(desk->started_wall, step_ns);
+    plx_roster_clock_set(desk->roster, step_ns);
+    plx_court_clock_set(desk->court, step_ns);
 }
 
 int plx_desk_load(struct plx_desk *desk, struct plx_why *why)

@@ -32,6 +32,8 @@
 #define KEEP_SEEN_MAX    100
 /* Ticks come twice a second; so late, and we were not running. */
 #define AWAY_NS          (3 * PLX_SEC_NS)
+/* A wall clock that moves so much against the monotonic one was set. */
+#define CLOCK_SET_NS     PLX_SEC_NS
 /* How long an agent has to take a step before its heartbeats must name it. */
 #define STEP_PATIENCE_NS (15 * PLX_SEC_NS)
 
@@ -64,6 +66,7 @@ struct plx_intake {
     uint64_t next_session;
     struct bucket refusals;
     struct plx_mono ticked; /* 0: not yet */
+    int64_t axis_ns;        /* wall minus monotonic clock, as last seen */
     uint32_t next_kept;     /* the slot whose last sight is looked at next */
     plx_intake_done_fn *on_done;
     void *on_done_arg;
@@ -319,6 +322,10 @@ static void judge_fresh(struct plx_desk *desk, uint32_t slot,
                         const struct plx_store_ingested *batch)
 {
     uint32_t monitors[2 * AHEAD] = {0}; /* a ring */
+    /* The clock may have been set back since it was received. */
+    struct plx_wall received = plx_clock_wall();
+    if (batch->received.ns < received.ns)
+        received = batch->received;
     for (size_t i = 0; i < batch->n_fresh + AHEAD; i++) {
         if (i < batch->n_fresh)
             monitors[i % (2 * AHEAD)] =
@@ -331,8 +338,7 @@ static void judge_fresh(struct plx_desk *desk, uint32_t slot,
                           monitors[(at + PLX_JUDGE_AHEAD) % (2 * AHEAD)],
                           monitors[i % (2 * AHEAD)]);
         if (monitor != PLX_CATALOG_NONE)
-            plx_court_result(desk->court, batch->received, slot, monitor,
-                             &batch->fresh[at]);
+            plx_court_result(desk->court, received, slot, monitor, &batch->fresh[at]);
     }
 }
 
@@ -573,6 +579,19 @@ static void notice_absence(struct plx_intake *intake, struct plx_mono now)
     plx_desk_excuse(intake->desk, now, plx_clock_wall(), away_ns);
 }
 
+/* Sets the times that are kept right before anything is compared with the new clock. */
+static void notice_clock(struct plx_intake *intake, struct plx_mono now,
+                         struct plx_wall wall)
+{
+    int64_t axis_ns = wall.ns - now.ns, step_ns = axis_ns - intake->axis_ns;
+    intake->axis_ns = axis_ns;
+    if (step_ns < CLOCK_SET_NS && step_ns > -CLOCK_SET_NS)
+        return;
+    plx_desk_clock_set(intake->desk, step_ns);
+    for (size_t i = 0; i < intake->n_sessions; i++)
+        intake->sessions[i].kept.ns = 0;
+}
+
 static bool on_readable(void *arg)
 {
     struct plx_intake *intake = arg;
@@ -590,6 +609,7 @@ static bool on_readable(void *arg)
         .now = plx_clock_mono(),
         .wall = plx_clock_wall(),
     };
+    notice_clock(intake, letter.now, letter.wall);
     notice_absence(intake, letter.now);
     handle(&letter);
     return true;
@@ -618,6 +638,7 @@ void plx_intake_tick(struct plx_intake *intake)
 {
     struct plx_roster_notes notes = {.n = 0};
     struct plx_mono now = plx_clock_mono();
+    notice_clock(intake, now, plx_clock_wall());
     notice_absence(intake, now);
     intake->ticked = now;
     keep_last_seen(intake);
@@ -667,6 +688,7 @@ int plx_intake_new(struct plx_desk *desk, struct plx_net *net, struct plx_loop *
     intake->loop = loop;
     intake->channel = channel;
     intake->decoder = plx_wire_decoder_new();
+    intake->axis_ns = plx_clock_wall().ns - plx_clock_mono().ns;
     plx_buf_init(&intake->out, PLX_WIRE_FRAME_MAX);
     plx_bound_endpoint(channel, intake->endpoint);
     plx_loop_add_socket(loop, plx_channel_socket(channel), on_readable, intake);
