@@ -6,7 +6,6 @@
 #include "target.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 /* A lease is 15 s; ticks and what was under way take their time. */
@@ -15,7 +14,7 @@
 /* So long must the coordinator itself have been well. */
 #define STEADY_NS  (40 * PLX_SEC_NS)
 /* How often all is looked at. */
-#define LOOK_NS    (5 * PLX_SEC_NS)
+#define LOOK_NS    (10 * PLX_SEC_NS)
 #define ARRIVED_NS (3 * PLX_MIN_NS)
 #define WELL_NS    (25 * PLX_MIN_NS)
 
@@ -49,15 +48,15 @@ static bool coordinator_is_steady(void)
            plx_sim_now() - n->frozen_until > STEADY_NS;
 }
 
-/* Whether the location, or its part in one region, includes the agent. */
+/* Whether the location, or its part in one region, includes the agent: "all", "r0" or
+ * "provider=p0", as the fleet draws them. */
 static bool includes(const char *location, uint32_t region, uint32_t agent)
 {
-    unsigned no;
-    if (strcmp(location, "all") == 0)
+    uint32_t no = (uint32_t)(location[strlen(location) - 1] - '0');
+    if (location[0] == 'a')
         return plx_fleet_region_of(agent) == region;
-    if (sscanf(location, "provider=p%u", &no) == 1)
-        return plx_fleet_provider_of(agent) == no;
-    return sscanf(location, "r%u", &no) == 1 && plx_fleet_region_of(agent) == no;
+    return location[0] == 'r' ? plx_fleet_region_of(agent) == no
+                              : plx_fleet_provider_of(agent) == no;
 }
 
 static bool is_chosen(const uint32_t *chosen, size_t n, uint32_t slot)

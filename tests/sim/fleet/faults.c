@@ -162,8 +162,10 @@ static void store_slow(uint32_t target, int64_t until_ns)
 static void set_clock(uint32_t node)
 {
     int64_t by = plx_sim_chance(0.5) ? 10 * PLX_SEC_NS : 2 * PLX_HOUR_NS;
-    plx_sim_node(node)->wall_offset_ns += plx_sim_between(-by, by);
-    plx_sim_node(node)->clock_set_at = plx_sim_now();
+    int64_t step_ns = plx_sim_between(-by, by);
+    plx_sim_node(node)->wall_offset_ns += step_ns;
+    plx_sim_say("the clock of %s is set by %.3f s", plx_sim_node(node)->name,
+                (double)step_ns / (double)PLX_SEC_NS);
 }
 
 static void agent_clock(uint32_t agent, int64_t until_ns)

@@ -1,7 +1,7 @@
 #include "fleet.h"
 
 #include "agent/agent.h"
-#include "agent/io/spool_round.h"
+#include "agent/io/spool.h"
 #include "audit.h"
 #include "base/err.h"
 #include "base/text.h"
@@ -116,6 +116,7 @@ static void open_agent(struct plx_sim_node *node)
     if (plx_agent_open(&m->config, &m->enrolment, &m->keys, &m->agent, &why))
         abort();
     node->opening = false;
+    plx_sim_loop_fd(node->loop, plx_spool_fd(node->spool));
 }
 
 static void close_agent(struct plx_sim_node *node)
@@ -147,8 +148,7 @@ static void tick_agent(struct plx_sim_node *node)
     plx_sim_loop_tick(node->loop);
     if (plx_sim_now() / PLX_SIM_TICK_NS % 2)
         return;
-    plx_spool_round(node->spool);
-    plx_sim_loop_fd(node->loop, plx_spool_fd(node->spool));
+    plx_sim_round(node);
 }
 
 static void on_tick(void *arg, uint64_t life)
@@ -373,7 +373,8 @@ void plx_fleet_begin(const struct plx_fleet_size *size)
 {
     memset(&fleet, 0, sizeof fleet);
     double u = plx_rng_unit(plx_sim_rng());
-    fleet.n_agents = size->n_agents ? size->n_agents : 3 + (uint32_t)(28 * u * u * u);
+    fleet.n_agents =
+        size->n_agents ? size->n_agents : 3 + (uint32_t)(28 * u * u * u * u * u);
     if (fleet.n_agents > 30)
         fleet.n_agents = 30;
     int64_t most =

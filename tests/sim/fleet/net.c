@@ -19,6 +19,7 @@ struct message {
     uint64_t connection;
     uint32_t agent;
     enum plx_sim_way way;
+    const char *key; /* the agent's */
     size_t len;
     char bytes[];
 };
@@ -36,6 +37,7 @@ static struct {
     struct plx_channel *server;
     struct plx_channel *clients[PLX_SIM_NODES_MAX];
     struct plx_sim_link links[PLX_SIM_NODES_MAX];
+    char keys[PLX_SIM_NODES_MAX][PLX_KEY_TEXT_MAX];
     uint64_t n_serials, n_connections;
 } net;
 
@@ -45,8 +47,10 @@ void plx_sim_net_begin(void)
 {
     memset(&net, 0, sizeof net);
     plx_sim_net_counts = (struct plx_sim_net_counts){0};
-    for (uint32_t i = 0; i < PLX_SIM_NODES_MAX; i++)
+    for (uint32_t i = 0; i < PLX_SIM_NODES_MAX; i++) {
+        plx_sim_key(i, net.keys[i]);
         net.links[i].delay_ns = plx_sim_between(PLX_MS_NS, 150 * PLX_MS_NS);
+    }
 }
 
 void plx_sim_net_end(void)
@@ -65,7 +69,7 @@ void plx_sim_key(uint32_t agent, char ret[41])
 
 uint32_t plx_sim_key_owner(const char *key)
 {
-    return (uint32_t)strtoul(key, NULL, 10);
+    return (uint32_t)(key[38] - '0') * 10 + (uint32_t)(key[39] - '0');
 }
 
 static bool is_cut(uint32_t agent, enum plx_sim_way way)
@@ -306,7 +310,8 @@ static void dispatch(struct plx_channel *client, const struct plx_frame *frame,
     struct message *m = malloc(sizeof *m + frame->len);
     if (!m)
         abort();
-    *m = (struct message){NULL, client->connection, agent, way, frame->len};
+    *m = (struct message){NULL, client->connection, agent,
+                          way,  net.keys[agent],    frame->len};
     memcpy(m->bytes, frame->data, frame->len);
     int64_t at = arrival(client, agent, way);
     plx_sim_net_counts.sent++;
@@ -371,7 +376,7 @@ int plx_channel_recv(struct plx_channel *channel, struct plx_parcel *ret)
         const uint64_t id[2] = {m->connection, m->agent};
         memcpy(ret->peer.id, id, sizeof id);
         ret->peer.len = sizeof id;
-        plx_sim_key(m->agent, ret->key);
+        memcpy(ret->key, m->key, sizeof ret->key);
     }
     return 0;
 }

@@ -39,12 +39,12 @@ struct plx_sim_node {
     int64_t stalled_ns; /* longest freeze since it was asked */
     /* clock: what is added to the simulation's time, and how fast it drifts */
     int64_t mono_zero_ns, wall_offset_ns, drift_ppb;
-    int64_t clock_set_at; /* when the wall clock was last set */
     struct plx_loop *loop;
     void *spool;               /* an agent's: whose rounds are due */
     struct plx_prober *prober; /* the one that has probes under way */
     bool round_is_due;         /* a round is scheduled */
-    bool opening;              /* the process is starting */
+    bool spool_has_told;
+    bool opening; /* the process is starting */
     int64_t disk_full_until, disk_broken_until, uplink_down_until;
     int64_t heard_at; /* when the coordinator last took in a message of it */
 };

@@ -406,8 +406,8 @@ static void tell_early(struct plx_store *store)
         struct job told = *job;
         decide(job);
         told.dedup = job->dedup;
-        told.results = job->n ? resized(NULL, job->n, sizeof *job->results) : NULL;
-        if (job->n)
+        told.results = job->results ? resized(NULL, job->n, sizeof *job->results) : NULL;
+        if (job->results)
             memcpy(told.results, job->results, job->n * sizeof *job->results);
         struct job *copy = resized(NULL, 1, sizeof *copy);
         *copy = told;

@@ -13,13 +13,15 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/types.h>
 
 /* 2026-01-01, a Thursday. */
-#define EPOCH_NS  (INT64_C(1767225600) * PLX_SEC_NS)
-#define GATHER_NS (50 * PLX_MS_NS)
-#define WATCHED   8
-#define DRAIN_MAX 100000
+#define EPOCH_NS     (INT64_C(1767225600) * PLX_SEC_NS)
+#define GATHER_NS    (50 * PLX_MS_NS)
+#define WATCHED      8
+#define SPOOL_THREAD 1 /* as a pthread_t */
+#define DRAIN_MAX    100000
 
 /* ---- clocks ---- */
 
@@ -209,11 +211,27 @@ static void on_round(void *arg, uint64_t life)
         return;
     if (plx_sim_deferred(node, on_round, arg, life, false))
         return;
-    node->round_is_due = false;
     plx_sim_enter(node);
-    plx_spool_round(node->spool);
-    plx_sim_loop_fd(node->loop, plx_spool_fd(node->spool));
+    plx_sim_round(node);
     plx_sim_leave();
+}
+
+void plx_sim_round(struct plx_sim_node *node)
+{
+    node->round_is_due = false;
+    node->spool_has_told = false;
+    plx_spool_round(node->spool);
+    if (node->spool_has_told)
+        plx_sim_loop_fd(node->loop, plx_spool_fd(node->spool));
+}
+
+/* The spool's descriptor becomes readable. */
+int __wrap_eventfd_write(int fd, eventfd_t value);
+int __wrap_eventfd_write(int fd, eventfd_t value)
+{
+    (void)fd, (void)value;
+    plx_sim_current()->spool_has_told = true;
+    return 0;
 }
 
 void plx_sim_schedule_round(struct plx_sim_node *node, int64_t delay_ns)
@@ -233,7 +251,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 {
     struct plx_sim_node *node = plx_sim_current();
     (void)attr;
-    memset(thread, 0, sizeof *thread);
+    *thread = node->opening ? SPOOL_THREAD : 0;
     if (node->opening)
         node->spool = arg;
     else
@@ -246,9 +264,8 @@ int __wrap_pthread_join(pthread_t thread, void **ret);
 int __wrap_pthread_join(pthread_t thread, void **ret)
 {
     struct plx_sim_node *node = plx_sim_current();
-    (void)thread;
     (void)ret;
-    if (node->spool && node->up && plx_sim_loop_is_stopped(node->loop))
+    if (thread == SPOOL_THREAD && node->up && plx_sim_loop_is_stopped(node->loop))
         plx_spool_round(node->spool);
     return 0;
 }

@@ -2,11 +2,11 @@
  * node.
  *
  * The functions replaced here are those of sys/clock.h, sys/loop.h, sys/log.h and
- * sys/file.h, and, by the linker's --wrap, getrandom, pthread_create, pthread_join and
- * pthread_cond_signal. A loop here ticks once a second whatever period was asked for: a
- * slow one, which is what lets a day pass in a second. Threads do not run: the spool's is
- * replaced by rounds at times drawn from the seed, and one that only writes a file is
- * done at once. */
+ * sys/file.h, and, by the linker's --wrap, getrandom, pthread_create, pthread_join,
+ * pthread_cond_signal and eventfd_write. A loop here ticks once a second whatever period
+ * was asked for: a slow one, which is what lets a day pass in a second. Threads do not
+ * run: the spool's is replaced by rounds at times drawn from the seed, and one that only
+ * writes a file is done at once. */
 #ifndef PLX_SIM_SYS_H
 #define PLX_SIM_SYS_H
 
@@ -25,6 +25,8 @@ void plx_sim_loop_socket(struct plx_loop *loop, void *socket);
 void plx_sim_loop_signal(struct plx_loop *loop, int signo);
 bool plx_sim_loop_is_stopped(const struct plx_loop *loop);
 
+/* A round of the current node's spool now, and what it tells. */
+void plx_sim_round(struct plx_sim_node *node);
 /* A round of the node's spool, after `delay_ns`. */
 void plx_sim_schedule_round(struct plx_sim_node *node, int64_t delay_ns);
 
