@@ -2,6 +2,7 @@
 # The fleet's simulator over many seeds, each a simulated day of faults: the nightly run.
 #
 #   world.sh [SEEDS [FIRST]]     default 2000 seeds from 1
+#   world.sh scenarios           the stories of tests/sim/scenarios, three seeds each
 #   world.sh sabotage            three broken builds: each must be caught within 200 seeds
 #
 # BIN is the folder of plx-sim-world (default build/release/bin), JOBS the processes at a
@@ -70,7 +71,21 @@ sabotage() {
     return $status
 }
 
+scenarios() {
+    local file status=0
+    for file in "$repo"/tests/sim/scenarios/*.txt; do
+        if out=$("$bin/plx-sim-world" --seeds 3 --scenario "$file"); then
+            echo "ok: $(basename "$file")"
+        else
+            printf 'FAILED: %s\n%s\n' "$(basename "$file")" "$out"
+            status=1
+        fi
+    done
+    return $status
+}
+
 case ${1-} in
+scenarios) scenarios ;;
 sabotage) sabotage ;;
 *) many "${1:-2000}" "${2:-1}" ;;
 esac

@@ -1,8 +1,10 @@
 #include "audit.h"
 
+#include "agent/io/spool.h"
 #include "fleet.h"
 #include "ledger.h"
 #include "sim.h"
+#include "spool_disk.h"
 #include "target.h"
 
 #include <inttypes.h>
@@ -147,6 +149,22 @@ static void audit_verdict(const struct plx_desk *desk, uint32_t slot)
                           plx_judge_verdict_token(ruling.verdict), ruling.why);
 }
 
+/* What was given to a spool is numbered, as a result or as a gap, or still waits. */
+static void audit_spool(uint32_t agent)
+{
+    const struct plx_sim_node *node = plx_sim_node(agent);
+    struct plx_spool_stats stats;
+    if (!node->spool)
+        return;
+    plx_spool_stats(node->spool, &stats);
+    uint64_t waiting = stats.rows - plx_sim_spool_rows(agent);
+    if (node->n_put != node->n_taken + waiting)
+        plx_sim_violation("lost before the disk: %s put %" PRIu64
+                          " into its spool, %" PRIu64 " were numbered and %" PRIu64
+                          " wait",
+                          node->name, node->n_put, node->n_taken, waiting);
+}
+
 void plx_audit_end(void)
 {
     const struct plx_desk *desk = plx_fleet_desk();
@@ -156,6 +174,8 @@ void plx_audit_end(void)
     }
     for (uint32_t s = 0; s < plx_roster_count(desk->roster); s++)
         audit_agent(desk, s);
+    for (uint32_t i = 1; i <= plx_fleet_agents(); i++)
+        audit_spool(i);
     plx_ledger_check_delivered(plx_sim_now() - ARRIVED_NS);
     for (uint32_t slot = 0; slot < plx_catalog_end(desk->catalog); slot++)
         if (plx_catalog_at(desk->catalog, slot))

@@ -183,6 +183,7 @@ static void on_start(void *arg, uint64_t tag)
     node->life++;
     node->up_since = plx_sim_now();
     node->frozen_until = 0;
+    node->n_put = node->n_taken = 0;
     plx_sim_say("start %s", node->name);
     plx_sim_enter(node);
     if (node->index == 0)

@@ -104,6 +104,7 @@ void plx_ledger_numbered(uint32_t agent, uint64_t stream, uint64_t first,
             .is_result = true,
         };
     plx_ledger_counts.numbered += n;
+    plx_sim_node(agent)->n_taken += n;
 }
 
 void plx_ledger_dropped(uint32_t agent, uint64_t stream, uint64_t first, uint64_t last)
@@ -111,6 +112,7 @@ void plx_ledger_dropped(uint32_t agent, uint64_t stream, uint64_t first, uint64_
     struct stream *s = find_or_make(agent, stream);
     size_t had = s->n;
     grow(s, last);
+    plx_sim_node(agent)->n_taken += s->n - had;
     for (uint64_t q = first; q <= last; q++) {
         s->entries[q - 1].may_be_gap = true;
         if (q > had)

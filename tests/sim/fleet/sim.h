@@ -44,7 +44,8 @@ struct plx_sim_node {
     struct plx_prober *prober; /* the one that has probes under way */
     bool round_is_due;         /* a round is scheduled */
     bool spool_has_told;
-    bool opening; /* the process is starting */
+    uint64_t n_put, n_taken; /* results given to the spool, and numbered by it */
+    bool opening;            /* the process is starting */
     int64_t disk_full_until, disk_broken_until, uplink_down_until;
     int64_t heard_at; /* when the coordinator last took in a message of it */
 };

@@ -225,6 +225,15 @@ void plx_sim_round(struct plx_sim_node *node)
         plx_sim_loop_fd(node->loop, plx_spool_fd(node->spool));
 }
 
+/* What is given to a spool is counted before the spool sees it. */
+void __real_plx_spool_put(struct plx_spool *spool, const struct plx_result *result);
+void __wrap_plx_spool_put(struct plx_spool *spool, const struct plx_result *result);
+void __wrap_plx_spool_put(struct plx_spool *spool, const struct plx_result *result)
+{
+    plx_sim_current()->n_put++;
+    __real_plx_spool_put(spool, result);
+}
+
 /* The spool's descriptor becomes readable. */
 int __wrap_eventfd_write(int fd, eventfd_t value);
 int __wrap_eventfd_write(int fd, eventfd_t value)
