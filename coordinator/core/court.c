@@ -26,6 +26,7 @@ struct plx_court {
     bool settling;
     /* The judge's time goes on where our clock was set: ahead of it by so much. */
     int64_t ahead_ns;
+    struct plx_wall replayed; /* when the last one was received */
     struct plx_wall settling_until;
     struct docket *dockets; /* by monitor slot */
     size_t n_dockets;
@@ -293,6 +294,39 @@ void plx_court_result(struct plx_court *court, struct plx_wall now, uint32_t age
         .half_up = result->detail == PLX_DETAIL_HALF_UP,
     };
     plx_judge_result(court->judge, &judged);
+}
+
+/* ---- replaying ---- */
+
+/* So much may a clock be slewed between two commits. */
+#define SET_BACK_NS PLX_SEC_NS
+
+/* A new judge, who knows the fleet and has heard nothing. */
+static void forget_views(struct plx_court *court)
+{
+    plx_judge_destroy(&court->judge);
+    court->judge = plx_judge_new(NULL);
+    for (uint32_t i = 0; i < plx_roster_count(court->roster); i++)
+        if (!plx_roster_at(court->roster, i)->revoked)
+            plx_court_set_agent(court, i);
+    for (uint32_t i = 0; i < court->n_dockets; i++) {
+        free_sights(&court->dockets[i]);
+        court->dockets[i].sights = NULL;
+        court->dockets[i].n_sights = 0;
+        if (court->dockets[i].declared)
+            plx_court_set_monitor(court, i);
+    }
+}
+
+void plx_court_replay(struct plx_court *court, struct plx_wall now,
+                      struct plx_wall received, uint32_t agent, uint32_t monitor,
+                      const struct plx_result *result)
+{
+    if (received.ns < court->replayed.ns - SET_BACK_NS)
+        forget_views(court);
+    court->replayed = received;
+    if (received.ns <= now.ns)
+        plx_court_result(court, received, agent, monitor, result);
 }
 
 /* ---- ruling ---- */

@@ -257,10 +257,9 @@ static bool replay_result(void *arg, const struct plx_store_row *row)
     struct plx_desk *desk = arg;
     uint32_t agent = plx_roster_by_id(desk->roster, row->agent_id);
     uint32_t monitor = plx_catalog_by_id(desk->catalog, row->result.monitor_id);
-    /* Received in the future: the clock was set back since, and its age is not known. */
-    bool dated = row->received.ns <= desk->started_wall.ns;
-    if (dated && agent != PLX_ROSTER_NONE && monitor != PLX_CATALOG_NONE)
-        plx_court_result(desk->court, row->received, agent, monitor, &row->result);
+    if (agent != PLX_ROSTER_NONE && monitor != PLX_CATALOG_NONE)
+        plx_court_replay(desk->court, desk->started_wall, row->received, agent, monitor,
+                         &row->result);
     return true;
 }
 

@@ -165,6 +165,45 @@ static void clock_set__since_is_told_by_the_new_clock(void **state)
     assert_true(ago_ns >= 0 && ago_ns <= 30 * PLX_SEC_NS);
 }
 
+/* A stored result of agent `i`, received at that second after BEGAN. */
+static void replay(struct fixture *fx, uint32_t i, int64_t at_s, enum plx_outcome outcome)
+{
+    const struct plx_wall at = {BEGAN_NS + at_s * PLX_SEC_NS};
+    const struct plx_result r = {
+        .monitor_id = 7,
+        .started = at,
+        .outcome = outcome,
+        .address = {.family = 4, .bytes = {192, 0, 2, 7}},
+    };
+    plx_court_replay(fx->court, wall(fx), at, fx->agents[i], fx->monitor, &r);
+}
+
+static void restart_after_clock_was_set_back__old_outage_is_not_told_again(void **state)
+{
+    struct fixture *fx = *state;
+    /* An outage long ago, by a clock that was two hours ahead … */
+    for (int64_t s = 3400; s < 3600; s += 20)
+        for (uint32_t i = 0; i < 3; i++)
+            replay(fx, i, s, PLX_OUTCOME_REFUSED);
+    /* … and since it was set back, all is well. It is 3,600 s now. */
+    for (int64_t s = 3300; s < 3590; s += 20)
+        for (uint32_t i = 0; i < 3; i++)
+            replay(fx, i, s, PLX_OUTCOME_OPEN);
+    for (uint32_t i = 0; i < 3; i++)
+        plx_court_heartbeat(fx->court, wall(fx), fx->agents[i]);
+    assert_int_equal(think(fx), PLX_JUDGE_UP);
+}
+
+static void results_received_in_the_future__are_left_out(void **state)
+{
+    struct fixture *fx = *state;
+    for (uint32_t i = 0; i < 3; i++) {
+        replay(fx, i, 3590, PLX_OUTCOME_OPEN);
+        replay(fx, i, 9000, PLX_OUTCOME_REFUSED);
+    }
+    assert_int_equal(pass(fx, 120, PLX_OUTCOME_OPEN), PLX_JUDGE_UP);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +212,11 @@ int main(void)
             tear_down),
         cmocka_unit_test_setup_teardown(
             clock_set_forward_two_hours__nothing_is_late_or_silent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            restart_after_clock_was_set_back__old_outage_is_not_told_again, set_up,
+            tear_down),
+        cmocka_unit_test_setup_teardown(results_received_in_the_future__are_left_out,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(clock_set__since_is_told_by_the_new_clock, set_up,
                                         tear_down),
     };
