@@ -233,30 +233,12 @@ void plx_attempt_dns_failed(enum plx_detail detail, struct plx_result *result)
     result->detail = detail;
 }
 
-bool plx_attempt_is_bad(enum plx_expect expect, enum plx_outcome outcome)
-{
-    if (plx_outcome_is_local(outcome))
-        return false;
-    bool filtered = outcome == PLX_OUTCOME_TIMEOUT || outcome == PLX_OUTCOME_UNREACHABLE;
-    switch (expect) {
-    case PLX_EXPECT_OPEN:
-        return outcome != PLX_OUTCOME_OPEN;
-    case PLX_EXPECT_REFUSED:
-        return outcome != PLX_OUTCOME_REFUSED;
-    case PLX_EXPECT_FILTERED:
-        return !filtered;
-    case PLX_EXPECT_CLOSED:
-        return !filtered && outcome != PLX_OUTCOME_REFUSED;
-    }
-    return false;
-}
-
 bool plx_attempt_wants_retry(uint8_t *state, enum plx_expect expect,
                              const struct plx_result *result)
 {
     if (plx_outcome_is_local(result->outcome))
         return false;
-    if (!plx_attempt_is_bad(expect, result->outcome) &&
+    if (!plx_expect_is_bad(expect, result->outcome) &&
         result->detail != PLX_DETAIL_HALF_UP) {
         *state = 0;
         return false;

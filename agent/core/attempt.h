@@ -69,10 +69,6 @@ void plx_attempt_conclude(const struct plx_attempt_facts *facts,
  * DNS_FAILURE with that detail. */
 void plx_attempt_dns_failed(enum plx_detail detail, struct plx_result *result);
 
-/* True if `outcome` is evidence that the expectation is not met; false for a good one
- * and for what is local. */
-bool plx_attempt_is_bad(enum plx_expect expect, enum plx_outcome outcome);
-
 /* The retry rule, one byte of state per monitor (0 at first): a first bad result is
  * tried again at once, once in a run of bad ones; a good one ends the run. A host that is
  * half up counts as bad here. Returns true if a retry is to be made now. Local results
