@@ -312,6 +312,7 @@ static void leave_when_done(struct plx_agent_process *a, struct plx_mono now)
 static void on_slow_tick(void *arg, struct plx_mono now)
 {
     struct plx_agent_process *a = arg;
+    plx_troubles_watch_clock(&a->troubles, now, plx_clock_wall());
     plx_errands_slow_tick(a->errands, now);
     plx_link_tick(a->link, now);
     plx_delivery_tick(a->delivery, now);

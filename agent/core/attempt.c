@@ -186,6 +186,10 @@ static struct meaning meaning_of(const struct plx_attempt_facts *f)
     case PLX_END_DEADLINE:
         break;
     }
+    if (f->link_lost && !plx_outcome_is_local(m.outcome) &&
+        plx_outcome_class(m.outcome) != PLX_CLASS_ANSWERED)
+        return (struct meaning){PLX_OUTCOME_LOCAL_ERROR, PLX_UNREACH_NONE,
+                                PLX_DETAIL_LOCAL_LINK};
     if (stall_made_it(f, m.outcome))
         m = (struct meaning){PLX_OUTCOME_LOCAL_ERROR, PLX_UNREACH_NONE,
                              PLX_DETAIL_LOCAL_STALLED};

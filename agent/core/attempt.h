@@ -40,6 +40,7 @@ struct plx_attempt_facts {
     struct plx_addr icmp_from;
     struct plx_addr source; /* probed from, as far as known */
     bool via_gateway;       /* the target is not on a link of this host */
+    bool link_lost;         /* meanwhile, on the way to the target: this host's own */
     int64_t elapsed_ns;     /* since connect() */
     int64_t timeout_ns;
     int64_t stall_ns; /* longest time in this attempt that the loop stood still and

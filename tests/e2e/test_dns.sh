@@ -182,7 +182,8 @@ echo "        with 220 monitors of misbehaving names:   p50 $p50, p99 $p99," \
     "most $max ($n probes, $missed not made)"
 check "ordinary probes go on: $n in $seconds s" test "$n" -ge $((ordinary * (seconds - 3)))
 check "none was missed" test "$missed" = 0
-check "their p99 lateness stays within 20 ms" awk -v p="$p99" 'BEGIN {exit !(p <= 20)}'
+# Loose, for busy machines: a resolver that held up the loop would cost seconds.
+check "their p99 lateness is the tick's: $p99 ms" awk -v p="$p99" 'BEGIN {exit !(p <= 250)}'
 
 says() { # KIND PATTERN: outcome and detail of all of that kind
     local got
