@@ -153,6 +153,7 @@ void plx_desk_note(struct plx_desk *desk, const struct plx_roster_notes *notes)
         const struct plx_agent *agent = plx_roster_at(desk->roster, slot);
         log_note(agent, kind);
         tell_note(desk, agent, kind);
+        desk->counts.doubled += kind == PLX_NOTE_DOUBLED;
         plx_shares_set_standing(desk->shares, slot, standing_of(agent));
         if (kind == PLX_NOTE_LEFT)
             plx_shares_leave(desk->shares, slot);

@@ -25,6 +25,11 @@ struct plx_desk_counts {
     uint64_t messages;
     uint64_t malformed;       /* undecodable, or of the wrong kind */
     uint64_t strangers;       /* messages of keys revoked in mid-session */
+    uint64_t ids_chosen;      /* messages of peers that chose their routing id */
+    uint64_t ids_stolen;      /* hellos under the routing id of another's session */
+    uint64_t no_session;      /* messages of a key whose session is another, or none */
+    uint64_t replaced;        /* sessions that a newer one of the same key took over */
+    uint64_t doubled;         /* times that two processes were found to use one key */
     uint64_t over_rate;       /* messages dropped by an agent's rate limit */
     uint64_t results;         /* taken in for storing */
     uint64_t refused_results; /* of monitors that are not the agent's */
