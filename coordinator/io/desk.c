@@ -22,12 +22,12 @@ void plx_desk_init(struct plx_desk *desk, struct plx_store *store, struct plx_ga
     desk->started = plx_clock_mono();
     desk->started_wall = plx_clock_wall();
     desk->events = plx_events_new(desk->started_wall);
-    desk->keyring = plx_keyring_new();
+    desk->guests = plx_guests_new();
 }
 
 void plx_desk_fini(struct plx_desk *desk)
 {
-    plx_keyring_destroy(&desk->keyring);
+    plx_guests_destroy(&desk->guests);
     plx_events_destroy(&desk->events);
     plx_court_destroy(&desk->court);
     plx_shares_destroy(&desk->shares);
@@ -329,7 +329,7 @@ int plx_desk_load(struct plx_desk *desk, struct plx_why *why)
     for (size_t i = 0; i < config.n_admins; i++)
         plx_gate_allow(desk->gate, PLX_GATE_DOMAIN_ADMIN, config.admins[i].public_key);
     for (size_t i = 0; i < config.n_access; i++)
-        plx_keyring_put(desk->keyring, &config.access[i]);
+        plx_guests_put(desk->guests, &config.access[i]);
     plx_store_config_fini(&config);
     plx_desk_settle(desk);
     load_history(desk);

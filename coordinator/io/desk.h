@@ -14,7 +14,7 @@
 #include "coordinator/io/door.h"
 #include "coordinator/io/events.h"
 #include "coordinator/io/gate.h"
-#include "coordinator/io/keyring.h"
+#include "coordinator/io/guests.h"
 #include "coordinator/io/store_config.h"
 #include "coordinator/io/store_history.h"
 
@@ -51,7 +51,7 @@ struct plx_desk {
     struct plx_shares *shares;
     struct plx_court *court;
     struct plx_events *events;
-    struct plx_keyring *keyring;
+    struct plx_guests *guests;
     struct plx_store *store; /* borrowed */
     struct plx_gate *gate;   /* borrowed */
     uint64_t generation;     /* of the monitors */

@@ -157,7 +157,7 @@ static void lost_link__is_ours_and_not_the_targets(void **state)
     sh("ip neigh replace 10.1.0.8 lladdr 02:00:00:00:00:08 dev v0 nud permanent && "
        "ip link add w0 type veth peer name w1 && ip link set w1 up && "
        "ip addr add 10.2.0.1/24 dev w0 && ip link set w0 up");
-    assert_int_equal(plx_prober_new(4, on_done, &r, &prober, NULL), 0);
+    assert_int_equal(plx_prober_new(PLX_ENGINE_EPOLL, 4, on_done, &r, &prober, NULL), 0);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         probe_while(prober, &r, steps[i].meanwhile);
         assert_int_equal(r.detail, steps[i].detail);
