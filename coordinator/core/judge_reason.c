@@ -105,6 +105,27 @@ static void count_places(const struct plx_reason_input *in, const struct plx_fau
     plx_ids_fini(&seen);
 }
 
+/* The region that all live locations of the monitor are in, where the fleet has others:
+ * its way there might explain as much. NULL: there are several, or never were. */
+static const char *only_region(const struct plx_reason_input *in, uint32_t monitor)
+{
+    const struct plx_fleet_monitor *m = &in->fleet->monitors[monitor];
+    uint32_t region = PLX_NO_UNIT, n = 0;
+    for (uint32_t k = 0; k < m->n_cells; k++) {
+        const struct plx_fleet_agent *a =
+            &in->fleet->agents[in->ev->cells[m->cell0 + k].agent];
+        if (!plx_fleet_is_live(a))
+            continue;
+        if (a->region == PLX_NO_UNIT || (n > 0 && a->region != region))
+            return NULL;
+        region = a->region;
+        n++;
+    }
+    if (n < 2 || in->fleet->units[region].n == in->fleet->agents_used)
+        return NULL;
+    return in->fleet->units[region].text;
+}
+
 /* Another watched service of the same host that is seen well: the host lives. */
 static const char *living_sibling(const struct plx_reason_input *in, uint32_t monitor)
 {
@@ -155,10 +176,11 @@ static void say_server(const struct plx_reason_input *in, const struct plx_fault
     clock_text(in, f->onset, at);
     enum plx_judge_class class = plx_scope_kind(f->scope.type)->class;
     bool one = monitor != UINT32_MAX || class == PLX_JUDGE_CLASS_SERVICE;
-    if (one)
-        plx_buf_printf(b, "%s %s from %s since %s", target, verb_of(kinds), places, at);
-    else
-        plx_buf_printf(b, "%s %s from %s since %s", entity, verb_of(kinds), places, at);
+    plx_buf_printf(b, "%s %s from %s since %s", one ? target : entity, verb_of(kinds),
+                   places, at);
+    const char *region = only_region(in, first);
+    if (region != NULL)
+        plx_buf_printf(b, "; only region %s can tell", region);
     if (f->by_quorum)
         plx_buf_printf(b, "; it is down by its own rule, quorum %s",
                        plx_quorum_format(in->fleet->monitors[first].quorum,
