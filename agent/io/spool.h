@@ -6,7 +6,8 @@
  * dropped (over the bounds in bytes or age, or while the disk is full) becomes a gap: a
  * frame of its own that says how many results of which time are missing.
  *
- * All functions are for the loop thread and never wait, but for _open and _close. */
+ * All functions are for the loop thread, but for _put, which any thread may call; none
+ * waits, but for _open and _close. */
 #ifndef PLX_AGENT_IO_SPOOL_H
 #define PLX_AGENT_IO_SPOOL_H
 

@@ -26,6 +26,7 @@ struct plx_bench_host {
     struct plx_plan plan;
     struct plx_policy policy;
     struct plx_errands *errands;
+    struct plx_turnstile *turnstile;
     struct plx_result *ring;
     uint64_t n_results;
     bool counting, stalled;
@@ -237,9 +238,14 @@ static void on_signal(void *arg, int signo)
 static void open_engine(struct plx_bench_host *h)
 {
     struct plx_why why = {0};
-    struct plx_errands_setup setup = {plx_pacer_default_limits(), &h->policy, NULL,
-                                      h->setup.engine};
-    setup.limits.in_flight = h->setup.prober_max;
+    struct plx_pacer_limits limits = plx_pacer_default_limits();
+    limits.in_flight = h->setup.prober_max;
+    h->turnstile = plx_turnstile_new(&limits);
+    const struct plx_errands_setup setup = {.turnstile = h->turnstile,
+                                            .policy = &h->policy,
+                                            .engine = h->setup.engine,
+                                            .in_flight = limits.in_flight,
+                                            .n_probers = 1};
     need(plx_errands_new(h->loop, &setup, on_result, h, &h->errands, &why), why.text);
     need(plx_loop_add_timer(h->loop, TICK_NS, on_tick, h), "timer");
     need(plx_loop_add_timer(h->loop, SLOW_TICK_NS, on_slow_tick, h), "timer");
@@ -273,6 +279,7 @@ void plx_bench_host_destroy(struct plx_bench_host **host)
     if (!h)
         return;
     plx_errands_destroy(&h->errands);
+    plx_turnstile_destroy(&h->turnstile);
     plx_loop_destroy(&h->loop);
     plx_plan_fini(&h->plan);
     plx_jobs_destroy(&h->jobs);
