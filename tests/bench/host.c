@@ -240,8 +240,10 @@ static void open_engine(struct plx_bench_host *h)
     struct plx_why why = {0};
     struct plx_pacer_limits limits = plx_pacer_default_limits();
     limits.in_flight = h->setup.prober_max;
-    h->turnstile = plx_turnstile_new(&limits);
-    const struct plx_errands_setup setup = {.turnstile = h->turnstile,
+    struct plx_turnstile *shared = h->setup.turnstile;
+    if (!shared)
+        shared = h->turnstile = plx_turnstile_new(&limits);
+    const struct plx_errands_setup setup = {.turnstile = shared,
                                             .policy = &h->policy,
                                             .engine = h->setup.engine,
                                             .in_flight = limits.in_flight,
@@ -259,7 +261,7 @@ struct plx_bench_host *plx_bench_host_new(const struct plx_bench_setup *setup)
     if (!h)
         abort();
     h->setup = *setup;
-    need(plx_loop_new(on_signal, h, &h->loop, &why), "loop");
+    need(plx_loop_new(setup->turnstile ? NULL : on_signal, h, &h->loop, &why), "loop");
     h->memory.bare = plx_bench_rss_bytes();
     h->jobs = plx_jobs_new(n, on_assigned, h);
     plx_plan_init(&h->plan, AGENT_SEED, plx_clock_mono(), plx_clock_wall());
