@@ -145,20 +145,19 @@ uint32_t plx_lane_under_way(const struct plx_lane *lane)
     return atomic_load_explicit(&lane->under_way, memory_order_relaxed);
 }
 
+/* Orders come before ends: the RSTs of a tick's ends would stand in the network's queues
+ * before its SYNs, whose round trips are measured. The nearest have answered by then. */
 static void on_fast_tick(void *arg, struct plx_mono now)
 {
     struct plx_lane *l = arg;
     struct plx_due due;
     int n = 0;
-    plx_errands_tick(l->errands, now);
     while (n < TICK_PROBES && !l->leaving && plx_plan_next(&l->plan, now, &due)) {
         probe_due(l, &due);
         if (++n % PLX_ERRANDS_BATCH == 0)
             plx_errands_turn(l->errands);
     }
-    /* The nearest have answered by now. */
-    if (n % PLX_ERRANDS_BATCH != 0)
-        plx_errands_turn(l->errands);
+    plx_errands_tick(l->errands, now);
     atomic_store_explicit(&l->under_way, plx_errands_under_way(l->errands),
                           memory_order_relaxed);
 }

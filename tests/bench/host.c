@@ -186,8 +186,6 @@ static void order_due(struct plx_bench_host *h, struct plx_mono now, bool all_ou
         if (++n % PLX_ERRANDS_BATCH == 0 && !all_out)
             plx_errands_turn(h->errands);
     }
-    if (n % PLX_ERRANDS_BATCH != 0 && !all_out)
-        plx_errands_turn(h->errands);
 }
 
 static void begin_counting(struct plx_bench_host *h)
@@ -213,11 +211,11 @@ static void on_tick(void *arg, struct plx_mono now)
     int64_t elapsed = now.ns - h->began_ns;
     if (!h->counting && elapsed >= h->setup.warm_ns)
         begin_counting(h);
-    plx_errands_tick(h->errands, now);
     bool stalls = h->setup.stall_ns && !h->stalled && elapsed >= h->setup.stall_at_ns;
     order_due(h, now, stalls);
     if (stalls)
         stall(h); /* with fresh SYNs out, as to far targets: the worst moment there is */
+    plx_errands_tick(h->errands, now);
     if (now.ns >= h->until_ns)
         plx_loop_stop(h->loop);
 }
