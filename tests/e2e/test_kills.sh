@@ -14,6 +14,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../lib/check.sh"
 dir=$(mktemp -d /tmp/plx-kills-XXXXXX)
 agents=(us-east-1 eu-west-1 ap-south-1)
+# One as it comes, one with threads, one with threads and io_uring.
+declare -A options=([eu-west-1]="--threads 3" [ap-south-1]="--threads 2 --engine auto")
 declare -A pid
 seed=${PLX_SEED:-$$}
 RANDOM=$seed
@@ -39,7 +41,8 @@ start_coordinator() {
 }
 
 start_agent() {
-    "$bin/parallax-agent" run --data-dir "$dir/$1" >>"$dir/$1.log" 2>&1 &
+    # shellcheck disable=SC2086 # words
+    "$bin/parallax-agent" run ${options[$1]-} --data-dir "$dir/$1" >>"$dir/$1.log" 2>&1 &
     pid[$1]=$!
 }
 

@@ -2,6 +2,7 @@ foreach(module plan pacer attempt greeting policy sendq jobs round walk wheel so
   plx_test(test_${module} SOURCES test_${module}.c LINKS plx_agent_core)
 endforeach()
 plx_test(test_prober SOURCES test_prober.c LINKS plx_agent_io)
+plx_test(test_socket_set SOURCES test_socket_set.c LINKS plx_agent_io)
 plx_test(test_keeper SOURCES test_keeper.c LINKS plx_agent_io)
 plx_test(test_routes SOURCES test_routes.c LINKS plx_agent_io)
 plx_test(test_resolver SOURCES test_resolver.c ../lib/dns_peer.c LINKS plx_agent_io)
