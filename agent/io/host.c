@@ -3,6 +3,7 @@
 #include "agent/io/probe_socket.h"
 #include "agent/io/prober.h"
 #include "agent/io/routes.h"
+#include "agent/io/socket_set.h"
 #include "sys/clock.h"
 
 #include <arpa/inet.h>
@@ -152,6 +153,15 @@ static bool tells_routes(void)
     return fd >= 0;
 }
 
+static void try_io_uring(struct plx_host *h)
+{
+    enum plx_engine engine = PLX_ENGINE_AUTO;
+    struct plx_why why = {""};
+    plx_engine_choose(&engine, &why);
+    h->io_uring = engine == PLX_ENGINE_IO_URING;
+    snprintf(h->no_io_uring, sizeof h->no_io_uring, "%.63s", why.text);
+}
+
 /* ---- measured ---- */
 
 static int by_size(const void *a, const void *b)
@@ -236,6 +246,7 @@ void plx_host_scan(struct plx_host *ret)
     h.reuses = plx_probe_socket_reuse_works();
     h.error_queue = has_error_queue();
     h.routes = tells_routes();
+    try_io_uring(&h);
     h.source4 = source_towards("192.0.2.1");
     h.source6 = source_towards("2001:db8::1");
     measure_timers(&h);
