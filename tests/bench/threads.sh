@@ -13,7 +13,7 @@ both_raw() {
 }
 
 bench_threads() {
-    local r listener one two
+    local r listener one two raws
     if (($(nproc) < 2)); then
         missing threads "2 threads" "there is one CPU"
         return
@@ -29,10 +29,13 @@ bench_threads() {
     stop "$listener"
     one=$(median probes_s "$work"/threads-1.*)
     two=$(median probes_s "$work"/threads-2.*)
+    raws=$(calc "$(median rate "$work"/threads-raws.*) / $(median rate "$work"/threads-raw1.*)")
     figure threads "raw reuse loops, two at once" "$(median rate "$work"/threads-raws.*)" probes/s \
-        "one" "$(calc "$(median rate "$work"/threads-raws.*) / $(median rate "$work"/threads-raw1.*)")"
+        "one" "$raws"
     figure threads "engine, 1 thread" "$one" probes/s
-    figure threads "engine, 2 threads" "$two" probes/s "1 thread" "$(calc "$two / $one")" ">=" 1.7
+    figure threads "engine, 2 threads" "$two" probes/s "1 thread" "$(calc "$two / $one")"
+    figure threads "engine, what 2 threads bring" "$(calc "$two / $one")" "of 1 thread" \
+        "what 2 raw loops bring" "$(calc "$two / $one / $raws")" ">=" 0.90
     figure threads "engine, 2 threads: CPU a probe" "$(median cpu_us_probe "$work"/threads-2.*)" "CPU us" \
         "1 thread" "$(calc "$(median cpu_us_probe "$work"/threads-2.*) / $(median cpu_us_probe "$work"/threads-1.*)")"
 }
