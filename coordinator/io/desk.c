@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Agents heard from so recently before a restart are given a lease to come back. */
-#define PRESUMED_NS (10 * PLX_MIN_NS)
+/* How far what the store knows of an agent's last sight may lag behind: intake writes it
+ * once a minute, some agents at a time. */
+#define SEEN_LAG_NS     (2 * PLX_MIN_NS)
+#define NOTE_RUNNING_NS (10 * PLX_SEC_NS)
 
 void plx_desk_init(struct plx_desk *desk, struct plx_store *store, struct plx_gate *gate)
 {
@@ -222,12 +224,25 @@ void plx_desk_add_token(struct plx_desk *desk, const struct plx_store_token *tok
 
 /* ---- loading ---- */
 
+/* When the coordinator last ran. A database of before this was written down has the last
+ * sight of any agent. */
+static struct plx_wall last_ran(const struct plx_store_config *config)
+{
+    struct plx_wall last = config->last_ran;
+    for (size_t i = 0; last.ns == 0 && i < config->n_agents; i++)
+        if (config->agents[i].last_seen.ns > last.ns)
+            last = config->agents[i].last_seen;
+    return last;
+}
+
+/* Who was there when we last ran is presumed to be there now, however long ago it is. */
 static void load_agents(struct plx_desk *desk, const struct plx_store_config *config)
 {
+    struct plx_wall since = plx_wall_add(last_ran(config), -SEEN_LAG_NS);
     for (size_t i = 0; i < config->n_agents; i++) {
         const struct plx_store_agent *agent = &config->agents[i];
-        int64_t age_ns = plx_wall_diff(desk->started_wall, agent->last_seen);
-        plx_desk_add_agent(desk, agent, agent->last_seen.ns > 0 && age_ns < PRESUMED_NS);
+        plx_desk_add_agent(desk, agent,
+                           agent->last_seen.ns > 0 && agent->last_seen.ns >= since.ns);
     }
 }
 
@@ -287,6 +302,17 @@ static void presume_alive(struct plx_desk *desk, struct plx_wall wall)
     for (uint32_t i = 0; i < plx_roster_count(desk->roster); i++)
         if (plx_roster_at(desk->roster, i)->alive)
             plx_court_heartbeat(desk->court, wall, i);
+}
+
+void plx_desk_tick(struct plx_desk *desk, struct plx_wall wall)
+{
+    for (uint32_t i = 0; i < plx_roster_count(desk->roster); i++)
+        if (plx_roster_at(desk->roster, i)->presumed)
+            plx_court_heartbeat(desk->court, wall, i);
+    if (plx_wall_diff(wall, desk->noted) < NOTE_RUNNING_NS && wall.ns >= desk->noted.ns)
+        return;
+    if (plx_store_note_running(desk->store, wall) == 0)
+        desk->noted = wall;
 }
 
 void plx_desk_excuse(struct plx_desk *desk, struct plx_mono now, struct plx_wall wall,

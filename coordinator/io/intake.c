@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "coordinator/io/bound.h"
+#include "proto/session.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -13,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEARTBEAT_MS     5000
-#define LEASE_MS         15000
 /* One agent's messages: what a spool that drains as fast as it may needs, twofold. */
 #define MESSAGES_PER_S   500
 #define MESSAGES_BURST   2000
@@ -209,8 +208,8 @@ static void welcome(struct letter *l)
                     .agent_name = l->agent->name,
                     .region = l->agent->region,
                     .wall = l->wall,
-                    .heartbeat_ms = HEARTBEAT_MS,
-                    .lease_ms = LEASE_MS},
+                    .heartbeat_ms = PLX_SESSION_HEARTBEAT_NS / PLX_MS_NS,
+                    .lease_ms = PLX_SESSION_LEASE_NS / PLX_MS_NS},
     };
     send_msg(l->intake, &l->parcel->peer, &msg);
 }
@@ -387,7 +386,7 @@ static bool may_report(const struct letter *l, const struct plx_result *result)
         return true;
     struct plx_wall at = plx_roster_correct(l->agent, result->started, l->wall);
     return monitor != PLX_CATALOG_NONE &&
-           at.ns < desk->started_wall.ns + LEASE_MS * PLX_MS_NS &&
+           at.ns < desk->started_wall.ns + PLX_SESSION_RETURN_NS &&
            plx_shares_could_have(desk->shares, l->slot, monitor);
 }
 
@@ -692,6 +691,7 @@ void plx_intake_tick(struct plx_intake *intake)
     keep_last_seen(intake);
     plx_roster_tick(intake->desk->roster, now, &notes);
     plx_desk_note(intake->desk, &notes);
+    plx_desk_tick(intake->desk, plx_clock_wall());
     plx_desk_settle(intake->desk);
     plx_intake_push(intake);
 }
