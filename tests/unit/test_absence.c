@@ -98,7 +98,7 @@ static void presumed_agents__are_no_silent_ones(void **state)
     (void)state;
     struct scripted_agent agent;
     agent_join(&agent, &fx, "fra", "here");
-    coordinator_ask(&fx, "monitors.apply",
+    coordinator_ask(&fx, "apply",
                     "{\"file\":\"t\",\"text\":\"monitors:\\n- {host: 192.0.2.1, port: 80,"
                     " check_interval: 5s, timeout: 1s, locations: [all]}\\n\"}");
     assert_int_equal(fx.err, 0);
