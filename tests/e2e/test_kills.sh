@@ -48,11 +48,11 @@ start_agent() {
 
 # until_ok SECONDS COMMAND…
 until_ok() {
-    local tries=$(($1 * 10))
+    local tries=$(($1 * 33))
     shift
     until "$@" >/dev/null 2>&1; do
         ((tries-- > 0)) || return 1
-        sleep 0.1
+        sleep 0.03
     done
 }
 
@@ -90,7 +90,7 @@ kill_one() {
         echo "nothing arrives any more, at $before results"
         return 1
     fi
-    sleep "0.$((RANDOM % 1000))"
+    sleep "$(printf '0.%03d' $((RANDOM % 400)))"
     kill -KILL "${pid[$victim]}"
     wait "${pid[$victim]}" 2>/dev/null || true
     # shellcheck disable=SC2119
