@@ -22,6 +22,7 @@ struct disk_file {
     char *durable;
     size_t len;
     bool may_be_absent; /* never synced since it was made */
+    bool deleted;       /* but its folder is not synced */
     struct change *changes;
     size_t n, cap;
 };
@@ -29,6 +30,7 @@ struct disk_file {
 struct power_file {
     sqlite3_file head;
     struct disk_file *disk; /* NULL: a temporary one */
+    bool is_new;            /* its first sync is its folder's, too */
     sqlite3_file *real;     /* lies behind this struct */
 };
 
@@ -92,6 +94,18 @@ static void note_sync(struct disk_file *f)
         apply(&f->durable, &f->len, &f->changes[i], f->changes[i].len);
     forget_changes(f);
     f->may_be_absent = false;
+}
+
+/* What was deleted in the folder stays so. */
+static void note_folder_sync(void)
+{
+    for (size_t i = 0; i < n_files; i++) {
+        if (!files[i].deleted)
+            continue;
+        note_sync(&files[i]);
+        files[i].deleted = false;
+        files[i].may_be_absent = true;
+    }
 }
 
 /* One call more. With the lock. True: the power is gone; `*ret_now`: just now. */
@@ -185,15 +199,20 @@ static int f_truncate(sqlite3_file *f, sqlite3_int64 size)
     return gone ? SQLITE_IOERR_TRUNCATE : real(f)->pMethods->xTruncate(real(f), size);
 }
 
-/* The real file needs no sync: the machine stays up. */
+/* The real file needs no sync: the machine stays up. SQLite's own VFS syncs the folder at
+ * the first sync of a journal or log that it made (unixSync, UNIXFILE_DIRSYNC). */
 static int f_sync(sqlite3_file *f, int flags)
 {
+    struct power_file *file = (struct power_file *)f;
     bool now;
     (void)flags;
     pthread_mutex_lock(&lock);
     bool gone = strike(&now);
     if (!gone)
         note_sync(disk(f));
+    if (!gone && file->is_new)
+        note_folder_sync();
+    file->is_new &= gone;
     pthread_mutex_unlock(&lock);
     return gone ? SQLITE_IOERR_FSYNC : SQLITE_OK;
 }
@@ -321,11 +340,15 @@ static int v_open(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags,
     file->real = (sqlite3_file *)(file + 1);
     file->head.pMethods = NULL;
     file->disk = NULL;
+    file->is_new = false;
     if (name) {
         pthread_mutex_lock(&lock);
         file->disk = find(name);
         if (!file->disk)
             file->disk = take_in(name);
+        file->disk->deleted = false;
+        file->is_new = (flags & SQLITE_OPEN_CREATE) &&
+                       (flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL));
         pthread_mutex_unlock(&lock);
     }
     int rc = under->xOpen(under, name, file->real, flags, ret_flags);
@@ -345,11 +368,10 @@ static int v_delete(sqlite3_vfs *v, const char *name, int sync_dir)
     if (f && (!gone || now)) {
         note(f, 0, NULL, 0);
         f->may_be_absent = true;
+        f->deleted = true;
     }
-    if (f && !gone && sync_dir) {
-        note_sync(f);
-        f->may_be_absent = true;
-    }
+    if (!gone && sync_dir)
+        note_folder_sync();
     pthread_mutex_unlock(&lock);
     return gone ? SQLITE_IOERR_DELETE : under->xDelete(under, name, sync_dir);
 }

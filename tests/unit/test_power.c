@@ -1,7 +1,7 @@
 /* The power fails at any moment: of the coordinator's store and the agent's spool, what
  * was acknowledged is there afterwards, once, and both files are sound.
  *
- *   test_power [CUTS [SEED]]     so many cuts of each; default 30, seed 1 */
+ *   test_power [CUTS [SEED]]     so many cuts of each; default 20, seed 1 */
 #include "power_vfs.h"
 #include "store_fixture.h"
 #include "test.h"
@@ -22,7 +22,7 @@
 #define STREAMS_MAX 256
 #define FULL_BATCH  300
 
-static unsigned n_cuts = 30;
+static unsigned n_cuts = 20;
 static uint64_t first_seed = 1;
 
 static const char *folder(uint64_t i)
