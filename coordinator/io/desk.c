@@ -268,32 +268,64 @@ int64_t plx_desk_window_ns(const struct plx_desk *desk)
     return longest_ns < PLX_HOUR_NS ? 3 * longest_ns : 3 * PLX_HOUR_NS;
 }
 
+/* How far a replay has come. */
+struct replay {
+    struct plx_desk *desk;
+    struct plx_wall end; /* results age until then */
+    size_t n_read, n_heard;
+};
+
+/* What is older than three intervals of its own monitor no longer speaks for it: in a
+ * mixed fleet, the window of the slowest is full of old results of the fast. */
 static bool replay_result(void *arg, const struct plx_store_row *row)
 {
-    struct plx_desk *desk = arg;
-    uint32_t agent = plx_roster_by_id(desk->roster, row->agent_id);
+    struct replay *replay = arg;
+    struct plx_desk *desk = replay->desk;
     uint32_t monitor = plx_catalog_by_id(desk->catalog, row->result.monitor_id);
-    if (agent != PLX_ROSTER_NONE && monitor != PLX_CATALOG_NONE)
-        plx_court_replay(desk->court, desk->started_wall, row->received, agent, monitor,
-                         &row->result);
+    replay->n_read++;
+    if (monitor == PLX_CATALOG_NONE)
+        return true;
+    int64_t interval_ns = plx_catalog_at(desk->catalog, monitor)->interval_ns;
+    if (plx_wall_diff(replay->end, row->received) > 3 * interval_ns + PLX_MIN_NS)
+        return true;
+    uint32_t agent = plx_roster_by_id(desk->roster, row->agent_id);
+    if (agent == PLX_ROSTER_NONE)
+        return true;
+    plx_court_replay(desk->court, desk->started_wall, row->received, agent, monitor,
+                     &row->result);
+    replay->n_heard++;
     return true;
 }
 
-#define REPLAY_ROWS 500000
+/* Newest rows first to be kept when there are too many, and a start that takes no longer
+ * than agents take to come back. 8,300 results/s fill the window of 1 min monitors with
+ * 1.5 million rows. */
+#define REPLAY_ROWS 5000000
+#define REPLAY_NS   (20 * PLX_SEC_NS)
 
 static void load_history(struct plx_desk *desk)
 {
     struct plx_store_cursor cursor = {0};
+    struct replay replay = {.desk = desk, .end = desk->started_wall};
     const struct plx_store_range range = {
         .from = plx_wall_add(desk->started_wall, -plx_desk_window_ns(desk)),
         .last_rows = REPLAY_ROWS,
     };
+    struct plx_mono began = plx_clock_mono();
     int err = plx_store_read_last_verdicts(desk->store, recall_verdict, desk);
-    if (err == 0)
+    /* A read ends at its own deadline, and is continued. */
+    while ((err == 0 || err == PLX_ETIMEOUT) && !cursor.at_end &&
+           plx_mono_diff(plx_clock_mono(), began) < REPLAY_NS)
         err = plx_store_read_results(desk->store, &range, &cursor, REPLAY_ROWS,
-                                     replay_result, desk);
-    if (err < 0)
+                                     replay_result, &replay);
+    if (err < 0 && err != PLX_ETIMEOUT)
         plx_log(PLX_LOG_WARN, "history_not_read", "why", plx_err_text(err), NULL);
+    char took[PLX_DURATION_TEXT_MAX];
+    plx_logf(cursor.at_end ? PLX_LOG_INFO : PLX_LOG_WARN, "history_read", "why",
+             "%zu results, %zu of them recent enough, in %s%s", replay.n_read,
+             replay.n_heard,
+             plx_duration_human(plx_mono_diff(plx_clock_mono(), began), took),
+             cursor.at_end ? "" : "; the newest were not reached in time");
 }
 
 /* That nobody was heard while we were away is no silence of the agents. */
