@@ -139,8 +139,8 @@ static int put_setting(struct plx_store *store, struct promise *p, struct waitin
     char value[32];
     snprintf(value, sizeof value, "%llu", (unsigned long long)++p->setting_sent);
     w->n++;
-    int err = plx_store_put_setting(store, "life", value, "test", FIXTURE_NOON,
-                                    on_setting, w);
+    int err =
+        plx_store_put_setting(store, "life", value, "test", FIXTURE_NOON, on_setting, w);
     w->n -= err != 0;
     return err;
 }
@@ -214,9 +214,9 @@ static void check_store(uint64_t at, const struct promise *p)
         assert_true(ask(file_of(at, "parallax.db"), sql) >= (int64_t)p->acked[i]);
     }
     check_rows(at, p);
-    int64_t setting = ask(file_of(at, "parallax.db"),
-                          "SELECT CAST(value AS INTEGER) FROM settings"
-                          " WHERE key = 'life'");
+    int64_t setting =
+        ask(file_of(at, "parallax.db"), "SELECT CAST(value AS INTEGER) FROM settings"
+                                        " WHERE key = 'life'");
     assert_true(setting >= (int64_t)p->setting_acked || p->setting_acked == 0);
     assert_true(setting <= (int64_t)p->setting_sent);
 }
