@@ -94,6 +94,11 @@ static const struct plx_option api_token_options[] = {
     {0},
 };
 
+static const struct plx_option rotate_options[] = {
+    {"force", 0, NULL, "even if some agents then have to be enrolled anew"},
+    {0},
+};
+
 static const struct plx_option agent_label_options[] = {
     {"label", 0, "KEY=VALUE", "of the agent; may be repeated"},
     {"none", 0, NULL, "take away all it has"},
@@ -164,6 +169,9 @@ const struct plx_command plx_commands[] = {
      "Labels select the monitors an agent gets (locations: [provider=aws]) and tell the\n"
      "judge which agents stand apart. What an agent says of itself does neither.",
      agent_label_options, 1, 1, plx_cmd_agents_label, NULL},
+    {"agents rotate-key", "AGENT", "Let an agent make itself a new key",
+     "The old key is valid until the agent has begun a session with the new one.", NULL,
+     1, 1, plx_cmd_agents_rotate_key, NULL},
     {"agents revoke", "AGENT", "Shut an agent out for ever, at once", NULL, NULL, 1, 1,
      plx_cmd_agents_revoke, NULL},
     {"agents token create", "", "A token that enrols an agent",
@@ -187,6 +195,13 @@ const struct plx_command plx_commands[] = {
      api_token_options, 1, 1, plx_cmd_tokens_create, NULL},
     {"tokens revoke", "NAME", "Make a program's token invalid", NULL, NULL, 1, 1,
      plx_cmd_tokens_revoke, NULL},
+    {"keys show", "", "The coordinator's public keys, and who does not know the next one",
+     NULL, NULL, 0, 0, plx_cmd_keys_show, NULL},
+    {"keys rotate", "", "Change the coordinator's key to the next one",
+     "Agents hold the old and the next key together; the coordinator starts again with\n"
+     "the next, and makes another. After a theft of its data folder rotate twice: the\n"
+     "thief has the next key, too. Copies of admin.yaml elsewhere have to be renewed.",
+     rotate_options, 0, 0, plx_cmd_keys_rotate, NULL},
     {"health", "", "How the coordinator itself is", NULL, NULL, 0, 0, plx_cmd_health,
      NULL},
     {"judge", "", "Judge recorded results: JSON lines on standard input to JSON lines",

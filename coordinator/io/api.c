@@ -57,6 +57,9 @@ static const struct method methods[] = {
     {"tokens.revoke", plx_api_access_token_revoke, PLX_ROLE_ADMIN, {"name"}},
     {"events", plx_api_events, PLX_ROLE_VIEWER, {"after", "epoch", "wait"}},
     {"health", plx_api_health, PLX_ROLE_VIEWER, {NULL}},
+    {"agents.rotate_key", plx_api_agents_rotate_key, PLX_ROLE_ADMIN, {"name"}},
+    {"keys.show", plx_api_keys_show, PLX_ROLE_VIEWER, {NULL}},
+    {"keys.rotate", plx_api_keys_rotate, PLX_ROLE_ADMIN, {"force"}},
 };
 #define N_METHODS (sizeof methods / sizeof *methods)
 
@@ -71,6 +74,8 @@ void plx_api_new(struct plx_desk *desk, struct plx_intake *intake,
     api->worker = options->worker;
     api->enrol_endpoint = plx_text_dup(options->enrol_endpoint);
     api->server_key = plx_text_dup(options->server_key);
+    api->rotate = options->rotate;
+    api->rotate_arg = options->rotate_arg;
     api->next_check = 1;
     plx_intake_on_done(intake, plx_checks_done, api);
     *ret = api;

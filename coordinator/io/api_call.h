@@ -16,6 +16,8 @@ struct plx_api {
     struct plx_worker *worker;
     char *enrol_endpoint;
     char *server_key;
+    int (*rotate)(void *arg, struct plx_why *why);
+    void *rotate_arg;
     struct plx_check *checks; /* waiting for agents */
     uint64_t next_check;
     struct plx_waiter *waiters; /* for events */
@@ -75,7 +77,8 @@ plx_method_fn plx_api_apply, plx_api_monitors_list, plx_api_monitors_show,
     plx_api_monitors_remove, plx_api_monitors_pause, plx_api_monitors_resume,
     plx_api_monitors_export;
 plx_method_fn plx_api_agents_list, plx_api_agents_show, plx_api_agents_revoke,
-    plx_api_agents_drain, plx_api_agents_label;
+    plx_api_agents_drain, plx_api_keys_show, plx_api_keys_rotate,
+    plx_api_agents_rotate_key, plx_api_agents_label;
 plx_method_fn plx_api_token_create, plx_api_token_list, plx_api_token_revoke;
 plx_method_fn plx_api_status, plx_api_explain, plx_api_history, plx_api_results_export;
 plx_method_fn plx_api_check;

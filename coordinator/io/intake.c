@@ -53,6 +53,8 @@ struct session {
     unsigned waiting;
     struct bucket messages, hellos;
     struct plx_mono step_at;
+    uint64_t keys_hash; /* of our keys, as its heartbeats say; 0: it does not */
+    bool key_ordered;   /* a new one of the agent's */
     bool said_malformed, said_refused, said_rate;
 };
 
@@ -260,6 +262,8 @@ static void on_hello(struct letter *l, struct session *s)
     const struct plx_msg_hello *in = &l->msg->hello;
     struct plx_desk *desk = l->intake->desk;
     open_session(l, s);
+    if (strcmp(l->parcel->key, l->agent->key) == 0)
+        plx_desk_retire_old_key(desk, l->slot);
     const struct plx_roster_hello hello = {
         .slot = l->slot,
         .session = s->number,
@@ -276,6 +280,28 @@ static void on_hello(struct letter *l, struct session *s)
                           in->n_labels, NULL, NULL);
     welcome(l);
     plx_shares_sync(desk->shares, l->slot, in->generation, in->assignment_hash);
+}
+
+static void tell_keys(struct plx_intake *intake, const struct session *s)
+{
+    const struct plx_desk_keys *keys = &intake->desk->keys;
+    const struct plx_msg msg = {.type = PLX_MSG_SERVER_KEYS,
+                                .server_keys = {keys->current, keys->next}};
+    if (keys->current[0])
+        send_msg(intake, &s->peer, &msg);
+}
+
+void plx_intake_tell_keys(struct plx_intake *intake)
+{
+    for (size_t i = 0; i < intake->n_sessions; i++)
+        if (intake->sessions[i].open && intake->sessions[i].keys_hash != 0)
+            tell_keys(intake, &intake->sessions[i]);
+}
+
+bool plx_intake_knows_keys(const struct plx_intake *intake, uint32_t agent_slot)
+{
+    return plx_intake_has(intake, agent_slot) &&
+           intake->sessions[agent_slot].keys_hash == intake->desk->keys.hash;
 }
 
 static void on_heartbeat(struct letter *l, struct session *s)
@@ -319,6 +345,62 @@ static void on_heartbeat(struct letter *l, struct session *s)
                           .generation = share.generation},
     };
     send_msg(l->intake, &s->peer, &ack);
+    s->keys_hash = in->keys_hash;
+    if (in->keys_hash != 0 && in->keys_hash != desk->keys.hash)
+        tell_keys(l->intake, s);
+}
+
+/* ---- the agent's key ---- */
+
+/* A new key on its way through the store. */
+struct rekey {
+    struct plx_intake *intake;
+    uint32_t slot;
+    char key[PLX_KEY_TEXT_MAX];
+};
+
+static void on_rekeyed(void *arg, int err, const char *why)
+{
+    struct rekey *rekey = arg;
+    struct session *s = session_of(rekey->intake, rekey->slot);
+    const struct plx_msg msg = {.type = PLX_MSG_AGENT_KEY, .agent_key = {rekey->key}};
+    if (err == 0) {
+        plx_desk_change_key(rekey->intake->desk, rekey->slot, rekey->key);
+        if (s->open)
+            send_msg(rekey->intake, &s->peer, &msg);
+    } else if (s->open) {
+        refuse(rekey->intake, &s->peer, err, why);
+    }
+    free(rekey);
+}
+
+static void on_agent_key(struct letter *l, struct session *s)
+{
+    const char *key = l->msg->agent_key.public_key;
+    if (!s->key_ordered || !plx_key_is_valid(key) ||
+        plx_roster_by_key(l->intake->desk->roster, key) != PLX_ROSTER_NONE) {
+        refuse(l->intake, &s->peer, PLX_EINVAL, "no new key was asked for, or not this");
+        return;
+    }
+    struct rekey *rekey = calloc(1, sizeof *rekey);
+    if (!rekey)
+        abort();
+    *rekey = (struct rekey){.intake = l->intake, .slot = l->slot};
+    plx_text_copy(rekey->key, sizeof rekey->key, key);
+    s->key_ordered = false;
+    int err = plx_store_set_agent_key(l->intake->desk->store, l->agent->id, key, l->wall,
+                                      on_rekeyed, rekey);
+    if (err < 0)
+        on_rekeyed(rekey, err, plx_err_text(err));
+}
+
+int plx_intake_order_key(struct plx_intake *intake, uint32_t agent_slot)
+{
+    const struct plx_msg msg = {.type = PLX_MSG_AGENT_KEY, .agent_key = {""}};
+    if (!plx_intake_has(intake, agent_slot))
+        return PLX_EGONE;
+    intake->sessions[agent_slot].key_ordered = true;
+    return send_msg(intake, &intake->sessions[agent_slot].peer, &msg);
 }
 
 static void on_bye(struct letter *l, struct session *s)
@@ -479,6 +561,9 @@ static void dispatch(struct letter *l, struct session *s)
         break;
     case PLX_MSG_PROBE_DONE:
         on_probe_done(l);
+        break;
+    case PLX_MSG_AGENT_KEY:
+        on_agent_key(l, s);
         break;
     case PLX_MSG_BYE:
         on_bye(l, s);

@@ -83,17 +83,20 @@ static void rooms_up(struct coordinator_fixture *fx)
                                     &fx->keys, &fx->intake, &why),
                      0);
     assert_int_equal(plx_keypair_generate(&fx->door_keys, &why), 0);
+    plx_desk_set_keys(&fx->desk, fx->keys.public_key, fx->door_keys.public_key);
     const struct plx_enrol_options enrolment = {
         .endpoint = "tcp://127.0.0.1:*",
         .agents_endpoint = plx_intake_endpoint(fx->intake),
-        .server_key = fx->keys.public_key,
         .keys = &fx->door_keys,
         .doorman = {fx, open_door, await_door},
     };
     assert_int_equal(plx_enrol_new(&fx->desk, fx->loop, &enrolment, &fx->enrol, &why), 0);
     assert_int_equal(plx_worker_new(fx->loop, 16, &fx->worker, &why), 0);
-    const struct plx_api_options options = {plx_enrol_endpoint(fx->enrol),
-                                            fx->door_keys.public_key, fx->worker};
+    const struct plx_api_options options = {
+        .enrol_endpoint = plx_enrol_endpoint(fx->enrol),
+        .server_key = fx->door_keys.public_key,
+        .worker = fx->worker,
+    };
     plx_api_new(&fx->desk, fx->intake, &options, &fx->api);
     assert_int_equal(plx_admin_new(&fx->desk, fx->api, fx->net, fx->loop,
                                    "tcp://127.0.0.1:*", &fx->keys, &fx->admin, &why),

@@ -303,8 +303,8 @@ int plx_spool_db_totals(struct plx_spool_db *db, struct plx_spool_totals *ret)
     return 0;
 }
 
-int plx_spool_db_new_stream(struct plx_spool_db *db, uint64_t id, struct plx_wall now,
-                            int64_t *ret_place)
+int plx_spool_db_new_stream(struct plx_spool_db *db, struct plx_spool_stream *stream,
+                            struct plx_wall now)
 {
     struct image *image = db->image;
     if (image->n_streams == image->cap_streams) {
@@ -314,9 +314,8 @@ int plx_spool_db_new_stream(struct plx_spool_db *db, uint64_t id, struct plx_wal
         if (!image->streams)
             abort();
     }
-    *ret_place = ++image->next_place;
-    image->streams[image->n_streams++] =
-        (struct stream){.is = {.place = *ret_place, .id = id}, .born = now};
+    stream->place = ++image->next_place;
+    image->streams[image->n_streams++] = (struct stream){.is = *stream, .born = now};
     return 0;
 }
 
