@@ -32,7 +32,7 @@ start_agent() {
     "$bin/parallax-agent" run --data-dir "$dir/$1" >>"$dir/$1.log" 2>&1 &
     pids[$1]=$!
 }
-stop_agent() { kill "${pids[$1]}"; wait "${pids[$1]}" 2>/dev/null || true; }
+stop_agent() { kill "${pids[$1]}" || true; wait "${pids[$1]}" 2>/dev/null || true; }
 agent() { p agents list --output json | jq -r --arg n "$1" ".agents[] | select(.name == \$n) | .$2"; }
 connected() { [[ $(agent "$1" connected) == true ]]; }
 not_connected() { [[ $(agent "$1" connected) == false ]]; }
@@ -72,9 +72,9 @@ retired() { grep -q 'event=agent_old_key_retired agent=one' "$dir/coordinator.lo
 check "an agent makes itself a new key" until_true 20 changed
 check "its old key is retired once the new is used" until_true 20 retired
 check "and it is connected" until_true 20 connected one
-cp -r "$dir/one" "$dir/thief"
-rm -f "$dir/thief"/lock "$dir/thief"/spool*
-cp "$dir/old.key" "$dir/thief/agent.key"
+install -d -m 700 "$dir/thief"
+cp -p "$dir/one/enrolment.yaml" "$dir/thief/"
+cp -p "$dir/old.key" "$dir/thief/agent.key"
 knocks() { p health --output json | jq .gate.refused; }
 known=$(knocks)
 start_agent thief
