@@ -1,7 +1,8 @@
 # cmake -DFOLDER=<…/schema> -DOUT=<file.c> -P embed_migrations.cmake
 #
 # Turns FOLDER/001.sql, 002.sql, … into C arrays, since C has no literal that could hold
-# a file. The numbers must have no hole: the index is the schema's version.
+# a file. The index is the schema's version; a number without a file is a version in which
+# nothing changed.
 file(GLOB files ${FOLDER}/*.sql)
 list(SORT files)
 set(text "/* Made from schema/NNN.sql at build time. */\n#include <stddef.h>\n\n")
@@ -11,9 +12,13 @@ set(n 0)
 foreach(file IN LISTS files)
   math(EXPR n "${n} + 1")
   cmake_path(GET file STEM stem)
-  if(NOT stem MATCHES "^0*${n}$")
-    message(FATAL_ERROR "${file}: expected migration number ${n}")
-  endif()
+  while(NOT stem MATCHES "^0*${n}$")
+    if(n GREATER 999)
+      message(FATAL_ERROR "${file}: not a migration's number")
+    endif()
+    string(APPEND rows "    \"\",\n")
+    math(EXPR n "${n} + 1")
+  endwhile()
   file(READ ${file} hex HEX)
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${hex}")
   string(APPEND text "static const char migration_${n}[] = {${bytes}0};\n")

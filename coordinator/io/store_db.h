@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PLX_DB_KEPT_MAX 64
+#define PLX_DB_KEPT_MAX 128
 
 struct plx_db {
     sqlite3 *sqlite;
