@@ -13,12 +13,12 @@
 plx_packages_build=(
     build-essential cmake ninja-build pkg-config git ca-certificates
     libzmq3-dev libprotobuf-c-dev protobuf-c-compiler libsqlite3-dev libsodium-dev
-    libjansson-dev libyaml-dev libc-ares-dev libpcre2-dev uthash-dev libcmocka-dev
+    libjansson-dev libyaml-dev libc-ares-dev libcurl4-openssl-dev libpcre2-dev uthash-dev libcmocka-dev
 )
 
 plx_packages_run=(
     ca-certificates libzmq5 libprotobuf-c1 libsqlite3-0 libsodium23 libjansson4
-    libyaml-0-2 libc-ares2 libpcre2-8-0
+    libyaml-0-2 libc-ares2 libcurl4 libpcre2-8-0 tzdata
 )
 
 # What the quickstart watches if the machine has nothing of its own to watch.

@@ -1,0 +1,361 @@
+#include "coordinator/io/courier.h"
+
+#include "base/err.h"
+#include "base/text.h"
+#include "sys/clock.h"
+#include "sys/file.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define CONNECT_MS 5000
+#define SECRET_MAX 4096
+#define AGENT      "parallax/" PLX_VERSION
+
+struct plx_courier_job {
+    struct plx_courier_job *next;
+    const struct plx_receiver_kind *kind;
+    CURL *easy;
+    struct curl_slist *headers, *rcpts;
+    struct plx_request request;
+    struct plx_buf answer;
+    bool cut;
+    size_t sent; /* mail: of the body */
+    char error[CURL_ERROR_SIZE];
+};
+
+struct plx_courier {
+    CURLM *multi;
+    struct plx_courier_job *jobs;
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void init_curl(void)
+{
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+int plx_courier_new(struct plx_courier **ret, struct plx_why *why)
+{
+    pthread_once(&once, init_curl);
+    struct plx_courier *courier = calloc(1, sizeof *courier);
+    if (!courier)
+        abort();
+    courier->multi = curl_multi_init();
+    if (!courier->multi) {
+        free(courier);
+        return plx_why_set(why, PLX_EIO, "cannot set up libcurl");
+    }
+    *ret = courier;
+    return 0;
+}
+
+static void free_job(struct plx_courier *courier, struct plx_courier_job *job)
+{
+    for (struct plx_courier_job **at = &courier->jobs; *at; at = &(*at)->next)
+        if (*at == job) {
+            *at = job->next;
+            break;
+        }
+    if (job->easy) {
+        curl_multi_remove_handle(courier->multi, job->easy);
+        curl_easy_cleanup(job->easy);
+    }
+    curl_slist_free_all(job->headers);
+    curl_slist_free_all(job->rcpts);
+    plx_request_fini(&job->request);
+    plx_buf_fini(&job->answer);
+    free(job);
+}
+
+void plx_courier_destroy(struct plx_courier **courier)
+{
+    if (!*courier)
+        return;
+    while ((*courier)->jobs)
+        free_job(*courier, (*courier)->jobs);
+    curl_multi_cleanup((*courier)->multi);
+    free(*courier);
+    *courier = NULL;
+}
+
+/* ---- secrets ---- */
+
+/* The value behind NAME_file or NAME_env, without the line's end. */
+static int read_secret(const struct plx_label *option, size_t name_len, bool is_file,
+                       char **ret, struct plx_why *why)
+{
+    char *text;
+    size_t len;
+    if (!is_file) {
+        const char *value = getenv(option->value);
+        if (!value || !*value)
+            return plx_why_set(why, PLX_ENOTFOUND,
+                               "the environment has no %s (%.*s of the receiver)",
+                               option->value, (int)name_len, option->key);
+        *ret = plx_text_dup(value);
+        return 0;
+    }
+    int err = plx_file_read(option->value, SECRET_MAX, &text, &len, why);
+    if (err < 0)
+        return err;
+    while (len > 0 && strchr("\r\n \t", text[len - 1]))
+        text[--len] = '\0';
+    *ret = text;
+    return 0;
+}
+
+static bool ends_with(const char *text, const char *end, size_t *ret_len)
+{
+    size_t n = strlen(text), e = strlen(end);
+    if (n <= e || strcmp(text + n - e, end) != 0)
+        return false;
+    *ret_len = n - e;
+    return true;
+}
+
+/* A key that the kind itself has with that ending (ca_file) is no reference. */
+static bool is_own_key(const struct plx_receiver_kind *kind, const char *key)
+{
+    for (size_t i = 0; i < kind->n_keys; i++)
+        if (strcmp(kind->keys[i].name, key) == 0)
+            return true;
+    return false;
+}
+
+/* A copy of the receiver with its references followed. */
+static int fill_secrets(const struct plx_receiver *receiver,
+                        const struct plx_receiver_kind *kind, struct plx_receiver *ret,
+                        struct plx_why *why)
+{
+    int err = 0;
+    plx_receiver_copy(ret, receiver);
+    for (size_t i = 0; i < receiver->n_options && err == 0; i++) {
+        const struct plx_label *option = &receiver->options[i];
+        size_t len;
+        char *value = NULL, *name;
+        bool is_file = ends_with(option->key, "_file", &len);
+        if (is_own_key(kind, option->key) ||
+            (!is_file && !ends_with(option->key, "_env", &len)))
+            continue;
+        err = read_secret(option, len, is_file, &value, why);
+        if (err < 0)
+            break;
+        name = strndup(option->key, len);
+        if (!name)
+            abort();
+        plx_receiver_add_option(ret, name, value);
+        free(name);
+        free(value);
+    }
+    if (err < 0)
+        plx_receiver_fini(ret);
+    return err;
+}
+
+/* ---- one transfer ---- */
+
+static size_t on_answer(char *data, size_t size, size_t n, void *arg)
+{
+    struct plx_courier_job *job = arg;
+    size_t len = size * n, room = PLX_COURIER_ANSWER_MAX - job->answer.len;
+    plx_buf_add(&job->answer, data, len < room ? len : room);
+    if (len <= room)
+        return len;
+    job->cut = true;
+    return 0; /* enough: ends the transfer */
+}
+
+static size_t on_mail(char *to, size_t size, size_t n, void *arg)
+{
+    struct plx_courier_job *job = arg;
+    size_t left = job->request.body.len - job->sent, room = size * n;
+    size_t len = left < room ? left : room;
+    memcpy(to, plx_buf_str(&job->request.body) + job->sent, len);
+    job->sent += len;
+    return len;
+}
+
+static void set_http(struct plx_courier_job *job)
+{
+    CURL *easy = job->easy;
+    for (size_t i = 0; i < job->request.n_headers; i++)
+        job->headers = curl_slist_append(job->headers, job->request.headers[i]);
+    job->headers = curl_slist_append(job->headers, "Expect:");
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, plx_buf_str(&job->request.body));
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)job->request.body.len);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, job->headers);
+    if (job->request.method)
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, job->request.method);
+}
+
+static void set_mail(struct plx_courier_job *job)
+{
+    CURL *easy = job->easy;
+    for (size_t i = 1; i < job->request.n_words; i++)
+        job->rcpts = curl_slist_append(job->rcpts, job->request.words[i]);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+    curl_easy_setopt(easy, CURLOPT_MAIL_FROM, job->request.words[0]);
+    curl_easy_setopt(easy, CURLOPT_MAIL_RCPT, job->rcpts);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_mail);
+    curl_easy_setopt(easy, CURLOPT_READDATA, job);
+    curl_easy_setopt(easy, CURLOPT_USE_SSL,
+                     (long)(job->request.tls_required ? CURLUSESSL_ALL : CURLUSESSL_TRY));
+}
+
+static void set_common(struct plx_courier_job *job, int64_t timeout_ns)
+{
+    CURL *easy = job->easy;
+    const struct plx_request *r = &job->request;
+    long ms = (long)(timeout_ns / PLX_MS_NS);
+    curl_easy_setopt(easy, CURLOPT_URL, r->url);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, job);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, job->error);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, ms);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, ms < CONNECT_MS ? ms : CONNECT_MS);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, AGENT);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, job);
+    if (r->username)
+        curl_easy_setopt(easy, CURLOPT_USERNAME, r->username);
+    if (r->password)
+        curl_easy_setopt(easy, CURLOPT_PASSWORD, r->password);
+    if (r->ca_file)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, r->ca_file);
+}
+
+static int build(struct plx_courier_job *job, const struct plx_receiver *receiver,
+                 const char *message_json, struct plx_why *why)
+{
+    struct plx_message message;
+    int err = plx_message_read(message_json, &message, why);
+    if (err < 0)
+        return err;
+    err = job->kind->build(receiver, &message, plx_clock_wall(), &job->request, why);
+    plx_message_fini(&message);
+    return err;
+}
+
+static int start(struct plx_courier *courier, struct plx_courier_job *job,
+                 int64_t timeout_ns, struct plx_why *why)
+{
+    job->easy = curl_easy_init();
+    if (!job->easy)
+        return plx_why_set(why, PLX_ENOMEM, "libcurl gives no handle");
+    set_common(job, timeout_ns);
+    if (job->request.transport == PLX_TRANSPORT_HTTP)
+        set_http(job);
+    else
+        set_mail(job);
+    if (curl_multi_add_handle(courier->multi, job->easy) != CURLM_OK)
+        return plx_why_set(why, PLX_EIO, "libcurl takes no more transfers");
+    return 0;
+}
+
+int plx_courier_send(struct plx_courier *courier, const struct plx_receiver *receiver,
+                     const char *message_json, struct plx_courier_job **ret,
+                     enum plx_fate *ret_fate, struct plx_why *why)
+{
+    struct plx_receiver filled;
+    const struct plx_receiver_kind *kind = plx_receiver_kind(receiver->kind);
+    *ret_fate = PLX_FATE_REFUSED;
+    if (!kind)
+        return plx_why_set(why, PLX_EINVAL, "there is no kind of receiver '%s'",
+                           receiver->kind);
+    /* A file that is not there may come. */
+    int err = fill_secrets(receiver, kind, &filled, why);
+    if (err < 0) {
+        *ret_fate = PLX_FATE_RETRY;
+        return err;
+    }
+    struct plx_courier_job *job = calloc(1, sizeof *job);
+    if (!job)
+        abort();
+    job->kind = kind;
+    plx_request_init(&job->request);
+    plx_buf_init(&job->answer, PLX_COURIER_ANSWER_MAX);
+    err = build(job, &filled, message_json, why);
+    plx_receiver_fini(&filled);
+    if (err == 0) {
+        *ret_fate = PLX_FATE_RETRY;
+        err = start(courier, job, receiver->timeout_ns, why);
+    }
+    if (err < 0) {
+        free_job(courier, job);
+        return err;
+    }
+    job->next = courier->jobs;
+    courier->jobs = job;
+    *ret = job;
+    return 0;
+}
+
+/* ---- the end of transfers ---- */
+
+static int64_t asked_wait_ns(CURL *easy)
+{
+    curl_off_t seconds = 0;
+    curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
+    return seconds > 0 && seconds < 86400 ? seconds * PLX_SEC_NS : 0;
+}
+
+/* A transfer that we ended because there was enough of it has its status all the same. */
+static enum plx_fate judge(struct plx_courier_job *job, CURLcode rc, struct plx_why *why)
+{
+    long status = 0;
+    curl_easy_getinfo(job->easy, CURLINFO_RESPONSE_CODE, &status);
+    const char *trouble = job->error[0] ? job->error : curl_easy_strerror(rc);
+    bool whole = rc == CURLE_OK || job->cut;
+    if (job->request.transport == PLX_TRANSPORT_HTTP && !whole)
+        status = 0;
+    const struct plx_reply reply = {
+        .status = status,
+        .body = plx_buf_str(&job->answer),
+        .trouble = whole ? "" : trouble,
+    };
+    return job->kind->judge ? job->kind->judge(&reply, why)
+                            : plx_reply_judge(&reply, why);
+}
+
+static void finish_done(struct plx_courier *courier, plx_courier_done_fn *fn, void *arg)
+{
+    CURLMsg *msg;
+    int left;
+    while ((msg = curl_multi_info_read(courier->multi, &left))) {
+        struct plx_courier_job *job;
+        struct plx_why why = {""};
+        if (msg->msg != CURLMSG_DONE)
+            continue;
+        CURLcode rc = msg->data.result;
+        curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &job);
+        enum plx_fate fate = judge(job, rc, &why);
+        fn(arg, job, fate, asked_wait_ns(job->easy), why.text);
+        free_job(courier, job);
+    }
+}
+
+void plx_courier_turn(struct plx_courier *courier, int wait_ms, plx_courier_done_fn *fn,
+                      void *arg)
+{
+    int running;
+    curl_multi_perform(courier->multi, &running);
+    finish_done(courier, fn, arg);
+    curl_multi_poll(courier->multi, NULL, 0, wait_ms, NULL);
+    curl_multi_perform(courier->multi, &running);
+    finish_done(courier, fn, arg);
+}
+
+void plx_courier_wake(struct plx_courier *courier)
+{
+    curl_multi_wakeup(courier->multi);
+}

@@ -1,0 +1,109 @@
+/* Kinds of receivers: what is sent for a message, and what an answer means.
+ *
+ * A kind is one row of the table in receiver.c and one file with two functions. They
+ * build requests and judge answers; the notifier (coordinator/io) does the sending, with
+ * its limits, retries and order. To add a kind is to add its file and its row. */
+#ifndef PLX_RECEIVERS_RECEIVER_H
+#define PLX_RECEIVERS_RECEIVER_H
+
+#include "base/alerting.h"
+#include "base/buf.h"
+#include "base/why.h"
+#include "coordinator/receivers/message.h"
+
+#define PLX_REQUEST_BODY_MAX    (1024 * 1024)
+#define PLX_REQUEST_HEADERS_MAX 16
+#define PLX_REQUEST_WORDS_MAX   64
+
+enum plx_transport {
+    PLX_TRANSPORT_HTTP,
+    PLX_TRANSPORT_MAIL,    /* SMTP: url is smtp://… or smtps://… */
+    PLX_TRANSPORT_COMMAND, /* a program: words is its argv, body its standard input */
+};
+
+/* What is to be sent. */
+struct plx_request {
+    enum plx_transport transport;
+    const char *method; /* HTTP: a literal; NULL: POST */
+    char *url;
+    char *headers[PLX_REQUEST_HEADERS_MAX]; /* "Name: value" */
+    size_t n_headers;
+    struct plx_buf body;
+    /* Mail: the sender, then who it is for. Command: the program and its arguments. */
+    char *words[PLX_REQUEST_WORDS_MAX];
+    size_t n_words;
+    char *username, *password; /* NULL: none */
+    bool tls_required;         /* mail: STARTTLS must succeed */
+    char *ca_file;             /* NULL: the system's */
+};
+void plx_request_init(struct plx_request *request);
+void plx_request_fini(struct plx_request *request);
+void plx_request_header(struct plx_request *request, const char *name, const char *value);
+void plx_request_word(struct plx_request *request, const char *word);
+
+/* What came back. */
+struct plx_reply {
+    long status;         /* HTTP or SMTP code, exit status; 0: none came */
+    const char *body;    /* its beginning, not more than 64 KiB */
+    const char *trouble; /* the transport's own error; "" for none */
+    int64_t wait_ns;     /* Retry-After; 0: none */
+};
+
+enum plx_fate {
+    PLX_FATE_DELIVERED,
+    PLX_FATE_RETRY,
+    PLX_FATE_REFUSED, /* trying again would not help: a dead letter */
+};
+
+/* Whether the value will do; PLX_EINVAL with a sentence that begins with a verb: "must
+ * be …". */
+typedef int plx_option_check_fn(const char *value, struct plx_why *why);
+
+struct plx_receiver_key {
+    const char *name;
+    bool required;
+    bool secret;                /* given only as NAME_file or NAME_env, never listed */
+    plx_option_check_fn *check; /* NULL: any text; not called for secrets */
+};
+
+struct plx_receiver_kind {
+    const char *name;
+    const struct plx_receiver_key *keys;
+    size_t n_keys;
+    /* Writes the request. `receiver` has its secrets filled in under their own names.
+     * 0, or an error with a sentence: then the message cannot be sent at all. */
+    int (*build)(const struct plx_receiver *receiver, const struct plx_message *message,
+                 struct plx_wall now, struct plx_request *ret, struct plx_why *why);
+    /* NULL: plx_reply_judge. */
+    enum plx_fate (*judge)(const struct plx_reply *reply, struct plx_why *why);
+};
+
+extern const struct plx_receiver_kind *const plx_receiver_kinds[];
+extern const size_t plx_n_receiver_kinds;
+/* NULL if there is none. */
+const struct plx_receiver_kind *plx_receiver_kind(const char *name);
+
+/* What HTTP says: 2xx is delivered; 408, 425, 429, 5xx, redirects (which are not
+ * followed) and no answer at all are worth another try; other 4xx are not. `why` is set
+ * to one sentence about it in any case. */
+enum plx_fate plx_reply_judge(const struct plx_reply *reply, struct plx_why *why);
+
+/* For keys: http:// or https:// with a host. */
+int plx_check_url(const char *value, struct plx_why *why);
+/* For keys: true or false. */
+int plx_check_bool(const char *value, struct plx_why *why);
+
+/* Refuses options that the kind does not know or lacks; `ret_key` (may be NULL) names the
+ * one at fault, "" for one that is missing. PLX_EINVAL with a sentence. */
+int plx_receiver_check(const struct plx_receiver *receiver, const char **ret_key,
+                       struct plx_why *why);
+
+#define PLX_SIGNATURE_MAX 96
+/* "t=<Unix seconds>,v1=<hex of HMAC-SHA256(secret, "<t>.<body>")>". */
+const char *plx_signature(const char *secret, struct plx_wall now, const char *body,
+                          size_t len, char buf[PLX_SIGNATURE_MAX]);
+
+/* The kinds, by file. */
+extern const struct plx_receiver_kind plx_receiver_webhook;
+
+#endif
