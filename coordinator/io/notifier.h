@@ -15,6 +15,7 @@
 #define PLX_COORDINATOR_NOTIFIER_H
 
 #include "base/alerting.h"
+#include "base/text.h"
 #include "coordinator/io/store_incidents.h"
 
 struct plx_notifier_options {
