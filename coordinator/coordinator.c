@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "coordinator/io/admin.h"
+#include "coordinator/io/alerts.h"
 #include "coordinator/io/api.h"
 #include "coordinator/io/desk.h"
 #include "coordinator/io/enrol.h"
@@ -42,6 +43,7 @@ struct coordinator {
     struct plx_keypair keys, admin_keys;
     struct plx_desk desk;
     bool has_desk;
+    struct plx_alerts *alerts;
     struct plx_intake *intake;
     struct plx_enrol *enrol;
     struct plx_api *api;
@@ -72,6 +74,13 @@ static void on_store(void *arg, uint32_t events)
     plx_store_poll(c->store);
 }
 
+static void on_alerts(void *arg, uint32_t events)
+{
+    struct coordinator *c = arg;
+    (void)events;
+    plx_alerts_poll(c->alerts);
+}
+
 /* A coordinator that cannot write acknowledges nothing and answers from memory that
  * drifts from the disk: it ends, so that whoever supervises it starts one that checks the
  * file. */
@@ -79,7 +88,8 @@ static void end_if_store_failed(struct coordinator *c)
 {
     struct plx_store_health health;
     plx_store_health(c->store, &health);
-    if (health.state != PLX_STORE_FAILED || c->failed)
+    bool failed = health.state == PLX_STORE_FAILED || plx_alerts_failed(c->alerts);
+    if (!failed || c->failed)
         return;
     c->failed = true;
     plx_loop_stop(c->loop);
@@ -216,7 +226,13 @@ static int open_desk(struct coordinator *c, struct plx_why *why)
     plx_gate_allow(c->gate, PLX_GATE_DOMAIN_ADMIN, c->admin_keys.public_key);
     plx_court_settling_until(c->desk.court,
                              plx_wall_add(c->desk.started_wall, PLX_DESK_SETTLING_NS));
-    return plx_desk_load(&c->desk, why);
+    int err = plx_desk_load(&c->desk, why);
+    if (err == 0)
+        err = plx_alerts_new(&c->desk, &c->alerts, why);
+    if (err == 0)
+        err = plx_alerts_load(c->alerts, why);
+    c->desk.alerts = c->alerts;
+    return err;
 }
 
 static int open_doors(struct coordinator *c, struct plx_why *why)
@@ -275,6 +291,7 @@ static int start(struct coordinator *c, struct plx_why *why)
     if (err < 0)
         return err;
     if (plx_loop_add_fd(c->loop, plx_store_fd(c->store), EPOLLIN, on_store, c) < 0 ||
+        plx_loop_add_fd(c->loop, plx_alerts_fd(c->alerts), EPOLLIN, on_alerts, c) < 0 ||
         plx_loop_add_timer(c->loop, TICK_NS, on_tick, c) < 0)
         return plx_why_set(why, PLX_EIO, "cannot set up the event loop");
     /* Whoever asks first is to hear what the stored results say. */
@@ -298,6 +315,8 @@ static void stop(struct coordinator *c)
 {
     if (c->api)
         plx_api_quit(c->api);
+    if (c->alerts)
+        plx_alerts_drop_tests(c->alerts);
     if (c->store) {
         plx_store_stop(c->store);
         plx_store_poll(c->store);
@@ -306,6 +325,7 @@ static void stop(struct coordinator *c)
     plx_admin_destroy(&c->admin);
     plx_enrol_destroy(&c->enrol);
     plx_intake_destroy(&c->intake);
+    plx_alerts_destroy(&c->alerts);
     if (c->has_desk)
         plx_desk_fini(&c->desk);
     plx_gate_destroy(&c->gate);

@@ -67,6 +67,10 @@ const char *plx_court_word(struct plx_court *court, uint32_t monitor,
 struct plx_wall plx_court_since(const struct plx_court *court, uint32_t monitor,
                                 const struct plx_judge_ruling *ruling);
 
+/* The verdict that was recorded or told last. False: none ever. */
+bool plx_court_recorded(const struct plx_court *court, uint32_t monitor,
+                        enum plx_judge_verdict *ret);
+
 /* What an agent last saw of a monitor. */
 struct plx_sight {
     uint32_t agent;

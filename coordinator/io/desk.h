@@ -36,15 +36,18 @@ struct plx_desk_counts {
     uint64_t admin_requests;
 };
 
+struct plx_alerts;
+
 struct plx_desk {
     struct plx_roster *roster;
     struct plx_catalog *catalog;
     struct plx_shares *shares;
     struct plx_court *court;
     struct plx_events *events;
-    struct plx_store *store; /* borrowed */
-    struct plx_gate *gate;   /* borrowed */
-    uint64_t generation;     /* of the monitors */
+    struct plx_store *store;   /* borrowed */
+    struct plx_gate *gate;     /* borrowed */
+    struct plx_alerts *alerts; /* borrowed; NULL: nobody is alerted */
+    uint64_t generation;       /* of the monitors */
     struct plx_store_token *tokens;
     size_t n_tokens;
     struct plx_mono started;
