@@ -108,11 +108,11 @@ refused() {
         not_ok "refused: $1: $said"
     fi
 }
-refused "an unknown kind" 2:24 "there is no kind of receiver 'webhok'; did you mean 'webhook'" <<'YAML'
+refused "an unknown kind" 2:23 "there is no kind of receiver 'webhok'; did you mean 'webhook'" <<'YAML'
 receivers:
   - {name: ops, kind: webhok, url: "http://127.0.0.1/"}
 YAML
-refused "a secret in the file" 2:57 "'secret' is a secret" <<'YAML'
+refused "a secret in the file" 2:58 "'secret' is a secret" <<'YAML'
 receivers:
   - {name: ops, kind: webhook, url: "http://h/", secret: abc}
 YAML
@@ -137,7 +137,7 @@ refused "an unknown time zone" 2:25 "there is no time zone 'Europe/Berlln'" <<'Y
 maintenance:
   - {name: patch, zone: Europe/Berlln, days: [sun], from: "02:00", until: "04:00"}
 YAML
-refused "a day that is none" 2:28 "mon, tue, wed" <<'YAML'
+refused "a day that is none" 2:26 "mon, tue, wed" <<'YAML'
 maintenance:
   - {name: patch, days: [sunday], from: "02:00", until: "04:00"}
 YAML
