@@ -167,7 +167,7 @@ YAML
 service=$((base + 30))
 cat >"$dir/monitors.yaml" <<YAML
 monitors:
-  - {monitor_type: tcp, name: web, host: 127.0.5.1, port: $service, check_interval: 1s, timeout: 500ms,
+  - {monitor_type: tcp, name: web, host: 127.0.5.1, port: $service, check_interval: 2s, timeout: 2s,
      locations: [us, eu, ap], labels: {team: web}}
 YAML
 check "the rules are good" p apply --check -f "$dir/alerting.yaml"
@@ -180,7 +180,10 @@ check "no secret is listed" bash -c "! '$bin/parallax' --data-dir '$dir/coordina
 check "a test message arrives" p receivers test good
 check "one that is refused is said to be" bash -c "! '$bin/parallax' --data-dir '$dir/coordinator' receivers test refuse"
 check "it is up" until_ok 60 verdict_is web up
-: >"$dir/good.jsonl"
+# On a starved machine a first look may have timed out.
+quiet() { [[ $(p incidents list -o json | jq '.incidents | length') == 0 ]]; }
+check "and all is quiet" until_ok 120 quiet
+for manner in "${manners[@]}"; do : >"$dir/$manner.jsonl"; done
 
 # ---- down, acknowledged, up ----
 
@@ -203,9 +206,9 @@ PY
 check "signed, and with its key" [ "$signed" = True ]
 id=$(jq -r .incident <<<"$page")
 check "a slow receiver has it, too" until_ok 10 has_events late open 1
-check "one that fails twice has it in the end" until_ok 20 has_events flaky open 3
+check "one that fails twice has it in the end" until_ok 20 has_events flaky open 1
 check "the redirect is not followed" bash -c "! grep -q /moved '$dir/good.jsonl'"
-check "a flood is cut off" until_ok 10 test -s "$dir/huge.sent"
+check "a flood is cut off" until_ok 20 test -s "$dir/huge.sent"
 check "after less than 64 MB" [ "$(head -n 1 "$dir/huge.sent")" -lt 67108864 ]
 p incidents ack "$id" "on it" >/dev/null
 check "the acknowledgement is told" until_ok 10 has_events good ack 1
@@ -223,7 +226,7 @@ p receivers list | sed 's/^/        /'
 
 silence=$(p silences add team=web --for 10m --comment test -o json | jq .silence.id)
 unserve
-check "it is down again" until_ok 60 verdict_is web service_down || p status web
+check "it is down again" until_ok 60 verdict_is web service_down
 muted() { p incidents list -o json | jq -e '.incidents[] | select(.muted_by != "")' >/dev/null; }
 check "nobody is told: silenced" until_ok 20 muted
 check "really nobody" [ "$(n_events good open)" = 1 ]
@@ -250,9 +253,7 @@ for ((i = 0; i < kills; i++)); do
     until_ok 20 p health
 done
 ((kills % 2 == 0)) || serve "$service"
-closed() { [[ $(p incidents list -o json | jq '.incidents | length') == 0 ]]; }
-check "after $kills kills everything is over in the end" until_ok 400 closed ||
-    p incidents list
+check "after $kills kills everything is over in the end" until_ok 400 quiet
 settled() { [[ $(sqlite3 -readonly "file:$dir/coordinator/parallax.db?mode=ro" \
     "SELECT count(*) FROM outbox WHERE state = 'waiting'") == 0 ]]; }
 check "the outbox is empty" until_ok 60 settled
