@@ -31,7 +31,7 @@
 #define LEAVE_PROBES_NS  PLX_SEC_NS
 #define LEAVE_RESULTS_NS (2500 * PLX_MS_NS)
 
-struct agent {
+struct plx_agent {
     const struct plx_agent_config *config;
     struct plx_net *net;
     struct plx_loop *loop;
@@ -61,7 +61,7 @@ static bool is_watched(const struct plx_job *job)
 }
 
 /* A probe out of turn, of a task that need not be assigned. */
-static void probe_now(struct agent *a, const struct plx_task *task,
+static void probe_now(struct plx_agent *a, const struct plx_task *task,
                       enum plx_probe_kind kind, uint64_t tag)
 {
     const struct plx_errand_order order = {.task = task,
@@ -73,7 +73,7 @@ static void probe_now(struct agent *a, const struct plx_task *task,
     plx_errands_order(a->errands, &order);
 }
 
-static void probe_job_now(struct agent *a, uint32_t slot, enum plx_probe_kind kind,
+static void probe_job_now(struct plx_agent *a, uint32_t slot, enum plx_probe_kind kind,
                           uint64_t tag)
 {
     char host[PLX_ADDR_TEXT_MAX];
@@ -81,7 +81,7 @@ static void probe_job_now(struct agent *a, uint32_t slot, enum plx_probe_kind ki
     probe_now(a, &task, kind, tag);
 }
 
-static void probe_due(struct agent *a, const struct plx_due *due)
+static void probe_due(struct plx_agent *a, const struct plx_due *due)
 {
     const struct plx_job *job = plx_jobs_at(a->jobs, due->slot);
     if (!job)
@@ -102,7 +102,7 @@ static void probe_due(struct agent *a, const struct plx_due *due)
         plx_errands_order(a->errands, &order);
 }
 
-static void answer_check(struct agent *a, const struct plx_result *result,
+static void answer_check(struct plx_agent *a, const struct plx_result *result,
                          uint64_t request_id)
 {
     const struct plx_msg msg = {.type = PLX_MSG_PROBE_DONE,
@@ -110,25 +110,32 @@ static void answer_check(struct agent *a, const struct plx_result *result,
     plx_link_send(a->link, &msg);
 }
 
-/* A first bad result is tried again at once: from a fresh source port, as every probe.
- * `slot` held the monitor when the probe was ordered. */
-static void retry_if_first(struct agent *a, const struct plx_result *result,
-                           uint32_t slot)
+/* Keeps a result. A first bad one is tried again at once: from a fresh source port, as
+ * every probe. A host that is half up once may be a lost packet: it is said from the
+ * second time on. `slot` held the monitor when the probe was ordered. */
+static void keep(struct plx_agent *a, const struct plx_result *result, uint32_t slot)
 {
     struct plx_job *job = plx_jobs_at(a->jobs, slot);
-    if (a->leaving || !job || job->monitor_id != result->monitor_id)
-        return;
-    bool wanted =
-        plx_attempt_wants_retry(&job->retry_state, (enum plx_expect)job->expect, result);
-    if (wanted && job->confirm)
+    struct plx_result kept = *result;
+    bool known = job && job->monitor_id == result->monitor_id;
+    bool first = known && plx_attempt_wants_retry(&job->retry_state,
+                                                  (enum plx_expect)job->expect, result);
+    if (first && kept.detail == PLX_DETAIL_HALF_UP)
+        kept.detail = PLX_DETAIL_NONE;
+    plx_spool_put(a->spool, &kept);
+    if (first && job->confirm && !a->leaving)
         probe_job_now(a, slot, PLX_PROBE_RETRY, slot);
 }
 
 /* `tag`: the request of a check, else the slot of the job. */
 static void on_result(void *arg, const struct plx_result *result, uint64_t tag)
 {
-    struct agent *a = arg;
+    struct plx_agent *a = arg;
     a->n_done++;
+    if (result->kind == PLX_PROBE_ADDRESS) { /* the run's own result follows */
+        plx_spool_put(a->spool, result);
+        return;
+    }
     a->n_skipped += result->outcome == PLX_OUTCOME_SKIPPED;
     if (result->kind == PLX_PROBE_SCHEDULED && result->lag_us > a->worst_lag_us)
         a->worst_lag_us = result->lag_us;
@@ -137,15 +144,14 @@ static void on_result(void *arg, const struct plx_result *result, uint64_t tag)
         answer_check(a, result, tag);
         return;
     }
-    plx_spool_put(a->spool, result);
-    retry_if_first(a, result, (uint32_t)tag);
+    keep(a, result, (uint32_t)tag);
 }
 
 /* ---- the coordinator's messages ---- */
 
 static void on_job(void *arg, uint32_t slot, bool gone)
 {
-    struct agent *a = arg;
+    struct plx_agent *a = arg;
     const struct plx_job *job = plx_jobs_at(a->jobs, slot);
     if (gone)
         plx_plan_remove(&a->plan, slot);
@@ -153,7 +159,7 @@ static void on_job(void *arg, uint32_t slot, bool gone)
         plx_plan_set(&a->plan, slot, job->monitor_id, job->interval_ns, plx_clock_mono());
 }
 
-static void after_assignment(struct agent *a, int err)
+static void after_assignment(struct plx_agent *a, int err)
 {
     if (err) {
         plx_log(PLX_LOG_WARN, "assignment_mismatch", "why", plx_err_text(err), NULL);
@@ -167,7 +173,7 @@ static void after_assignment(struct agent *a, int err)
 
 /* A check is answered by its request's id; what a confirmation sees counts for the job.
  */
-static void on_probe_now(struct agent *a, const struct plx_msg_probe_now *msg)
+static void on_probe_now(struct plx_agent *a, const struct plx_msg_probe_now *msg)
 {
     bool check = msg->request_id != 0;
     enum plx_probe_kind kind = check ? PLX_PROBE_CHECK : PLX_PROBE_CONFIRM;
@@ -185,7 +191,7 @@ static void on_probe_now(struct agent *a, const struct plx_msg_probe_now *msg)
 
 /* Messages on one session keep their order, so that an ack of another generation means a
  * lost one; but the coordinator gets the time to notice by itself. */
-static void on_heartbeat_ack(struct agent *a, const struct plx_msg_heartbeat_ack *ack)
+static void on_heartbeat_ack(struct plx_agent *a, const struct plx_msg_heartbeat_ack *ack)
 {
     if (ack->generation == plx_jobs_generation(a->jobs)) {
         a->generation_misses = 0;
@@ -199,7 +205,7 @@ static void on_heartbeat_ack(struct agent *a, const struct plx_msg_heartbeat_ack
 
 static void on_message(void *arg, const struct plx_msg *msg)
 {
-    struct agent *a = arg;
+    struct plx_agent *a = arg;
     switch (msg->type) {
     case PLX_MSG_SNAPSHOT:
         after_assignment(a, plx_jobs_snapshot(a->jobs, &msg->snapshot));
@@ -226,7 +232,7 @@ static void on_message(void *arg, const struct plx_msg *msg)
 
 static void on_hello(void *arg, struct plx_msg_hello *hello)
 {
-    struct agent *a = arg;
+    struct plx_agent *a = arg;
     hello->software = "parallax-agent " PLX_VERSION;
     hello->boot_id = a->boot_id;
     hello->generation = plx_jobs_generation(a->jobs);
@@ -237,7 +243,7 @@ static void on_hello(void *arg, struct plx_msg_hello *hello)
 
 static void on_up(void *arg, const struct plx_msg_welcome *welcome, int64_t away_ns)
 {
-    struct agent *a = arg;
+    struct plx_agent *a = arg;
     (void)welcome;
     plx_delivery_up(a->delivery, away_ns);
 }
@@ -250,7 +256,7 @@ static uint64_t age_ms(struct plx_wall oldest)
 
 static void on_heartbeat(void *arg, struct plx_msg_heartbeat *hb)
 {
-    struct agent *a = arg;
+    struct plx_agent *a = arg;
     struct plx_spool_stats spool;
     plx_spool_stats(a->spool, &spool);
     hb->uptime_ms = (uint64_t)(plx_mono_diff(plx_clock_mono(), a->started) / PLX_MS_NS);
@@ -273,7 +279,7 @@ static void on_heartbeat(void *arg, struct plx_msg_heartbeat *hb)
 
 static void on_fast_tick(void *arg, struct plx_mono now)
 {
-    struct agent *a = arg;
+    struct plx_agent *a = arg;
     struct plx_due due;
     int n = 0;
     plx_errands_tick(a->errands, now);
@@ -287,7 +293,7 @@ static void on_fast_tick(void *arg, struct plx_mono now)
         plx_errands_turn(a->errands);
 }
 
-static void leave_when_done(struct agent *a, struct plx_mono now)
+static void leave_when_done(struct plx_agent *a, struct plx_mono now)
 {
     struct plx_spool_stats spool;
     int64_t since = plx_mono_diff(now, a->leave_began);
@@ -303,7 +309,7 @@ static void leave_when_done(struct agent *a, struct plx_mono now)
 
 static void on_slow_tick(void *arg, struct plx_mono now)
 {
-    struct agent *a = arg;
+    struct plx_agent *a = arg;
     plx_errands_slow_tick(a->errands, now);
     plx_link_tick(a->link, now);
     plx_delivery_tick(a->delivery, now);
@@ -314,7 +320,7 @@ static void on_slow_tick(void *arg, struct plx_mono now)
 
 static void on_signal(void *arg, int signo)
 {
-    struct agent *a = arg;
+    struct plx_agent *a = arg;
     if (signo == 1 /* SIGHUP: a closed terminal is no reason to stop */)
         return;
     if (a->leaving) {
@@ -329,10 +335,12 @@ static void on_signal(void *arg, int signo)
 
 /* ---- start and end ---- */
 
-static int open_modules(struct agent *a, const struct plx_enrolment *enrolment,
+static int open_modules(struct plx_agent *a, const struct plx_enrolment *enrolment,
                         const struct plx_keypair *keys, struct plx_why *why)
 {
     const struct plx_agent_config *c = a->config;
+    const struct plx_errands_setup probing = {c->limits, &c->policy, c->resolver,
+                                              c->engine};
     const struct plx_link_owner owner = {a, on_hello, on_heartbeat, on_up, on_message};
     const char *endpoint = c->endpoint ? c->endpoint : enrolment->endpoint;
     int err = plx_net_new(&a->net, why);
@@ -343,8 +351,7 @@ static int open_modules(struct agent *a, const struct plx_enrolment *enrolment,
     if (!err)
         err = plx_delivery_new(a->loop, a->spool, &a->delivery, why);
     if (!err)
-        err = plx_errands_new(a->loop, &c->limits, &c->policy, c->resolver, on_result, a,
-                              &a->errands, why);
+        err = plx_errands_new(a->loop, &probing, on_result, a, &a->errands, why);
     if (!err)
         err = plx_link_new(a->net, a->loop, endpoint, enrolment->server_key, keys, &owner,
                            &a->link, why);
@@ -356,7 +363,7 @@ static int open_modules(struct agent *a, const struct plx_enrolment *enrolment,
     return err;
 }
 
-static void close_modules(struct agent *a)
+static void close_modules(struct plx_agent *a)
 {
     plx_errands_destroy(&a->errands);
     plx_delivery_destroy(&a->delivery);
@@ -370,7 +377,7 @@ static void close_modules(struct agent *a)
 }
 
 /* What was assigned before the restart, until the coordinator says otherwise. */
-static void load_assignment(struct agent *a)
+static void load_assignment(struct plx_agent *a)
 {
     struct plx_why why = {""};
     int err = plx_keeper_load(a->keeper, &why);
@@ -383,28 +390,56 @@ static void load_assignment(struct agent *a)
     }
 }
 
+void plx_agent_close(struct plx_agent **agent)
+{
+    if (!*agent)
+        return;
+    close_modules(*agent);
+    free(*agent);
+    *agent = NULL;
+}
+
+int plx_agent_open(const struct plx_agent_config *config,
+                   const struct plx_enrolment *enrolment, const struct plx_keypair *keys,
+                   struct plx_agent **ret, struct plx_why *why)
+{
+    uint64_t boot_id;
+    if (getrandom(&boot_id, sizeof boot_id, 0) != sizeof boot_id)
+        return plx_why_set(why, PLX_EIO, "cannot read random numbers");
+    struct plx_agent *a = calloc(1, sizeof *a);
+    if (!a)
+        abort();
+    a->config = config;
+    a->boot_id = boot_id;
+    a->started = plx_clock_mono();
+    /* The key is what stays the same over restarts, and differs between agents. */
+    uint64_t seed = plx_hash_bytes(keys->public_key, strlen(keys->public_key), 0);
+    plx_plan_init(&a->plan, seed, a->started, plx_clock_wall());
+    a->jobs = plx_jobs_new(PLX_AGENT_MONITORS_MAX, on_job, a);
+    a->keeper = plx_keeper_new(config->data_dir, enrolment->server_key, a->jobs);
+    int err = open_modules(a, enrolment, keys, why);
+    if (err) {
+        plx_agent_close(&a);
+        return err;
+    }
+    load_assignment(a);
+    plx_log(PLX_LOG_INFO, "started", "agent", enrolment->name, "region",
+            enrolment->region, "version", PLX_VERSION, NULL);
+    *ret = a;
+    return 0;
+}
+
 int plx_agent_run(const struct plx_agent_config *config,
                   const struct plx_enrolment *enrolment, const struct plx_keypair *keys,
                   struct plx_why *why)
 {
-    struct agent a = {.config = config, .started = plx_clock_mono()};
-    if (getrandom(&a.boot_id, sizeof a.boot_id, 0) != sizeof a.boot_id)
-        return plx_why_set(why, PLX_EIO, "cannot read random numbers");
-    /* The key is what stays the same over restarts, and differs between agents. */
-    uint64_t seed = plx_hash_bytes(keys->public_key, strlen(keys->public_key), 0);
-    plx_plan_init(&a.plan, seed, a.started, plx_clock_wall());
-    a.jobs = plx_jobs_new(PLX_AGENT_MONITORS_MAX, on_job, &a);
-    a.keeper = plx_keeper_new(config->data_dir, enrolment->server_key, a.jobs);
-    int err = open_modules(&a, enrolment, keys, why);
-    if (!err) {
-        load_assignment(&a);
-        plx_log(PLX_LOG_INFO, "started", "agent", enrolment->name, "region",
-                enrolment->region, "version", PLX_VERSION, NULL);
-        plx_notify("READY=1");
-        plx_loop_run(a.loop);
-    }
-    close_modules(&a);
-    if (!err)
-        plx_log(PLX_LOG_INFO, "stopped", NULL);
-    return err;
+    struct plx_agent *a;
+    int err = plx_agent_open(config, enrolment, keys, &a, why);
+    if (err)
+        return err;
+    plx_notify("READY=1");
+    plx_loop_run(a->loop);
+    plx_agent_close(&a);
+    plx_log(PLX_LOG_INFO, "stopped", NULL);
+    return 0;
 }

@@ -21,6 +21,7 @@ void plx_agent_config_init(struct plx_agent_config *config)
         .spool = {.max_bytes = PLX_SPOOL_MAX_BYTES,
                   .max_age_ns = PLX_SPOOL_MAX_AGE_NS,
                   .max_waiting = PLX_SPOOL_MAX_WAITING},
+        .engine = PLX_ENGINE_EPOLL,
         .log_level = PLX_LOG_INFO,
     };
 }
@@ -275,6 +276,17 @@ static int read_resolver(struct reader *r, const struct plx_node *node, const ch
     return READ_SECTION(r, node, key, keys);
 }
 
+static int read_engine(struct reader *r, const struct plx_node *node, const char *key)
+{
+    const char *text;
+    int err = plx_doc_text(r->doc, node, key, &text, r->why);
+    if (!err && plx_engine_parse(text, &r->config->engine))
+        err =
+            plx_doc_error(r->doc, node, r->why,
+                          "%s: expected epoll, io_uring or auto, not '%.80s'", key, text);
+    return err;
+}
+
 static int read_level(struct reader *r, const struct plx_node *node, const char *key)
 {
     const char *text;
@@ -311,7 +323,7 @@ int plx_agent_config_load(struct plx_agent_config *config, const char *path,
     static const struct key keys[] = {
         {"data_dir", read_data_dir}, {"endpoint", read_endpoint}, {"labels", read_labels},
         {"limits", read_limits},     {"spool", read_spool},       {"policy", read_policy},
-        {"resolver", read_resolver}, {"log", read_log},
+        {"resolver", read_resolver}, {"log", read_log},           {"engine", read_engine},
     };
     struct plx_doc *doc = NULL;
     int err = plx_doc_load(path, &doc, why);

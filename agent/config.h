@@ -4,6 +4,7 @@
 
 #include "agent/core/pacer.h"
 #include "agent/core/policy.h"
+#include "agent/io/socket_set.h"
 #include "agent/io/spool.h"
 #include "base/monitor.h"
 #include "base/why.h"
@@ -12,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define PLX_AGENT_DATA_DIR "/var/lib/parallax-agent"
 
@@ -24,6 +26,7 @@ struct plx_agent_config {
     struct plx_pacer_limits limits;
     struct plx_spool_limits spool;
     struct plx_policy policy;
+    enum plx_engine engine;
     enum plx_log_level log_level;
     bool log_json;
 };

@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #define TOTAL_NS (14 * PLX_SEC_NS)
+/* The door may close all connections just then; asking twice spends one use. */
+#define AGAIN_NS (3 * PLX_SEC_NS)
 
 static const char usage[] =
     "usage: parallax-agent enroll TOKEN [options]\n"
@@ -36,7 +38,7 @@ struct enrolling {
     struct plx_channel *channel;
     struct plx_wire_decoder *decoder;
     bool sent;
-    struct plx_mono deadline;
+    struct plx_mono deadline, ask_again;
     struct plx_enrolment enrolment; /* endpoint set: done */
     int err;
     struct plx_why *why;
@@ -69,7 +71,8 @@ static void on_reply(struct enrolling *s, const struct plx_msg_enrol_reply *repl
 {
     s->enrolment = (struct plx_enrolment){
         .endpoint = endpoint_of(reply->endpoint, s->token.endpoint),
-        .server_key = plx_text_dup(s->token.server_key),
+        .server_key =
+            plx_text_dup(*reply->server_key ? reply->server_key : s->token.server_key),
         .name = plx_text_dup(reply->agent_name),
         .region = plx_text_dup(reply->region),
     };
@@ -118,7 +121,7 @@ static void send_request(struct enrolling *s)
     plx_buf_init(&frame, PLX_WIRE_FRAME_MAX);
     if (plx_wire_encode(&msg, &frame) == 0) {
         const struct plx_frame f = {frame.data, frame.len};
-        s->sent = plx_channel_send(s->channel, NULL, &f, 1) == 0;
+        s->sent |= plx_channel_send(s->channel, NULL, &f, 1) == 0;
     }
     plx_buf_fini(&frame);
 }
@@ -126,8 +129,10 @@ static void send_request(struct enrolling *s)
 static void on_tick(void *arg, struct plx_mono now)
 {
     struct enrolling *s = arg;
-    if (!s->sent)
+    if (!s->sent || plx_mono_diff(now, s->ask_again) >= 0) {
         send_request(s);
+        s->ask_again = plx_mono_add(now, AGAIN_NS);
+    }
     if (plx_mono_diff(now, s->deadline) < 0)
         return;
     end(s, s->sent ? plx_why_set(s->why, PLX_ETIMEOUT, "%s does not answer",

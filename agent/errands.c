@@ -2,6 +2,7 @@
 
 #include "agent/core/attempt.h"
 #include "agent/core/heap.h"
+#include "agent/core/round.h"
 #include "agent/io/prober.h"
 #include "agent/io/resolver.h"
 #include "base/err.h"
@@ -21,6 +22,8 @@ enum stage { FREE, RESOLVING, PACING, ADMITTED, PROBING };
 struct extra {
     struct plx_addr source;
     struct plx_greeter *greeter; /* NULL: no greeting */
+    struct plx_round *round;     /* NULL: only one address is probed */
+    size_t part;                 /* which of the round's */
 };
 
 /* 64 bytes, and the prober's 56: a probe in flight is meant to take 128 at most. */
@@ -72,8 +75,7 @@ static void make_pool(struct plx_errands *e, uint32_t n)
     e->free_head = NOBODY;
 }
 
-int plx_errands_new(struct plx_loop *loop, const struct plx_pacer_limits *limits,
-                    const struct plx_policy *policy, const char *resolver,
+int plx_errands_new(struct plx_loop *loop, const struct plx_errands_setup *setup,
                     plx_errand_done_fn *done, void *arg, struct plx_errands **ret,
                     struct plx_why *why)
 {
@@ -81,14 +83,15 @@ int plx_errands_new(struct plx_loop *loop, const struct plx_pacer_limits *limits
     if (!e)
         abort();
     e->loop = loop;
-    e->policy = policy;
+    e->policy = setup->policy;
     e->done = done;
     e->arg = arg;
-    make_pool(e, limits->in_flight + WAITING_MAX);
-    e->pacer = plx_pacer_new(limits);
-    int err = plx_prober_new(limits->in_flight, on_probed, e, &e->prober, why);
+    make_pool(e, setup->limits.in_flight + WAITING_MAX);
+    e->pacer = plx_pacer_new(&setup->limits);
+    int err = plx_prober_new(setup->engine, setup->limits.in_flight, on_probed, e,
+                             &e->prober, why);
     if (!err)
-        err = plx_resolver_new(loop, resolver, on_resolved, e, &e->resolver, why);
+        err = plx_resolver_new(loop, setup->resolver, on_resolved, e, &e->resolver, why);
     if (!err && plx_loop_add_fd(loop, plx_prober_fd(e->prober), EPOLLIN, on_readable, e))
         err = plx_why_set(why, PLX_EIO, "cannot watch the probes");
     if (err)
@@ -98,12 +101,14 @@ int plx_errands_new(struct plx_loop *loop, const struct plx_pacer_limits *limits
     return err;
 }
 
-static void drop_extra(struct errand *errand)
+static void drop_extra(struct extra **extra)
 {
-    if (errand->extra)
-        plx_greeter_destroy(&errand->extra->greeter);
-    free(errand->extra);
-    errand->extra = NULL;
+    if (!*extra)
+        return;
+    plx_greeter_destroy(&(*extra)->greeter);
+    plx_round_release(&(*extra)->round);
+    free(*extra);
+    *extra = NULL;
 }
 
 void plx_errands_destroy(struct plx_errands **errands)
@@ -118,7 +123,7 @@ void plx_errands_destroy(struct plx_errands **errands)
     plx_pacer_destroy(&e->pacer);
     plx_heap_fini(&e->waiting);
     for (uint32_t i = 0; i < e->n_touched; i++)
-        drop_extra(&e->pool[i]);
+        drop_extra(&e->pool[i].extra);
     free(e->pool);
     free(e);
     *errands = NULL;
@@ -139,6 +144,18 @@ static uint32_t errand_of(const struct plx_errands *e, uint64_t cookie, enum sta
     return i;
 }
 
+/* One of the round's is there; the last one ends it. */
+static void gather(struct plx_errands *e, const struct extra *extra,
+                   const struct plx_result *result, uint64_t tag)
+{
+    struct plx_result said[PLX_ROUND_RESULTS_MAX];
+    if (!plx_round_put(extra->round, extra->part, result))
+        return;
+    size_t n = plx_round_conclude(extra->round, said);
+    for (size_t i = 0; i < n; i++)
+        e->done(e->arg, &said[i], tag);
+}
+
 /* Ends the errand with what `result` has of outcome and evidence. */
 static void finish(struct plx_errands *e, uint32_t i, struct plx_result *result,
                    struct plx_mono started)
@@ -152,13 +169,18 @@ static void finish(struct plx_errands *e, uint32_t i, struct plx_result *result,
     result->scheduled.ns = errand->scheduled_ns + to_wall;
     result->started.ns = started.ns + to_wall;
     result->lag_us = lag_us < 0 ? 0 : lag_us > UINT32_MAX ? UINT32_MAX : (uint32_t)lag_us;
-    drop_extra(errand);
+    struct extra *extra = errand->extra;
+    errand->extra = NULL;
     errand->stage = FREE;
     errand->generation++;
     errand->next_free = e->free_head;
     e->free_head = i;
     e->n_used--;
-    e->done(e->arg, result, tag);
+    if (extra && extra->round)
+        gather(e, extra, result, tag);
+    else
+        e->done(e->arg, result, tag);
+    drop_extra(&extra);
 }
 
 static void finish_local(struct plx_errands *e, uint32_t i, enum plx_outcome outcome,
@@ -233,6 +255,68 @@ static void found(struct plx_errands *e, uint32_t i, const struct plx_addr *addr
         finish_local(e, i, PLX_OUTCOME_LOCAL_ERROR, PLX_DETAIL_LOCAL_POLICY);
 }
 
+/* An unfilled errand of the pool; NOBODY: the pool is used up. */
+static uint32_t take_slot(struct plx_errands *e)
+{
+    uint32_t i = e->free_head;
+    if (i == NOBODY && e->n_touched == e->n_pool)
+        return NOBODY;
+    if (i == NOBODY)
+        i = e->n_touched++;
+    else
+        e->free_head = e->pool[i].next_free;
+    e->n_used++;
+    return i;
+}
+
+static struct extra *new_extra(const struct plx_addr *source)
+{
+    struct extra *extra = calloc(1, sizeof *extra);
+    if (!extra)
+        abort();
+    extra->source = *source;
+    return extra;
+}
+
+/* The part `part` of the round that errand `i` is of, as an errand of its own; NOBODY:
+ * the pool is used up. */
+static uint32_t take_part(struct plx_errands *e, uint32_t i, size_t part)
+{
+    const struct extra *extra = e->pool[i].extra;
+    uint32_t k = take_slot(e);
+    if (k == NOBODY)
+        return NOBODY;
+    uint32_t generation = e->pool[k].generation;
+    e->pool[k] = e->pool[i];
+    e->pool[k].generation = generation;
+    e->pool[k].stage = PACING;
+    e->pool[k].extra = new_extra(&extra->source);
+    e->pool[k].extra->round = plx_round_hold(extra->round);
+    e->pool[k].extra->part = part;
+    if (!plx_greeting_is_none(&extra->round->greeting))
+        plx_greeter_new(&extra->round->greeting, &e->pool[k].extra->greeter, NULL);
+    return k;
+}
+
+/* The further addresses of a round; the errand itself has the first. */
+static void split(struct plx_errands *e, uint32_t i,
+                  const struct plx_resolution *resolution, struct plx_mono now)
+{
+    struct plx_round *round = e->pool[i].extra->round;
+    plx_round_split(round, resolution->n, resolution->cut);
+    for (size_t part = 1; part < resolution->n; part++) {
+        uint32_t k = take_part(e, i, part);
+        if (k == NOBODY) {
+            const struct plx_result result = {.outcome = PLX_OUTCOME_SKIPPED,
+                                              .detail = PLX_DETAIL_LOCAL_RATE,
+                                              .address = resolution->addrs[part]};
+            plx_round_put(round, part, &result);
+        } else {
+            found(e, k, &resolution->addrs[part], now);
+        }
+    }
+}
+
 static void resolved(struct plx_errands *e, uint32_t i,
                      const struct plx_resolution *resolution)
 {
@@ -248,6 +332,8 @@ static void resolved(struct plx_errands *e, uint32_t i,
        grace from now. */
     if (errand->stage == RESOLVING && now.ns > errand->scheduled_ns)
         errand->grace_us += (uint32_t)((now.ns - errand->scheduled_ns) / PLX_US_NS);
+    if (errand->extra && errand->extra->round)
+        split(e, i, resolution, now);
     found(e, i, &resolution->addrs[0], now);
 }
 
@@ -263,15 +349,10 @@ static void on_resolved(void *arg, uint64_t cookie,
 /* Takes an errand from the pool and fills it; NOBODY: the pool is used up. */
 static uint32_t take(struct plx_errands *e, const struct plx_errand_order *order)
 {
-    uint32_t i = e->free_head;
-    if (i == NOBODY && e->n_touched == e->n_pool)
-        return NOBODY;
+    uint32_t i = take_slot(e);
     if (i == NOBODY)
-        i = e->n_touched++;
-    else
-        e->free_head = e->pool[i].next_free;
+        return NOBODY;
     struct errand *errand = &e->pool[i];
-    e->n_used++;
     *errand = (struct errand){
         .monitor_id = order->task->monitor_id,
         .tag = order->tag,
@@ -315,17 +396,20 @@ void plx_errands_skip(struct plx_errands *errands, const struct plx_errand_order
 
 /* Returns 0, or PLX_EINVAL for a greeting that cannot be spoken. */
 static int add_extra(struct errand *errand, const struct plx_addr *source,
-                     const struct plx_greeting *greeting)
+                     const struct plx_errand_order *order)
 {
+    const struct plx_task *task = order->task;
+    bool all = task->addresses == PLX_ADDRESSES_ALL && order->addr.family == 0;
     struct plx_greeter *greeter = NULL;
-    if (!plx_greeting_is_none(greeting) && plx_greeter_new(greeting, &greeter, NULL) < 0)
+    if (!plx_greeting_is_none(&task->greeting) &&
+        plx_greeter_new(&task->greeting, &greeter, NULL) < 0)
         return PLX_EINVAL;
-    if (!source->family && !greeter)
+    if (!source->family && !greeter && !all)
         return 0;
-    errand->extra = malloc(sizeof *errand->extra);
-    if (!errand->extra)
-        abort();
-    *errand->extra = (struct extra){.source = *source, .greeter = greeter};
+    errand->extra = new_extra(source);
+    errand->extra->greeter = greeter;
+    if (all)
+        errand->extra->round = plx_round_new(task->expect, &task->greeting);
     return 0;
 }
 
@@ -358,7 +442,7 @@ void plx_errands_order(struct plx_errands *errands, const struct plx_errand_orde
         refuse(e, order, PLX_OUTCOME_SKIPPED, PLX_DETAIL_LOCAL_RATE);
         return;
     }
-    if (add_extra(&e->pool[i], &source, &task->greeting) < 0)
+    if (add_extra(&e->pool[i], &source, order) < 0)
         finish_local(e, i, PLX_OUTCOME_LOCAL_ERROR, PLX_DETAIL_LOCAL_PATTERN);
     else if (order->addr.family == 0)
         resolve(e, i, order, source.family ? (enum plx_ip)source.family : task->ip);

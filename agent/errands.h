@@ -7,6 +7,7 @@
 
 #include "agent/core/pacer.h"
 #include "agent/core/policy.h"
+#include "agent/io/socket_set.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "base/why.h"
@@ -28,14 +29,20 @@ struct plx_errand_order {
     bool watched;
 };
 
-/* A result is there. May order further probes. */
+/* A result is there; of a run over all addresses, each address's before the run's own
+ * (agent/core/round.h), without a word in between. May order further probes. */
 typedef void plx_errand_done_fn(void *arg, const struct plx_result *result, uint64_t tag);
 
 struct plx_errands;
 
-/* Borrows the policy. `resolver`: name servers, NULL for the system's. */
-int plx_errands_new(struct plx_loop *loop, const struct plx_pacer_limits *limits,
-                    const struct plx_policy *policy, const char *resolver,
+struct plx_errands_setup {
+    struct plx_pacer_limits limits;
+    const struct plx_policy *policy; /* borrowed */
+    const char *resolver;            /* name servers; NULL: the system's */
+    enum plx_engine engine;          /* not AUTO */
+};
+
+int plx_errands_new(struct plx_loop *loop, const struct plx_errands_setup *setup,
                     plx_errand_done_fn *done, void *arg, struct plx_errands **ret,
                     struct plx_why *why);
 /* Probes under way end without a word. */

@@ -3,6 +3,7 @@
 #include "agent/probe_cmd.h"
 #include "agent/run_cmd.h"
 #include "agent/scan_cmd.h"
+#include "agent/trace_cmd.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@ static const char usage[] =
     "(default)\n"
     "  enroll TOKEN [--name NAME]             join a coordinator\n"
     "  probe HOST:PORT…                       probe now, without a coordinator\n"
+    "  trace HOST:PORT                        the way there, router by router\n"
     "  scan-self                              say what this host can hold\n"
     "  --version, --help\n"
     "parallax-agent COMMAND --help says more.\n";
@@ -23,10 +25,8 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"run", plx_run_cmd},
-    {"enroll", plx_enrol_cmd},
-    {"probe", plx_probe_cmd},
-    {"scan-self", plx_scan_cmd},
+    {"run", plx_run_cmd},     {"enroll", plx_enrol_cmd},   {"probe", plx_probe_cmd},
+    {"trace", plx_trace_cmd}, {"scan-self", plx_scan_cmd},
 };
 
 int main(int argc, char **argv)

@@ -19,6 +19,8 @@ static const char usage[] =
     "Probes what the coordinator assigns, until it is told to stop.\n"
     "  --config FILE         configuration (YAML)\n"
     "  --data-dir DIR        keys, enrolment and spool (default " PLX_AGENT_DATA_DIR ")\n"
+    "  --engine ENGINE       epoll (default), io_uring, or auto: io_uring where the\n"
+    "                        kernel allows it\n"
     "  --log-level LEVEL     debug, info (default), warn, error\n"
     "  --log-format FORMAT   text (default) or json\n";
 
@@ -30,6 +32,7 @@ static int bad_usage(const char *what, const char *text)
 
 static const struct option options[] = {{"config", required_argument, NULL, 'c'},
                                         {"data-dir", required_argument, NULL, 'd'},
+                                        {"engine", required_argument, NULL, 'e'},
                                         {"log-level", required_argument, NULL, 'l'},
                                         {"log-format", required_argument, NULL, 'f'},
                                         {"help", no_argument, NULL, 'h'},
@@ -65,6 +68,10 @@ static int parse_options(struct plx_agent_config *config, int argc, char **argv)
             free(config->data_dir);
             config->data_dir = plx_text_dup(optarg);
             break;
+        case 'e':
+            if (plx_engine_parse(optarg, &config->engine))
+                end = 1 + bad_usage("unknown engine", optarg);
+            break;
         case 'l':
             if (plx_log_level_parse(optarg, &config->log_level))
                 end = 1 + bad_usage("unknown log level", optarg);
@@ -88,8 +95,17 @@ static int parse_options(struct plx_agent_config *config, int argc, char **argv)
     return end;
 }
 
-/* Raises the descriptor limit as far as it goes and keeps probes to 80 % of it: the rest
- * is for the link, the spool and the resolver. */
+/* AUTO becomes what this kernel has. */
+static void choose_engine(struct plx_agent_config *config)
+{
+    struct plx_why why = {""};
+    plx_engine_choose(&config->engine, &why);
+    if (why.text[0])
+        plx_logf(PLX_LOG_WARN, "engine", "why", "epoll instead: %s", why.text);
+}
+
+/* Raises the descriptor limit as far as it goes. With epoll, keeps probes to 80 % of it:
+ * the rest is for the link, the spool and the resolver. */
 static void fit_descriptors(struct plx_agent_config *config)
 {
     struct rlimit limit;
@@ -97,7 +113,8 @@ static void fit_descriptors(struct plx_agent_config *config)
         return;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ||
+        config->engine != PLX_ENGINE_EPOLL)
         return;
     rlim_t room = limit.rlim_cur / 5 * 4;
     room = room > 128 ? room - 64 : 64;
@@ -140,6 +157,7 @@ int plx_run_cmd(int argc, char **argv)
     if (!end) {
         plx_log_set_level(config.log_level);
         plx_log_json(config.log_json);
+        choose_engine(&config);
         fit_descriptors(&config);
         status = run(&config, &why) ? 1 : 0;
         if (status)

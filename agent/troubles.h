@@ -13,7 +13,7 @@
 #define PLX_TROUBLE_TEXT_MAX 160
 
 struct plx_troubles {
-    uint32_t counts[64]; /* local results since the last heartbeat, by detail */
+    uint32_t counts[96]; /* local results since the last heartbeat, by detail */
     int64_t stall_ns;    /* longest since then */
     char texts[PLX_TROUBLES_MAX][PLX_TROUBLE_TEXT_MAX];
     const char *list[PLX_TROUBLES_MAX];

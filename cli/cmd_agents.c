@@ -1,5 +1,6 @@
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/pairs.h"
 #include "cli/render.h"
 
 #include <string.h>
@@ -111,4 +112,21 @@ int plx_cmd_agents_drain(struct plx_cli *cli)
 int plx_cmd_agents_undrain(struct plx_cli *cli)
 {
     return drain(cli, false, "gets monitors again");
+}
+
+int plx_cmd_agents_label(struct plx_cli *cli)
+{
+    struct plx_question q;
+    struct plx_why why;
+    plx_question_init(&q);
+    plx_json_kstr(&q.json, "name", cli->args.words[0]);
+    if (plx_pairs_write(&cli->args, "label", &q.json, "labels", &why) < 0) {
+        plx_question_fini(&q);
+        return plx_complain(PLX_EXIT_USAGE, "%s", why.text);
+    }
+    if (plx_args_has(&cli->args, "label") == plx_args_has(&cli->args, "none")) {
+        plx_question_fini(&q);
+        return plx_complain(PLX_EXIT_USAGE, "give --label KEY=VALUE, or --none");
+    }
+    return act(cli, "agents.label", &q, "has these labels now");
 }

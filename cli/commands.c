@@ -93,6 +93,23 @@ static const struct plx_option token_options[] = {
     {0},
 };
 
+static const struct plx_option user_options[] = {
+    {"role", 'r', "ROLE", "viewer (default), operator or admin"},
+    {0},
+};
+
+static const struct plx_option api_token_options[] = {
+    {"role", 'r', "ROLE", "viewer (default), operator or admin"},
+    {"ttl", 0, "TIME", "how long it is valid, default for ever"},
+    {0},
+};
+
+static const struct plx_option agent_label_options[] = {
+    {"label", 0, "KEY=VALUE", "of the agent; may be repeated"},
+    {"none", 0, NULL, "take away all it has"},
+    {0},
+};
+
 const struct plx_option plx_global_options[] = {
     {"output", 'o', "FORMAT", "table (default), json, csv or yaml"},
     {"data-dir", 0, "DIR", "the coordinator's data folder (its admin.yaml is used)"},
@@ -179,6 +196,10 @@ const struct plx_command plx_commands[] = {
      1, 1, plx_cmd_agents_drain, NULL},
     {"agents undrain", "AGENT", "Give a drained agent work again", NULL, NULL, 1, 1,
      plx_cmd_agents_undrain, NULL},
+    {"agents label", "AGENT", "Give an agent labels, instead of those it was given",
+     "Labels select the monitors an agent gets (locations: [provider=aws]) and tell the\n"
+     "judge which agents stand apart. What an agent says of itself does neither.",
+     agent_label_options, 1, 1, plx_cmd_agents_label, NULL},
     {"agents revoke", "AGENT", "Shut an agent out for ever, at once", NULL, NULL, 1, 1,
      plx_cmd_agents_revoke, NULL},
     {"agents token create", "", "A token that enrols an agent",
@@ -189,6 +210,19 @@ const struct plx_command plx_commands[] = {
      plx_cmd_token_list, NULL},
     {"agents token revoke", "ID", "Make a token invalid", NULL, NULL, 1, 1,
      plx_cmd_token_revoke, NULL},
+    {"users list", "", "People who may log in to the dashboard", NULL, NULL, 0, 0,
+     plx_cmd_users_list, NULL},
+    {"users put", "NAME", "Let somebody log in, or give them a new password or role",
+     "Reads the password from standard input; on a terminal it asks.", user_options, 1, 1,
+     plx_cmd_users_put, NULL},
+    {"users rm", "NAME", "Let somebody in no longer; ends their sessions", NULL, NULL, 1,
+     1, plx_cmd_users_rm, NULL},
+    {"tokens list", "", "Tokens of programs that use the HTTP API", NULL, NULL, 0, 0,
+     plx_cmd_tokens_list, NULL},
+    {"tokens create", "NAME", "A token for a program, shown this once", NULL,
+     api_token_options, 1, 1, plx_cmd_tokens_create, NULL},
+    {"tokens revoke", "NAME", "Make a program's token invalid", NULL, NULL, 1, 1,
+     plx_cmd_tokens_revoke, NULL},
     {"health", "", "How the coordinator itself is", NULL, NULL, 0, 0, plx_cmd_health,
      NULL},
     {"judge", "", "Judge recorded results: JSON lines on standard input to JSON lines",

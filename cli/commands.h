@@ -33,9 +33,16 @@ int plx_cmd_agents_show(struct plx_cli *cli);
 int plx_cmd_agents_revoke(struct plx_cli *cli);
 int plx_cmd_agents_drain(struct plx_cli *cli);
 int plx_cmd_agents_undrain(struct plx_cli *cli);
+int plx_cmd_agents_label(struct plx_cli *cli);
 int plx_cmd_token_create(struct plx_cli *cli);
 int plx_cmd_token_list(struct plx_cli *cli);
 int plx_cmd_token_revoke(struct plx_cli *cli);
+int plx_cmd_users_list(struct plx_cli *cli);
+int plx_cmd_users_put(struct plx_cli *cli);
+int plx_cmd_users_rm(struct plx_cli *cli);
+int plx_cmd_tokens_list(struct plx_cli *cli);
+int plx_cmd_tokens_create(struct plx_cli *cli);
+int plx_cmd_tokens_revoke(struct plx_cli *cli);
 /* Reads its own arguments; see struct plx_command. */
 int plx_cmd_judge(int argc, char **argv);
 int plx_cmd_results_export(struct plx_cli *cli);

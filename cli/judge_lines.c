@@ -482,6 +482,14 @@ static void read_kind(struct reader *r, struct plx_judge_result *res)
         refuse(r, "kind", field(r, "kind"), "scheduled or confirm");
 }
 
+static bool maybe_bool(struct reader *r, const char *name)
+{
+    const json_t *v = field(r, name);
+    if (v && !json_is_null(v) && !json_is_boolean(v))
+        refuse(r, name, v, "true or false");
+    return json_is_true(v);
+}
+
 static void read_result(struct reader *r, struct plx_line *line)
 {
     struct plx_judge_result *res = &line->result;
@@ -495,18 +503,11 @@ static void read_result(struct reader *r, struct plx_line *line)
     res->rtt_us = (uint32_t)maybe_number(r, "rtt_us", 0, UINT32_MAX, 0);
     res->syn_retrans = (uint16_t)maybe_number(r, "syn_retrans", 0, UINT16_MAX, 0);
     res->icmp_from_target = *maybe_text(r, "icmp_from") != '\0';
+    res->half_up = maybe_bool(r, "half_up");
 }
 
 /* --- recordings
  * ------------------------------------------------------------------------- */
-
-static bool maybe_bool(struct reader *r, const char *name)
-{
-    const json_t *v = field(r, name);
-    if (v && !json_is_null(v) && !json_is_boolean(v))
-        refuse(r, name, v, "true or false");
-    return json_is_true(v);
-}
 
 static void read_recording(struct reader *r)
 {

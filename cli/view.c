@@ -106,6 +106,39 @@ static void cell_belief(struct plx_table *table, const json_t *location)
                     from[0] ? ")" : "", said);
 }
 
+/* What each address gave, where a location probes all that the name leads to. */
+static void print_addresses(const struct plx_cli *cli, const json_t *locations)
+{
+    static const struct plx_column columns[] = {
+        {"location", "LOCATION", false, 20}, {"agent", "AGENT", false, 24},
+        {"address", "ADDRESS", false, 0},    {"outcome", "SEES", false, 0},
+        {"latency_ms", "LATENCY", true, 0},
+    };
+    struct plx_table *table = plx_table_new(cli, columns, 5);
+    size_t n = 0;
+    for (size_t i = 0; i < json_array_size(locations); i++) {
+        const json_t *location = json_array_get(locations, i);
+        const json_t *list = json_object_get(location, "addresses");
+        for (size_t k = 0; k < json_array_size(list); k++, n++) {
+            const json_t *address = json_array_get(list, k);
+            const char *outcome = plx_field(address, "outcome");
+            bool more = strcmp(plx_field(address, "detail"), "address_limit") == 0;
+            plx_table_cell(table, PLX_STYLE_NONE, plx_field(location, "location"));
+            plx_table_cell(table, PLX_STYLE_NONE, plx_field(location, "agent"));
+            plx_table_cell(table, PLX_STYLE_NONE,
+                           more ? "others" : plx_field(address, "address"));
+            plx_table_cell(table, plx_outcome_style(outcome),
+                           more ? "not probed" : outcome);
+            cell_latency(table, cli, address);
+        }
+    }
+    if (n > 0)
+        putchar('\n');
+    if (n > 0)
+        plx_table_print(table);
+    plx_table_destroy(&table);
+}
+
 void plx_view_locations(const struct plx_cli *cli, const json_t *monitor)
 {
     static const struct plx_column columns[] = {
@@ -129,4 +162,5 @@ void plx_view_locations(const struct plx_cli *cli, const json_t *monitor)
     putchar('\n');
     plx_table_print(table);
     plx_table_destroy(&table);
+    print_addresses(cli, list);
 }

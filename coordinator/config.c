@@ -27,6 +27,7 @@ void plx_config_fini(struct plx_config *config)
     free(config->listen);
     free(config->enrol_listen);
     free(config->admin_listen);
+    free(config->http_listen);
     free(config->advertise);
     *config = (struct plx_config){0};
 }
@@ -48,6 +49,29 @@ static int set_endpoint(char **field, const char *key, const char *value,
                            "%s '%s': must be an endpoint such as tcp://*:7440", key,
                            value);
     return set_text(field, value);
+}
+
+static int set_http(struct plx_config *config, const char *key, const char *value,
+                    struct plx_why *why)
+{
+    int64_t port;
+    const char *colon = strrchr(value, ':');
+    if (strcmp(key, "http_listen") == 0) {
+        if (strcmp(value, "off") != 0 &&
+            (!colon || colon == value || plx_text_int(colon + 1, 1, 65535, &port) < 0))
+            return plx_why_set(why, PLX_EINVAL,
+                               "http_listen '%s': must be ADDRESS:PORT, such as "
+                               "127.0.0.1:7480, or off",
+                               value);
+        return set_text(&config->http_listen, value);
+    }
+    if (strcmp(key, "http_behind_tls") != 0)
+        return plx_why_set(why, PLX_ENOTFOUND, "unknown option '%s'", key);
+    if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
+        return plx_why_set(why, PLX_EINVAL, "http_behind_tls '%s': must be true or false",
+                           value);
+    config->http_behind_tls = strcmp(value, "true") == 0;
+    return 0;
 }
 
 static int set_advertise(struct plx_config *config, const char *value,
@@ -103,6 +127,8 @@ int plx_config_set(struct plx_config *config, const char *key, const char *value
         return set_advertise(config, value, why);
     if (strcmp(key, "retention_days") == 0)
         return set_retention(config, value, why);
+    if (strncmp(key, "http_", 5) == 0)
+        return set_http(config, key, value, why);
     if (strncmp(key, "log_", 4) == 0)
         return set_log(config, key, value, why);
     return plx_why_set(why, PLX_ENOTFOUND, "unknown option '%s'", key);
@@ -112,8 +138,8 @@ static int load_doc(struct plx_config *config, const struct plx_doc *doc,
                     struct plx_why *why)
 {
     static const char *const known[] = {
-        "data_dir",  "listen",         "enrol_listen", "admin_listen",
-        "advertise", "retention_days", "log_level",    "log_format",
+        "data_dir",       "listen",    "enrol_listen", "admin_listen", "advertise",
+        "retention_days", "log_level", "log_format",   "http_listen",  "http_behind_tls",
     };
     const struct plx_node *root = plx_doc_root(doc);
     if (!root)

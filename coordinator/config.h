@@ -10,10 +10,12 @@
 
 struct plx_config {
     char *data_dir;
-    char *listen;       // for agents; default tcp://*:7440
-    char *enrol_listen; // default tcp://*:7441
-    char *admin_listen; /* default tcp://127.0.0.1:7442 */
-    char *advertise;    /* the host that agents are told to connect to; NULL: found out */
+    char *listen;         // for agents; default tcp://*:7440
+    char *enrol_listen;   // default tcp://*:7441
+    char *admin_listen;   /* default tcp://127.0.0.1:7442 */
+    char *http_listen;    // "off": no HTTP; NULL: 127.0.0.1:7480 if it is free
+    bool http_behind_tls; /* a proxy in front ends TLS: cookies over https only */
+    char *advertise; /* the host that agents are told to connect to; NULL: found out */
     uint32_t retention_days; /* of results; default 30 */
     enum plx_log_level log_level;
     bool log_json;

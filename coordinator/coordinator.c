@@ -2,17 +2,21 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "coordinator/http/http.h"
 #include "coordinator/io/admin.h"
 #include "coordinator/io/alerts.h"
 #include "coordinator/io/api.h"
 #include "coordinator/io/desk.h"
+#include "coordinator/io/door_process.h"
 #include "coordinator/io/enrol.h"
 #include "coordinator/io/gate.h"
 #include "coordinator/io/intake.h"
+#include "coordinator/io/rounds.h"
 #include "coordinator/io/verdicts.h"
 #include "coordinator/notify.h"
 #include "sys/clock.h"
 #include "sys/file.h"
+#include "sys/jail.h"
 #include "sys/loop.h"
 
 #include <inttypes.h>
@@ -24,7 +28,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define TICK_NS         (500 * PLX_MS_NS)
 /* How often results beyond their retention are looked for. */
 #define DROP_NS         PLX_HOUR_NS
 /* Descriptors below which a fleet of any size would not fit. */
@@ -33,6 +36,10 @@
 /* What may wait for the disk: also room for one application of 200,000 monitors. */
 #define QUEUE_BYTES     ((size_t)256 * 1024 * 1024)
 
+#define HTTP_USUAL     "127.0.0.1:7480"
+/* Passwords that wait to be stretched. */
+#define SLOW_TASKS_MAX 16
+
 struct coordinator {
     const struct plx_config *config;
     int lock_fd;
@@ -40,14 +47,17 @@ struct coordinator {
     struct plx_net *net;
     struct plx_store *store;
     struct plx_gate *gate;
-    struct plx_keypair keys, admin_keys;
+    struct plx_keypair keys, admin_keys, enrol_keys;
+    struct plx_door_process door;
     struct plx_desk desk;
     bool has_desk;
     struct plx_alerts *alerts;
+    struct plx_worker *worker;
     struct plx_intake *intake;
     struct plx_enrol *enrol;
     struct plx_api *api;
     struct plx_admin *admin;
+    struct plx_http *http; /* NULL: off */
     struct plx_mono dropped;
     bool failed; /* the store did: nothing more is written before a restart */
 };
@@ -84,13 +94,8 @@ static void on_alerts(void *arg, uint32_t events)
 /* A coordinator that cannot write acknowledges nothing and answers from memory that
  * drifts from the disk: it ends, so that whoever supervises it starts one that checks the
  * file. */
-static void end_if_store_failed(struct coordinator *c)
+static void end_for_store(struct coordinator *c)
 {
-    struct plx_store_health health;
-    plx_store_health(c->store, &health);
-    bool failed = health.state == PLX_STORE_FAILED || plx_alerts_failed(c->alerts);
-    if (!failed || c->failed)
-        return;
     c->failed = true;
     plx_loop_stop(c->loop);
 }
@@ -113,26 +118,17 @@ static void drop_old(struct coordinator *c, struct plx_mono now)
         on_dropped, c);
 }
 
-/* Only what is committed is judged. While a full disk takes nothing, everything becomes
- * unsure for a reason of our own, which is no news about any monitor. */
-static void settle_while_full(struct coordinator *c)
-{
-    struct plx_store_health health;
-    plx_store_health(c->store, &health);
-    if (health.state == PLX_STORE_WAITING)
-        plx_court_settling_until(c->desk.court,
-                                 plx_wall_add(plx_clock_wall(), PLX_DESK_SETTLING_NS));
-}
-
 static void on_tick(void *arg, struct plx_mono now)
 {
     struct coordinator *c = arg;
-    plx_intake_tick(c->intake);
-    settle_while_full(c);
-    plx_verdicts_tick(&c->desk, c->intake, plx_clock_wall());
+    bool works = plx_rounds_make(&c->desk, c->intake);
     plx_api_tick(c->api, now);
+    if (c->http)
+        plx_http_tick(c->http, now);
+    plx_enrol_tick(c->enrol, now);
     drop_old(c, now);
-    end_if_store_failed(c);
+    if (!works || plx_alerts_failed(c->alerts))
+        end_for_store(c);
 }
 
 /* ---- starting ---- */
@@ -186,6 +182,11 @@ static int load_keys(struct coordinator *c, struct plx_why *why)
     path = plx_file_path(c->config->data_dir, "admin.key");
     err = plx_keypair_ensure(path, &c->admin_keys, why);
     free(path);
+    if (err < 0)
+        return err;
+    path = plx_file_path(c->config->data_dir, "enrol.key");
+    err = plx_keypair_ensure(path, &c->enrol_keys, why);
+    free(path);
     return err;
 }
 
@@ -224,15 +225,30 @@ static int open_desk(struct coordinator *c, struct plx_why *why)
     plx_desk_init(&c->desk, c->store, c->gate);
     c->has_desk = true;
     plx_gate_allow(c->gate, PLX_GATE_DOMAIN_ADMIN, c->admin_keys.public_key);
-    plx_court_settling_until(c->desk.court,
-                             plx_wall_add(c->desk.started_wall, PLX_DESK_SETTLING_NS));
-    int err = plx_desk_load(&c->desk, why);
+    int err = plx_rounds_begin(&c->desk, why);
     if (err == 0)
         err = plx_alerts_new(&c->desk, &c->alerts, why);
     if (err == 0)
         err = plx_alerts_load(c->alerts, why);
     c->desk.alerts = c->alerts;
     return err;
+}
+
+/* An address that was asked for must work; the usual one is not worth a refusal to
+ * start. */
+static int open_http(struct coordinator *c, struct plx_why *why)
+{
+    const char *asked = c->config->http_listen;
+    const struct plx_http_options options = {asked ? asked : HTTP_USUAL,
+                                             c->config->http_behind_tls};
+    if (strcmp(options.listen, "off") == 0)
+        return 0;
+    int err = plx_http_new(&c->desk, c->intake, c->api, c->worker, c->loop, &options,
+                           &c->http, why);
+    if (err == 0 || asked)
+        return err;
+    plx_log(PLX_LOG_WARN, "no_http", "why", why->text, NULL);
+    return 0;
 }
 
 static int open_doors(struct coordinator *c, struct plx_why *why)
@@ -244,15 +260,25 @@ static int open_doors(struct coordinator *c, struct plx_why *why)
     if (err < 0)
         return err;
     advertise(plx_intake_endpoint(c->intake), host, agents);
-    err = plx_enrol_new(&c->desk, c->net, c->loop, c->config->enrol_listen, agents,
-                        &c->keys, &c->enrol, why);
+    const struct plx_enrol_options enrolment = {
+        .endpoint = c->config->enrol_listen,
+        .agents_endpoint = agents,
+        .server_key = c->keys.public_key,
+        .keys = &c->enrol_keys,
+        .doorman = plx_door_process_doorman(&c->door),
+    };
+    err = plx_enrol_new(&c->desk, c->loop, &enrolment, &c->enrol, why);
     if (err < 0)
         return err;
     advertise(plx_enrol_endpoint(c->enrol), host, enrol);
-    const struct plx_api_options options = {enrol, c->keys.public_key};
+    err = plx_worker_new(c->loop, SLOW_TASKS_MAX, &c->worker, why);
+    if (err < 0)
+        return err;
+    const struct plx_api_options options = {enrol, c->enrol_keys.public_key, c->worker};
     plx_api_new(&c->desk, c->intake, &options, &c->api);
-    return plx_admin_new(&c->desk, c->api, c->net, c->loop, c->config->admin_listen,
-                         &c->keys, &c->admin, why);
+    err = plx_admin_new(&c->desk, c->api, c->net, c->loop, c->config->admin_listen,
+                        &c->keys, &c->admin, why);
+    return err < 0 ? err : open_http(c, why);
 }
 
 /* Where the command line finds us, and by which key. Z85 has no quotes and no
@@ -280,6 +306,7 @@ static int write_admin_file(struct coordinator *c, struct plx_why *why)
 
 static int start(struct coordinator *c, struct plx_why *why)
 {
+    plx_jail_keep_secrets();
     raise_descriptors();
     int err = open_floor(c, why);
     if (err == 0)
@@ -292,7 +319,7 @@ static int start(struct coordinator *c, struct plx_why *why)
         return err;
     if (plx_loop_add_fd(c->loop, plx_store_fd(c->store), EPOLLIN, on_store, c) < 0 ||
         plx_loop_add_fd(c->loop, plx_alerts_fd(c->alerts), EPOLLIN, on_alerts, c) < 0 ||
-        plx_loop_add_timer(c->loop, TICK_NS, on_tick, c) < 0)
+        plx_loop_add_timer(c->loop, PLX_ROUNDS_NS, on_tick, c) < 0)
         return plx_why_set(why, PLX_EIO, "cannot set up the event loop");
     /* Whoever asks first is to hear what the stored results say. */
     plx_verdicts_tick(&c->desk, c->intake, plx_clock_wall());
@@ -313,15 +340,19 @@ static int say_failure(struct coordinator *c, struct plx_why *why)
  * brings still go out as acks and answers. */
 static void stop(struct coordinator *c)
 {
+    if (c->http)
+        plx_http_quit(c->http);
     if (c->api)
         plx_api_quit(c->api);
     if (c->alerts)
         plx_alerts_drop_tests(c->alerts);
+    plx_worker_destroy(&c->worker);
     if (c->store) {
         plx_store_stop(c->store);
         plx_store_poll(c->store);
     }
     plx_api_destroy(&c->api);
+    plx_http_destroy(&c->http);
     plx_admin_destroy(&c->admin);
     plx_enrol_destroy(&c->enrol);
     plx_intake_destroy(&c->intake);
@@ -334,6 +365,7 @@ static void stop(struct coordinator *c)
     plx_loop_destroy(&c->loop);
     plx_keypair_wipe(&c->keys);
     plx_keypair_wipe(&c->admin_keys);
+    plx_keypair_wipe(&c->enrol_keys);
     if (c->lock_fd >= 0)
         close(c->lock_fd);
 }
@@ -350,7 +382,8 @@ int plx_coordinator_run(const struct plx_config *config, struct plx_why *why)
     if (err == 0) {
         plx_log(PLX_LOG_INFO, "ready", "version", PLX_VERSION, "agents",
                 plx_intake_endpoint(c->intake), "enrolment", plx_enrol_endpoint(c->enrol),
-                "admin", plx_admin_endpoint(c->admin), NULL);
+                "admin", plx_admin_endpoint(c->admin), "http",
+                c->http ? plx_http_address(c->http) : "off", NULL);
         plx_notify("READY=1");
         plx_loop_run(c->loop);
         plx_notify("STOPPING=1");

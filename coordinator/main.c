@@ -1,6 +1,7 @@
 #include "base/err.h"
 #include "coordinator/config.h"
 #include "coordinator/coordinator.h"
+#include "coordinator/io/door_process.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -21,6 +22,9 @@ static const char usage[] =
     "  --listen ENDPOINT     for agents, default tcp://*:7440\n"
     "  --enrol-listen ENDPOINT  for enrolment, default tcp://*:7441\n"
     "  --admin-listen ENDPOINT  for the parallax command, default tcp://127.0.0.1:7442\n"
+    "  --http-listen ADDRESS:PORT  the API and dashboard over HTTP, default\n"
+    "                        127.0.0.1:7480; off for none\n"
+    "  --http-behind-tls true  a proxy in front ends TLS: cookies over https only\n"
     "  --advertise HOST      how agents reach this machine, default what is listened on\n"
     "                        or the machine's name\n"
     "  --retention-days N    how long results are kept, default 30\n"
@@ -36,6 +40,8 @@ static const struct option options[] = {
     {"listen", required_argument, NULL, 'o'},
     {"enrol-listen", required_argument, NULL, 'o'},
     {"admin-listen", required_argument, NULL, 'o'},
+    {"http-listen", required_argument, NULL, 'o'},
+    {"http-behind-tls", required_argument, NULL, 'o'},
     {"advertise", required_argument, NULL, 'o'},
     {"retention-days", required_argument, NULL, 'o'},
     {"log-level", required_argument, NULL, 'o'},
@@ -109,6 +115,8 @@ int main(int argc, char **argv)
 {
     struct plx_config config;
     struct plx_why why = {""};
+    if (argc > 1 && strcmp(argv[1], PLX_DOOR_COMMAND) == 0)
+        return plx_door_process_main(argc, argv);
     plx_config_init(&config);
     int err = read_config(argc, argv, &config, &why);
     int code = 0;

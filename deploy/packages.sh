@@ -13,12 +13,14 @@
 plx_packages_build=(
     build-essential cmake ninja-build pkg-config git ca-certificates
     libzmq3-dev libprotobuf-c-dev protobuf-c-compiler libsqlite3-dev libsodium-dev
-    libjansson-dev libyaml-dev libc-ares-dev libcurl4-openssl-dev libpcre2-dev uthash-dev libcmocka-dev
+    libjansson-dev libyaml-dev libc-ares-dev libpcre2-dev uthash-dev libcmocka-dev
+    libmicrohttpd-dev zlib1g-dev libcurl4-openssl-dev liburing-dev
 )
 
 plx_packages_run=(
     ca-certificates libzmq5 libprotobuf-c1 libsqlite3-0 libsodium23 libjansson4
-    libyaml-0-2 libc-ares2 libcurl4 libpcre2-8-0 tzdata
+    libyaml-0-2 libc-ares2 libpcre2-8-0 libmicrohttpd12 zlib1g
+    libcurl4 liburing2 tzdata
 )
 
 # What the quickstart watches if the machine has nothing of its own to watch.
@@ -30,7 +32,8 @@ plx_packages_demo=(redis-server)
 plx_packages_test=(
     postgresql redis-server openssh-server openssh-client
     'exim4-daemon-light|exim4-daemon-heavy'
-    vsftpd dovecot-imapd dovecot-pop3d mariadb-server memcached slapd mosquitto openssl
+    vsftpd dovecot-imapd dovecot-pop3d mariadb-server memcached slapd mosquitto
+    rabbitmq-server kamailio openssl
     nftables iproute2 tcpdump util-linux 'mawk|gawk'
     sqlite3 jq curl python3 shellcheck
     clang clang-format-14 libclang-rt-14-dev

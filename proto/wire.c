@@ -25,8 +25,16 @@ const char *plx_msg_type_token(enum plx_msg_type type)
         [PLX_MSG_ENROL_REPLY] = "enrol_reply",
         [PLX_MSG_ADMIN_REQUEST] = "admin_request",
         [PLX_MSG_ADMIN_RESPONSE] = "admin_response",
+        [PLX_MSG_SERVER_KEYS] = "server_keys",
+        [PLX_MSG_AGENT_KEY] = "agent_key",
     };
     return (size_t)type < sizeof tokens / sizeof *tokens ? tokens[type] : "unknown";
+}
+
+uint64_t plx_wire_keys_hash(const char *server_key, const char *next_key)
+{
+    uint64_t hash = plx_hash_bytes(server_key, strlen(server_key), 1);
+    return plx_hash_bytes(next_key, strlen(next_key), hash) | 1;
 }
 
 struct plx_task plx_task_of(const struct plx_monitor *m)
@@ -39,6 +47,7 @@ struct plx_task plx_task_of(const struct plx_monitor *m)
         .timeout_ns = m->timeout_ns,
         .handshake = m->handshake,
         .ip = m->ip,
+        .addresses = m->addresses,
         .source = m->source ? m->source : "",
         .expect = m->expect,
         .confirm = m->confirm,
@@ -61,6 +70,8 @@ uint64_t plx_task_hash(const struct plx_task *task)
     uint64_t h = plx_hash_bytes(numbers, sizeof numbers, 1);
     h = plx_hash_bytes(task->host, strlen(task->host), h);
     h = plx_hash_bytes(task->source, strlen(task->source), h);
+    if (task->addresses != PLX_ADDRESSES_FIRST)
+        h = plx_hash_bytes("addresses", 9, h);
     return plx_greeting_is_none(&task->greeting) ? h
                                                  : plx_greeting_hash(&task->greeting, h);
 }

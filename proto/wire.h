@@ -44,6 +44,8 @@ enum plx_msg_type {
     PLX_MSG_ENROL_REPLY,
     PLX_MSG_ADMIN_REQUEST,
     PLX_MSG_ADMIN_RESPONSE,
+    PLX_MSG_SERVER_KEYS,
+    PLX_MSG_AGENT_KEY,
 };
 
 /* What an agent needs to probe a monitor. Strings are lent by whoever made the message.
@@ -56,6 +58,7 @@ struct plx_task {
     int64_t timeout_ns;
     enum plx_handshake handshake;
     enum plx_ip ip;
+    enum plx_addresses addresses;
     const char *source; /* "" for the kernel's choice */
     enum plx_expect expect;
     bool confirm;
@@ -117,6 +120,7 @@ struct plx_msg_heartbeat {
     uint32_t rtt_us; /* 0: offset not estimated yet */
     const char *const *troubles;
     size_t n_troubles;
+    uint64_t keys_hash; /* plx_wire_keys_hash; 0: an agent that does not know */
 };
 
 struct plx_msg_heartbeat_ack {
@@ -171,7 +175,22 @@ struct plx_msg_enrol_reply {
     const char *agent_name;
     const char *region;
     const char *endpoint;
+    const char *server_key; /* "" from coordinators that had one key for all */
+    const char *next_key;   /* "": none */
 };
+
+/* Public keys as text of 40 characters; "": none. */
+struct plx_msg_server_keys {
+    const char *server_key;
+    const char *next_key;
+};
+
+struct plx_msg_agent_key {
+    const char *public_key;
+};
+
+/* What a heartbeat says of the coordinator's keys. */
+uint64_t plx_wire_keys_hash(const char *server_key, const char *next_key);
 
 struct plx_msg_admin_request {
     uint64_t id;
@@ -206,6 +225,8 @@ struct plx_msg {
         struct plx_msg_enrol_reply enrol_reply;
         struct plx_msg_admin_request admin_request;
         struct plx_msg_admin_response admin_response;
+        struct plx_msg_server_keys server_keys;
+        struct plx_msg_agent_key agent_key;
     };
 };
 

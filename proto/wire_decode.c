@@ -14,6 +14,7 @@
 /* Wall clocks between 1970 and about 2255: sums with spans cannot overflow. */
 #define WALL_MAX_NS     (INT64_C(9000000000) * PLX_SEC_NS)
 #define TEXT_MAX        4096
+#define KEY_TEXT_LEN    40 /* Z85 of 32 bytes */
 
 struct plx_wire_decoder {
     struct plx_arena arena;
@@ -196,6 +197,7 @@ static void task(struct check *c, const Parallax__V1__Task *in, struct plx_task 
     out->timeout_ns = in->timeout_ns;
     out->handshake = (enum plx_handshake)in->handshake;
     out->ip = (enum plx_ip)in->ip;
+    out->addresses = (enum plx_addresses)in->addresses;
     out->expect = (enum plx_expect)in->expect;
     out->confirm = in->confirm;
     greeting(c, in->greeting, &out->greeting);
@@ -212,6 +214,7 @@ static void task(struct check *c, const Parallax__V1__Task *in, struct plx_task 
              PLX_MONITOR_TIMEOUT_MAX_NS);
     in_range(c, "task.handshake", in->handshake, 0, PLX_HANDSHAKE_FULL);
     in_range(c, "task.expect", in->expect, 0, PLX_EXPECT_CLOSED);
+    in_range(c, "task.addresses", in->addresses, 0, PLX_ADDRESSES_ALL);
 }
 
 static const struct plx_task *tasks(struct check *c, Parallax__V1__Task **in, size_t n)
@@ -273,6 +276,7 @@ static void heartbeat(struct check *c, const Parallax__V1__Heartbeat *in,
         .lost = in->lost,
         .offset_ns = in->offset_ns,
         .rtt_us = in->rtt_us,
+        .keys_hash = in->keys_hash,
     };
     in_range(c, "heartbeat.offset_ns", in->offset_ns, -WALL_MAX_NS, WALL_MAX_NS);
     if (in->n_troubles > PLX_WIRE_TROUBLES_MAX) {
@@ -344,7 +348,7 @@ static void row(struct check *c, const Parallax__V1__ResultBatch *in, size_t i,
     uint32_t kind = in->outcome[i] >> 8 & 0xff;
     uint32_t unreach = in->outcome[i] >> 16;
     in_range(c, "results.outcome", outcome, PLX_OUTCOME_OPEN, PLX_OUTCOME_COUNT_ - 1);
-    in_range(c, "results.outcome.kind", kind, 0, PLX_PROBE_CHECK);
+    in_range(c, "results.outcome.kind", kind, 0, PLX_PROBE_ADDRESS);
     in_range(c, "results.outcome.unreach", unreach, 0, PLX_UNREACH_OTHER);
     in_range(c, "results.scheduled_us", in->scheduled_us[i], -SPAN_MAX_US, SPAN_MAX_US);
     if (in->duration_us[i] > DURATION_MAX_US)
@@ -480,6 +484,15 @@ static void enrol_request(struct check *c, const Parallax__V1__EnrolRequest *in,
     out->software = text(c, "enrol_request.software", in->software);
 }
 
+/* A public key as text, or none: whether it decodes is for whoever uses it. */
+static const char *key_text(struct check *c, const char *field, const char *s)
+{
+    const char *out = text(c, field, s);
+    if (c->err == 0 && *out && strlen(out) != KEY_TEXT_LEN)
+        fail(c, PLX_EMALFORMED, field, "is no key");
+    return out;
+}
+
 static void enrol_reply(struct check *c, const Parallax__V1__EnrolReply *in,
                         struct plx_msg_enrol_reply *out)
 {
@@ -487,6 +500,21 @@ static void enrol_reply(struct check *c, const Parallax__V1__EnrolReply *in,
     out->agent_name = text(c, "enrol_reply.agent_name", in->agent_name);
     out->region = text(c, "enrol_reply.region", in->region);
     out->endpoint = text(c, "enrol_reply.endpoint", in->endpoint);
+    out->server_key = key_text(c, "enrol_reply.server_key", in->server_key);
+    out->next_key = key_text(c, "enrol_reply.next_key", in->next_key);
+}
+
+static void server_keys(struct check *c, const Parallax__V1__ServerKeys *in,
+                        struct plx_msg_server_keys *out)
+{
+    out->server_key = key_text(c, "server_keys.server_key", in->server_key);
+    out->next_key = key_text(c, "server_keys.next_key", in->next_key);
+}
+
+static void agent_key(struct check *c, const Parallax__V1__AgentKey *in,
+                      struct plx_msg_agent_key *out)
+{
+    out->public_key = key_text(c, "agent_key.public_key", in->public_key);
 }
 
 static void admin_request(struct check *c, const Parallax__V1__AdminRequest *in,
@@ -532,6 +560,8 @@ static void take_body(struct check *c, const Parallax__V1__Envelope *env,
         BODY(ENROL_REPLY, enrol_reply);
         BODY(ADMIN_REQUEST, admin_request);
         BODY(ADMIN_RESPONSE, admin_response);
+        BODY(SERVER_KEYS, server_keys);
+        BODY(AGENT_KEY, agent_key);
 #undef BODY
     default:
         fail(c, PLX_EMALFORMED, "body", "is missing or of an unknown kind");
@@ -568,6 +598,7 @@ static void monitor_fields(struct check *c, const Parallax__V1__Monitor *in,
 {
     in_range(c, "monitor.port", in->port, 1, 65535);
     in_range(c, "monitor.expect", in->expect, 0, PLX_EXPECT_CLOSED);
+    in_range(c, "monitor.addresses", in->addresses, 0, PLX_ADDRESSES_ALL);
     in_range(c, "monitor.handshake", in->handshake, 0, PLX_HANDSHAKE_FULL);
     in_range(c, "monitor.quorum_rule", in->quorum_rule, 0, PLX_QUORUM_COUNT);
     in_range(c, "monitor.quorum_distinct", in->quorum_distinct, 0, PLX_DISTINCT_ASN);
@@ -580,6 +611,7 @@ static void monitor_fields(struct check *c, const Parallax__V1__Monitor *in,
     out->expect = (enum plx_expect)in->expect;
     out->handshake = (enum plx_handshake)in->handshake;
     out->ip = (enum plx_ip)in->ip;
+    out->addresses = (enum plx_addresses)in->addresses;
     out->degraded_above_ns = in->degraded_above_ns;
     out->quorum.rule = (enum plx_quorum_rule)in->quorum_rule;
     out->quorum.distinct = (enum plx_distinct)in->quorum_distinct;

@@ -121,6 +121,8 @@ static Parallax__V1__Task **tasks_of(struct plx_arena *arena, const struct plx_t
         out->source = text(in[i].source);
         SET(out, expect, (uint32_t)in[i].expect);
         SET(out, confirm, in[i].confirm);
+        if (in[i].addresses != PLX_ADDRESSES_FIRST)
+            SET(out, addresses, (uint32_t)in[i].addresses);
         out->greeting = greeting_of(arena, &in[i].greeting);
         list[i] = out;
     }
@@ -167,6 +169,7 @@ static void *heartbeat(struct plx_arena *arena, const struct plx_msg_heartbeat *
     SET(out, lag_ms, in->lag_ms);
     SET(out, skipped, in->skipped);
     SET(out, lost, in->lost);
+    SET(out, keys_hash, in->keys_hash);
     SET(out, offset_ns, in->offset_ns);
     SET(out, rtt_us, in->rtt_us);
     out->n_troubles = in->n_troubles;
@@ -373,6 +376,25 @@ static void *enrol_reply(struct plx_arena *arena, const struct plx_msg_enrol_rep
     out->agent_name = text(in->agent_name);
     out->region = text(in->region);
     out->endpoint = text(in->endpoint);
+    out->server_key = text(in->server_key);
+    out->next_key = text(in->next_key);
+    return out;
+}
+
+static void *server_keys(struct plx_arena *arena, const struct plx_msg_server_keys *in)
+{
+    Parallax__V1__ServerKeys *out = array(arena, 1, sizeof *out);
+    parallax__v1__server_keys__init(out);
+    out->server_key = text(in->server_key);
+    out->next_key = text(in->next_key);
+    return out;
+}
+
+static void *agent_key(struct plx_arena *arena, const struct plx_msg_agent_key *in)
+{
+    Parallax__V1__AgentKey *out = array(arena, 1, sizeof *out);
+    parallax__v1__agent_key__init(out);
+    out->public_key = text(in->public_key);
     return out;
 }
 
@@ -426,6 +448,8 @@ static void put_body(struct plx_arena *arena, const struct plx_msg *m,
         BODY(ENROL_REPLY, enrol_reply);
         BODY(ADMIN_REQUEST, admin_request);
         BODY(ADMIN_RESPONSE, admin_response);
+        BODY(SERVER_KEYS, server_keys);
+        BODY(AGENT_KEY, agent_key);
 #undef BODY
     case PLX_MSG_NONE:
         break;
@@ -493,6 +517,7 @@ void plx_wire_encode_monitor(const struct plx_monitor *m, struct plx_buf *out)
     SET(&pb, expect, (uint32_t)m->expect);
     SET(&pb, handshake, (uint32_t)m->handshake);
     SET(&pb, ip, (uint32_t)m->ip);
+    SET(&pb, addresses, (uint32_t)m->addresses);
     pb.source = m->source;
     SET(&pb, degraded_above_ns, m->degraded_above_ns);
     SET(&pb, quorum_rule, (uint32_t)m->quorum.rule);

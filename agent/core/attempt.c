@@ -256,7 +256,8 @@ bool plx_attempt_wants_retry(uint8_t *state, enum plx_expect expect,
 {
     if (plx_outcome_is_local(result->outcome))
         return false;
-    if (!plx_attempt_is_bad(expect, result->outcome)) {
+    if (!plx_attempt_is_bad(expect, result->outcome) &&
+        result->detail != PLX_DETAIL_HALF_UP) {
         *state = 0;
         return false;
     }

@@ -74,8 +74,9 @@ void plx_attempt_dns_failed(enum plx_detail detail, struct plx_result *result);
 bool plx_attempt_is_bad(enum plx_expect expect, enum plx_outcome outcome);
 
 /* The retry rule, one byte of state per monitor (0 at first): a first bad result is
- * tried again at once, once in a run of bad ones; a good one ends the run. Returns true
- * if a retry is to be made now. Local results change nothing. */
+ * tried again at once, once in a run of bad ones; a good one ends the run. A host that is
+ * half up counts as bad here. Returns true if a retry is to be made now. Local results
+ * change nothing. */
 bool plx_attempt_wants_retry(uint8_t *state, enum plx_expect expect,
                              const struct plx_result *result);
 

@@ -139,6 +139,7 @@ struct plx_task plx_job_task(const struct plx_job *job, char text[PLX_ADDR_TEXT_
                              .ip = (enum plx_ip)job->ip,
                              .source = job->source ? job->source : "",
                              .expect = (enum plx_expect)job->expect,
+                             .addresses = (enum plx_addresses)job->addresses,
                              .confirm = job->confirm,
                              .greeting = job->greeting ? *job->greeting
                                                        : (struct plx_greeting){0}};
@@ -182,6 +183,7 @@ static void fill(struct plx_job *job, const struct plx_task *task)
                             .handshake = (uint8_t)task->handshake,
                             .ip = (uint8_t)task->ip,
                             .expect = (uint8_t)task->expect,
+                            .addresses = (uint8_t)task->addresses,
                             .confirm = task->confirm,
                             .greeting = greeting_of(task),
                             .retry_state = retry_state};

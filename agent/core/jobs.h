@@ -31,6 +31,7 @@ struct plx_job {
     uint16_t port;
     uint8_t family;                /* of the literal; 0: a name */
     uint8_t handshake, ip, expect; /* the enums of base/monitor.h */
+    uint8_t addresses;             /* enum plx_addresses */
     bool confirm;
     bool marked;         /* named by the snapshot under way */
     uint8_t retry_state; /* plx_attempt_wants_retry's */

@@ -164,6 +164,14 @@ static struct plx_addr addr_of(const struct ares_addrinfo_node *node)
     return addr;
 }
 
+static bool has_addr(const struct plx_dns_answer *answer, const struct plx_addr *addr)
+{
+    for (size_t i = 0; i < answer->n; i++)
+        if (plx_addr_equal(&answer->addrs[i], addr))
+            return true;
+    return false;
+}
+
 static void take_addrs(const struct ares_addrinfo *info, struct plx_dns_answer *answer)
 {
     answer->ttl_ns = TTL_MAX_NS;
@@ -171,8 +179,12 @@ static void take_addrs(const struct ares_addrinfo *info, struct plx_dns_answer *
          node = node->ai_next) {
         struct plx_addr addr = addr_of(node);
         int64_t ttl_ns = (int64_t)node->ai_ttl * PLX_SEC_NS;
-        if (addr.family == 0 || answer->n == PLX_DNS_ADDRS_MAX)
+        if (addr.family == 0 || has_addr(answer, &addr))
             continue;
+        if (answer->n == PLX_DNS_ADDRS_MAX) {
+            answer->cut = true;
+            break;
+        }
         answer->addrs[answer->n++] = addr;
         if (ttl_ns < answer->ttl_ns)
             answer->ttl_ns = ttl_ns;

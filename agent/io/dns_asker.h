@@ -12,14 +12,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PLX_DNS_ADDRS_MAX 16
+#define PLX_DNS_ADDRS_MAX PLX_ADDRESSES_MAX
 
 struct plx_dns_answer {
     enum plx_detail detail; /* NONE: there is at least one address */
     bool unclear;   /* every server was tried, and c-ares does not say what they said */
     int64_t ttl_ns; /* the shortest of the addresses' */
-    struct plx_addr addrs[PLX_DNS_ADDRS_MAX]; /* in the order of RFC 6724 */
+    struct plx_addr addrs[PLX_DNS_ADDRS_MAX]; /* in the order of RFC 6724, each once */
     size_t n;
+    bool cut; /* the name has more */
 };
 
 /* The answer; may come before plx_dns_asker_ask returns. */

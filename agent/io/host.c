@@ -197,7 +197,7 @@ static void measure_probes(struct plx_host *h, uint16_t port)
     const struct plx_probe_order order = {.addr = {.family = 4, .bytes = {127, 0, 0, 1}},
                                           .port = port,
                                           .timeout_ns = PLX_SEC_NS};
-    if (plx_prober_new(WINDOW, count_probe, &n_open, &prober, NULL))
+    if (plx_prober_new(PLX_ENGINE_EPOLL, WINDOW, count_probe, &n_open, &prober, NULL))
         return;
     struct plx_mono began = plx_clock_mono();
     int64_t cpu_began = cpu_ns();

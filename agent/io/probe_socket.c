@@ -90,6 +90,20 @@ int plx_probe_socket_bind(int fd, const struct plx_addr *source)
     return err;
 }
 
+int plx_probe_socket_bind_port(int fd, const struct plx_addr *source, uint16_t port)
+{
+    union name name;
+    socklen_t len = name_of(source, port, &name);
+    return bind(fd, &name.any, len) < 0 ? errno : 0;
+}
+
+int plx_probe_socket_set_ttl(int fd, uint8_t family, uint8_t ttl)
+{
+    int value = ttl == 0 ? -1 : ttl; /* -1: the system's own */
+    return family == 6 ? set_int(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, value)
+                       : set_int(fd, IPPROTO_IP, IP_TTL, value);
+}
+
 int plx_probe_socket_connect(int fd, const struct plx_addr *addr, uint16_t port,
                              enum plx_handshake handshake)
 {

@@ -17,6 +17,10 @@
 int plx_probe_socket_open(uint8_t family, int *ret_fd);
 /* Binds to `source`, leaving the port to connect(). */
 int plx_probe_socket_bind(int fd, const struct plx_addr *source);
+/* Binds to `source` (all zeros: any) and `port`, which stay over disarming. */
+int plx_probe_socket_bind_port(int fd, const struct plx_addr *source, uint16_t port);
+/* Routers on the way may be `ttl`; 0: as many as the system says. */
+int plx_probe_socket_set_ttl(int fd, uint8_t family, uint8_t ttl);
 /* Sends the SYN. Half-open: the third ACK is held back (for 200 ms). */
 int plx_probe_socket_connect(int fd, const struct plx_addr *addr, uint16_t port,
                              enum plx_handshake handshake);

@@ -3,6 +3,7 @@
 #include "agent/core/attempt.h"
 #include "agent/core/sources.h"
 #include "agent/core/wheel.h"
+#include "agent/io/flights.h"
 #include "agent/io/probe_socket.h"
 #include "agent/io/routes.h"
 #include "base/err.h"
@@ -12,25 +13,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define EVENTS_MAX 256
 /* Batches of events taken in at a time before the loop's others get their turn. */
 #define BATCHES    16
-#define NOBODY     UINT32_MAX
 /* Targets whose source address is remembered: 2 MiB, touched as it is used. */
 #define SOURCES    131072
 
-/* Sockets whose ends wait for the tick, and those whose ends wake the loop. */
-enum set { QUIET, WATCHED, N_SETS };
+/* One in so many descriptors may be a watched attempt's: some more are idle in the pool.
+ */
+#define WATCHED_SHARE 4
 
 /* How long a server may take to close after the goodbye, and what it may still say. */
 #define GOODBYE_NS        (1 * PLX_SEC_NS)
 #define GOODBYE_BYTES_MAX 65536
 
 /* What an attempt with a greeting has beside its flight. */
-struct talk {
+struct plx_talk {
     uint64_t cookie;
     struct plx_greeter *greeter; /* the caller's */
     bool begun;                  /* connected: what follows is filled */
@@ -42,35 +44,10 @@ struct talk {
 
 enum kind { HALF_OPEN, FULL, GREETING };
 
-/* One attempt, or an idle socket: 40 bytes, and 16 of the wheel. */
-struct flight {
-    union {
-        uint64_t cookie;
-        struct talk *talk; /* GREETING: has the cookie */
-        uint32_t next_free;
-    };
-    int64_t started_ns;
-    int fd;               /* -1: none */
-    struct plx_addr addr; /* of the socket's family */
-    bool watched : 1;     /* the set its socket is in, if it has one */
-    bool armed : 1;
-    bool alone : 1;   /* bound to a source, or speaks: not for the pool */
-    uint8_t kind : 2; /* of an idle socket: not GREETING */
-    uint16_t port;
-};
-
-_Static_assert(sizeof(struct flight) <= 40, "a flight has grown");
-
 struct plx_prober {
-    int epoll_fds[N_SETS];
+    struct plx_flights flights;
     int routes_fd; /* -1: changes are not told */
-    bool reuse;
-    struct flight *flights;
-    uint32_t n_flights, n_touched; /* what was never used takes no memory */
-    uint32_t idle[N_SETS][2];      /* heads of free lists: with a socket of that set and
-                                      family (4, 6) */
-    uint32_t bare;                 /* without a socket */
-    uint32_t in_flight, n_watched;
+    uint32_t in_flight, n_watched, watched_max;
     struct plx_sources *sources;
     uint32_t connects; /* in this turn */
     struct plx_wheel wheel;
@@ -96,60 +73,34 @@ struct kind_row {
 
 static const struct kind_row kinds[];
 
-static uint32_t *list_of(struct plx_prober *p, bool watched, uint8_t family)
+/* Where probes in flight may be more than descriptors, so many of them may be watched. */
+static uint32_t watched_max(enum plx_engine engine, uint32_t max)
 {
-    return &p->idle[watched ? WATCHED : QUIET][family == 6];
+    struct rlimit limit;
+    if (engine == PLX_ENGINE_EPOLL || getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+        limit.rlim_cur / WATCHED_SHARE >= max)
+        return max;
+    return (uint32_t)(limit.rlim_cur / WATCHED_SHARE);
 }
 
-static void push(struct plx_prober *p, uint32_t *list, uint32_t i)
+int plx_prober_new(enum plx_engine engine, uint32_t max, plx_prober_done_fn *done,
+                   void *arg, struct plx_prober **ret, struct plx_why *why)
 {
-    p->flights[i].next_free = *list;
-    *list = i;
-}
-
-static uint32_t pop(struct plx_prober *p, uint32_t *list)
-{
-    uint32_t i = *list;
-    if (i != NOBODY)
-        *list = p->flights[i].next_free;
-    return i;
-}
-
-static int open_sets(struct plx_prober *p)
-{
-    for (int set = 0; set < N_SETS; set++) {
-        p->epoll_fds[set] = epoll_create1(EPOLL_CLOEXEC);
-        if (p->epoll_fds[set] < 0)
-            return PLX_EIO;
-    }
+    struct plx_prober *p = calloc(1, sizeof *p);
+    if (!p)
+        abort();
+    plx_wheel_init(&p->wheel, max, plx_clock_mono());
     p->routes_fd = plx_routes_watch();
     if (p->routes_fd >= 0)
         p->sources = plx_sources_new(SOURCES);
-    return 0;
-}
-
-int plx_prober_new(uint32_t max, plx_prober_done_fn *done, void *arg,
-                   struct plx_prober **ret, struct plx_why *why)
-{
-    struct plx_prober *p = calloc(1, sizeof *p);
-    struct flight *flights = calloc(max, sizeof *flights);
-    if (!p || !flights)
-        abort();
-    p->flights = flights;
-    p->epoll_fds[QUIET] = p->epoll_fds[WATCHED] = p->routes_fd = -1;
-    plx_wheel_init(&p->wheel, max, plx_clock_mono());
-    if (open_sets(p)) {
-        plx_why_set(why, PLX_EIO, "cannot make an epoll: %s", strerror(errno));
+    int err = plx_flights_init(&p->flights, engine, max, why);
+    if (err) {
         plx_prober_destroy(&p);
-        return PLX_EIO;
+        return err;
     }
-    p->n_flights = max;
-    p->bare = NOBODY;
-    for (int set = 0; set < N_SETS; set++)
-        p->idle[set][0] = p->idle[set][1] = NOBODY;
+    p->watched_max = watched_max(engine, max);
     p->done = done;
     p->arg = arg;
-    p->reuse = plx_probe_socket_reuse_works();
     p->turn_ns = plx_clock_mono().ns;
     *ret = p;
     return 0;
@@ -160,89 +111,26 @@ void plx_prober_destroy(struct plx_prober **prober)
     struct plx_prober *p = *prober;
     if (!p)
         return;
-    for (uint32_t i = 0; i < p->n_touched; i++) {
-        if (p->flights[i].kind == GREETING)
-            free(p->flights[i].talk);
-        if (p->flights[i].fd >= 0)
-            close(p->flights[i].fd);
-    }
+    for (uint32_t i = 0; i < p->flights.n_touched; i++)
+        if (p->flights.all[i].kind == GREETING)
+            free(p->flights.all[i].talk);
+    plx_flights_fini(&p->flights);
     plx_wheel_fini(&p->wheel);
     plx_sources_destroy(&p->sources);
-    for (int set = 0; set < N_SETS; set++)
-        if (p->epoll_fds[set] >= 0)
-            close(p->epoll_fds[set]);
     if (p->routes_fd >= 0)
         close(p->routes_fd);
-    free(p->flights);
     free(p);
     *prober = NULL;
 }
 
 int plx_prober_fd(const struct plx_prober *prober)
 {
-    return prober->epoll_fds[WATCHED];
-}
-
-static void drop_socket(struct flight *f)
-{
-    if (f->fd >= 0)
-        close(f->fd);
-    f->fd = -1;
-}
-
-/* Opens a socket for the flight and registers it. */
-static int open_socket(struct plx_prober *p, uint32_t i, uint8_t family)
-{
-    struct flight *f = &p->flights[i];
-    int err = plx_probe_socket_open(family, &f->fd);
-    if (err)
-        return err;
-    struct epoll_event ev = {.events = kinds[f->kind].events | EPOLLET, .data.u32 = i};
-    int set = f->watched ? WATCHED : QUIET;
-    if (epoll_ctl(p->epoll_fds[set], EPOLL_CTL_ADD, f->fd, &ev) < 0) {
-        err = errno;
-        drop_socket(f);
-        return err;
-    }
-    return 0;
-}
-
-/* A flight with a socket of the set and family if the pool has one, else one without. */
-static uint32_t take_flight(struct plx_prober *p, bool watched, uint8_t family,
-                            bool fresh)
-{
-    uint32_t i = fresh ? NOBODY : pop(p, list_of(p, watched, family));
-    if (i == NOBODY)
-        i = pop(p, &p->bare);
-    if (i == NOBODY && p->n_touched < p->n_flights) {
-        i = p->n_touched++;
-        p->flights[i].fd = -1;
-    }
-    for (int other = 0; i == NOBODY && other < N_SETS * 2; other++)
-        i = pop(p, &p->idle[other / 2][other % 2]);
-    if (i == NOBODY)
-        return NOBODY;
-    struct flight *f = &p->flights[i];
-    if (f->fd >= 0 && (fresh || f->addr.family != family || f->watched != watched))
-        drop_socket(f);
-    f->watched = watched;
-    return i;
-}
-
-static void give_back(struct plx_prober *p, uint32_t i)
-{
-    struct flight *f = &p->flights[i];
-    bool keep = f->fd >= 0 && p->reuse && !f->alone;
-    if (keep && f->armed)
-        keep = plx_probe_socket_disarm(f->fd) == 0;
-    if (!keep)
-        drop_socket(f);
-    f->armed = false;
-    push(p, keep ? list_of(p, f->watched, f->addr.family) : &p->bare, i);
+    const struct plx_socket_set *set = prober->flights.sets[PLX_FLIGHTS_WATCHED];
+    return set->engine->fd(set);
 }
 
 /* Keeps what the server said, if it came to that. */
-static void drop_talk(struct flight *f, char excerpt[PLX_RESULT_EXCERPT_MAX])
+static void drop_talk(struct plx_flight *f, char excerpt[PLX_RESULT_EXCERPT_MAX])
 {
     if (f->talk->begun)
         plx_greeter_excerpt(f->talk->greeter, excerpt);
@@ -256,7 +144,7 @@ static void drop_talk(struct flight *f, char excerpt[PLX_RESULT_EXCERPT_MAX])
 static void conclude(struct plx_prober *p, uint32_t i, struct plx_attempt_facts *facts,
                      struct plx_mono now)
 {
-    struct flight *f = &p->flights[i];
+    struct plx_flight *f = &p->flights.all[i];
     struct plx_result evidence = {.address = f->addr, .source = facts->source};
     struct plx_mono started = {f->started_ns};
     uint64_t cookie = f->kind == GREETING ? f->talk->cookie : f->cookie;
@@ -267,14 +155,14 @@ static void conclude(struct plx_prober *p, uint32_t i, struct plx_attempt_facts 
     facts->stall_ns = stall < facts->elapsed_ns ? stall : facts->elapsed_ns;
     if (f->kind == GREETING)
         drop_talk(f, evidence.excerpt);
-    give_back(p, i);
+    plx_flights_give_back(&p->flights, i);
     plx_attempt_conclude(facts, &evidence);
     p->done(p->arg, cookie, &evidence, started);
 }
 
 /* Where the attempt went out from: the kernel is asked unless the target is known. An
  * error is asked about always, because what it means may depend on the answer. */
-static void find_source(struct plx_prober *p, const struct flight *f,
+static void find_source(struct plx_prober *p, const struct plx_flight *f,
                         struct plx_attempt_facts *facts, struct plx_mono now)
 {
     bool ordinary = p->sources && !f->alone && facts->end == PLX_END_CONNECTED;
@@ -290,7 +178,7 @@ static void find_source(struct plx_prober *p, const struct flight *f,
         facts->via_gateway = plx_routes_via_gateway(&f->addr, &facts->source);
 }
 
-static bool is_talking(const struct flight *f)
+static bool is_talking(const struct plx_flight *f)
 {
     return f->kind == GREETING && f->talk->begun;
 }
@@ -299,7 +187,7 @@ static bool is_talking(const struct flight *f)
 static void land(struct plx_prober *p, uint32_t i, struct plx_attempt_facts *facts,
                  struct plx_mono now)
 {
-    const struct flight *f = &p->flights[i];
+    const struct plx_flight *f = &p->flights.all[i];
     find_source(p, f, facts, now);
     if (!is_talking(f)) /* whose deadlines are the conversation's */
         facts->timeout_ns = plx_wheel_deadline(&p->wheel, i).ns - f->started_ns;
@@ -312,11 +200,15 @@ static void land(struct plx_prober *p, uint32_t i, struct plx_attempt_facts *fac
 static int launch(struct plx_prober *p, uint32_t i, const struct plx_probe_order *order,
                   enum plx_attempt_step *ret_step)
 {
-    struct flight *f = &p->flights[i];
+    struct plx_flight *f = &p->flights.all[i];
     int err = 0;
     *ret_step = PLX_STEP_SOCKET;
-    if (f->fd < 0)
-        err = open_socket(p, i, order->addr.family);
+    if (f->watched && p->n_watched >= p->watched_max)
+        err = EMFILE;
+    else if (f->fd == PLX_SOCKET_NONE)
+        err = plx_flights_open(&p->flights, i, order->addr.family, kinds[f->kind].events);
+    else
+        err = plx_flights_fetch(&p->flights, i);
     f->alone = order->source.family != 0 || !kinds[f->kind].pooled;
     if (!err && order->source.family != 0) {
         *ret_step = PLX_STEP_BIND;
@@ -332,9 +224,9 @@ static int launch(struct plx_prober *p, uint32_t i, const struct plx_probe_order
     return err;
 }
 
-static struct talk *talk_of(const struct plx_probe_order *order)
+static struct plx_talk *talk_of(const struct plx_probe_order *order)
 {
-    struct talk *talk = calloc(1, sizeof *talk);
+    struct plx_talk *talk = calloc(1, sizeof *talk);
     if (!talk)
         abort();
     talk->cookie = order->cookie;
@@ -350,12 +242,13 @@ int plx_prober_start(struct plx_prober *prober, const struct plx_probe_order *or
     enum kind kind = order->greeter                                ? GREETING
                      : order->handshake == PLX_HANDSHAKE_HALF_OPEN ? HALF_OPEN
                                                                    : FULL;
-    uint32_t i = take_flight(p, order->watched || kind == GREETING, order->addr.family,
-                             order->source.family != 0 || !kinds[kind].pooled);
-    if (i == NOBODY)
+    bool watched = kind == GREETING || (order->watched && p->n_watched < p->watched_max);
+    uint32_t i = plx_flights_take(&p->flights, watched, order->addr.family,
+                                  order->source.family != 0 || !kinds[kind].pooled);
+    if (i == PLX_FLIGHTS_NOBODY)
         return PLX_EAGAIN;
     p->connects++;
-    struct flight *f = &p->flights[i];
+    struct plx_flight *f = &p->flights.all[i];
     f->kind = kind & 3;
     if (kind == GREETING)
         f->talk = talk_of(order);
@@ -374,15 +267,26 @@ int plx_prober_start(struct plx_prober *prober, const struct plx_probe_order *or
     }
     plx_wheel_add(&p->wheel, i,
                   plx_mono_add((struct plx_mono){f->started_ns}, order->timeout_ns));
+    plx_flights_settle(&p->flights, i);
     p->in_flight++;
     p->n_watched += f->watched;
     return 0;
 }
 
+/* The descriptor could not be had to look at the socket. */
+static void lose(struct plx_prober *p, uint32_t i, int error, struct plx_mono now)
+{
+    struct plx_attempt_facts facts = {
+        .end = PLX_END_NOT_BEGUN, .step = PLX_STEP_SOCKET, .error = error};
+    p->in_flight--;
+    p->n_watched -= p->flights.all[i].watched;
+    conclude(p, i, &facts, now);
+}
+
 /* Something came of connect(). */
 static void on_connect_event(struct plx_prober *p, uint32_t i, uint32_t events)
 {
-    struct flight *f = &p->flights[i];
+    struct plx_flight *f = &p->flights.all[i];
     struct plx_attempt_facts facts = {.end = PLX_END_CONNECTED};
     struct plx_mono now = plx_clock_mono();
     if (events & (EPOLLERR | EPOLLHUP))
@@ -390,9 +294,10 @@ static void on_connect_event(struct plx_prober *p, uint32_t i, uint32_t events)
     enum plx_probe_socket_state state = plx_probe_socket_info(f->fd, &facts);
     if (facts.error || facts.has_icmp)
         facts.end = PLX_END_ERROR;
-    else if (state == PLX_PROBE_SOCKET_PENDING)
+    else if (state == PLX_PROBE_SOCKET_PENDING) {
+        plx_flights_settle(&p->flights, i);
         return;
-    else if (state == PLX_PROBE_SOCKET_CLOSED) {
+    } else if (state == PLX_PROBE_SOCKET_CLOSED) {
         facts.end = PLX_END_ERROR;
         facts.error = ECONNRESET;
     }
@@ -414,7 +319,7 @@ static void set_deadline(struct plx_prober *p, uint32_t i, struct plx_mono at)
 
 static void end_talk(struct plx_prober *p, uint32_t i)
 {
-    struct talk *talk = p->flights[i].talk;
+    struct plx_talk *talk = p->flights.all[i].talk;
     struct plx_attempt_facts facts = talk->facts;
     plx_wheel_remove(&p->wheel, i);
     land(p, i, &facts, talk->ended);
@@ -423,9 +328,9 @@ static void end_talk(struct plx_prober *p, uint32_t i)
 /* The connection failed under the conversation. */
 static void break_talk(struct plx_prober *p, uint32_t i, int error, struct plx_mono now)
 {
-    struct talk *talk = p->flights[i].talk;
+    struct plx_talk *talk = p->flights.all[i].talk;
     if (!talk->closing) {
-        plx_probe_socket_error(p->flights[i].fd, &talk->facts);
+        plx_probe_socket_error(p->flights.all[i].fd, &talk->facts);
         talk->facts.end = PLX_END_ERROR;
         talk->facts.error = error;
         talk->ended = now;
@@ -437,8 +342,8 @@ static void break_talk(struct plx_prober *p, uint32_t i, int error, struct plx_m
 static void take_verdict(struct plx_prober *p, uint32_t i,
                          const struct plx_greeter_action *end, struct plx_mono now)
 {
-    struct flight *f = &p->flights[i];
-    struct talk *talk = f->talk;
+    struct plx_flight *f = &p->flights.all[i];
+    struct plx_talk *talk = f->talk;
     talk->facts.end = PLX_END_GREETED;
     talk->facts.outcome = end->outcome;
     talk->facts.detail = end->detail;
@@ -460,7 +365,7 @@ static void take_verdict(struct plx_prober *p, uint32_t i,
 static bool step_talk(struct plx_prober *p, uint32_t i,
                       const struct plx_greeter_event *event)
 {
-    struct flight *f = &p->flights[i];
+    struct plx_flight *f = &p->flights.all[i];
     struct plx_greeter_action action;
     plx_greeter_step(f->talk->greeter, event, &action);
     while (action.type == PLX_GREETER_SEND) {
@@ -487,7 +392,7 @@ static bool step_talk(struct plx_prober *p, uint32_t i,
  * with bytes unread would send a RST. */
 static bool drain(struct plx_prober *p, uint32_t i, ssize_t n)
 {
-    struct talk *talk = p->flights[i].talk;
+    struct plx_talk *talk = p->flights.all[i].talk;
     if (n > 0)
         talk->n_drained += (size_t)n;
     if (n > 0 && talk->n_drained <= GOODBYE_BYTES_MAX)
@@ -498,7 +403,7 @@ static bool drain(struct plx_prober *p, uint32_t i, ssize_t n)
 
 static void on_talk_event(struct plx_prober *p, uint32_t i)
 {
-    struct flight *f = &p->flights[i];
+    struct plx_flight *f = &p->flights.all[i];
     struct plx_mono now = plx_clock_mono();
     const struct plx_greeter_event writable = {.type = PLX_GREETER_SENT, .now = now};
     bool on = f->talk->closing || step_talk(p, i, &writable);
@@ -526,7 +431,7 @@ static void on_talk_event(struct plx_prober *p, uint32_t i)
 static void begin_talk(struct plx_prober *p, uint32_t i, struct plx_attempt_facts *facts,
                        struct plx_mono now)
 {
-    struct flight *f = &p->flights[i];
+    struct plx_flight *f = &p->flights.all[i];
     struct plx_mono until = plx_wheel_deadline(&p->wheel, i);
     if (now.ns - facts->since_answer_ns > until.ns) {
         land(p, i, facts, now); /* it came too late */
@@ -544,7 +449,7 @@ static void begin_talk(struct plx_prober *p, uint32_t i, struct plx_attempt_fact
 
 static void on_greeting_event(struct plx_prober *p, uint32_t i, uint32_t events)
 {
-    if (is_talking(&p->flights[i]))
+    if (is_talking(&p->flights.all[i]))
         on_talk_event(p, i);
     else
         on_connect_event(p, i, events);
@@ -552,9 +457,16 @@ static void on_greeting_event(struct plx_prober *p, uint32_t i, uint32_t events)
 
 static void on_event(struct plx_prober *p, uint32_t i, uint32_t events)
 {
-    const struct flight *f = &p->flights[i];
-    if (f->armed) /* else the echo of a disarmed socket: ERR|HUP */
+    const struct plx_flight *f = &p->flights.all[i];
+    if (!f->armed) /* the echo of a disarmed socket: ERR|HUP */
+        return;
+    int err = plx_flights_fetch(&p->flights, i);
+    if (!err) {
         kinds[f->kind].on_event(p, i, events);
+        return;
+    }
+    plx_wheel_remove(&p->wheel, i);
+    lose(p, i, err, plx_clock_mono());
 }
 
 static void begin_turn(struct plx_prober *p)
@@ -577,13 +489,14 @@ static void begin_turn(struct plx_prober *p)
 }
 
 /* Returns true if everything of the set was taken in. */
-static bool take_events(struct plx_prober *p, enum set set)
+static bool take_events(struct plx_prober *p, enum plx_flight_set set)
 {
-    struct epoll_event events[EVENTS_MAX];
+    struct plx_socket_set *s = p->flights.sets[set];
+    struct plx_socket_event events[EVENTS_MAX];
     for (int batch = 0; batch < BATCHES; batch++) {
-        int n = epoll_wait(p->epoll_fds[set], events, EVENTS_MAX, 0);
+        int n = s->engine->take(s, events, EVENTS_MAX);
         for (int e = 0; e < n; e++)
-            on_event(p, events[e].data.u32, events[e].events);
+            on_event(p, events[e].member, events[e].events);
         if (n < EVENTS_MAX)
             return true;
     }
@@ -592,16 +505,16 @@ static bool take_events(struct plx_prober *p, enum set set)
 
 static bool take_all(struct plx_prober *p)
 {
-    bool all = take_events(p, QUIET);
+    bool all = take_events(p, PLX_FLIGHTS_QUIET);
     if (p->n_watched > 0)
-        all &= take_events(p, WATCHED);
+        all &= take_events(p, PLX_FLIGHTS_WATCHED);
     return all;
 }
 
 void plx_prober_ready(struct plx_prober *prober)
 {
     begin_turn(prober);
-    take_events(prober, WATCHED);
+    take_events(prober, PLX_FLIGHTS_WATCHED);
 }
 
 void plx_prober_turn(struct plx_prober *prober)
@@ -614,7 +527,8 @@ static void on_connect_deadline(struct plx_prober *p, uint32_t i, struct plx_mon
 {
     struct plx_attempt_facts facts = {.end = PLX_END_DEADLINE};
     /* An answer that came since the events were taken in still counts. */
-    enum plx_probe_socket_state state = plx_probe_socket_info(p->flights[i].fd, &facts);
+    enum plx_probe_socket_state state =
+        plx_probe_socket_info(p->flights.all[i].fd, &facts);
     if (state == PLX_PROBE_SOCKET_CONNECTED)
         facts.end = PLX_END_CONNECTED;
     land(p, i, &facts, now);
@@ -622,11 +536,11 @@ static void on_connect_deadline(struct plx_prober *p, uint32_t i, struct plx_mon
 
 static void on_greeting_deadline(struct plx_prober *p, uint32_t i, struct plx_mono now)
 {
-    const struct talk *talk = p->flights[i].talk;
+    const struct plx_talk *talk = p->flights.all[i].talk;
     const struct plx_greeter_event time = {.type = PLX_GREETER_TIME, .now = now};
     if (!talk->begun) {
         struct plx_attempt_facts facts = {.end = PLX_END_DEADLINE};
-        plx_probe_socket_info(p->flights[i].fd, &facts);
+        plx_probe_socket_info(p->flights.all[i].fd, &facts);
         land(p, i, &facts, now);
         return;
     }
@@ -661,8 +575,13 @@ static void expire(struct plx_prober *p)
 {
     struct plx_mono now = plx_clock_mono();
     uint32_t i;
-    while (plx_wheel_expire(&p->wheel, now, &i))
-        kinds[p->flights[i].kind].on_deadline(p, i, now);
+    while (plx_wheel_expire(&p->wheel, now, &i)) {
+        int err = plx_flights_fetch(&p->flights, i);
+        if (err)
+            lose(p, i, err, now);
+        else
+            kinds[p->flights.all[i].kind].on_deadline(p, i, now);
+    }
 }
 
 void plx_prober_tick(struct plx_prober *prober)
@@ -682,12 +601,12 @@ uint32_t plx_prober_in_flight(const struct plx_prober *prober)
 
 bool plx_prober_reuses(const struct plx_prober *prober)
 {
-    return prober->reuse;
+    return prober->flights.reuse;
 }
 
 void plx_prober_set_reuse(struct plx_prober *prober, bool on)
 {
-    prober->reuse = on;
+    prober->flights.reuse = on;
 }
 
 int64_t plx_prober_take_stall(struct plx_prober *prober)

@@ -1,15 +1,17 @@
-/* The probe engine: many TCP attempts in flight over one nested epoll descriptor.
+/* The probe engine: many TCP attempts in flight, their sockets in an epoll or an io_uring
+ * (agent/io/socket_set.h).
  *
- * Sockets are pooled per address family and armed again and again; each is registered
- * once, edge-triggered. What an end means is agent/core/attempt's business. Nothing is
- * allocated per probe, but for those with a greeting: these have a socket of their own,
- * are always watched for, speak (agent/core/greeting decides what), and close in an
- * orderly way. Timeouts, and ends nobody watches for, are seen on a coarse tick; answers
- * are timed by the kernel. One thread. */
+ * Sockets are pooled per address family and armed again and again. What an end means is
+ * agent/core/attempt's business. Nothing is allocated per probe, but for those with a
+ * greeting: these have a socket of their own, are always watched for, speak
+ * (agent/core/greeting decides what), and close in an orderly way. Timeouts, and ends
+ * nobody watches for, are seen on a coarse tick; answers are timed by the kernel. One
+ * thread. */
 #ifndef PLX_AGENT_IO_PROBER_H
 #define PLX_AGENT_IO_PROBER_H
 
 #include "agent/core/greeting.h"
+#include "agent/io/socket_set.h"
 #include "base/monitor.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -44,10 +46,12 @@ typedef void plx_prober_done_fn(void *arg, uint64_t cookie,
 
 struct plx_prober;
 
-/* For at most `max` attempts in flight. Checks how sockets behave here. Returns 0,
+/* For at most `max` attempts in flight. Checks how sockets behave here. With io_uring
+ * `max` may be above RLIMIT_NOFILE; of the attempts in flight a quarter of that many are
+ * watched then, and the others that should be are not. `engine` is not AUTO. Returns 0,
  * PLX_EIO. */
-int plx_prober_new(uint32_t max, plx_prober_done_fn *done, void *arg,
-                   struct plx_prober **ret, struct plx_why *why);
+int plx_prober_new(enum plx_engine engine, uint32_t max, plx_prober_done_fn *done,
+                   void *arg, struct plx_prober **ret, struct plx_why *why);
 /* Attempts in flight end without a word. */
 void plx_prober_destroy(struct plx_prober **prober);
 

@@ -178,6 +178,7 @@ static void on_answer(void *arg, const struct plx_dns_answer *answer)
     int64_t keep_ns = failure_ns(answer->detail);
     if (answer->detail == PLX_DETAIL_NONE) {
         e->resolution.n = answer->n;
+        e->resolution.cut = answer->cut;
         memcpy(e->resolution.addrs, answer->addrs, sizeof answer->addrs);
         keep_ns = clamp(answer->ttl_ns, TTL_FLOOR_NS, TTL_CEIL_NS);
     }

@@ -22,8 +22,10 @@
 
 struct plx_resolution {
     enum plx_detail detail; /* NONE: there is at least one address */
-    struct plx_addr addrs[PLX_RESOLVER_ADDRS_MAX]; /* in the order of RFC 6724 */
+    struct plx_addr
+        addrs[PLX_RESOLVER_ADDRS_MAX]; /* in the order of RFC 6724, each once */
     size_t n;
+    bool cut; /* the name has more */
 };
 
 /* The answer to a question that had to wait; lent for the call. */

@@ -1,4 +1,4 @@
-#include "agent/io/spool.h"
+#include "agent/io/spool_round.h"
 
 #include "agent/io/spool_writer.h"
 #include "base/err.h"
@@ -390,20 +390,26 @@ static void commit(struct plx_spool *s)
     publish(s, &events);
 }
 
+bool plx_spool_round(struct plx_spool *spool)
+{
+    struct plx_spool_events events = {NULL, NULL};
+    pthread_mutex_lock(&spool->mutex);
+    struct work work = take_work(spool);
+    pthread_mutex_unlock(&spool->mutex);
+    if (work.load)
+        plx_spool_writer_load(spool->writer, work.from, &events);
+    publish(spool, &events);
+    commit(spool);
+    return !work.stop;
+}
+
 static void *thread_main(void *arg)
 {
     struct plx_spool *s = arg;
-    struct work work = {.stop = false};
-    while (!work.stop) {
-        struct plx_spool_events events = {NULL, NULL};
+    do {
         pthread_mutex_lock(&s->mutex);
         wait_for_work(s);
-        work = take_work(s);
         pthread_mutex_unlock(&s->mutex);
-        if (work.load)
-            plx_spool_writer_load(s->writer, work.from, &events);
-        publish(s, &events);
-        commit(s);
-    }
+    } while (plx_spool_round(s));
     return NULL;
 }

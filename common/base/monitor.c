@@ -145,7 +145,7 @@ bool plx_monitor_equal(const struct plx_monitor *a, const struct plx_monitor *b)
            same_texts(a->depends_on, a->n_depends_on, b->depends_on, b->n_depends_on) &&
            same_labels(a, b) && a->expect == b->expect && a->handshake == b->handshake &&
            plx_greeting_equal(&a->greeting, &b->greeting) && a->ip == b->ip &&
-           same_text(a->source, b->source) &&
+           a->addresses == b->addresses && same_text(a->source, b->source) &&
            a->degraded_above_ns == b->degraded_above_ns &&
            a->quorum.rule == b->quorum.rule && a->quorum.distinct == b->quorum.distinct &&
            a->quorum.n == b->quorum.n &&
@@ -321,6 +321,12 @@ static const struct word ip_words[] = {
     {0, NULL},
 };
 
+static const struct word addresses_words[] = {
+    {PLX_ADDRESSES_FIRST, "first"},
+    {PLX_ADDRESSES_ALL, "all"},
+    {0, NULL},
+};
+
 static const struct word quorum_words[] = {
     {PLX_QUORUM_AUTO, "auto"},
     {PLX_QUORUM_ANY, "any"},
@@ -381,6 +387,16 @@ const char *plx_ip_token(enum plx_ip ip)
 int plx_ip_parse(const char *token)
 {
     return value_of(ip_words, token);
+}
+
+const char *plx_addresses_token(enum plx_addresses addresses)
+{
+    return token_of(addresses_words, (int)addresses);
+}
+
+int plx_addresses_parse(const char *token)
+{
+    return value_of(addresses_words, token);
 }
 
 const char *plx_quorum_format(struct plx_quorum q, char buf[PLX_QUORUM_TEXT_MAX])

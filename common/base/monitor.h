@@ -33,6 +33,15 @@ enum plx_ip {
     PLX_IP_6 = 6,
 };
 
+/* Which of the addresses that a name leads to are probed. Values are on the wire and in
+ * the database. */
+enum plx_addresses {
+    PLX_ADDRESSES_FIRST = 0, /* the first, in the order of RFC 6724 */
+    PLX_ADDRESSES_ALL = 1,
+};
+/* Addresses of one name that are kept, and probed in one run: the first so many. */
+#define PLX_ADDRESSES_MAX 16
+
 /* How many locations must agree before a server verdict; AUTO lets the localiser decide.
  */
 enum plx_quorum_rule {
@@ -90,6 +99,7 @@ struct plx_monitor {
     enum plx_handshake handshake; /* FULL with a greeting */
     struct plx_greeting greeting;
     enum plx_ip ip;
+    enum plx_addresses addresses;
     char *source;              /* address to probe from; NULL: the kernel's choice */
     int64_t degraded_above_ns; /* 0: no latency bound */
     struct plx_quorum quorum;
@@ -133,6 +143,8 @@ const char *plx_handshake_token(enum plx_handshake h);
 int plx_handshake_parse(const char *token);
 const char *plx_ip_token(enum plx_ip ip);
 int plx_ip_parse(const char *token);
+const char *plx_addresses_token(enum plx_addresses addresses);
+int plx_addresses_parse(const char *token);
 
 #define PLX_QUORUM_TEXT_MAX 40
 /* "auto", "any", "majority", "all", "3", "2 of distinct(region)". */

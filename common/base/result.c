@@ -45,6 +45,8 @@ const char *plx_probe_kind_token(enum plx_probe_kind kind)
         return "confirm";
     case PLX_PROBE_CHECK:
         return "check";
+    case PLX_PROBE_ADDRESS:
+        return "address";
     }
     return "unknown";
 }

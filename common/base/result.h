@@ -27,6 +27,10 @@ enum plx_probe_kind {
     PLX_PROBE_RETRY = 1,   /* the agent's own, at once after a first bad result */
     PLX_PROBE_CONFIRM = 2, /* ordered by the judge */
     PLX_PROBE_CHECK = 3,   /* ordered by a person; not stored */
+    /* One address of a run over all that a name leads to: evidence that belongs to the
+     * result of the same monitor and `scheduled` that follows it in the stream, and no
+     * view of its own: not to be judged or counted. */
+    PLX_PROBE_ADDRESS = 4,
 };
 const char *plx_probe_kind_token(enum plx_probe_kind kind);
 
@@ -66,7 +70,10 @@ const char *plx_probe_kind_token(enum plx_probe_kind kind);
       "it closed the connection before it answered")                                     \
     X(GREETING_UNEXPECTED, 63, "unexpected", "it answered something else")               \
     X(GREETING_TOO_LONG, 64, "too_long", "the limit of bytes held no wanted answer")     \
-    X(LOCAL_PATTERN, 65, "pattern", "the pattern takes too much work to match")
+    X(LOCAL_PATTERN, 65, "pattern", "the pattern takes too much work to match")          \
+    X(HALF_UP, 66, "half_up", "some of its addresses fail")                              \
+    X(ADDRESS_LIMIT, 67, "address_limit",                                                \
+      "it has more addresses than are probed in a run")
 
 enum plx_detail {
 #define X(name, value, token, sentence) PLX_DETAIL_##name = (value),

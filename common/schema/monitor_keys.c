@@ -195,15 +195,17 @@ static bool write_ip(WRITE_ARGS)
 
 static int read_addresses(READ_ARGS)
 {
-    const char *text;
-    (void)m;
-    int err = plx_doc_text(doc, node, key->name, &text, why);
-    if (err < 0 || strcmp(text, "first") == 0)
-        return err;
-    if (strcmp(text, "all") == 0)
-        return plx_doc_error(doc, node, why,
-                             "'addresses: all' is not supported by this version");
-    return refuse(key, doc, node, "first", why);
+    int value = 0;
+    int err = read_word(key, doc, node, plx_addresses_parse, "first or all", &value, why);
+    m->addresses = (enum plx_addresses)value;
+    return err;
+}
+
+static bool write_addresses(WRITE_ARGS)
+{
+    (void)key;
+    plx_value_text(out, plx_addresses_token(m->addresses));
+    return true;
 }
 
 /* A greeting has a file of its own: schema/greeting_key.c. */
@@ -394,7 +396,7 @@ const struct plx_key plx_monitor_keys[] = {
     {"handshake", read_handshake, write_handshake, 0, 0, 0},
     {"greeting", read_greeting, write_greeting, 0, 0, 0},
     {"ip", read_ip, write_ip, 0, 0, 0},
-    {"addresses", read_addresses, NULL, 0, 0, 0},
+    {"addresses", read_addresses, write_addresses, 0, 0, 0},
     {"source", read_text, write_text, FIELD(source), 0, 0},
     {"degraded_above", read_duration, write_duration, FIELD(degraded_above_ns), 0, 0},
     {"min_coverage", read_percent, write_percent, FIELD(min_coverage_percent), 0, 100},

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zmq.h>
 
 /* Measured limits; see docs/OUTCOMES.md "ZeroMQ". */
@@ -92,16 +93,18 @@ static int set_text(void *socket, int option, const char *text)
     return zmq_setsockopt(socket, option, text, strlen(text)) < 0 ? PLX_EIO : 0;
 }
 
-static int set_common(void *socket)
+static const struct plx_channel_limits usual = {FRAME_MAX_BYTES, QUEUE_MESSAGES};
+
+static int set_common(void *socket, const struct plx_channel_limits *limits)
 {
-    const int64_t frame_max = FRAME_MAX_BYTES;
+    const int64_t frame_max = (int64_t)limits->frame_max_bytes;
     const struct option options[] = {
         {ZMQ_LINGER, 0},
         {ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS},
         {ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS},
         {ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS},
-        {ZMQ_SNDHWM, QUEUE_MESSAGES},
-        {ZMQ_RCVHWM, QUEUE_MESSAGES},
+        {ZMQ_SNDHWM, limits->queue_messages},
+        {ZMQ_RCVHWM, limits->queue_messages},
         {ZMQ_IPV6, 1},
     };
     if (zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &frame_max, sizeof frame_max) < 0)
@@ -173,7 +176,7 @@ int plx_channel_serve(struct plx_net *net, const char *endpoint, const char *dom
 {
     struct plx_channel *channel = channel_of(net, ZMQ_ROUTER);
     int err;
-    if (!channel->socket || set_common(channel->socket) < 0 ||
+    if (!channel->socket || set_common(channel->socket, &usual) < 0 ||
         set_server(channel->socket, domain, keys) < 0)
         err = plx_why_set(why, PLX_EIO, "cannot set up a server socket: %s",
                           zmq_strerror(errno));
@@ -187,13 +190,36 @@ int plx_channel_serve(struct plx_net *net, const char *endpoint, const char *dom
     return err;
 }
 
+int plx_channel_serve_fd(struct plx_net *net, int listen_fd, const char *domain,
+                         const struct plx_channel_limits *limits,
+                         const struct plx_keypair *keys, struct plx_channel **ret,
+                         struct plx_why *why)
+{
+    struct plx_channel *channel = channel_of(net, ZMQ_ROUTER);
+    int fd = channel->socket ? dup(listen_fd) : -1;
+    /* A bound socket owns the descriptor; the endpoint's text is then only parsed. */
+    if (fd >= 0 && set_common(channel->socket, limits) == 0 &&
+        set_server(channel->socket, domain, keys) == 0 &&
+        zmq_setsockopt(channel->socket, ZMQ_USE_FD, &fd, sizeof fd) == 0 &&
+        zmq_bind(channel->socket, "tcp://127.0.0.1:1") == 0) {
+        *ret = channel;
+        return 0;
+    }
+    int e = errno;
+    if (fd >= 0)
+        close(fd);
+    plx_channel_destroy(&channel);
+    return plx_why_set(why, PLX_EIO, "cannot set up a server socket: %s",
+                       zmq_strerror(e));
+}
+
 int plx_channel_connect(struct plx_net *net, const char *endpoint, const char *server_key,
                         const struct plx_keypair *keys, struct plx_channel **ret,
                         struct plx_why *why)
 {
     struct plx_channel *channel = channel_of(net, ZMQ_DEALER);
     int err;
-    if (!channel->socket || set_common(channel->socket) < 0 ||
+    if (!channel->socket || set_common(channel->socket, &usual) < 0 ||
         set_client(channel->socket, server_key, keys) < 0)
         err = plx_why_set(why, PLX_EIO, "cannot set up a client socket: %s",
                           zmq_strerror(errno));

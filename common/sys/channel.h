@@ -66,6 +66,18 @@ struct plx_channel;
 int plx_channel_serve(struct plx_net *net, const char *endpoint, const char *domain,
                       const struct plx_keypair *keys, struct plx_channel **ret,
                       struct plx_why *why);
+/* How a server channel for strangers differs from one for those we know. */
+struct plx_channel_limits {
+    size_t frame_max_bytes; /* of each frame */
+    int queue_messages;     /* per peer and direction */
+};
+/* Serves on a listening socket of plx_listener_open. Copies `listen_fd`: it can be served
+ * again when this channel is gone, and meanwhile whoever connects waits in its backlog.
+ */
+int plx_channel_serve_fd(struct plx_net *net, int listen_fd, const char *domain,
+                         const struct plx_channel_limits *limits,
+                         const struct plx_keypair *keys, struct plx_channel **ret,
+                         struct plx_why *why);
 /* Begins to connect; returns at once. */
 int plx_channel_connect(struct plx_net *net, const char *endpoint, const char *server_key,
                         const struct plx_keypair *keys, struct plx_channel **ret,

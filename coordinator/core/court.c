@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,7 +65,7 @@ static void free_texts(struct plx_court *court)
 static void free_sights(struct docket *docket)
 {
     for (size_t i = 0; i < docket->n_sights; i++)
-        free(docket->sights[i].excerpt);
+        plx_sight_fini(&docket->sights[i]);
     free(docket->sights);
 }
 
@@ -239,7 +240,7 @@ static struct plx_sight *new_sight(struct plx_court *court, uint32_t monitor,
         if (plx_shares_has(court->shares, docket->sights[i].agent, monitor))
             docket->sights[n++] = docket->sights[i];
         else
-            free(docket->sights[i].excerpt);
+            plx_sight_fini(&docket->sights[i]);
     docket->sights = resized(docket->sights, n + 1, sizeof *docket->sights);
     docket->sights[n] = (struct plx_sight){.agent = agent};
     docket->n_sights = n + 1;
@@ -258,29 +259,13 @@ static bool learns_address(const struct docket *docket, const struct plx_addr *a
     return true;
 }
 
-static void see(struct plx_court *court, uint32_t monitor, uint32_t agent,
+static void see(struct plx_court *court, uint32_t monitor, struct plx_sight *sight,
                 const struct plx_result *r, struct plx_wall at)
 {
     struct docket *docket = docket_of(court, monitor);
-    struct plx_sight *sight = sight_of(docket, agent);
-    if (!sight)
-        sight = new_sight(court, monitor, docket, agent);
     if (at.ns < sight->at.ns)
         return;
-    free(sight->excerpt);
-    *sight = (struct plx_sight){
-        .agent = agent,
-        .outcome = r->outcome,
-        .detail = r->detail,
-        .at = at,
-        .rtt_us = r->rtt_us,
-        .syn_retrans = r->syn_retrans,
-        .icmp_type = r->icmp_type,
-        .icmp_code = r->icmp_code,
-        .icmp_from = r->icmp_from,
-        .address = r->address,
-        .excerpt = r->excerpt[0] ? plx_text_dup(r->excerpt) : NULL,
-    };
+    plx_sight_take(sight, r, at);
     if (learns_address(docket, &r->address)) {
         docket->address = r->address;
         plx_court_set_monitor(court, monitor);
@@ -293,8 +278,16 @@ void plx_court_result(struct plx_court *court, struct plx_wall now, uint32_t age
     const struct plx_agent *who = plx_roster_at(court->roster, agent);
     if (!plx_shares_has(court->shares, agent, monitor))
         return;
+    struct docket *docket = docket_of(court, monitor);
+    struct plx_sight *sight = sight_of(docket, agent);
+    if (!sight)
+        sight = new_sight(court, monitor, docket, agent);
+    if (result->kind == PLX_PROBE_ADDRESS) {
+        plx_sight_take_address(sight, result);
+        return;
+    }
     struct plx_wall at = plx_roster_correct(who, result->started, now);
-    see(court, monitor, agent, result, at);
+    see(court, monitor, sight, result, at);
     const struct plx_judge_result judged = {
         .now = now,
         .at = at,
@@ -309,6 +302,7 @@ void plx_court_result(struct plx_court *court, struct plx_wall now, uint32_t age
                                                                    : result->syn_retrans),
         .icmp_from_target = result->icmp_from.family != 0 &&
                             plx_addr_equal(&result->icmp_from, &result->address),
+        .half_up = result->detail == PLX_DETAIL_HALF_UP,
     };
     plx_judge_result(court->judge, &judged);
 }
@@ -432,6 +426,22 @@ const char *plx_court_word(struct plx_court *court, uint32_t monitor,
         docket_of(court, monitor)->n_sights == 0)
         return "pending";
     return plx_judge_verdict_token(ruling->verdict);
+}
+
+char *plx_court_sentence(const struct plx_court *court,
+                         const struct plx_judge_ruling *ruling)
+{
+    char failing[PLX_SIGHT_FAILING_MAX] = "", text[2 * PLX_SIGHT_FAILING_MAX];
+    const char *why = ruling->why ? ruling->why : "";
+    bool degraded = ruling->verdict == PLX_JUDGE_DEGRADED;
+    if (degraded && ruling->monitor < court->n_dockets) {
+        const struct docket *docket = &court->dockets[ruling->monitor];
+        plx_sights_failing(docket->sights, docket->n_sights, failing);
+    }
+    if (failing[0] == '\0')
+        return plx_text_dup(why);
+    snprintf(text, sizeof text, "%.500s (%s)", why, failing);
+    return plx_text_dup(text);
 }
 
 const struct plx_sight *plx_court_sight(const struct plx_court *court, uint32_t monitor,

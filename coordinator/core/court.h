@@ -13,6 +13,7 @@
 #include "coordinator/core/judge.h"
 #include "coordinator/core/roster.h"
 #include "coordinator/core/shares.h"
+#include "coordinator/core/sight.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -71,22 +72,14 @@ struct plx_wall plx_court_since(const struct plx_court *court, uint32_t monitor,
 bool plx_court_recorded(const struct plx_court *court, uint32_t monitor,
                         enum plx_judge_verdict *ret);
 
-/* What an agent last saw of a monitor. */
-struct plx_sight {
-    uint32_t agent;
-    enum plx_outcome outcome;
-    enum plx_detail detail;
-    struct plx_wall at; /* corrected */
-    uint32_t rtt_us;
-    uint32_t syn_retrans;
-    uint8_t icmp_type, icmp_code;
-    struct plx_addr icmp_from;
-    struct plx_addr address;
-    char *excerpt; /* of what the server said; NULL: nothing */
-};
 /* Lent until the next result; NULL: it has not reported. */
 const struct plx_sight *plx_court_sight(const struct plx_court *court, uint32_t monitor,
                                         uint32_t agent);
+
+/* The ruling's sentence; where it tells of a host that is half up, with the addresses
+ * that fail. Gives. */
+char *plx_court_sentence(const struct plx_court *court,
+                         const struct plx_judge_ruling *ruling);
 
 /* The address the judge holds the monitor to have: its own, or what its name led to last.
  * Family 0: not known yet. */

@@ -197,6 +197,7 @@ struct plx_judge_result {
     uint32_t rtt_us; /* 0: unknown */
     uint16_t syn_retrans;
     bool icmp_from_target; /* the ICMP error was sent by the target's own address */
+    bool half_up;          /* as expected, but not at all of the target's addresses */
 };
 
 /* One extra probe wanted now; its result comes back with PLX_JUDGE_CONFIRM. */
@@ -306,6 +307,15 @@ void plx_judge_heartbeat(struct plx_judge *judge, struct plx_wall now, uint32_t 
 /* Takes one result: constant time, no allocation. Returns 0, or PLX_ENOTFOUND (monitor or
  * agent unknown, or not assigned to one another: nothing is kept). */
 int plx_judge_result(struct plx_judge *judge, const struct plx_judge_result *result);
+
+/* Says that results of `agent` come soon: about the monitor `soon` within some ten calls,
+ * about `later` within twice as many. A hint that saves waiting for memory (intake of a
+ * large fleet does little else); changes nothing. Unknown ids are ignored. */
+void plx_judge_foresee(const struct plx_judge *judge, uint32_t agent, uint32_t soon,
+                       uint32_t later);
+/* Results ahead of the present one that `soon` is best asked for; `later` is twice that.
+ */
+#define PLX_JUDGE_AHEAD 8u
 
 /* Thinks, and lends what changed since the last tick until the next call of any function
  * here. Call about once a second; more seldom delays verdicts, nothing else. */

@@ -192,14 +192,53 @@ static bool others_are_well(const struct plx_surroundings *x, const struct plx_f
     return n == 0 || (loss / n < OTHERS_LOSS && flipped * 4 <= n);
 }
 
-static bool other_may_be_said(const struct plx_surroundings *x, const struct plx_fault *f)
+/* So long every view near a fault takes to be renewed. */
+static uint32_t renewal_of(const struct plx_surroundings *x, const struct plx_fault *f)
+{
+    return PLX_TK(x->policy->settle_other_ns) + period_of(x, f);
+}
+
+static bool is_within(const struct plx_fault *f, const struct plx_fault *g)
+{
+    for (uint32_t i = 0; i < f->agents.n; i++)
+        if (!plx_ids_has(&g->agents, f->agents.ids[i]))
+            return false;
+    if (plx_family_of(&g->scope) == PLX_FAMILY_VANTAGE)
+        return true;
+    for (uint32_t i = 0; i < f->monitors.n; i++)
+        if (!plx_ids_has(&g->monitors, f->monitors.ids[i]))
+            return false;
+    return plx_family_of(&f->scope) != PLX_FAMILY_VANTAGE;
+}
+
+/* Is it what is left of a fault that was told and is ending, or has ended just now? While
+ * the last views of that one are renewed, a part of it looks like a fault of its own. */
+static bool is_remainder(const struct plx_faults *fs, const struct plx_surroundings *x,
+                         const struct plx_fault *f)
+{
+    for (uint32_t i = 0; i < fs->n; i++) {
+        const struct plx_fault *g = &fs->list[i];
+        if (g == f || g->id == 0 || !is_within(f, g))
+            continue;
+        bool open = plx_fault_is_open(g);
+        if (open ? f->onset <= g->last_fail + PLX_TK(x->policy->slack_ns)
+                 : f->onset <= g->said && x->now - g->said < renewal_of(x, f))
+            return true;
+    }
+    return false;
+}
+
+static bool other_may_be_said(const struct plx_faults *fs,
+                              const struct plx_surroundings *x, const struct plx_fault *f)
 {
     bool ours = plx_family_of(&f->scope) == PLX_FAMILY_VANTAGE;
+    if (is_remainder(fs, x, f))
+        return false;
     if (ours && all_silent(x, f))
         return x->now - f->born >= PLX_TK(x->policy->settle_ns);
     if (ours && f->gain > OBVIOUS && f->margin > OBVIOUS / 10)
         return x->now - f->onset >= PLX_TK(x->policy->settle_ns);
-    uint32_t wait = PLX_TK(x->policy->settle_other_ns) + period_of(x, f);
+    uint32_t wait = renewal_of(x, f);
     if (x->now - f->onset < wait || f->last_fail < f->onset + wait / 3 ||
         x->now - f->born < PLX_TK(x->policy->settle_other_ns))
         return false;
@@ -213,14 +252,54 @@ static bool other_may_be_said(const struct plx_surroundings *x, const struct plx
 
 /* --- the whole ------------------------------------------------------------------ */
 
+/* A told fault that the story gave up for this one, all of whose cells this one has: the
+ * same trouble, seen more clearly. */
+static struct plx_fault *narrower_of(struct plx_faults *fs, const struct plx_fault *f)
+{
+    for (uint32_t i = 0; i < fs->n; i++) {
+        struct plx_fault *g = &fs->list[i];
+        if (g != f && plx_fault_is_open(g) && !g->seen && is_within(g, f) &&
+            plx_family_of(&g->scope) == plx_family_of(&f->scope))
+            return g;
+    }
+    return NULL;
+}
+
+/* `f` goes on under the name that `g` was told by. */
+static void go_on_as(struct plx_fault *g, struct plx_fault *f, uint32_t now)
+{
+    struct plx_ids agents = g->agents, monitors = g->monitors;
+    g->scope = f->scope;
+    g->onset = f->onset < g->onset ? f->onset : g->onset;
+    g->last_fail = f->last_fail > g->last_fail ? f->last_fail : g->last_fail;
+    g->told = f->told;
+    g->seen = true;
+    g->gain = f->gain;
+    g->margin = f->margin;
+    g->margin_scope = f->margin_scope;
+    g->runner_up = f->runner_up;
+    g->has_runner_up = f->has_runner_up;
+    g->agents = f->agents;
+    g->monitors = f->monitors;
+    f->agents = agents;
+    f->monitors = monitors;
+    f->seen = false; /* never told: forgotten with the next story */
+    plx_fault_report(g, PLX_JUDGE_UPDATED, now);
+}
+
 void plx_announce(struct plx_faults *fs, const struct plx_surroundings *x,
                   struct plx_fault *f)
 {
     bool server = plx_family_of(&f->scope) == PLX_FAMILY_SERVER;
     if (!f->seen || f->id != 0)
         return;
-    if (!(server ? server_may_be_said(x, f) : other_may_be_said(x, f)))
+    if (!(server ? server_may_be_said(x, f) : other_may_be_said(fs, x, f)))
         return;
+    struct plx_fault *g = server ? NULL : narrower_of(fs, f);
+    if (g != NULL) {
+        go_on_as(g, f, x->now);
+        return;
+    }
     f->id = ++fs->last_id;
     f->page = server && !is_consequence(fs, x->fleet, f);
     plx_fault_report(f, PLX_JUDGE_OPENED, x->now);

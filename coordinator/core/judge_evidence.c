@@ -7,16 +7,27 @@
 #include <string.h>
 
 #define TK_NS     (PLX_SEC_NS / PLX_TK_PER_SEC)
-/* Buckets of the agents' rings of opens: 4 s. */
+/* Buckets of the agents' rings of opens: 4 s, and 64 s for what is long past. */
 #define BUCKET_TK (4 * PLX_TK_PER_SEC)
+/* Buckets of the finer rings: 1/8 s, 8 s in all. */
+#define FINE_TK   (PLX_TK_PER_SEC / 8)
+/* Bytes of a cache line. */
+#define LINE      64u
+/* An agent fails when it fails on one probe in so many, and on so many in 4 s. */
+#define BAD_SHARE 5u
+#define BAD_LEAST 8u
+/* Results in 4 s from which on an agent is busy: each of them speaks for 3.9 nats. */
+#define BUSY      64u
+#define LONG_TK   (16 * BUCKET_TK)
 /* Weight of a new result in the smoothed loss and latency (about the last 16). */
 #define SMOOTH    16
 
 void plx_evidence_fini(struct plx_evidence *ev)
 {
-    free(ev->cells);
+    free(ev->block);
     free(ev->owner);
     free(ev->failing);
+    free(ev->held);
     *ev = (struct plx_evidence){0};
 }
 
@@ -36,29 +47,55 @@ struct plx_wall plx_evidence_wall(const struct plx_evidence *ev, uint32_t ticks)
 /* --- cells ---------------------------------------------------------------------------
  */
 
+/* Makes room for `cap` cells, the first of them at the begin of a cache line. A large
+ * block seldom moves within its pages when it grows, so that little is copied. */
+static void block_reach(struct plx_evidence *ev, uint32_t cap)
+{
+    size_t old = (size_t)((char *)ev->cells - (char *)ev->block);
+    char *block = realloc(ev->block, cap * sizeof *ev->cells + LINE);
+    if (block == NULL)
+        abort();
+    size_t offset = (LINE - (uintptr_t)block % LINE) % LINE;
+    if (offset != old)
+        memmove(block + offset, block + old, ev->n_cells * sizeof *ev->cells);
+    ev->block = block;
+    ev->cells = (void *)(block + offset);
+}
+
+static void *resized(void *p, size_t n, size_t size)
+{
+    p = realloc(p, n * size);
+    if (p == NULL)
+        abort();
+    return p;
+}
+
 static void cells_reach(struct plx_evidence *ev, uint32_t n)
 {
     if (n <= ev->cap_cells)
         return;
     uint32_t old = ev->cap_cells;
-    uint32_t cap = n + n / 4 + 64;
+    uint32_t cap = n + n / 16 + 64;
     size_t words = cap / 64 + 1, old_words = old == 0 ? 0 : old / 64 + 1;
-    ev->cells = realloc(ev->cells, cap * sizeof *ev->cells);
-    ev->owner = realloc(ev->owner, cap * sizeof *ev->owner);
-    ev->failing = realloc(ev->failing, words * sizeof *ev->failing);
-    if (ev->cells == NULL || ev->owner == NULL || ev->failing == NULL)
-        abort();
+    block_reach(ev, cap);
+    ev->owner = resized(ev->owner, cap, sizeof *ev->owner);
+    ev->failing = resized(ev->failing, words, sizeof *ev->failing);
+    ev->held = resized(ev->held, words, sizeof *ev->held);
     memset(ev->failing + old_words, 0, (words - old_words) * sizeof *ev->failing);
+    memset(ev->held + old_words, 0, (words - old_words) * sizeof *ev->held);
     ev->cap_cells = cap;
 }
 
-static void failing_set(struct plx_evidence *ev, uint32_t i, bool on)
+/* A cell is in one of the two sets while it fails, and in none else. */
+static void failing_set(struct plx_evidence *ev, uint32_t i, bool on, bool held)
 {
     uint64_t bit = UINT64_C(1) << (i & 63);
-    if (on)
+    ev->failing[i >> 6] &= ~bit;
+    ev->held[i >> 6] &= ~bit;
+    if (on && held)
+        ev->held[i >> 6] |= bit;
+    else if (on)
         ev->failing[i >> 6] |= bit;
-    else
-        ev->failing[i >> 6] &= ~bit;
 }
 
 struct plx_cell *plx_evidence_cell(const struct plx_evidence *ev,
@@ -81,11 +118,20 @@ struct plx_cell *plx_evidence_cell(const struct plx_evidence *ev,
     return NULL;
 }
 
+void plx_evidence_foresee(const struct plx_evidence *ev,
+                          const struct plx_fleet_monitor *mon, uint32_t agent)
+{
+    if (mon->n_cells > 0)
+        __builtin_prefetch(
+            &ev->cells[mon->cell0 + (agent < mon->n_cells ? agent : mon->n_cells / 2)],
+            1);
+}
+
 static void forget(struct plx_evidence *ev, struct plx_fleet *fleet, uint32_t cell0,
                    uint32_t n)
 {
     for (uint32_t i = cell0; i < cell0 + n; i++) {
-        failing_set(ev, i, false);
+        failing_set(ev, i, false, false);
         ev->owner[i] = UINT32_MAX;
         struct plx_fleet_agent *a = plx_fleet_agent(fleet, ev->cells[i].agent);
         if (a != NULL && a->n_cells > 0)
@@ -116,9 +162,10 @@ static void compact(struct plx_evidence *ev, struct plx_fleet *fleet)
     ev->n_cells = to;
     ev->garbage = 0;
     memset(ev->failing, 0, (ev->cap_cells / 64 + 1) * sizeof *ev->failing);
+    memset(ev->held, 0, (ev->cap_cells / 64 + 1) * sizeof *ev->held);
     for (uint32_t i = 0; i < to; i++)
-        if (ev->cells[i].flags & PLX_CELL_FAILING)
-            failing_set(ev, i, true);
+        failing_set(ev, i, ev->cells[i].flags & PLX_CELL_FAILING,
+                    fleet->agents[ev->cells[i].agent].held);
 }
 
 void plx_evidence_assign(struct plx_evidence *ev, struct plx_fleet *fleet,
@@ -133,8 +180,8 @@ void plx_evidence_assign(struct plx_evidence *ev, struct plx_fleet *fleet,
         struct plx_cell *c = &ev->cells[at + i];
         *c = old ? *old : (struct plx_cell){.agent = (uint16_t)agents[i]};
         ev->owner[at + i] = monitor;
-        failing_set(ev, at + i, c->flags & PLX_CELL_FAILING);
         struct plx_fleet_agent *a = &fleet->agents[agents[i]];
+        failing_set(ev, at + i, c->flags & PLX_CELL_FAILING, a->held);
         a->n_cells++;
         a->n_failing += (c->flags & PLX_CELL_FAILING) != 0;
         int64_t every = (int64_t)m->interval_tk * TK_NS;
@@ -230,27 +277,66 @@ static bool as_expected(const struct plx_fleet_monitor *m,
     return r->outcome == PLX_OUTCOME_OPEN;
 }
 
-static void ring_add(struct plx_fleet_agent *a, uint32_t tk)
+static void ring_add(struct plx_ring *r, uint32_t b)
 {
-    uint32_t b = tk / BUCKET_TK;
-    if (b > a->ring_top) {
-        uint32_t gap = b - a->ring_top;
+    if (b > r->top) {
+        uint32_t gap = b - r->top;
         for (uint32_t i = 1; i <= gap && i <= PLX_RING; i++)
-            a->ring[(a->ring_top + i) % PLX_RING] = 0;
-        a->ring_top = b;
+            r->n[(r->top + i) % PLX_RING] = 0;
+        r->top = b;
     }
-    if (a->ring_top - b < PLX_RING && a->ring[b % PLX_RING] < UINT16_MAX)
-        a->ring[b % PLX_RING]++;
+    if (r->top - b < PLX_RING && r->n[b % PLX_RING] < UINT16_MAX)
+        r->n[b % PLX_RING]++;
 }
 
+/* The first bucket that the ring still has. */
+static uint32_t ring_first(const struct plx_ring *r)
+{
+    return r->top + 1 > PLX_RING ? r->top + 1 - PLX_RING : 0;
+}
+
+/* Sum of the buckets from `from` to `to`, as far as the ring reaches. */
+static uint32_t ring_sum(const struct plx_ring *r, uint32_t from, uint32_t to)
+{
+    uint32_t sum = 0;
+    if (from < ring_first(r))
+        from = ring_first(r);
+    for (uint32_t b = from; b <= to && b <= r->top; b++)
+        sum += r->n[b % PLX_RING];
+    return sum;
+}
+
+bool plx_evidence_is_busy(const struct plx_fleet_agent *a)
+{
+    return (int64_t)a->n_cells * BUCKET_TK * TK_NS >= BUSY * a->min_interval_ns &&
+           a->n_cells > BUSY;
+}
+
+uint32_t plx_evidence_bad_until(const struct plx_fleet_agent *a)
+{
+    uint32_t b = a->fails.top;
+    for (uint32_t i = 0; i < PLX_RING && b > 0; i++, b--) {
+        uint32_t bad = ring_sum(&a->fails, b, b), ok = ring_sum(&a->opens, b, b);
+        uint32_t end = (b + 1) * BUCKET_TK - 1;
+        if (bad >= BAD_LEAST && bad * BAD_SHARE >= bad + ok)
+            return end < a->fail_last ? end : a->fail_last;
+    }
+    return 0;
+}
+
+/* The bucket that `since` falls into does not count, unless it holds so much that it must
+ * not be ignored: then what came after `since` is counted from the finer ring. */
 uint32_t plx_evidence_opens(const struct plx_fleet_agent *a, uint32_t since)
 {
-    uint32_t from = since / BUCKET_TK + 1, sum = 0;
-    if (a->ring_top + 1 >= PLX_RING && from < a->ring_top + 1 - PLX_RING)
-        from = a->ring_top + 1 - PLX_RING;
-    for (uint32_t b = from; b <= a->ring_top; b++)
-        sum += a->ring[b % PLX_RING];
-    return sum;
+    uint32_t b = since / BUCKET_TK, sum = ring_sum(&a->opens, b + 1, UINT32_MAX);
+    if (b + 1 >= ring_first(&a->opens)) {
+        if (ring_sum(&a->opens, b, b) >= BUSY)
+            sum += ring_sum(&a->fine, since / FINE_TK + 1,
+                            (b + 1) * (BUCKET_TK / FINE_TK) - 1);
+        return sum;
+    }
+    uint32_t all = ring_sum(&a->opens_long, since / LONG_TK + 1, UINT32_MAX);
+    return all > sum ? all : sum;
 }
 
 double plx_evidence_noise(const struct plx_fleet_agent *agent,
@@ -287,8 +373,11 @@ static void run_open(struct plx_evidence *ev, struct plx_fleet_agent *a,
                      struct plx_cell *c, uint32_t tk, bool answered)
 {
     a->n_ok++;
-    if (answered)
-        ring_add(a, tk);
+    if (answered) {
+        ring_add(&a->opens, tk / BUCKET_TK);
+        ring_add(&a->fine, tk / FINE_TK);
+        ring_add(&a->opens_long, tk / LONG_TK);
+    }
     if ((c->flags & PLX_CELL_SEEN) && !(c->flags & PLX_CELL_FAILING)) {
         if (c->n < UINT8_MAX)
             c->n++;
@@ -299,7 +388,7 @@ static void run_open(struct plx_evidence *ev, struct plx_fleet_agent *a,
         learn_noise(ev, a, c);
         age_noise(a);
         a->n_failing -= a->n_failing > 0;
-        failing_set(ev, (uint32_t)(c - ev->cells), false);
+        failing_set(ev, (uint32_t)(c - ev->cells), false, false);
     }
     c->other = c->flags & PLX_CELL_FAILING ? c->last : 0;
     c->n_other = c->n;
@@ -333,7 +422,6 @@ static void run_fail(struct plx_evidence *ev, struct plx_fleet_agent *a,
         memset(c->kinds, 0, sizeof c->kinds);
         c->flags |= PLX_CELL_FAILING;
         c->flags &= (uint8_t)~PLX_CELL_COVERED;
-        failing_set(ev, (uint32_t)(c - ev->cells), true);
     } else {
         if (apart && c->n_apart < UINT8_MAX)
             c->n_apart++;
@@ -341,6 +429,8 @@ static void run_fail(struct plx_evidence *ev, struct plx_fleet_agent *a,
             c->n++;
         c->last = tk;
     }
+    failing_set(ev, (uint32_t)(c - ev->cells), true, a->held);
+    ring_add(&a->fails, tk / BUCKET_TK);
     if (tk > a->fail_last)
         a->fail_last = tk;
     if (c->kinds[kind] < UINT8_MAX)
@@ -408,6 +498,14 @@ static void weigh_loss(struct plx_cell *c)
     c->loss = smooth(c->loss, 0, false);
 }
 
+static void take_half(struct plx_evidence *ev, struct plx_cell *c, bool half)
+{
+    if (half == ((c->flags & PLX_CELL_HALF) != 0))
+        return;
+    c->flags ^= PLX_CELL_HALF;
+    ev->dirty = true;
+}
+
 int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
                       const struct plx_judge_policy *policy,
                       const struct plx_judge_result *r)
@@ -453,6 +551,7 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
         run_fail(ev, a, c, tk, is_apart(c, tk, burst_tk, m->interval_tk), kind_of(r));
     }
     c->flags |= PLX_CELL_SEEN;
+    take_half(ev, c, ok && r->half_up);
     c->outcome = r->outcome & 15;
     c->unreach = r->unreach & 15;
     return 0;

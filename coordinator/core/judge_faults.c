@@ -201,7 +201,7 @@ void plx_faults_reported(struct plx_faults *fs, uint32_t now, uint32_t keep_tick
         if (f->report >= 0)
             f->dropped.n = 0;
         f->report = -1;
-        if (f->ended != 0 && (f->ended == 1 || now - f->said > keep_ticks))
+        if (f->ended != 0 && now - f->said > keep_ticks)
             fault_remove(fs, i);
     }
 }

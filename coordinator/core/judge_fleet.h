@@ -33,8 +33,14 @@ struct plx_unit {
     uint32_t live; /* members that are live (agents' units only) */
 };
 
-/* How many opens an agent saw lately, in buckets of 4 s: has it any recent success? */
+/* How many opens an agent saw lately: has it any recent success? Two rings of buckets, of
+ * 4 s for what is recent and of 64 s for an hour. */
 #define PLX_RING 64u
+
+struct plx_ring {
+    uint32_t top; /* number of the newest bucket */
+    uint16_t n[PLX_RING];
+};
 
 struct plx_fleet_agent {
     bool used;
@@ -51,9 +57,10 @@ struct plx_fleet_agent {
         offset_ns;    /* least of late: when learned minus when measured, rtt taken off */
     uint8_t offset_n; /* samples of that (saturates) */
     uint32_t local_first, local_last;
-    uint32_t ring_top; /* bucket number of the newest bucket */
-    uint16_t ring[PLX_RING];
-    double n_ok, n_bad; /* what noise is learned from */
+    struct plx_ring opens, fine, opens_long; /* 4 s, 1/8 s, 64 s a bucket */
+    struct plx_ring fails;                   /* in the same buckets as `opens` */
+    bool held, hold_next; /* its failing cells are left to a fault (judge_hold) */
+    double n_ok, n_bad;   /* what noise is learned from */
     uint32_t n_cells, n_failing;
     uint32_t fail_last; /* newest failing result */
     int64_t min_interval_ns;
@@ -62,14 +69,14 @@ struct plx_fleet_agent {
 struct plx_fleet_monitor {
     bool used;
     uint8_t expect, quorum, distinct;
-    uint32_t *watchers; /* the agents that watch it, as declared */
+    uint16_t *watchers; /* the agents that watch it, as declared */
     uint32_t n_watchers;
     uint32_t cell0, n_cells;          /* all that intake needs is in the first bytes */
     uint32_t interval_tk, timeout_tk; /* in ticks of judge_evidence.h */
     uint32_t asked_all; /* when every location had been asked about the latest doubt */
     uint32_t quorum_n;
     uint16_t port;
-    char *name, *host, *address;
+    char *name, *host, *address; /* one block */
     uint32_t unit_host, unit_prefix, unit_name;
     uint32_t *groups;
     uint32_t n_groups;

@@ -9,9 +9,18 @@ void plx_greedy_evaluate(struct plx_cover *c, struct plx_cand *k, uint32_t round
 
 /* --- the heap of candidates ----------------------------------------------------- */
 
+/* A fault of ours that is held to be true has the first word on its agents' failures: a
+ * new fault must stand on what other agents see. */
+static bool goes_first(const struct plx_cand *k)
+{
+    return k->bonus > 0 && plx_scope_kind(k->scope.type)->vantage;
+}
+
 static bool above(const struct plx_cover *c, uint32_t a, uint32_t b)
 {
     const struct plx_cand *x = &c->cands[a], *y = &c->cands[b];
+    if (goes_first(x) != goes_first(y))
+        return goes_first(x);
     if (x->gain > y->gain || x->gain < y->gain)
         return x->gain > y->gain;
     return plx_scope_key(x->scope) < plx_scope_key(y->scope);
@@ -87,15 +96,19 @@ void plx_greedy_recount(struct plx_cover *c)
 
 /* --- the whole ------------------------------------------------------------------ */
 
-double plx_greedy_run(struct plx_cover *c)
+double plx_greedy_run(struct plx_cover *c, double least)
 {
     double sum = 0;
     uint32_t round = 0;
     heap_make(c);
     while (c->n_heap > 0) {
         struct plx_cand *top = &c->cands[c->heap[0]];
-        if (top->gain <= 0)
+        if (top->gain <= least && !goes_first(top))
             break;
+        if (top->gain <= least) {
+            heap_pop(c);
+            continue;
+        }
         if (top->round != round) {
             plx_greedy_evaluate(c, top, round);
             heap_sink(c, 0);
@@ -121,5 +134,5 @@ void plx_greedy_solve(struct plx_cover *c)
             c->live[c->n_live++] = k;
         }
     }
-    plx_greedy_run(c);
+    plx_greedy_run(c, 0);
 }

@@ -301,6 +301,11 @@ static void say_plain(const struct plx_reason_input *in, uint32_t monitor,
         plx_buf_printf(
             b, "%s loses %.0f %% of probes (95 %%: %.0f-%.0f %%) at %u locations", target,
             100 * n.loss, 100 * n.loss_low, 100 * n.loss_high, n.fresh);
+    else if (v->verdict == PLX_JUDGE_DEGRADED && plx_verdict_is_half_up(&n))
+        plx_buf_printf(b,
+                       "%s is half up: some of its addresses fail from %u of %u "
+                       "locations",
+                       target, n.half, n.assigned);
     else if (v->verdict == PLX_JUDGE_DEGRADED)
         plx_buf_printf(b, "%s takes %.1f ms to connect, more than the bound of %.1f ms",
                        target, n.rtt_us / 1000.0, (double)m->degraded_above_us / 1000.0);

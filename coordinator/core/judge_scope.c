@@ -45,26 +45,35 @@ static bool is_shared(const struct plx_fleet *f, uint32_t unit)
     return unit != PLX_NO_UNIT && f->units[unit].n >= 2;
 }
 
-static void add_vantage(const struct plx_fleet *f, uint32_t agent, struct list *l)
+/* More than one agent, but not the whole fleet: what all agents share cannot be told from
+ * the world they look at. */
+static bool is_some(const struct plx_fleet *f, uint32_t unit)
 {
+    return is_shared(f, unit) && f->units[unit].n < f->agents_used;
+}
+
+/* Ours. What everybody shares is offered only to agents that accuse themselves. */
+static void add_vantage(const struct plx_fleet *f, uint32_t agent, bool confessed,
+                        struct list *l)
+{
+    bool (*fits)(const struct plx_fleet *, uint32_t) = confessed ? is_shared : is_some;
     const struct plx_fleet_agent *a = &f->agents[agent];
     add(l, PLX_SCOPE_AGENT, UINT32_MAX, agent);
-    if (is_shared(f, a->region))
+    if (fits(f, a->region))
         add(l, PLX_SCOPE_REGION, UINT32_MAX, a->region);
-    if (is_shared(f, a->provider))
+    if (fits(f, a->provider))
         add(l, PLX_SCOPE_PROVIDER, UINT32_MAX, a->provider);
-    if (is_shared(f, a->asn))
+    if (fits(f, a->asn))
         add(l, PLX_SCOPE_ASN, UINT32_MAX, a->asn);
     for (uint32_t i = 0; i < a->n_sites; i++)
-        if (is_shared(f, a->sites[i]))
+        if (fits(f, a->sites[i]))
             add(l, PLX_SCOPE_SITE, UINT32_MAX, a->sites[i]);
 }
 
-/* A part of the fleet: more than one agent, but not all that are left. */
+/* … nor all that are left of it. */
 static bool is_part(const struct plx_fleet *f, uint32_t unit)
 {
-    return is_shared(f, unit) && f->units[unit].n < f->agents_used &&
-           f->units[unit].live < f->agents_live;
+    return is_some(f, unit) && f->units[unit].live < f->agents_live;
 }
 
 static void add_paths(const struct plx_fleet *f, const struct plx_fleet_monitor *m,
@@ -120,7 +129,7 @@ uint32_t plx_scope_of_cell(const struct plx_fleet *fleet, uint32_t monitor,
     add_server(fleet, monitor, cell->kinds[PLX_KIND_DNS] > 0, wide, &l);
     add_paths(fleet, &fleet->monitors[monitor], cell->agent, wide, &l);
     if (wide)
-        add_vantage(fleet, cell->agent, &l);
+        add_vantage(fleet, cell->agent, false, &l);
     return l.n;
 }
 
@@ -128,7 +137,7 @@ uint32_t plx_scope_of_agent(const struct plx_fleet *fleet, uint32_t agent,
                             struct plx_scope ret[PLX_SCOPES_OF_CELL])
 {
     struct list l = {ret, 0};
-    add_vantage(fleet, agent, &l);
+    add_vantage(fleet, agent, true, &l);
     return l.n;
 }
 

@@ -1,5 +1,6 @@
 #include "coordinator/core/judge_score.h"
 
+#include "coordinator/core/judge_bound.h"
 #include "coordinator/core/judge_cover.h"
 
 #include <math.h>
@@ -21,7 +22,11 @@
 /* Agents that fall silent within this time of one another may do so for one reason. */
 #define TOGETHER   (25 * PLX_TK_PER_SEC)
 /* Onsets tried when there are too many failures to try each. */
-#define ONSETS_MAX 12u
+#define ONSETS_MAX PLX_SCORE_ONSETS
+/* So few times are sorted by insertion. */
+#define SORT_FEW   24u
+/* Onsets within so many ticks (34 minutes) are sorted by a bitmap. */
+#define TIME_BITS  65536u
 
 /* Dirichlet priors over kinds of failure, in the order of enum plx_fail_kind: timeout,
  * refused, reset, host, net, prohibited, dns. Small sums: a mix is learned from the
@@ -52,6 +57,7 @@ void plx_score_fini(struct plx_score *s)
     free(s->good);
     free(s->open);
     free(s->times);
+    free(s->bits);
     *s = (struct plx_score){0};
 }
 
@@ -150,29 +156,33 @@ static uint32_t own_onset(const struct plx_score *s, uint32_t agent)
 /* --- what speaks against --------------------------------------------------------------
  */
 
-static void good_add(struct plx_score *s, uint32_t first, uint32_t last, uint32_t period,
-                     uint32_t agent, uint32_t n)
+static void good_add(struct plx_score *s, struct plx_good good)
 {
     if (s->n_good == s->cap_good) {
         s->cap_good = s->cap_good ? s->cap_good * 2 : 64;
         s->good = sized(s->good, s->cap_good, sizeof *s->good);
     }
-    s->good[s->n_good++] = (struct plx_good){first, last, period, agent, n};
+    s->good[s->n_good++] = good;
 }
 
-static void good_of_cell(struct plx_score *s, const struct plx_cell *c, uint32_t period,
-                         uint32_t since)
+bool plx_score_good(const struct plx_cell *c, uint32_t period, uint32_t since,
+                    struct plx_good *ret)
 {
     if (!(c->flags & PLX_CELL_SEEN))
-        return;
-    if (c->flags & PLX_CELL_FAILING) {
-        uint32_t span = (uint32_t)(c->n_other - 1) * period;
-        if (c->other > since && c->n_other > 0)
-            good_add(s, c->other > span ? c->other - span : 1, c->other, period, c->agent,
-                     c->n_other);
-    } else if (c->last > since) {
-        good_add(s, c->first, c->last, period, c->agent, c->n);
+        return false;
+    if (!(c->flags & PLX_CELL_FAILING)) {
+        /* Silence that was expected is no sign of life. */
+        if (c->last <= since || c->outcome == PLX_OUTCOME_TIMEOUT)
+            return false;
+        *ret = (struct plx_good){c->first, c->last, period, c->agent, c->n};
+        return true;
     }
+    if (c->other <= since || c->n_other == 0)
+        return false;
+    uint32_t span = (uint32_t)(c->n_other - 1) * period;
+    *ret = (struct plx_good){c->other > span ? c->other - span : 1, c->other, period,
+                             c->agent, c->n_other};
+    return true;
 }
 
 static void good_of_monitor(struct plx_score *s, const struct plx_scope *scope,
@@ -181,10 +191,10 @@ static void good_of_monitor(struct plx_score *s, const struct plx_scope *scope,
     const struct plx_fleet_monitor *m = &s->fleet->monitors[monitor];
     for (uint32_t i = 0; i < m->n_cells; i++) {
         const struct plx_cell *c = &s->ev->cells[m->cell0 + i];
-        /* Silence that was expected is no sign of life. */
-        bool mute = c->outcome == PLX_OUTCOME_TIMEOUT && !(c->flags & PLX_CELL_FAILING);
-        if (!mute && plx_scope_has_agent(s->fleet, scope, c->agent))
-            good_of_cell(s, c, m->interval_tk, since);
+        struct plx_good good;
+        if (plx_scope_has_agent(s->fleet, scope, c->agent) &&
+            plx_score_good(c, m->interval_tk, since, &good))
+            good_add(s, good);
     }
 }
 
@@ -201,7 +211,7 @@ static void list_good(struct plx_score *s, const struct plx_scope *scope, uint32
         good_of_monitor(s, scope, ids[i], since);
 }
 
-static uint32_t good_after(const struct plx_good *g, uint32_t since)
+uint32_t plx_score_good_after(const struct plx_good *g, uint32_t since)
 {
     if (g->last <= since)
         return 0;
@@ -213,14 +223,16 @@ static uint32_t good_after(const struct plx_good *g, uint32_t since)
     return n > REPEAT_MAX ? REPEAT_MAX : n;
 }
 
-static uint32_t contrary_vantage(const struct plx_score *s, const struct plx_scope *scope,
-                                 uint32_t since)
+uint32_t plx_score_contrary_vantage(const struct plx_score *s,
+                                    const struct plx_scope *scope, uint32_t onset)
 {
     const uint32_t *ids;
     uint32_t n, sum = 0;
     plx_scope_agents(s->fleet, scope, &ids, &n);
-    for (uint32_t i = 0; i < n; i++)
-        sum += plx_evidence_opens(&s->fleet->agents[ids[i]], since);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct plx_fleet_agent *a = &s->fleet->agents[ids[i]];
+        sum += plx_evidence_opens(a, onset + (plx_evidence_is_busy(a) ? 0 : s->slack));
+    }
     return sum;
 }
 
@@ -229,17 +241,8 @@ static uint32_t contrary_listed(const struct plx_score *s, uint32_t since)
 {
     uint32_t sum = 0;
     for (uint32_t i = 0; i < s->n_good; i++)
-        sum += good_after(&s->good[i], since);
+        sum += plx_score_good_after(&s->good[i], since);
     return sum;
-}
-
-uint32_t plx_score_contrary(struct plx_score *s, const struct plx_scope *scope,
-                            uint32_t since)
-{
-    if (plx_scope_kind(scope->type)->vantage)
-        return contrary_vantage(s, scope, since);
-    list_good(s, scope, since);
-    return contrary_listed(s, since);
 }
 
 /* --- what speaks for ------------------------------------------------------------------
@@ -250,9 +253,8 @@ struct tally {
     double kinds[PLX_KIND_COUNT_];
 };
 
-/* How many of a cell's failures (apart, and close behind one) fall after `since`. */
-static void failures_after(const struct plx_fail *f, uint32_t since, uint32_t *ret_apart,
-                           uint32_t *ret_close)
+void plx_score_failures(const struct plx_fail *f, uint32_t since, uint32_t *ret_apart,
+                        uint32_t *ret_close)
 {
     uint32_t apart = f->n_apart, close = (uint32_t)(f->n - f->n_apart);
     if (f->last < since) {
@@ -265,6 +267,17 @@ static void failures_after(const struct plx_fail *f, uint32_t since, uint32_t *r
     }
     *ret_apart = apart > REPEAT_MAX ? REPEAT_MAX : apart;
     *ret_close = close > 3 ? 3 : close;
+}
+
+void plx_score_weigh(const struct plx_score *s, struct plx_fail *f)
+{
+    uint32_t apart, close;
+    plx_score_failures(f, 0, &apart, &close);
+    f->nats = f->most = apart * s->lr_apart[f->agent] + close * s->lr_burst;
+    if (s->policy->without & PLX_JUDGE_WITHOUT_KINDS)
+        return;
+    for (int k = 0; k < PLX_KIND_COUNT_; k++)
+        f->most -= (double)f->kinds[k] * s->log_kind[k];
 }
 
 void plx_score_kinds(const struct plx_cell *cell, float ret[PLX_KIND_COUNT_])
@@ -281,7 +294,7 @@ static bool tally_fail(const struct plx_score *s, const struct plx_fail *f,
                        uint32_t since, struct tally *t)
 {
     uint32_t apart, close;
-    failures_after(f, since, &apart, &close);
+    plx_score_failures(f, since, &apart, &close);
     if (apart + close == 0)
         return false;
     t->nats += apart * s->lr_apart[f->agent] + close * s->lr_burst;
@@ -333,7 +346,7 @@ static double gain_vantage(struct plx_score *s, const struct plx_scope *scope,
         if (!s->claimed[ids[i]] && own_onset(s, ids[i]) + TOGETHER >= onset)
             t.nats += plx_score_own(s, ids[i], onset);
     t.nats += kinds_ratio(s, plx_scope_kind(scope->type)->class, t.kinds);
-    return t.nats - contrary_vantage(s, scope, onset + s->slack) *
+    return t.nats - plx_score_contrary_vantage(s, scope, onset) *
                         -log((1 - s->policy->p_fail) / s->policy->p_fail);
 }
 
@@ -372,7 +385,7 @@ static uint32_t weigh_agents(struct plx_score *s, const struct plx_fail *fails,
     for (uint32_t i = 0; i < s->n_good; i++) {
         const struct plx_good *g = &s->good[i];
         if (s->mark[g->agent] == s->stamp)
-            s->nats[g->agent] -= against * good_after(g, onset + s->slack);
+            s->nats[g->agent] -= against * plx_score_good_after(g, onset + s->slack);
     }
     return n;
 }
@@ -398,7 +411,7 @@ static double gain_filter(struct plx_score *s, const struct plx_fail *fails,
     for (uint32_t i = 0; i < s->n_good; i++) {
         const struct plx_good *g = &s->good[i];
         if (s->mark[g->agent] != s->stamp && s->mark_good[g->agent] != s->stamp &&
-            good_after(g, onset + s->slack) > 0) {
+            plx_score_good_after(g, onset + s->slack) > 0) {
             s->mark_good[g->agent] = s->stamp;
             others++;
         }
@@ -428,6 +441,62 @@ static int by_time(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* Few: sorted in place. */
+static void sort_few(uint32_t *t, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++) {
+        uint32_t v = t[i], k = i;
+        for (; k > 0 && t[k - 1] > v; k--)
+            t[k] = t[k - 1];
+        t[k] = v;
+    }
+}
+
+/* Many within a span of some minutes: each sets its bit, and the bits come in order. The
+ * times become those of them that are a second apart. */
+static uint32_t thin_bits(struct plx_score *s, uint32_t n, uint32_t least, uint32_t span)
+{
+    uint32_t words = span / 64 + 1, kept = 0;
+    if (s->bits == NULL)
+        s->bits = sized(NULL, TIME_BITS / 64, sizeof *s->bits);
+    memset(s->bits, 0, words * sizeof *s->bits);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t b = s->times[i] - least;
+        s->bits[b >> 6] |= UINT64_C(1) << (b & 63);
+    }
+    for (uint32_t at = 0; at <= span;) {
+        uint64_t rest = s->bits[at >> 6] >> (at & 63);
+        if (rest == 0) {
+            at = (at | 63) + 1;
+            continue;
+        }
+        at += (uint32_t)__builtin_ctzll(rest);
+        s->times[kept++] = least + at;
+        at += PLX_TK_PER_SEC;
+    }
+    return kept;
+}
+
+/* Sorts the times and keeps those that are a second apart. Returns how many. */
+static uint32_t thin(struct plx_score *s, uint32_t n)
+{
+    uint32_t least = UINT32_MAX, most = 0, kept = 1;
+    for (uint32_t i = 0; i < n; i++) {
+        least = s->times[i] < least ? s->times[i] : least;
+        most = s->times[i] > most ? s->times[i] : most;
+    }
+    if (n > SORT_FEW && most - least < TIME_BITS)
+        return thin_bits(s, n, least, most - least);
+    if (n > SORT_FEW)
+        qsort(s->times, n, sizeof *s->times, by_time);
+    else
+        sort_few(s->times, n);
+    for (uint32_t i = 1; i < n; i++)
+        if (s->times[i] >= s->times[kept - 1] + PLX_TK_PER_SEC)
+            s->times[kept++] = s->times[i];
+    return kept;
+}
+
 /* Onsets worth trying: when cells began to fail, and when agents began to accuse
  * themselves. Sorted, a second apart at least, thinned to ONSETS_MAX. */
 static uint32_t list_onsets(struct plx_score *s, const struct plx_scope *scope,
@@ -448,11 +517,7 @@ static uint32_t list_onsets(struct plx_score *s, const struct plx_scope *scope,
             s->times[n++] = own_onset(s, ids[i]);
     if (n == 0)
         return 0;
-    qsort(s->times, n, sizeof *s->times, by_time);
-    uint32_t kept = 1;
-    for (uint32_t i = 1; i < n; i++)
-        if (s->times[i] >= s->times[kept - 1] + PLX_TK_PER_SEC)
-            s->times[kept++] = s->times[i];
+    uint32_t kept = thin(s, n);
     if (kept <= ONSETS_MAX)
         return kept;
     for (uint32_t i = 0; i < ONSETS_MAX; i++)
@@ -465,11 +530,8 @@ static double upper_bound(const struct plx_score *s, const struct plx_scope *sco
                           const struct plx_fail *fails)
 {
     double sum = 0;
-    for (uint32_t i = 0; i < s->n_open; i++) {
-        uint32_t apart, close;
-        failures_after(&fails[s->open[i]], 0, &apart, &close);
-        sum += apart * s->lr_apart[fails[s->open[i]].agent] + close * s->lr_burst + 4.0;
-    }
+    for (uint32_t i = 0; i < s->n_open; i++)
+        sum += fails[s->open[i]].nats + 4.0;
     if (!plx_scope_kind(scope->type)->vantage)
         return sum;
     const uint32_t *ids;
@@ -505,11 +567,18 @@ double plx_score_gain(struct plx_score *s, const struct plx_scope *scope,
     uint32_t n_onsets = list_onsets(s, scope, fails);
     if (n_onsets == 0)
         return -INFINITY;
+    if (s->policy->without & PLX_JUDGE_WITHOUT_ONSET)
+        n_onsets = 1;
+    /* A standing fault's exact gain counts even where it does not earn its cost. */
+    uint32_t alive = UINT32_MAX;
+    if (bonus <= 0 && (alive = plx_bound_onsets(s, scope, fails, n_onsets, cost)) == 0)
+        return -INFINITY;
     list_good(s, scope, s->times[0]);
-    bool no_onset = s->policy->without & PLX_JUDGE_WITHOUT_ONSET;
     double best = -INFINITY;
-    for (uint32_t i = 0; i < (no_onset ? 1 : n_onsets); i++) {
+    for (uint32_t i = 0; i < n_onsets; i++) {
         uint32_t onset = s->times[i];
+        if (!(alive & 1u << i))
+            continue;
         double gain = gain_at(s, scope, fails, onset);
         if (gain > best) {
             best = gain;

@@ -12,6 +12,9 @@
  * rewritten for a hair's breadth. */
 #define PLX_SCORE_STANDING 5.0
 
+/* Onsets tried for one fault, at most. */
+#define PLX_SCORE_ONSETS 12u
+
 struct plx_fail;
 
 /* Results as expected that a cell saw: they speak against a fault that had begun. */
@@ -38,8 +41,9 @@ struct plx_score {
     uint32_t n_good, cap_good;
     uint32_t *open; /* fails that are not explained yet */
     uint32_t n_open, cap_open;
-    uint32_t *times;
+    uint32_t *times; /* onsets to be tried, ascending */
     uint32_t cap_times;
+    uint64_t *bits; /* scratch to sort them */
 };
 
 void plx_score_fini(struct plx_score *score);
@@ -51,6 +55,21 @@ void plx_score_begin(struct plx_score *score, const struct plx_fleet *fleet,
 
 /* The kinds of a cell's failures, scaled so that no cell speaks louder than three. */
 void plx_score_kinds(const struct plx_cell *cell, float ret[PLX_KIND_COUNT_]);
+
+/* Sets what the cell's failures bring a fault that explains all of them (`nats`), and at
+ * most with their kinds (`most`): a likelihood is at most 1, so that the ratio of the
+ * kinds is at most that of accidents. */
+void plx_score_weigh(const struct plx_score *score, struct plx_fail *fail);
+
+/* How many of a cell's failures (apart, and close behind one) fall after `since`. */
+void plx_score_failures(const struct plx_fail *fail, uint32_t since, uint32_t *ret_apart,
+                        uint32_t *ret_close);
+
+/* What the cell saw as expected up to the end of that run, if it ended after `since`. */
+bool plx_score_good(const struct plx_cell *cell, uint32_t period, uint32_t since,
+                    struct plx_good *ret);
+/* How many of those results came after `since`. */
+uint32_t plx_score_good_after(const struct plx_good *good, uint32_t since);
 
 /* Nats that the fault earns from those of `members` (indices into `fails`) that are not
  * explained yet, its cost paid, at its best onset. -INFINITY when nothing speaks for it.
@@ -77,10 +96,10 @@ void plx_score_claim(struct plx_score *score, const struct plx_scope *scope,
                      bool claimed);
 void plx_score_unclaim(struct plx_score *score);
 
-/* Results as expected within the scope after `since` (each cell counts a dozen times at
- * most).
- */
-uint32_t plx_score_contrary(struct plx_score *score, const struct plx_scope *scope,
-                            uint32_t since);
+/* What the agents of a fault of ours saw open after its onset and the slack.
+ * Agents so busy that hundreds of their results would fall into the slack are granted
+ * none: their own clock is in all of them, and onsets are tried a second apart. */
+uint32_t plx_score_contrary_vantage(const struct plx_score *score,
+                                    const struct plx_scope *scope, uint32_t onset);
 
 #endif

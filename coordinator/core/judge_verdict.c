@@ -123,6 +123,7 @@ void plx_verdict_count(const struct plx_fleet *fleet, const struct plx_evidence 
             rtt[n_rtt++] = c->rtt;
         if (!(c->flags & PLX_CELL_FAILING)) {
             ret->good++;
+            ret->half += (c->flags & PLX_CELL_HALF) != 0;
             continue;
         }
         ret->failing++;
@@ -219,6 +220,11 @@ static bool rule_is_met(const struct plx_fleet_monitor *m, const struct plx_coun
     return false;
 }
 
+bool plx_verdict_is_half_up(const struct plx_count *n)
+{
+    return n->half > 0 && n->half * 2 >= n->good;
+}
+
 static bool is_degraded(const struct plx_fleet_monitor *m, const struct plx_count *n,
                         bool was)
 {
@@ -227,7 +233,8 @@ static bool is_degraded(const struct plx_fleet_monitor *m, const struct plx_coun
     bool lossy = was ? n->loss > LOSS_LEAVE
                      : n->loss >= LOSS_ENTER && n->loss_low >= LOSS_ENTER_LOW;
     double bound = (double)m->degraded_above_us * (was ? LATENCY_LEAVE : 1.0);
-    return lossy || (m->degraded_above_us > 0 && n->rtt_us > bound);
+    return lossy || plx_verdict_is_half_up(n) ||
+           (m->degraded_above_us > 0 && n->rtt_us > bound);
 }
 
 /* Without any fault over it: what do the views say? */

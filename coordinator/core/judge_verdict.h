@@ -26,6 +26,7 @@ struct plx_verdict_state {
 struct plx_count {
     uint32_t assigned, fresh; /* fresh: recent, from agents that are live */
     uint32_t good;            /* fresh and as expected */
+    uint32_t half;            /* of those, not at all of the target's addresses */
     uint32_t failing;         /* fresh, failing */
     uint32_t doubtful;        /* of those, explained by no fault */
     uint32_t repeated;        /* of the doubtful, more than once apart */
@@ -37,6 +38,9 @@ struct plx_count {
 void plx_verdict_count(const struct plx_fleet *fleet, const struct plx_evidence *ev,
                        const struct plx_judge_policy *policy, uint32_t monitor,
                        uint32_t now, struct plx_count *ret);
+
+/* At least half of those who see the target see addresses of it fail. */
+bool plx_verdict_is_half_up(const struct plx_count *count);
 
 /* Decides anew. Returns true when verdict or faults changed. */
 bool plx_verdict_decide(struct plx_verdict_state *state, const struct plx_faults *faults,

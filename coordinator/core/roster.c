@@ -71,22 +71,23 @@ static void clear_troubles(struct plx_agent_vitals *vitals)
     vitals->n_troubles = 0;
 }
 
-static void clear_labels(struct plx_agent *a)
+static void clear_labels(struct plx_label **labels, size_t *n)
 {
-    for (size_t i = 0; i < a->n_labels; i++) {
-        free(a->labels[i].key);
-        free(a->labels[i].value);
+    for (size_t i = 0; i < *n; i++) {
+        free((*labels)[i].key);
+        free((*labels)[i].value);
     }
-    free(a->labels);
-    a->labels = NULL;
-    a->n_labels = 0;
+    free(*labels);
+    *labels = NULL;
+    *n = 0;
 }
 
 static void free_entry(struct entry *e)
 {
     struct plx_agent *a = &e->agent;
     clear_troubles(&a->vitals);
-    clear_labels(a);
+    clear_labels(&a->labels, &a->n_labels);
+    clear_labels(&a->own_labels, &a->n_own_labels);
     free(a->name);
     free(a->region);
     free(a->software);
@@ -126,17 +127,19 @@ static struct entry *append(struct plx_roster *roster)
     return e;
 }
 
-static void copy_labels(struct plx_agent *a, const struct plx_label *labels, size_t n)
+static void copy_labels(const struct plx_label *labels, size_t n, struct plx_label **ret,
+                        size_t *ret_n)
 {
     if (n == 0)
         return;
-    a->labels = calloc(n, sizeof *a->labels);
-    if (!a->labels)
+    struct plx_label *copy = calloc(n, sizeof *copy);
+    if (!copy)
         abort();
     for (size_t i = 0; i < n; i++)
-        a->labels[i] = (struct plx_label){plx_text_dup(labels[i].key),
-                                          plx_text_dup(labels[i].value)};
-    a->n_labels = n;
+        copy[i] = (struct plx_label){plx_text_dup(labels[i].key),
+                                     plx_text_dup(labels[i].value)};
+    *ret = copy;
+    *ret_n = n;
 }
 
 static struct entry *find_name(const struct plx_roster *roster, const char *name)
@@ -182,7 +185,8 @@ int plx_roster_add(struct plx_roster *roster, const struct plx_roster_entry *ent
     a->name = plx_text_dup(entry->name);
     a->region = plx_text_dup(entry->region);
     memcpy(a->key, entry->key, sizeof a->key);
-    copy_labels(a, entry->labels, entry->n_labels);
+    copy_labels(entry->labels, entry->n_labels, &a->labels, &a->n_labels);
+    copy_labels(entry->own_labels, entry->n_own_labels, &a->own_labels, &a->n_own_labels);
     a->enrolled = entry->enrolled;
     a->last_seen = entry->last_seen;
     a->revoked = entry->revoked;
@@ -393,19 +397,20 @@ void plx_roster_bye(struct plx_roster *roster, uint32_t slot,
     note(notes, PLX_NOTE_LEFT, slot);
 }
 
-bool plx_roster_set_labels(struct plx_roster *roster, uint32_t slot,
+void plx_roster_set_labels(struct plx_roster *roster, uint32_t slot,
                            const struct plx_label *labels, size_t n)
 {
     struct plx_agent *a = &roster->entries[slot]->agent;
-    bool same = n == a->n_labels;
-    for (size_t i = 0; same && i < n; i++)
-        same = strcmp(a->labels[i].key, labels[i].key) == 0 &&
-               strcmp(a->labels[i].value, labels[i].value) == 0;
-    if (same)
-        return false;
-    clear_labels(a);
-    copy_labels(a, labels, n);
-    return true;
+    clear_labels(&a->labels, &a->n_labels);
+    copy_labels(labels, n, &a->labels, &a->n_labels);
+}
+
+void plx_roster_set_own_labels(struct plx_roster *roster, uint32_t slot,
+                               const struct plx_label *labels, size_t n)
+{
+    struct plx_agent *a = &roster->entries[slot]->agent;
+    clear_labels(&a->own_labels, &a->n_own_labels);
+    copy_labels(labels, n, &a->own_labels, &a->n_own_labels);
 }
 
 void plx_roster_drain(struct plx_roster *roster, uint32_t slot, bool on,

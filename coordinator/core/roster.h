@@ -54,8 +54,10 @@ struct plx_agent {
     uint64_t token_id; /* that it enrolled with; 0: none */
     char *name;
     char *region;
-    struct plx_label *labels;
+    struct plx_label *labels; /* given by the token or the operator: they select */
     size_t n_labels;
+    struct plx_label *own_labels; /* what it says of itself: only shown */
+    size_t n_own_labels;
     char key[PLX_AGENT_KEY_MAX];
     struct plx_wall enrolled;
     struct plx_wall last_seen; /* 0: never */
@@ -124,6 +126,8 @@ struct plx_roster_entry {
     const char *key;
     const struct plx_label *labels;
     size_t n_labels;
+    const struct plx_label *own_labels;
+    size_t n_own_labels;
     struct plx_wall enrolled;
     struct plx_wall last_seen;
     bool revoked;
@@ -181,9 +185,11 @@ void plx_roster_echo(struct plx_roster *roster, uint32_t slot, struct plx_mono n
 void plx_roster_bye(struct plx_roster *roster, uint32_t slot,
                     struct plx_roster_notes *notes);
 
-/* Replaces the agent's labels (copied). True if they are others now. */
-bool plx_roster_set_labels(struct plx_roster *roster, uint32_t slot,
+/* Replaces the labels that the agent was given, or those it says it has (copied). */
+void plx_roster_set_labels(struct plx_roster *roster, uint32_t slot,
                            const struct plx_label *labels, size_t n);
+void plx_roster_set_own_labels(struct plx_roster *roster, uint32_t slot,
+                               const struct plx_label *labels, size_t n);
 
 /* Operator's decisions; a note STANDING if anything changed. */
 void plx_roster_drain(struct plx_roster *roster, uint32_t slot, bool on,

@@ -28,6 +28,7 @@ static const struct method methods[] = {
     {"agents.show", plx_api_agents_show, PLX_ROLE_VIEWER, {"name"}},
     {"agents.revoke", plx_api_agents_revoke, PLX_ROLE_ADMIN, {"name"}},
     {"agents.drain", plx_api_agents_drain, PLX_ROLE_OPERATOR, {"name", "on"}},
+    {"agents.label", plx_api_agents_label, PLX_ROLE_ADMIN, {"name", "labels"}},
     {"agents.token.create",
      plx_api_token_create,
      PLX_ROLE_ADMIN,
@@ -42,6 +43,15 @@ static const struct method methods[] = {
      PLX_ROLE_VIEWER,
      {"since", "until", "monitors", "after"}},
     {"check", plx_api_check, PLX_ROLE_OPERATOR, {"target", "from", "timeout"}},
+    {"users.list", plx_api_users_list, PLX_ROLE_ADMIN, {NULL}},
+    {"users.put", plx_api_users_put, PLX_ROLE_ADMIN, {"name", "role", "password"}},
+    {"users.remove", plx_api_users_remove, PLX_ROLE_ADMIN, {"name"}},
+    {"tokens.list", plx_api_access_token_list, PLX_ROLE_ADMIN, {NULL}},
+    {"tokens.create",
+     plx_api_access_token_create,
+     PLX_ROLE_ADMIN,
+     {"name", "role", "ttl"}},
+    {"tokens.revoke", plx_api_access_token_revoke, PLX_ROLE_ADMIN, {"name"}},
     {"events", plx_api_events, PLX_ROLE_VIEWER, {"after", "epoch", "wait"}},
     {"incidents.list", plx_api_incidents_list, PLX_ROLE_VIEWER, {"state", "limit"}},
     {"incidents.show", plx_api_incidents_show, PLX_ROLE_VIEWER, {"id"}},
@@ -68,6 +78,7 @@ void plx_api_new(struct plx_desk *desk, struct plx_intake *intake,
         abort();
     api->desk = desk;
     api->intake = intake;
+    api->worker = options->worker;
     api->enrol_endpoint = plx_text_dup(options->enrol_endpoint);
     api->server_key = plx_text_dup(options->server_key);
     api->next_check = 1;

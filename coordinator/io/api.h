@@ -11,6 +11,7 @@
 #include "coordinator/io/desk.h"
 #include "coordinator/io/intake.h"
 #include "coordinator/io/role.h"
+#include "sys/worker.h"
 
 #include <stdbool.h>
 
@@ -19,11 +20,12 @@
 struct plx_api_options {
     const char *enrol_endpoint; /* for tokens: where agents reach the enrolment port */
     const char *server_key;     /* for tokens: the public key */
+    struct plx_worker *worker;  /* borrowed; for passwords */
 };
 
 struct plx_api;
 
-/* Borrows desk and intake, copies the options. */
+/* Borrows desk and intake, copies the options' texts. */
 void plx_api_new(struct plx_desk *desk, struct plx_intake *intake,
                  const struct plx_api_options *options, struct plx_api **ret);
 /* Answers the calls that wait for agents: they will hear no more. Before a stop. */

@@ -1,4 +1,4 @@
-/* The API's methods on agents: list, show, revoke, drain. */
+/* The API's methods on agents: list, show, revoke, drain, label. */
 #include "base/err.h"
 #include "base/text.h"
 #include "coordinator/io/api_call.h"
@@ -49,6 +49,7 @@ void plx_api_write_agent(struct plx_api *api, uint32_t slot, struct plx_json *j)
     plx_json_kstr(j, "name", a->name);
     plx_json_kstr(j, "region", a->region);
     plx_api_write_labels(a->labels, a->n_labels, j);
+    plx_api_write_labels_as("own_labels", a->own_labels, a->n_own_labels, j);
     plx_json_kstr(j, "state", plx_presence_token(plx_roster_presence(a)));
     plx_json_kbool(j, "connected", plx_intake_has(api->intake, slot));
     plx_json_kstr(j, "software", a->software);
@@ -205,4 +206,67 @@ void plx_api_agents_drain(struct plx_call *call)
     uint32_t slot = plx_call_agent(call);
     if (slot != PLX_ROSTER_NONE)
         set_state(call, slot, on ? PLX_AGENT_DRAINING : PLX_AGENT_ACTIVE);
+}
+
+/* ---- label ---- */
+
+/* Labels on their way through the store. */
+struct labelling {
+    struct plx_call *call;
+    uint32_t slot;
+    struct plx_label *labels; /* texts lent by the call */
+    size_t n;
+};
+
+static void end_labelling(struct labelling *l, int err, const char *why)
+{
+    struct plx_call *call = l->call;
+    struct plx_buf buf;
+    struct plx_json j;
+    if (err < 0) {
+        plx_call_fail(call, err, "%s", why);
+    } else {
+        plx_answer_begin(&buf, &j);
+        plx_json_key(&j, "agent");
+        plx_api_write_agent(call->api, l->slot, &j);
+        plx_json_end(&j);
+        plx_call_end(call, &buf);
+    }
+    free(l->labels);
+    free(l);
+}
+
+static void on_labelled(void *arg, int err, const char *why)
+{
+    struct labelling *l = arg;
+    if (err == 0) {
+        plx_desk_set_labels(l->call->api->desk, l->slot, l->labels, l->n);
+        plx_intake_push(l->call->api->intake);
+    }
+    end_labelling(l, err, why);
+}
+
+void plx_api_agents_label(struct plx_call *call)
+{
+    struct plx_why why;
+    struct labelling *l = calloc(1, sizeof *l);
+    if (!l)
+        abort();
+    l->call = call;
+    int err = plx_call_labels(call, "labels", &l->labels, &l->n, &why);
+    if (err < 0) {
+        end_labelling(l, err, why.text);
+        return;
+    }
+    l->slot = plx_call_agent(call);
+    if (l->slot == PLX_ROSTER_NONE) {
+        free(l->labels);
+        free(l);
+        return;
+    }
+    uint64_t id = plx_roster_at(call->api->desk->roster, l->slot)->id;
+    err = plx_store_set_agent_labels(call->api->desk->store, id, l->labels, l->n,
+                                     call->who, plx_clock_wall(), on_labelled, l);
+    if (err < 0)
+        end_labelling(l, err, plx_err_text(err));
 }

@@ -224,7 +224,13 @@ uint32_t plx_call_agent(struct plx_call *call)
 
 void plx_api_write_labels(const struct plx_label *labels, size_t n, struct plx_json *j)
 {
-    plx_json_key(j, "labels");
+    plx_api_write_labels_as("labels", labels, n, j);
+}
+
+void plx_api_write_labels_as(const char *key, const struct plx_label *labels, size_t n,
+                             struct plx_json *j)
+{
+    plx_json_key(j, key);
     plx_json_object(j);
     for (size_t i = 0; i < n; i++)
         plx_json_kstr(j, labels[i].key, labels[i].value);

@@ -13,6 +13,7 @@ struct plx_waiter;
 struct plx_api {
     struct plx_desk *desk;
     struct plx_intake *intake;
+    struct plx_worker *worker;
     char *enrol_endpoint;
     char *server_key;
     struct plx_check *checks; /* waiting for agents */
@@ -74,10 +75,13 @@ plx_method_fn plx_api_apply, plx_api_monitors_list, plx_api_monitors_show,
     plx_api_monitors_remove, plx_api_monitors_pause, plx_api_monitors_resume,
     plx_api_monitors_export;
 plx_method_fn plx_api_agents_list, plx_api_agents_show, plx_api_agents_revoke,
-    plx_api_agents_drain;
+    plx_api_agents_drain, plx_api_agents_label;
 plx_method_fn plx_api_token_create, plx_api_token_list, plx_api_token_revoke;
 plx_method_fn plx_api_status, plx_api_explain, plx_api_history, plx_api_results_export;
 plx_method_fn plx_api_check;
+plx_method_fn plx_api_users_list, plx_api_users_put, plx_api_users_remove;
+plx_method_fn plx_api_access_token_list, plx_api_access_token_create,
+    plx_api_access_token_revoke;
 plx_method_fn plx_api_events;
 plx_method_fn plx_api_health;
 
@@ -89,6 +93,9 @@ plx_method_fn plx_api_silences_list, plx_api_silences_add, plx_api_silences_remo
 /* Shared pieces of answers. */
 void plx_api_write_agent(struct plx_api *api, uint32_t slot, struct plx_json *j);
 void plx_api_write_labels(const struct plx_label *labels, size_t n, struct plx_json *j);
+/* The same under another key than "labels". */
+void plx_api_write_labels_as(const char *key, const struct plx_label *labels, size_t n,
+                             struct plx_json *j);
 /* One location's probe: outcome, latency, addresses, ICMP. */
 void plx_api_write_probe(struct plx_json *j, enum plx_outcome outcome,
                          enum plx_unreach unreach, enum plx_detail detail,

@@ -321,6 +321,8 @@ static void write_result(struct export *x, const struct plx_agent *agent, uint32
     plx_json_kstr(x->j, "kind", r->kind == PLX_PROBE_SCHEDULED ? "scheduled" : "confirm");
     plx_json_kuint(x->j, "rtt_us", r->rtt_us);
     plx_json_kuint(x->j, "syn_retrans", r->syn_retrans);
+    if (r->detail == PLX_DETAIL_HALF_UP)
+        plx_json_kbool(x->j, "half_up", true);
     plx_json_kstr(x->j, "icmp_from",
                   from_target ? plx_addr_format(&r->icmp_from, text) : NULL);
     plx_json_end(x->j);
@@ -331,6 +333,8 @@ static bool take_row(void *arg, const struct plx_store_row *row)
 {
     struct export *x = arg;
     const struct plx_desk *desk = x->desk;
+    if (row->result.kind == PLX_PROBE_ADDRESS) /* is in the run's own result */
+        return true;
     uint32_t slot = plx_catalog_by_id(desk->catalog, row->result.monitor_id);
     uint32_t agent = plx_roster_by_id(desk->roster, row->agent_id);
     if (slot != PLX_CATALOG_NONE && !x->wanted[slot])

@@ -60,6 +60,15 @@ static void write_counts(const struct plx_desk *desk, struct plx_json *j)
         {"probes_ordered", c->probes_ordered},
         {"agents_enrolled", c->enrolled},
         {"enrolments_refused", c->enrol_refused},
+        {"tokens_unknown", c->tokens_unknown},
+        {"tokens_expired", c->tokens_expired},
+        {"tokens_revoked", c->tokens_revoked},
+        {"tokens_replayed", c->tokens_replayed},
+        {"enrolment_doors_lost", c->doors_lost},
+        {"enrolment_connections", desk->door.admitted},
+        {"enrolment_connections_limited", desk->door.limited},
+        {"enrolment_connections_refused", desk->door.refused},
+        {"enrolment_malformed", desk->door.malformed},
         {"admin_requests", c->admin_requests},
     };
     plx_json_key(j, "counters");

@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "coordinator/io/api_view.h"
+#include "coordinator/io/tally.h"
 #include "sys/clock.h"
 
 #include <stdlib.h>
@@ -10,27 +11,7 @@
 /* With more monitors than this, status leaves the locations to those who ask by name. */
 #define LOCATIONS_MAX 5000
 
-#define WORDS_MAX (PLX_JUDGE_VERDICT_COUNT_ + 2)
-
-/* How often each verdict was written. */
-struct tally {
-    const char *words[WORDS_MAX];
-    uint64_t counts[WORDS_MAX];
-    size_t n;
-};
-
-static void tally_one(struct tally *tally, const char *word)
-{
-    size_t i = 0;
-    while (i < tally->n && strcmp(tally->words[i], word) != 0)
-        i++;
-    if (i == tally->n && tally->n < WORDS_MAX)
-        tally->words[tally->n++] = word;
-    if (i < tally->n)
-        tally->counts[i]++;
-}
-
-static void write_tally(const struct tally *tally, struct plx_json *j)
+static void write_tally(const struct plx_tally *tally, struct plx_json *j)
 {
     uint64_t all = 0;
     plx_json_key(j, "summary");
@@ -130,7 +111,8 @@ static void free_selection(struct selection *s)
 }
 
 static void write_monitors(struct plx_desk *desk, const struct selection *s,
-                           struct plx_wall now, struct tally *tally, struct plx_json *j)
+                           struct plx_wall now, struct plx_tally *tally,
+                           struct plx_json *j)
 {
     struct plx_fault_heads heads;
     bool with_locations = s->n_names > 0 || s->n <= LOCATIONS_MAX;
@@ -142,8 +124,8 @@ static void write_monitors(struct plx_desk *desk, const struct selection *s,
         if (plx_judge_explain(plx_court_judge(desk->court), s->slots[i], &view) < 0)
             view = (struct plx_judge_view){.ruling = {.why = ""}, .runner_up = ""};
         plx_json_object(j);
-        tally_one(tally, plx_api_write_view(desk, s->slots[i], &view, &heads,
-                                            with_locations, now, j));
+        plx_tally_one(tally, plx_api_write_view(desk, s->slots[i], &view, &heads,
+                                                with_locations, now, j));
         plx_json_end(j);
     }
     plx_json_end(j);
@@ -166,7 +148,7 @@ void plx_api_status(struct plx_call *call)
     struct plx_desk *desk = call->api->desk;
     struct plx_wall now = plx_clock_wall();
     struct selection s = {0};
-    struct tally tally = {0};
+    struct plx_tally tally = {0};
     struct plx_why why = {""};
     struct plx_buf buf;
     struct plx_json j;

@@ -9,60 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void plx_fault_heads_init(struct plx_fault_heads *heads, struct plx_court *court)
-{
-    const struct plx_judge_fault *faults;
-    size_t n;
-    plx_judge_faults(plx_court_judge(court), &faults, &n);
-    heads->list = calloc(n + 1, sizeof *heads->list);
-    if (!heads->list)
-        abort();
-    heads->n = n;
-    for (size_t i = 0; i < n; i++)
-        heads->list[i] = (struct plx_fault_head){faults[i].id, faults[i].class,
-                                                 plx_text_dup(faults[i].entity)};
-}
-
-void plx_fault_heads_fini(struct plx_fault_heads *heads)
-{
-    for (size_t i = 0; i < heads->n; i++)
-        free(heads->list[i].entity);
-    free(heads->list);
-    *heads = (struct plx_fault_heads){0};
-}
-
-const char *plx_fault_id(uint64_t id, char buf[PLX_FAULT_ID_MAX])
-{
-    snprintf(buf, PLX_FAULT_ID_MAX, "f%" PRIu64, id);
-    return buf;
-}
-
-static const struct plx_fault_head *find_head(const struct plx_fault_heads *heads,
-                                              uint64_t id)
-{
-    for (size_t i = 0; i < heads->n; i++)
-        if (heads->list[i].id == id)
-            return &heads->list[i];
-    return NULL;
-}
-
-/* A server-side fault goes before others, because the verdict does. */
-const char *plx_fault_scope(const struct plx_fault_heads *heads,
-                            const struct plx_judge_ruling *ruling)
-{
-    const char *scope = "";
-    for (size_t i = 0; i < ruling->n_faults; i++) {
-        const struct plx_fault_head *head = find_head(heads, ruling->faults[i]);
-        if (!head)
-            continue;
-        if (plx_judge_class_is_server(head->class))
-            return head->entity;
-        if (*scope == '\0')
-            scope = head->entity;
-    }
-    return scope;
-}
-
 /* The first of the monitor's locations that the agent serves. */
 static const char *location_of(const struct plx_monitor *m, const struct plx_agent *agent)
 {
@@ -77,6 +23,27 @@ static const char *location_of(const struct plx_monitor *m, const struct plx_age
     return agent->region;
 }
 
+/* Each address of the last run over all of a name's; null where one is probed. */
+static void write_addresses(struct plx_json *j, const struct plx_sight *sight)
+{
+    size_t n;
+    const struct plx_sight_address *list = plx_sight_addresses(sight, &n);
+    plx_json_key(j, "addresses");
+    if (n == 0) {
+        plx_json_null(j);
+        return;
+    }
+    plx_json_array(j);
+    for (size_t i = 0; i < n; i++) {
+        const struct plx_sight_address *a = &list[i];
+        plx_json_object(j);
+        plx_api_write_probe(j, a->outcome, a->unreach, a->detail, a->rtt_us, &a->address,
+                            &a->icmp_from);
+        plx_json_end(j);
+    }
+    plx_json_end(j);
+}
+
 static void write_seen(struct plx_json *j, const struct plx_judge_cell *cell,
                        const struct plx_sight *sight, struct plx_wall now)
 {
@@ -85,6 +52,7 @@ static void write_seen(struct plx_json *j, const struct plx_judge_cell *cell,
                         &sight->address, &sight->icmp_from);
     plx_json_kuint(j, "syn_retrans", sight->syn_retrans);
     plx_json_kstr(j, "excerpt", sight->excerpt);
+    write_addresses(j, sight);
     plx_json_knum(j, "age_s", age_s < 0 ? 0 : age_s, 1);
     plx_json_kwall(j, "at", sight->at);
     plx_json_kuint(j, "run", cell->n_run);
@@ -94,8 +62,9 @@ static void write_seen(struct plx_json *j, const struct plx_judge_cell *cell,
 static void write_unseen(struct plx_json *j)
 {
     static const char *const keys[] = {
-        "outcome",     "unreach", "detail", "latency_ms", "address", "icmp_from",
-        "syn_retrans", "excerpt", "age_s",  "at",         "run",     "run_since"};
+        "outcome",   "unreach",     "detail",   "latency_ms", "address",
+        "icmp_from", "syn_retrans", "excerpt",  "addresses",  "age_s",
+        "at",        "run",         "run_since"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         plx_json_key(j, keys[i]);
         plx_json_null(j);
@@ -166,14 +135,18 @@ static void write_unserved(struct plx_desk *desk, uint32_t monitor, struct plx_j
     }
 }
 
-static const char *sentence_of(const char *word, const struct plx_judge_view *view)
+static void write_sentence(struct plx_desk *desk, const char *word,
+                           const struct plx_judge_view *view, struct plx_json *j)
 {
+    const char *text = view->n_cells > 0 ? "waiting for the first results"
+                                         : "no agent serves its locations";
+    char *said = NULL;
     if (strcmp(word, "paused") == 0)
-        return "paused: not probed";
-    if (strcmp(word, "pending") != 0)
-        return view->ruling.why ? view->ruling.why : "";
-    return view->n_cells > 0 ? "waiting for the first results"
-                             : "no agent serves its locations";
+        text = "paused: not probed";
+    else if (strcmp(word, "pending") != 0)
+        text = said = plx_court_sentence(desk->court, &view->ruling);
+    plx_json_kstr(j, "sentence", text);
+    free(said);
 }
 
 static void write_ruling(struct plx_desk *desk, uint32_t slot, const char *word,
@@ -191,7 +164,7 @@ static void write_ruling(struct plx_desk *desk, uint32_t slot, const char *word,
     plx_json_kuint(j, "assigned", ruling->assigned);
     plx_json_end(j);
     plx_json_kwall(j, "since", plx_court_since(desk->court, slot, ruling));
-    plx_json_kstr(j, "sentence", sentence_of(word, view));
+    write_sentence(desk, word, view, j);
     plx_json_key(j, "faults");
     plx_json_array(j);
     for (size_t i = 0; i < ruling->n_faults; i++)

@@ -22,10 +22,12 @@ void plx_desk_init(struct plx_desk *desk, struct plx_store *store, struct plx_ga
     desk->started = plx_clock_mono();
     desk->started_wall = plx_clock_wall();
     desk->events = plx_events_new(desk->started_wall);
+    desk->keyring = plx_keyring_new();
 }
 
 void plx_desk_fini(struct plx_desk *desk)
 {
+    plx_keyring_destroy(&desk->keyring);
     plx_events_destroy(&desk->events);
     plx_court_destroy(&desk->court);
     plx_shares_destroy(&desk->shares);
@@ -58,6 +60,8 @@ uint32_t plx_desk_add_agent(struct plx_desk *desk, const struct plx_store_agent 
         .key = agent->public_key,
         .labels = agent->labels,
         .n_labels = agent->n_labels,
+        .own_labels = agent->own_labels,
+        .n_own_labels = agent->n_own_labels,
         .enrolled = agent->created,
         .last_seen = agent->last_seen,
         .revoked = agent->state == PLX_AGENT_REVOKED,
@@ -80,32 +84,16 @@ uint32_t plx_desk_add_agent(struct plx_desk *desk, const struct plx_store_agent 
     return slot;
 }
 
-static bool has_key(const struct plx_label *labels, size_t n, const char *key)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(labels[i].key, key) == 0)
-            return true;
-    return false;
-}
-
-void plx_desk_take_labels(struct plx_desk *desk, uint32_t slot,
-                          const struct plx_label *labels, size_t n)
+void plx_desk_set_labels(struct plx_desk *desk, uint32_t slot,
+                         const struct plx_label *labels, size_t n)
 {
     const struct plx_agent *a = plx_roster_at(desk->roster, slot);
-    const struct plx_store_token *token = plx_desk_token(desk, a->token_id);
-    struct plx_label merged[PLX_MONITOR_LABELS_MAX];
-    size_t n_merged = 0;
-    for (size_t i = 0; token && i < token->n_labels && n_merged < PLX_MONITOR_LABELS_MAX;
-         i++)
-        merged[n_merged++] = token->labels[i];
-    for (size_t i = 0; i < n && n_merged < PLX_MONITOR_LABELS_MAX; i++)
-        if (!has_key(merged, n_merged, labels[i].key))
-            merged[n_merged++] = labels[i];
-    if (!plx_roster_set_labels(desk->roster, slot, merged, n_merged))
-        return;
+    plx_roster_set_labels(desk->roster, slot, labels, n);
     plx_shares_set_agent(desk->shares, slot, a->name, a->region, a->labels, a->n_labels,
                          standing_of(a));
-    plx_court_set_agent(desk->court, slot);
+    if (!a->revoked)
+        plx_court_set_agent(desk->court, slot);
+    plx_desk_settle(desk);
 }
 
 static void touch(struct plx_desk *desk, const struct plx_agent *agent)
@@ -327,6 +315,8 @@ int plx_desk_load(struct plx_desk *desk, struct plx_why *why)
         plx_desk_add_token(desk, &config.tokens[i]);
     for (size_t i = 0; i < config.n_admins; i++)
         plx_gate_allow(desk->gate, PLX_GATE_DOMAIN_ADMIN, config.admins[i].public_key);
+    for (size_t i = 0; i < config.n_access; i++)
+        plx_keyring_put(desk->keyring, &config.access[i]);
     plx_store_config_fini(&config);
     plx_desk_settle(desk);
     load_history(desk);

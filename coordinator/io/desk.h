@@ -11,8 +11,10 @@
 #include "coordinator/core/court.h"
 #include "coordinator/core/roster.h"
 #include "coordinator/core/shares.h"
+#include "coordinator/io/door.h"
 #include "coordinator/io/events.h"
 #include "coordinator/io/gate.h"
+#include "coordinator/io/keyring.h"
 #include "coordinator/io/store_config.h"
 #include "coordinator/io/store_history.h"
 
@@ -32,7 +34,9 @@ struct plx_desk_counts {
     uint64_t resyncs;
     uint64_t probes_ordered;
     uint64_t enrolled;
-    uint64_t enrol_refused;
+    uint64_t enrol_refused; /* requests; why, if it was the token: */
+    uint64_t tokens_unknown, tokens_expired, tokens_revoked, tokens_replayed;
+    uint64_t doors_lost; /* times that the enrolment process ended by itself */
     uint64_t admin_requests;
 };
 
@@ -44,6 +48,7 @@ struct plx_desk {
     struct plx_shares *shares;
     struct plx_court *court;
     struct plx_events *events;
+    struct plx_keyring *keyring;
     struct plx_store *store;   /* borrowed */
     struct plx_gate *gate;     /* borrowed */
     struct plx_alerts *alerts; /* borrowed; NULL: nobody is alerted */
@@ -53,6 +58,7 @@ struct plx_desk {
     struct plx_mono started;
     struct plx_wall started_wall;
     struct plx_desk_counts counts;
+    struct plx_door_counts door; /* as the enrolment door last told */
 };
 
 /* After a start or an absence, an "inconclusive" may be only that agents are not back:
@@ -74,10 +80,10 @@ int64_t plx_desk_window_ns(const struct plx_desk *desk);
 /* Takes in an agent that the store has added. Returns its slot, or PLX_ROSTER_NONE. */
 uint32_t plx_desk_add_agent(struct plx_desk *desk, const struct plx_store_agent *agent,
                             bool presumed);
-/* Takes over the labels an agent says it has; those of the token it enrolled with stand
- * over them. */
-void plx_desk_take_labels(struct plx_desk *desk, uint32_t slot,
-                          const struct plx_label *labels, size_t n);
+/* The labels an agent was given, as the store has committed them: they select what it
+ * probes and whom it counts as apart from. */
+void plx_desk_set_labels(struct plx_desk *desk, uint32_t slot,
+                         const struct plx_label *labels, size_t n);
 /* Logs and carries out what the roster found. */
 void plx_desk_note(struct plx_desk *desk, const struct plx_roster_notes *notes);
 /* A revocation or (un)draining that the store has committed. */

@@ -1,104 +1,98 @@
 #include "coordinator/io/enrol.h"
 
+#include "base/bucket.h"
 #include "base/err.h"
-#include "base/rng.h"
 #include "base/text.h"
-#include "coordinator/io/bound.h"
 #include "sys/clock.h"
+#include "sys/listener.h"
 #include "sys/log.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-/* Requests between here and the store. */
-#define WAITING_MAX 64
-/* A connection passes the gate's rate once and could then ask for ever: so much of each
- * key, of all together, and of the log. */
-#define KEYS        1024 /* buckets; keys that share one share its rate */
-#define EACH_PER_S  1
-#define EACH_BURST  10
-#define ALL_PER_S   100
-#define ALL_BURST   200
-#define LINES_PER_S 1
-#define LINES_BURST 20
-
-/* A token bucket that begins full. */
-struct bucket {
-    double used;
-    struct plx_mono at;
-};
+/* Requests between here and the store: as many as the door lets wait. */
+#define WAITING_MAX  64
+#define LINES_PER_S  1
+#define LINES_BURST  20
+#define BACKLOG      1024
+#define PAUSE_MIN_NS (100 * PLX_MS_NS)
+#define PAUSE_MAX_NS (5 * PLX_SEC_NS)
+/* A door that stood so long begins again with the shortest pause. */
+#define STOOD_NS     PLX_MIN_NS
 
 struct plx_enrol {
     struct plx_desk *desk;
     struct plx_loop *loop;
-    struct plx_channel *channel;
+    struct plx_doorman doorman;
+    struct plx_keypair keys;
     struct plx_wire_decoder *decoder;
     struct plx_buf out;
-    char *agents_endpoint;
-    char endpoint[PLX_BOUND_MAX];
+    char *agents_endpoint, *server_key;
+    char endpoint[PLX_LISTENER_TEXT_MAX];
+    int listen_fd, pair_fd; /* pair_fd < 0: there is no door */
+    struct plx_mono opened, reopen_at;
+    int64_t pause_ns;
+    uint64_t n_doors;
     unsigned waiting;
-    struct bucket each[KEYS], all, lines;
+    struct plx_bucket lines;
     uint64_t unsaid; /* refusals since the last line of the log */
 };
 
 /* A request on its way through the store. */
 struct request {
     struct plx_enrol *enrol;
-    struct plx_peer peer;
+    uint64_t door, number; /* another door's numbers are not this one's */
 };
 
-static void answer(struct plx_enrol *enrol, const struct plx_peer *peer,
-                   const struct plx_msg *msg)
+/* ---- answers ---- */
+
+static void post(struct plx_enrol *enrol, const struct plx_door_head *head,
+                 const void *bytes, size_t len)
 {
+    struct iovec parts[] = {{(void *)head, sizeof *head}, {(void *)bytes, len}};
+    const struct msghdr letter = {.msg_iov = parts, .msg_iovlen = 2};
+    ssize_t n = enrol->pair_fd < 0
+                    ? 0
+                    : sendmsg(enrol->pair_fd, &letter, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)n; /* an asker without an answer asks again */
+}
+
+static void answer(const struct request *request, const struct plx_msg *msg)
+{
+    struct plx_enrol *enrol = request->enrol;
+    const struct plx_door_head head = {.kind = PLX_DOOR_ANSWER,
+                                       .number = request->number};
     plx_buf_clear(&enrol->out);
-    if (plx_wire_encode(msg, &enrol->out) < 0)
-        return;
-    const struct plx_frame frame = {enrol->out.data, enrol->out.len};
-    plx_channel_send(enrol->channel, peer, &frame, 1);
-}
-
-static bool take_one(struct bucket *b, double per_s, double burst, struct plx_mono now)
-{
-    b->used -= (double)plx_mono_diff(now, b->at) / (double)PLX_SEC_NS * per_s;
-    if (b->used < 0)
-        b->used = 0;
-    b->at = now;
-    if (b->used + 1 > burst)
-        return false;
-    b->used += 1;
-    return true;
-}
-
-static bool within_rate(struct plx_enrol *enrol, const char *key)
-{
-    struct plx_mono now = plx_clock_mono();
-    struct bucket *each = &enrol->each[plx_hash_bytes(key, strlen(key), 0) % KEYS];
-    return take_one(each, EACH_PER_S, EACH_BURST, now) &&
-           take_one(&enrol->all, ALL_PER_S, ALL_BURST, now);
+    if (request->door == enrol->n_doors && plx_wire_encode(msg, &enrol->out) == 0)
+        post(enrol, &head, enrol->out.data, enrol->out.len);
 }
 
 /* Strangers decide how often this happens, so not every one has a line. */
 static void log_refusal(struct plx_enrol *enrol, const char *why)
 {
-    if (!take_one(&enrol->lines, LINES_PER_S, LINES_BURST, plx_clock_mono())) {
+    if (!plx_bucket_take(&enrol->lines, LINES_PER_S, LINES_BURST, plx_clock_mono())) {
         enrol->unsaid++;
         return;
     }
     char unsaid[32];
-    snprintf(unsaid, sizeof unsaid, "%llu", (unsigned long long)enrol->unsaid);
+    snprintf(unsaid, sizeof unsaid, "%" PRIu64, enrol->unsaid);
     plx_log(PLX_LOG_WARN, "enrolment_refused", "why", why,
             enrol->unsaid > 0 ? "not_logged_before" : NULL, unsaid, NULL);
     enrol->unsaid = 0;
 }
 
-static void refuse(struct plx_enrol *enrol, const struct plx_peer *peer, int err,
-                   const char *why)
+static void refuse(const struct request *request, int err, const char *why)
 {
     const struct plx_msg msg = {.type = PLX_MSG_REFUSAL, .refusal = {err, why}};
-    enrol->desk->counts.enrol_refused++;
-    log_refusal(enrol, why);
-    answer(enrol, peer, &msg);
+    request->enrol->desk->counts.enrol_refused++;
+    log_refusal(request->enrol, why);
+    answer(request, &msg);
 }
 
 /* For the person who holds the token: what to do, nothing about others' tokens. */
@@ -118,16 +112,24 @@ static const char *sentence(int err, const char *why)
     }
 }
 
-static void welcome(struct plx_enrol *enrol, const struct plx_peer *peer,
-                    const struct plx_store_agent *agent)
+static void count_token(struct plx_desk_counts *counts, int err)
 {
+    counts->tokens_unknown += err == PLX_EDENIED;
+    counts->tokens_expired += err == PLX_ETIMEOUT;
+    counts->tokens_revoked += err == PLX_EGONE;
+    counts->tokens_replayed += err == PLX_ECONFLICT;
+}
+
+static void welcome(const struct request *request, const struct plx_store_agent *agent)
+{
+    struct plx_enrol *enrol = request->enrol;
     struct plx_desk *desk = enrol->desk;
     if (plx_roster_by_id(desk->roster, agent->id) == PLX_ROSTER_NONE) {
         struct plx_store_token *token = plx_desk_token(desk, agent->token_id);
         if (token && token->uses_left > 0)
             token->uses_left--;
         if (plx_desk_add_agent(desk, agent, false) == PLX_ROSTER_NONE) {
-            refuse(enrol, peer, PLX_ENOMEM, "no room for another agent");
+            refuse(request, PLX_ENOMEM, "no room for another agent");
             return;
         }
         desk->counts.enrolled++;
@@ -137,9 +139,13 @@ static void welcome(struct plx_enrol *enrol, const struct plx_peer *peer,
     }
     const struct plx_msg msg = {
         .type = PLX_MSG_ENROL_REPLY,
-        .enrol_reply = {agent->id, agent->name, agent->region, enrol->agents_endpoint},
+        .enrol_reply = {.agent_id = agent->id,
+                        .agent_name = agent->name,
+                        .region = agent->region,
+                        .endpoint = enrol->agents_endpoint,
+                        .server_key = enrol->server_key},
     };
-    answer(enrol, peer, &msg);
+    answer(request, &msg);
 }
 
 static void on_enrolled(void *arg, int err, const char *why,
@@ -147,19 +153,23 @@ static void on_enrolled(void *arg, int err, const char *why,
 {
     struct request *request = arg;
     request->enrol->waiting--;
+    count_token(&request->enrol->desk->counts, err);
     if (err < 0)
-        refuse(request->enrol, &request->peer, err, sentence(err, why));
+        refuse(request, err, sentence(err, why));
     else
-        welcome(request->enrol, &request->peer, agent);
+        welcome(request, agent);
     free(request);
 }
 
-static void on_request(struct plx_enrol *enrol, const struct plx_parcel *parcel,
+/* ---- requests ---- */
+
+static void on_request(const struct request *asked, const char *key,
                        const struct plx_msg_enrol_request *in)
 {
+    struct plx_enrol *enrol = asked->enrol;
     const struct plx_store_enrol job = {
         .secret = in->secret,
-        .public_key = parcel->key,
+        .public_key = key,
         .name = in->name,
         .labels = in->labels,
         .n_labels = in->n_labels,
@@ -167,67 +177,148 @@ static void on_request(struct plx_enrol *enrol, const struct plx_parcel *parcel,
         .now = plx_clock_wall(),
     };
     if (enrol->waiting >= WAITING_MAX) {
-        refuse(enrol, &parcel->peer, PLX_EAGAIN, "busy: try again in a moment");
+        refuse(asked, PLX_EAGAIN, "busy: try again in a moment");
         return;
     }
     struct request *request = calloc(1, sizeof *request);
     if (!request)
         abort();
-    *request = (struct request){enrol, parcel->peer};
+    *request = *asked;
     int err = plx_store_enrol(enrol->desk->store, &job, on_enrolled, request);
     if (err < 0) {
         free(request);
-        refuse(enrol, &parcel->peer, err, sentence(err, NULL));
+        refuse(asked, err, sentence(err, NULL));
         return;
     }
     enrol->waiting++;
 }
 
-static bool on_readable(void *arg)
+static void on_letter(struct plx_enrol *enrol, const struct plx_door_head *head,
+                      const char *bytes, size_t len)
 {
-    struct plx_enrol *enrol = arg;
-    struct plx_parcel parcel;
+    const struct request request = {enrol, enrol->n_doors, head->number};
     struct plx_msg msg;
     struct plx_why why;
-    int err = plx_channel_recv(enrol->channel, &parcel);
-    if (err == PLX_EAGAIN)
-        return false;
-    if (err < 0 || !within_rate(enrol, parcel.key)) {
-        enrol->desk->counts.enrol_refused++;
-        return true;
-    }
-    err = parcel.n_frames == 1 ? plx_wire_decode(enrol->decoder, parcel.frames[0],
-                                                 parcel.lens[0], &msg, &why)
-                               : PLX_EMALFORMED;
-    if (err < 0)
-        refuse(enrol, &parcel.peer, err, "the request could not be read");
-    else if (msg.type != PLX_MSG_ENROL_REQUEST)
-        refuse(enrol, &parcel.peer, PLX_EINVAL, "this port only enrols");
+    if (head->kind == PLX_DOOR_COUNTS && len == sizeof enrol->desk->door)
+        memcpy(&enrol->desk->door, bytes, len);
+    if (head->kind != PLX_DOOR_REQUEST)
+        return;
+    bool good = memchr(head->key, '\0', sizeof head->key) &&
+                plx_key_is_valid(head->key) &&
+                plx_wire_decode(enrol->decoder, bytes, len, &msg, &why) == 0 &&
+                msg.type == PLX_MSG_ENROL_REQUEST;
+    if (good)
+        on_request(&request, head->key, &msg.enrol_request);
     else
-        on_request(enrol, &parcel, &msg.enrol_request);
-    return true;
+        refuse(&request, PLX_EMALFORMED, "the request could not be read");
 }
 
-int plx_enrol_new(struct plx_desk *desk, struct plx_net *net, struct plx_loop *loop,
-                  const char *endpoint, const char *agents_endpoint,
-                  const struct plx_keypair *keys, struct plx_enrol **ret,
+/* ---- the door ---- */
+
+static void close_pair(struct plx_enrol *enrol)
+{
+    if (enrol->pair_fd < 0)
+        return;
+    plx_loop_remove_fd(enrol->loop, enrol->pair_fd);
+    close(enrol->pair_fd);
+    enrol->pair_fd = -1;
+    enrol->doorman.await(enrol->doorman.arg);
+}
+
+static void on_door_gone(struct plx_enrol *enrol)
+{
+    struct plx_mono now = plx_clock_mono();
+    close_pair(enrol);
+    if (plx_mono_diff(now, enrol->opened) > STOOD_NS)
+        enrol->pause_ns = PAUSE_MIN_NS;
+    enrol->reopen_at = plx_mono_add(now, enrol->pause_ns);
+    enrol->pause_ns *= 2;
+    if (enrol->pause_ns > PAUSE_MAX_NS)
+        enrol->pause_ns = PAUSE_MAX_NS;
+    enrol->desk->counts.doors_lost++;
+    plx_log(PLX_LOG_WARN, "enrolment_door_ended", "why", "it is opened again", NULL);
+}
+
+static void on_pair(void *arg, uint32_t events)
+{
+    struct plx_enrol *enrol = arg;
+    char letter[PLX_DOOR_LETTER_MAX];
+    struct plx_door_head head;
+    (void)events;
+    /* So many a turn: the agents' results come first. */
+    for (int i = 0; i < WAITING_MAX && enrol->pair_fd >= 0; i++) {
+        ssize_t n = recv(enrol->pair_fd, letter, sizeof letter, MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (n <= 0) {
+            on_door_gone(enrol);
+            return;
+        }
+        if (n < (ssize_t)sizeof head)
+            continue;
+        memcpy(&head, letter, sizeof head);
+        on_letter(enrol, &head, letter + sizeof head, (size_t)n - sizeof head);
+    }
+}
+
+static int open_door(struct plx_enrol *enrol, struct plx_why *why)
+{
+    const struct plx_door_head head = {.kind = PLX_DOOR_KEYS};
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return plx_why_set(why, PLX_EIO, "cannot make a socket pair: %s",
+                           strerror(errno));
+    enrol->n_doors++;
+    enrol->opened = plx_clock_mono();
+    int err = enrol->doorman.open(enrol->doorman.arg, pair[1], enrol->listen_fd, why);
+    close(pair[1]);
+    if (err == 0 && plx_loop_add_fd(enrol->loop, pair[0], EPOLLIN, on_pair, enrol) < 0)
+        err = plx_why_set(why, PLX_EIO, "cannot watch the enrolment door");
+    if (err < 0) {
+        close(pair[0]);
+        return err;
+    }
+    enrol->pair_fd = pair[0];
+    post(enrol, &head, &enrol->keys, sizeof enrol->keys);
+    return 0;
+}
+
+void plx_enrol_tick(struct plx_enrol *enrol, struct plx_mono now)
+{
+    struct plx_why why;
+    if (enrol->pair_fd >= 0 || plx_mono_diff(now, enrol->reopen_at) < 0)
+        return;
+    if (open_door(enrol, &why) < 0) {
+        enrol->reopen_at = plx_mono_add(now, PAUSE_MAX_NS);
+        plx_log(PLX_LOG_ERROR, "enrolment_door_closed", "why", why.text, NULL);
+    }
+}
+
+int plx_enrol_new(struct plx_desk *desk, struct plx_loop *loop,
+                  const struct plx_enrol_options *options, struct plx_enrol **ret,
                   struct plx_why *why)
 {
-    struct plx_channel *channel;
-    int err = plx_channel_serve(net, endpoint, PLX_GATE_ENROL, keys, &channel, why);
-    if (err < 0)
-        return plx_why_in(why, err, "the enrolment endpoint");
     struct plx_enrol *enrol = calloc(1, sizeof *enrol);
     if (!enrol)
         abort();
     enrol->desk = desk;
     enrol->loop = loop;
-    enrol->channel = channel;
+    enrol->doorman = options->doorman;
+    enrol->keys = *options->keys;
     enrol->decoder = plx_wire_decoder_new();
-    enrol->agents_endpoint = plx_text_dup(agents_endpoint);
-    plx_buf_init(&enrol->out, PLX_WIRE_FRAME_MAX);
-    plx_bound_endpoint(channel, enrol->endpoint);
-    plx_loop_add_socket(loop, plx_channel_socket(channel), on_readable, enrol);
+    enrol->agents_endpoint = plx_text_dup(options->agents_endpoint);
+    enrol->server_key = plx_text_dup(options->server_key);
+    enrol->listen_fd = enrol->pair_fd = -1;
+    enrol->pause_ns = PAUSE_MIN_NS;
+    plx_buf_init(&enrol->out, PLX_DOOR_FRAME_MAX);
+    int err = plx_listener_open(options->endpoint, BACKLOG, &enrol->listen_fd,
+                                enrol->endpoint, why);
+    if (err == 0)
+        err = open_door(enrol, why);
+    if (err < 0) {
+        plx_enrol_destroy(&enrol);
+        return plx_why_in(why, err, "the enrolment endpoint");
+    }
     *ret = enrol;
     return 0;
 }
@@ -237,11 +328,14 @@ void plx_enrol_destroy(struct plx_enrol **enrol)
     struct plx_enrol *e = *enrol;
     if (!e)
         return;
-    plx_loop_remove_socket(e->loop, plx_channel_socket(e->channel));
-    plx_channel_destroy(&e->channel);
+    close_pair(e);
+    if (e->listen_fd >= 0)
+        close(e->listen_fd);
     plx_wire_decoder_destroy(&e->decoder);
     plx_buf_fini(&e->out);
+    plx_keypair_wipe(&e->keys);
     free(e->agents_endpoint);
+    free(e->server_key);
     free(e);
     *enrol = NULL;
 }

@@ -1,5 +1,6 @@
 #include "coordinator/io/gate.h"
 
+#include "base/bucket.h"
 #include "base/err.h"
 #include "base/rng.h"
 #include "sys/clock.h"
@@ -26,12 +27,6 @@ struct allowed {
     UT_hash_handle hh;
 };
 
-/* A token bucket that begins full. */
-struct bucket {
-    double used;
-    struct plx_mono at;
-};
-
 struct plx_gate {
     struct plx_gate_limits limits;
     void *socket;
@@ -41,8 +36,8 @@ struct plx_gate {
     pthread_mutex_t mutex; /* over what follows */
     struct allowed *allowed;
     struct plx_gate_counts counts;
-    struct bucket all;
-    struct bucket each[ADDRESSES];
+    struct plx_bucket all;
+    struct plx_bucket each[ADDRESSES];
 };
 
 void plx_gate_limits_default(struct plx_gate_limits *ret)
@@ -55,25 +50,13 @@ void plx_gate_limits_default(struct plx_gate_limits *ret)
     };
 }
 
-static bool take(struct bucket *b, double per_s, double burst, struct plx_mono now)
-{
-    b->used -= (double)plx_mono_diff(now, b->at) / (double)PLX_SEC_NS * per_s;
-    if (b->used < 0)
-        b->used = 0;
-    b->at = now;
-    if (b->used + 1 > burst)
-        return false;
-    b->used += 1;
-    return true;
-}
-
 static bool take_enrol(struct plx_gate *gate, const char *address, size_t len)
 {
     const struct plx_gate_limits *l = &gate->limits;
     struct plx_mono now = plx_clock_mono();
-    struct bucket *each = &gate->each[plx_hash_bytes(address, len, 0) % ADDRESSES];
-    return take(each, l->enrol_per_s_each, l->enrol_burst_each, now) &&
-           take(&gate->all, l->enrol_per_s, l->enrol_burst, now);
+    struct plx_bucket *each = &gate->each[plx_hash_bytes(address, len, 0) % ADDRESSES];
+    return plx_bucket_take(each, l->enrol_per_s_each, l->enrol_burst_each, now) &&
+           plx_bucket_take(&gate->all, l->enrol_per_s, l->enrol_burst, now);
 }
 
 static unsigned domain_of(const char *name, size_t len)

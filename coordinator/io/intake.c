@@ -249,9 +249,9 @@ static void on_hello(struct letter *l, struct session *s)
     };
     plx_roster_hello(desk->roster, &hello, &l->notes);
     plx_court_heartbeat(desk->court, l->wall, l->slot);
-    plx_desk_take_labels(desk, l->slot, in->labels, in->n_labels);
-    plx_store_touch_agent(desk->store, l->agent->id, l->wall, in->software,
-                          l->agent->labels, l->agent->n_labels, NULL, NULL);
+    plx_roster_set_own_labels(desk->roster, l->slot, in->labels, in->n_labels);
+    plx_store_touch_agent(desk->store, l->agent->id, l->wall, in->software, in->labels,
+                          in->n_labels, NULL, NULL);
     welcome(l);
     plx_shares_sync(desk->shares, l->slot, in->generation, in->assignment_hash);
 }
@@ -312,14 +312,27 @@ struct ingest {
     uint32_t slot;
 };
 
+/* Results whose monitors are looked up ahead of being judged. */
+#define AHEAD (2 * PLX_JUDGE_AHEAD)
+
 static void judge_fresh(struct plx_desk *desk, uint32_t slot,
                         const struct plx_store_ingested *batch)
 {
-    for (size_t i = 0; i < batch->n_fresh; i++) {
-        uint32_t monitor = plx_catalog_by_id(desk->catalog, batch->fresh[i].monitor_id);
+    uint32_t monitors[2 * AHEAD] = {0}; /* a ring */
+    for (size_t i = 0; i < batch->n_fresh + AHEAD; i++) {
+        if (i < batch->n_fresh)
+            monitors[i % (2 * AHEAD)] =
+                plx_catalog_by_id(desk->catalog, batch->fresh[i].monitor_id);
+        if (i < AHEAD)
+            continue;
+        size_t at = i - AHEAD;
+        uint32_t monitor = monitors[at % (2 * AHEAD)];
+        plx_judge_foresee(plx_court_judge(desk->court), slot,
+                          monitors[(at + PLX_JUDGE_AHEAD) % (2 * AHEAD)],
+                          monitors[i % (2 * AHEAD)]);
         if (monitor != PLX_CATALOG_NONE)
             plx_court_result(desk->court, batch->received, slot, monitor,
-                             &batch->fresh[i]);
+                             &batch->fresh[at]);
     }
 }
 

@@ -23,6 +23,7 @@ void plx_store_agent_fini(struct plx_store_agent *agent)
     free(agent->region);
     free(agent->software);
     plx_store_labels_free(agent->labels, agent->n_labels);
+    plx_store_labels_free(agent->own_labels, agent->n_own_labels);
     *agent = (struct plx_store_agent){0};
 }
 
@@ -40,8 +41,10 @@ int plx_store_agent_read(struct plx_db *db, sqlite3_stmt *s, struct plx_store_ag
     };
     int err = plx_text_copy(a.public_key, sizeof a.public_key, plx_db_column_text(s, 3));
     if (!err)
-        err = plx_store_labels_read(db, plx_db_column_text(s, 5),
-                                    plx_db_column_text(s, 6), &a.labels, &a.n_labels);
+        err = plx_store_labels_read(db, plx_db_column_text(s, 5), &a.labels, &a.n_labels);
+    if (!err)
+        err = plx_store_labels_read(db, plx_db_column_text(s, 6), &a.own_labels,
+                                    &a.n_own_labels);
     if (err)
         plx_store_agent_fini(&a);
     else
@@ -199,6 +202,58 @@ int plx_store_set_agent_state(struct plx_store *store, uint64_t agent_id,
     job->who = plx_store_job_text(&job->plain.job, who);
     job->now = now;
     return plx_store_submit(store, &job->plain.job);
+}
+
+/* ---- labels ---- */
+
+struct labels_job {
+    struct plx_store_plain_job plain;
+    uint64_t agent_id;
+    const struct plx_label *labels;
+    size_t n_labels;
+    const char *who;
+    struct plx_wall now;
+};
+
+static int labels_run(struct plx_store *store, struct plx_store_job *job)
+{
+    const struct labels_job *set = (const struct labels_job *)job;
+    struct plx_store_agent agent;
+    struct plx_buf labels;
+    int err = plx_store_agent_by_id(&store->db, set->agent_id, &agent);
+    if (err)
+        return err;
+    plx_buf_init(&labels, PLX_STORE_LABELS_JSON_MAX);
+    plx_store_labels_json(set->labels, set->n_labels, &labels);
+    err = plx_db_run(
+        &store->db, "UPDATE agents SET labels = ?2 WHERE id = ?1",
+        PLX_BINDS(plx_bind_uint(set->agent_id), plx_bind_text(plx_buf_str(&labels))));
+    if (!err)
+        err = plx_store_log_change(store, set->now, set->who, "agent_labels", agent.name,
+                                   plx_buf_str(&labels));
+    plx_buf_fini(&labels);
+    plx_store_agent_fini(&agent);
+    return err;
+}
+
+static const struct plx_store_job_class LABELS = {
+    .name = "agent_labels", .run = labels_run, .finish = plx_store_plain_finish};
+
+int plx_store_set_agent_labels(struct plx_store *store, uint64_t agent_id,
+                               const struct plx_label *labels, size_t n, const char *who,
+                               struct plx_wall now, plx_store_done_fn *done, void *arg)
+{
+    if (!plx_store_labels_valid(labels, n))
+        return PLX_EINVAL;
+    struct labels_job *job = plx_store_job_new(&LABELS, sizeof *job, arg);
+    struct plx_store_job *head = &job->plain.job;
+    job->plain.done = done;
+    job->agent_id = agent_id;
+    job->labels = plx_store_job_labels(head, labels, n);
+    job->n_labels = n;
+    job->who = plx_store_job_text(head, who);
+    job->now = now;
+    return plx_store_submit(store, head);
 }
 
 /* ---- touch ---- */

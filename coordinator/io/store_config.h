@@ -71,8 +71,10 @@ struct plx_store_agent {
     char *region;
     char public_key[PLX_KEY_TEXT_MAX]; /* unique */
     enum plx_agent_state state;
-    struct plx_label *labels;
+    struct plx_label *labels; /* given by the token or the operator */
     size_t n_labels;
+    struct plx_label *own_labels; /* what the agent says of itself */
+    size_t n_own_labels;
     char *software;    /* "" before the first hello */
     uint64_t token_id; /* that it enrolled with; 0: added by hand */
     struct plx_wall created;
@@ -103,8 +105,14 @@ int plx_store_set_agent_state(struct plx_store *store, uint64_t agent_id,
                               enum plx_agent_state state, const char *who,
                               struct plx_wall now, plx_store_done_fn *done, void *arg);
 
-/* Notes that the agent is there, with what its hello said. `software` NULL: leaves
- * software and labels as they are. Patient, not logged. `done` may be NULL. */
+/* Replaces the labels it was given. PLX_ENOTFOUND, PLX_EINVAL. Copies. */
+int plx_store_set_agent_labels(struct plx_store *store, uint64_t agent_id,
+                               const struct plx_label *labels, size_t n, const char *who,
+                               struct plx_wall now, plx_store_done_fn *done, void *arg);
+
+/* Notes that the agent is there, with what its hello said (its own labels). `software`
+ * NULL: leaves software and labels as they are. Patient, not logged. `done` may be NULL.
+ */
 int plx_store_touch_agent(struct plx_store *store, uint64_t agent_id,
                           struct plx_wall last_seen, const char *software,
                           const struct plx_label *labels, size_t n_labels,
@@ -157,7 +165,7 @@ struct plx_store_enrol {
     const char *secret;
     const char *public_key;         /* as the channel authenticated it */
     const char *name;               /* wished for; "": "<region>-<number>" */
-    const struct plx_label *labels; /* the agent's own; the token's win */
+    const struct plx_label *labels; /* the agent's own: only shown */
     size_t n_labels;
     const char *software;
     struct plx_wall now;
@@ -203,6 +211,35 @@ int plx_store_put_setting(struct plx_store *store, const char *key, const char *
                           const char *who, struct plx_wall now, plx_store_done_fn *done,
                           void *arg);
 
+/* ---- access: who may use the HTTP API ---- */
+
+/* Values are in the database. */
+enum plx_access_kind {
+    PLX_ACCESS_USER = 0,  /* a person with a password */
+    PLX_ACCESS_TOKEN = 1, /* a program with a token */
+};
+
+/* Owned by whoever has it: plx_store_access_fini. Names are unique within a kind. */
+struct plx_store_access {
+    enum plx_access_kind kind;
+    char *name;
+    char *role;              /* "viewer", "operator", "admin" */
+    char *secret;            /* a hash, as schema/003.sql says; never the secret itself */
+    struct plx_wall created; /* set by the store */
+    struct plx_wall expires; /* 0: never */
+};
+void plx_store_access_fini(struct plx_store_access *access);
+
+/* Adds one, or gives the one of that kind and name a new role, secret and end. Copies.
+ * PLX_EINVAL: a bad name or role, or no secret. */
+int plx_store_put_access(struct plx_store *store, const struct plx_store_access *access,
+                         const char *who, struct plx_wall now, plx_store_done_fn *done,
+                         void *arg);
+/* PLX_ENOTFOUND. */
+int plx_store_remove_access(struct plx_store *store, enum plx_access_kind kind,
+                            const char *name, const char *who, struct plx_wall now,
+                            plx_store_done_fn *done, void *arg);
+
 /* ---- reading all of it ---- */
 
 struct plx_store_config {
@@ -217,6 +254,8 @@ struct plx_store_config {
     size_t n_admins;
     struct plx_store_setting *settings; /* by key */
     size_t n_settings;
+    struct plx_store_access *access; /* by kind and name; expired ones too */
+    size_t n_access;
 };
 
 /* Everything, as last committed. Gives `ret` (plx_store_config_fini). Blocks for the

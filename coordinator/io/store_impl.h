@@ -134,9 +134,9 @@ int plx_store_log_change(struct plx_store *store, struct plx_wall at, const char
                          const char *what, const char *subject, const char *detail);
 /* Labels as a JSON object. */
 void plx_store_labels_json(const struct plx_label *labels, size_t n, struct plx_buf *out);
-/* The union of two such objects, of which the first wins; gives an array of labels. */
-int plx_store_labels_read(struct plx_db *db, const char *fixed, const char *own,
-                          struct plx_label **ret, size_t *ret_n);
+/* Such an object as an array of labels, by key; gives it. */
+int plx_store_labels_read(struct plx_db *db, const char *json, struct plx_label **ret,
+                          size_t *ret_n);
 void plx_store_labels_free(struct plx_label *labels, size_t n);
 /* Whether they may be stored: words, and not too many. */
 bool plx_store_labels_valid(const struct plx_label *labels, size_t n);

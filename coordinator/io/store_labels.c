@@ -35,17 +35,14 @@ static void append(struct plx_label **labels, size_t *n, sqlite3_stmt *s)
     more[(*n)++].value = plx_db_column_dup(s, 1);
 }
 
-int plx_store_labels_read(struct plx_db *db, const char *fixed, const char *own,
-                          struct plx_label **ret, size_t *ret_n)
+int plx_store_labels_read(struct plx_db *db, const char *json, struct plx_label **ret,
+                          size_t *ret_n)
 {
     struct plx_label *labels = NULL;
     size_t n = 0;
     sqlite3_stmt *s;
-    int err = plx_db_query(db,
-                           "SELECT key, value FROM json_each(?1) UNION ALL"
-                           " SELECT key, value FROM json_each(?2)"
-                           " WHERE key NOT IN (SELECT key FROM json_each(?1)) ORDER BY 1",
-                           PLX_BINDS(plx_bind_text(fixed), plx_bind_text(own)), &s);
+    int err = plx_db_query(db, "SELECT key, value FROM json_each(?1) ORDER BY 1",
+                           PLX_BINDS(plx_bind_text(json)), &s);
     if (err)
         return err;
     while ((err = plx_db_step(db, s)) > 0)

@@ -77,6 +77,23 @@ static int read_setting(struct plx_db *db, sqlite3_stmt *s, struct plx_store_con
     return 0;
 }
 
+static int read_access(struct plx_db *db, sqlite3_stmt *s, struct plx_store_config *c,
+                       struct plx_why *why)
+{
+    (void)db;
+    (void)why;
+    struct plx_store_access *a = grow(&c->access, &c->n_access, sizeof *a);
+    *a = (struct plx_store_access){
+        .kind = (enum plx_access_kind)sqlite3_column_int(s, 0),
+        .name = plx_db_column_dup(s, 1),
+        .role = plx_db_column_dup(s, 2),
+        .secret = plx_db_column_dup(s, 3),
+        .created = plx_db_column_wall(s, 4),
+        .expires = plx_db_column_wall(s, 5),
+    };
+    return 0;
+}
+
 typedef int read_fn(struct plx_db *db, sqlite3_stmt *s, struct plx_store_config *c,
                     struct plx_why *why);
 
@@ -90,6 +107,9 @@ static const struct {
     {"SELECT public_key, name, role, created_us FROM admins ORDER BY public_key",
      read_admin},
     {"SELECT key, value FROM settings ORDER BY key", read_setting},
+    {"SELECT kind, name, role, secret, created_us, expires_us FROM access"
+     " ORDER BY kind, name",
+     read_access},
 };
 
 static int read_table(struct plx_db *db, size_t table, struct plx_store_config *c,
@@ -156,5 +176,8 @@ void plx_store_config_fini(struct plx_store_config *c)
     free(c->tokens);
     free(c->admins);
     free(c->settings);
+    for (size_t i = 0; i < c->n_access; i++)
+        plx_store_access_fini(&c->access[i]);
+    free(c->access);
     *c = (struct plx_store_config){0};
 }

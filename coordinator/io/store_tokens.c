@@ -38,8 +38,7 @@ int plx_store_token_read(struct plx_db *db, sqlite3_stmt *s, struct plx_store_to
         .created = plx_db_column_wall(s, 6),
         .expires = plx_db_column_wall(s, 7),
     };
-    int err =
-        plx_store_labels_read(db, plx_db_column_text(s, 2), "{}", &t.labels, &t.n_labels);
+    int err = plx_store_labels_read(db, plx_db_column_text(s, 2), &t.labels, &t.n_labels);
     if (err)
         plx_store_token_fini(&t);
     else

@@ -3,7 +3,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "coordinator/io/alerts.h"
-#include "coordinator/io/api_view.h"
+#include "coordinator/io/fault_heads.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -129,7 +129,8 @@ struct record {
     char *faults_json;
 };
 
-static struct record *copy_transitions(const struct plx_transition *list, size_t n)
+static struct record *copy_transitions(const struct plx_court *court,
+                                       const struct plx_transition *list, size_t n)
 {
     struct record *records = calloc(n + 1, sizeof *records);
     if (!records)
@@ -145,7 +146,7 @@ static struct record *copy_transitions(const struct plx_transition *list, size_t
             .fresh = r->fresh,
             .assigned = r->assigned,
             .n_faults = r->n_faults < FAULTS_MAX ? r->n_faults : FAULTS_MAX,
-            .sentence = plx_text_dup(r->why ? r->why : ""),
+            .sentence = plx_court_sentence(court, r),
         };
         if (r->n_faults > 0)
             memcpy(records[i].faults, r->faults,
@@ -270,7 +271,7 @@ void plx_verdicts_tick(struct plx_desk *desk, struct plx_intake *intake,
     plx_court_tick(desk->court, now, &output, &transitions, &n);
     log_faults(desk, output, now);
     alert_faults(desk, output, now);
-    struct record *records = copy_transitions(transitions, n);
+    struct record *records = copy_transitions(desk->court, transitions, n);
     size_t n_probes = output->n_probes;
     struct plx_judge_probe *probes = calloc(n_probes + 1, sizeof *probes);
     if (!probes)

@@ -1,16 +1,17 @@
 /* The engine under one load, with everything that can be counted about it.
  *
  * `window` > 0 runs it as fast as it goes; else the monitors have their intervals. The
- * second group (`hole` monitors) is meant for addresses that swallow every SYN. */
+ * second group (`hole` monitors) is meant for addresses that swallow every SYN. `uring`:
+ * with io_uring instead of epoll. */
 #include "host.h"
 
 #include <stdio.h>
 
 static int64_t monitors = 1024, interval_ms = 60000, timeout_ms = 10000;
 static int64_t hole, hole_interval_ms = 5000, hole_timeout_ms = 5000;
-static int64_t hole_base = 0x0a630001, max = 4096, window, known_us;
+static int64_t hole_base = 0x0a630001, hole_ports = 1, max = 4096, window, known_us;
 static int64_t run_ms = 1000, warm_ms, n_probes, stall_at_ms, stall_ms, full, cpu = -1;
-static int64_t count_calls;
+static int64_t count_calls, uring;
 static struct plx_bench_net net = {.base = 0x7f010001, .port = 20000, .n_ports = 1};
 
 static struct plx_bench_setup setup_of(void)
@@ -18,11 +19,12 @@ static struct plx_bench_setup setup_of(void)
     return (struct plx_bench_setup){
         .groups = {{net, (uint32_t)monitors, interval_ms * PLX_MS_NS,
                     timeout_ms * PLX_MS_NS},
-                   {{hole_base, net.port, net.n_ports},
+                   {{hole_base, net.port, hole_ports},
                     (uint32_t)hole,
                     hole_interval_ms * PLX_MS_NS,
                     hole_timeout_ms * PLX_MS_NS}},
         .prober_max = (uint32_t)max,
+        .engine = uring ? PLX_ENGINE_IO_URING : PLX_ENGINE_EPOLL,
         .window = window,
         .known_rtt_us = known_us,
         .warm_ns = warm_ms * PLX_MS_NS,
@@ -134,6 +136,7 @@ int main(int argc, char **argv)
         {"hole_interval_ms", &hole_interval_ms},
         {"hole_timeout_ms", &hole_timeout_ms},
         {"hole_base", &hole_base},
+        {"hole_ports", &hole_ports},
         {"max", &max},
         {"window", &window},
         {"known_us", &known_us},
@@ -144,6 +147,7 @@ int main(int argc, char **argv)
         {"stall_ms", &stall_ms},
         {"full", &full},
         {"count_calls", &count_calls},
+        {"uring", &uring},
         {"cpu", &cpu},
         {"base", &net.base},
         {"port", &net.port},

@@ -2,9 +2,13 @@
  *
  *   bench_judge [MONITORS]      default 100000
  *
- * Prints, beside the limits: ns a result in the quiet (against a bare walk over as many
- * cells in the same order), a solve with 3 of 10 agents failing on everything, the worst
- * tick after that, and bytes a cell. */
+ * Plays minutes of a fleet (quiet; 1 % noise; 3 of 10 agents failing on everything while
+ * a host and a prefix of servers break; recovery), then all results of a minute at once.
+ * The results are made before the clock starts, so that only the judge is timed; probes
+ * it orders are answered in the next second. Prints, beside the limits: ns a result
+ * (against a bare walk over as many cells in the same order), the ticks of each phase,
+ * bytes a cell, and a fingerprint of all that was said: two judges that decide alike
+ * print the same one. */
 #include "base/rng.h"
 #include "base/text.h"
 #include "coordinator/core/judge.h"
@@ -12,10 +16,12 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define AGENTS   10u
 #define INTERVAL 60
+#define TIMEOUT  5
 #define T0       INT64_C(1790000000)
 
 struct bench {
@@ -24,9 +30,25 @@ struct bench {
     uint32_t *order; /* cells in the order of their phases */
     uint32_t n_cells;
     uint32_t at;
-    uint32_t sick; /* agents below this fail */
+    uint32_t sick;          /* agents below this fail */
+    uint32_t down0, n_down; /* monitors that are down for everybody */
+    double broke;           /* when the latest of these began */
     double noise;
+    double now;
     struct plx_rng rng;
+    struct plx_judge_result *results;
+    uint32_t n_results, cap_results;
+    struct plx_judge_probe *asked; /* to be answered in the next second */
+    uint32_t n_asked, cap_asked;
+    uint64_t said; /* fingerprint */
+    bool talk;     /* prints faults as they open and close */
+};
+
+/* Seconds of a phase. */
+struct phase {
+    double intake_ns; /* a result */
+    double mean, worst;
+    uint64_t probes, faults;
 };
 
 static double seconds(void)
@@ -40,6 +62,16 @@ static struct plx_wall wall(double s)
 {
     return (struct plx_wall){T0 * PLX_SEC_NS + (int64_t)(s * 1e9)};
 }
+
+static void *sized(void *p, size_t n, size_t size)
+{
+    p = realloc(p, n * size);
+    if (p == NULL)
+        abort();
+    return p;
+}
+
+/* --- the fleet ------------------------------------------------------------------ */
 
 static void declare(struct bench *b)
 {
@@ -67,7 +99,7 @@ static void declare(struct bench *b)
                                                   .address = address,
                                                   .port = 443,
                                                   .interval_ns = INTERVAL * PLX_SEC_NS,
-                                                  .timeout_ns = 5 * PLX_SEC_NS,
+                                                  .timeout_ns = TIMEOUT * PLX_SEC_NS,
                                                   .agents = ids,
                                                   .n_agents = AGENTS});
     }
@@ -76,9 +108,7 @@ static void declare(struct bench *b)
 static void shuffle(struct bench *b)
 {
     b->n_cells = b->n * AGENTS;
-    b->order = malloc(b->n_cells * sizeof *b->order);
-    if (!b->order)
-        abort();
+    b->order = sized(NULL, b->n_cells, sizeof *b->order);
     for (uint32_t i = 0; i < b->n_cells; i++)
         b->order[i] = i;
     for (uint32_t i = b->n_cells; i > 1; i--) {
@@ -88,42 +118,132 @@ static void shuffle(struct bench *b)
     }
 }
 
-/* One second's share of results. Returns the seconds the intake took. */
-static double second_of_results(struct bench *b, double now, uint32_t *ret_n)
+/* --- results -------------------------------------------------------------------- */
+
+static void add_result(struct bench *b, uint32_t monitor, uint32_t agent,
+                       enum plx_judge_kind kind)
 {
-    uint32_t n = b->n_cells / INTERVAL;
-    double began = seconds();
+    bool broken = agent < b->sick || monitor - b->down0 < b->n_down;
+    bool bad = broken || plx_rng_unit(&b->rng) < b->noise;
+    double learned = b->now - 1 + (double)b->n_results / (b->n_cells / INTERVAL + 1000);
+    if (broken && learned - TIMEOUT < b->broke)
+        return; /* it will be heard of when it timed out; for us, a minute later */
+    if (b->n_results == b->cap_results) {
+        b->cap_results = b->cap_results * 2 + 1024;
+        b->results = sized(b->results, b->cap_results, sizeof *b->results);
+    }
+    b->results[b->n_results] = (struct plx_judge_result){
+        .now = wall(learned),
+        .at = wall(learned - (bad ? TIMEOUT : 0.02)),
+        .monitor = monitor,
+        .agent = agent,
+        .outcome = bad ? PLX_OUTCOME_TIMEOUT : PLX_OUTCOME_OPEN,
+        .kind = kind,
+        .rtt_us = bad ? 0 : 20000,
+    };
+    b->n_results++;
+}
+
+/* The next `n` scheduled results, and the answers to what was asked. */
+static void make_results(struct bench *b, uint32_t n)
+{
+    b->n_results = 0;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t cell = b->order[b->at];
         b->at = b->at + 1 == b->n_cells ? 0 : b->at + 1;
-        uint32_t agent = cell % AGENTS;
-        bool bad = agent < b->sick || plx_rng_unit(&b->rng) < b->noise;
-        struct plx_judge_result r = {.now = wall(now + 1e-9 * i),
-                                     .at = wall(now - 0.1),
-                                     .monitor = cell / AGENTS,
-                                     .agent = agent,
-                                     .outcome =
-                                         bad ? PLX_OUTCOME_TIMEOUT : PLX_OUTCOME_OPEN,
-                                     .rtt_us = bad ? 0 : 20000};
-        plx_judge_result(b->judge, &r);
+        add_result(b, cell / AGENTS, cell % AGENTS, PLX_JUDGE_SCHEDULED);
     }
-    *ret_n = n;
+    for (uint32_t i = 0; i < b->n_asked; i++)
+        add_result(b, b->asked[i].monitor, b->asked[i].agent, PLX_JUDGE_CONFIRM);
+    b->n_asked = 0;
+}
+
+static double take_in(struct bench *b)
+{
+    double began = seconds();
+    for (uint32_t i = 0; i < b->n_results; i++) {
+        const struct plx_judge_result *r = &b->results[i];
+        if (i + 2 * PLX_JUDGE_AHEAD < b->n_results)
+            plx_judge_foresee(b->judge, r[PLX_JUDGE_AHEAD].agent,
+                              r[PLX_JUDGE_AHEAD].monitor, r[2 * PLX_JUDGE_AHEAD].monitor);
+        plx_judge_result(b->judge, r);
+    }
     return seconds() - began;
 }
 
-static double tick(struct bench *b, double now, size_t *ret_faults)
+/* --- ticks ---------------------------------------------------------------------- */
+
+static void mix(struct bench *b, const void *bytes, size_t n)
+{
+    b->said = plx_hash_bytes(bytes, n, b->said);
+}
+
+static void hear_fault(struct bench *b, const struct plx_judge_fault *f)
+{
+    char head[160];
+    int n = snprintf(head, sizeof head, "%u %u %u %s %.3f %d %zu %zu", (unsigned)f->id,
+                     (unsigned)f->class, (unsigned)f->change, f->entity, f->confidence,
+                     f->page, f->n_agents, f->n_monitors);
+    mix(b, head, (size_t)n);
+    mix(b, f->why, strlen(f->why));
+    mix(b, f->monitors, f->n_monitors * sizeof *f->monitors);
+    if (b->talk && f->change != PLX_JUDGE_UPDATED)
+        printf("    %5.0f s: %s %s %s, %zu monitors\n", b->now,
+               f->change == PLX_JUDGE_CLOSED ? "closed" : "opened",
+               plx_judge_class_token(f->class), f->entity, f->n_monitors);
+}
+
+static void hear(struct bench *b, const struct plx_judge_output *out)
+{
+    for (size_t i = 0; i < out->n_faults; i++)
+        hear_fault(b, &out->faults[i]);
+    for (size_t i = 0; i < out->n_verdicts; i++) {
+        mix(b, &out->verdicts[i].monitor, sizeof out->verdicts[i].monitor);
+        mix(b, out->verdicts[i].why, strlen(out->verdicts[i].why));
+    }
+    mix(b, out->probes, out->n_probes * sizeof *out->probes);
+    if (b->cap_asked < out->n_probes) {
+        b->cap_asked = (uint32_t)out->n_probes;
+        b->asked = sized(b->asked, b->cap_asked, sizeof *b->asked);
+    }
+    if (out->n_probes > 0)
+        memcpy(b->asked, out->probes, out->n_probes * sizeof *b->asked);
+    b->n_asked = (uint32_t)out->n_probes;
+}
+
+static double tick(struct bench *b, struct phase *ret)
 {
     const struct plx_judge_output *out;
     for (uint32_t a = 0; a < AGENTS; a++)
-        plx_judge_heartbeat(b->judge, wall(now), a);
+        plx_judge_heartbeat(b->judge, wall(b->now), a);
     double began = seconds();
-    plx_judge_tick(b->judge, wall(now), &out);
-    for (size_t i = 0; i < out->n_faults; i++)
-        printf("    %s %s\n", plx_judge_class_token(out->faults[i].class),
-               out->faults[i].entity);
-    *ret_faults = out->n_faults;
-    return seconds() - began;
+    plx_judge_tick(b->judge, wall(b->now), &out);
+    double took = seconds() - began;
+    ret->probes += out->n_probes;
+    ret->faults += out->n_faults;
+    hear(b, out);
+    return took;
 }
+
+static struct phase play(struct bench *b, int n)
+{
+    struct phase p = {0};
+    double intake = 0;
+    uint64_t results = 0;
+    for (int i = 0; i < n; i++) {
+        b->now += 1;
+        make_results(b, b->n_cells / INTERVAL);
+        intake += take_in(b);
+        results += b->n_results;
+        double took = tick(b, &p);
+        p.mean += took / n;
+        p.worst = took > p.worst ? took : p.worst;
+    }
+    p.intake_ns = intake / (double)results * 1e9;
+    return p;
+}
+
+/* --- figures -------------------------------------------------------------------- */
 
 /* The limit of this machine for the same walk: touch one 32-byte record a result. */
 static double bare_walk(const struct bench *b)
@@ -131,6 +251,7 @@ static double bare_walk(const struct bench *b)
     char *cells = calloc(b->n_cells, 32);
     if (!cells)
         abort();
+    memset(cells, 1, (size_t)b->n_cells * 32);
     double began = seconds();
     for (uint32_t i = 0; i < b->n_cells; i++)
         cells[(size_t)b->order[i] * 32]++;
@@ -139,61 +260,91 @@ static double bare_walk(const struct bench *b)
     return took / b->n_cells;
 }
 
-static double run_seconds(struct bench *b, double *now, int n, double *ret_worst,
-                          double *ret_mean)
+static size_t in_use(void)
 {
-    double intake = 0, sum = 0;
-    uint64_t results = 0;
-    *ret_worst = 0;
-    for (int i = 0; i < n; i++) {
-        uint32_t k;
-        size_t faults;
-        *now += 1;
-        intake += second_of_results(b, *now, &k);
-        results += k;
-        double took = tick(b, *now, &faults);
-        sum += took;
-        *ret_worst = took > *ret_worst ? took : *ret_worst;
-    }
-    *ret_mean = sum / n;
-    return intake / (double)results;
+    return mallinfo2().uordblks + mallinfo2().hblkhd;
+}
+
+static void print_bytes(const struct bench *b, const char *when, size_t before)
+{
+    printf("memory, %s: %.1f bytes a cell, all included (limit 32)\n", when,
+           (double)(in_use() - before) / b->n_cells);
+}
+
+static void print_phase(const char *name, const struct phase *p, double limit_ms)
+{
+    printf("%s: intake %.0f ns a result, ticks mean %.2f ms, worst %.2f ms", name,
+           p->intake_ns, p->mean * 1e3, p->worst * 1e3);
+    if (limit_ms > 0)
+        printf(" (limit %.0f)", limit_ms);
+    printf(", %llu probes, %llu reports\n", (unsigned long long)p->probes,
+           (unsigned long long)p->faults);
+}
+
+/* Three agents turn bad on everything within one tick: all of it must be solved anew. */
+static void solve_all(struct bench *b)
+{
+    struct phase p = {0};
+    b->sick = 3;
+    make_results(b, b->n_cells);
+    b->now += INTERVAL;
+    double intake = take_in(b), took = tick(b, &p);
+    printf("all at once, 3 of 10 agents fail: intake %.0f ns a result, solved in %.1f ms "
+           "(limit 250)\n",
+           intake / b->n_results * 1e9, took * 1e3);
+    struct phase after = play(b, 30);
+    print_phase("  the 30 s after it", &after, 20);
 }
 
 int main(int argc, char **argv)
 {
-    struct bench b = {.n = 100000, .noise = 0};
+    struct bench b = {.n = 100000, .now = 1};
     int64_t n;
-    if (argc > 1 && plx_text_int(argv[1], 100, 2000000, &n) == 0)
+    if (argc > 1 && plx_text_int(argv[1], 1000, 2000000, &n) == 0)
         b.n = (uint32_t)n;
     plx_rng_init(&b.rng, 1);
-    b.judge = plx_judge_new(NULL);
     shuffle(&b);
-    size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    make_results(&b, b.n_cells); /* so that the buffers have their size */
+    b.n_results = 0;
+    size_t before = in_use();
+    b.judge = plx_judge_new(NULL);
     declare(&b);
-    size_t after = mallinfo2().uordblks + mallinfo2().hblkhd;
-    double now = 0, worst, mean;
-    run_seconds(&b, &now, 61, &worst, &mean);
+    printf("cells %u (%u monitors x %u agents)\n", b.n_cells, b.n, AGENTS);
+    print_bytes(&b, "declared", before);
+    play(&b, 61);
     double walk = bare_walk(&b);
-    double quiet = run_seconds(&b, &now, 60, &worst, &mean);
-    printf("cells %u, %.1f bytes a cell in all, names and monitors included\n", b.n_cells,
-           (double)(after - before) / b.n_cells);
+    struct phase p = play(&b, 60);
     printf("intake, quiet: %.0f ns a result (limit 100), bare walk %.0f ns: ratio %.1f\n",
-           quiet * 1e9, walk * 1e9, quiet / walk);
-    printf("ticks, quiet: mean %.2f ms, worst %.2f ms\n", mean * 1e3, worst * 1e3);
+           p.intake_ns, walk * 1e9, p.intake_ns / 1e9 / walk);
+    print_phase("quiet", &p, 20);
+    print_bytes(&b, "quiet", before);
+    b.talk = true;
     b.noise = 0.01;
-    double noisy = run_seconds(&b, &now, 60, &worst, &mean);
-    printf("1 %% noise: intake %.0f ns, ticks mean %.1f ms, worst %.1f ms\n", noisy * 1e9,
-           mean * 1e3, worst * 1e3);
+    p = play(&b, 90);
+    print_phase("1 % noise", &p, 20);
     b.sick = 3;
-    double sick = run_seconds(&b, &now, 120, &worst, &mean);
-    printf(
-        "3 of 10 agents fail: intake %.0f ns, ticks mean %.1f ms, worst %.1f ms (limit "
-        "250)\n",
-        sick * 1e9, mean * 1e3, worst * 1e3);
-    sick = run_seconds(&b, &now, 60, &worst, &mean);
-    printf("afterwards: intake %.0f ns, ticks mean %.1f ms, worst %.1f ms (limit 20)\n",
-           sick * 1e9, mean * 1e3, worst * 1e3);
+    b.broke = b.now;
+    p = play(&b, 20);
+    print_phase("3 of 10 agents begin to fail, 20 s", &p, 250);
+    p = play(&b, 75);
+    print_phase("afterwards", &p, 20);
+    print_bytes(&b, "3 of 10 agents failing", before);
+    b.down0 = b.n / 2 / 192 * 192;
+    b.n_down = 192;
+    b.broke = b.now;
+    p = play(&b, 90);
+    print_phase("a prefix of 192 monitors goes down meanwhile", &p, 20);
+    b.sick = b.n_down = 0;
+    p = play(&b, 120);
+    print_phase("recovery", &p, 20);
+    b.noise = 0;
+    p = play(&b, 120);
+    print_phase("quiet again", &p, 20);
+    solve_all(&b);
+    printf("fingerprint of all that was said: %016llx\n", (unsigned long long)b.said);
     plx_judge_destroy(&b.judge);
     free(b.order);
+    free(b.results);
+    free(b.asked);
     return 0;
 }

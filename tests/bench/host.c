@@ -237,11 +237,10 @@ static void on_signal(void *arg, int signo)
 static void open_engine(struct plx_bench_host *h)
 {
     struct plx_why why = {0};
-    struct plx_pacer_limits limits = plx_pacer_default_limits();
-    limits.in_flight = h->setup.prober_max;
-    need(plx_errands_new(h->loop, &limits, &h->policy, NULL, on_result, h, &h->errands,
-                         &why),
-         "engine");
+    struct plx_errands_setup setup = {plx_pacer_default_limits(), &h->policy, NULL,
+                                      h->setup.engine};
+    setup.limits.in_flight = h->setup.prober_max;
+    need(plx_errands_new(h->loop, &setup, on_result, h, &h->errands, &why), why.text);
     need(plx_loop_add_timer(h->loop, TICK_NS, on_tick, h), "timer");
     need(plx_loop_add_timer(h->loop, SLOW_TICK_NS, on_slow_tick, h), "timer");
 }

@@ -192,8 +192,11 @@ began=$EPOCHREALTIME
 check "the page comes" until_ok 60 has_events good open 1
 awk -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN {printf "        page %.1f s after the service ended\n", b - a}'
 page=$(events good open | head -n 1)
-check "with what, why and who" jq -e '.severity == "critical" and .members == ["web"] and
-    .labels.team == "web" and (.sentence | length) > 10 and .state == "open"' <<<"$page" >/dev/null
+says_it() {
+    jq -e '.severity == "critical" and .members == ["web"] and .labels.team == "web" and
+        (.sentence | length) > 10 and .state == "open"' <<<"$page" >/dev/null
+}
+check "with what, why and who" says_it
 signed=$(python3 - "$dir" <<'PY'
 import hashlib, hmac, json, sys
 line = json.loads(open(sys.argv[1] + "/good.jsonl", encoding="utf-8").readline())

@@ -145,6 +145,46 @@ serve_postgresql() {
         -k "$dir/pg" -c ssl=on -c listen_addresses=127.0.0.1
 }
 
+# RabbitMQ is slow to start. Its nodes find one another through epmd: one of our own.
+serve_amqp() {
+    local epmd=$((base + 60))
+    own rabbitmq "$dir/rabbit"
+    cat >"$dir/rabbit/rabbitmq.conf" <<END
+listeners.tcp.1 = 127.0.0.1:${port[amqp]}
+log.console = true
+log.console.level = info
+log.file = false
+END
+    epmd -port "$epmd" -address 127.0.0.1 >"$dir/epmd.log" 2>&1 &
+    pids+=($!)
+    serve amqp runuser -u rabbitmq -- env -C "$dir/rabbit" HOME="$dir/rabbit" \
+        ERL_EPMD_PORT="$epmd" ERL_EPMD_ADDRESS=127.0.0.1 \
+        RABBITMQ_NODENAME="probe$base@localhost" RABBITMQ_DIST_PORT=$((base + 61)) \
+        RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}' \
+        RABBITMQ_MNESIA_BASE="$dir/rabbit/mnesia" RABBITMQ_LOG_BASE="$dir/rabbit/log" \
+        RABBITMQ_CONFIG_FILE="$dir/rabbit/rabbitmq.conf" \
+        RABBITMQ_ENABLED_PLUGINS_FILE="$dir/rabbit/plugins" RABBITMQ_PID_FILE="$dir/rabbit/pid" \
+        /usr/lib/rabbitmq/bin/rabbitmq-server
+}
+
+serve_sip() {
+    cat >"$dir/kamailio.cfg" <<END
+#!KAMAILIO
+debug=2
+log_stderror=yes
+children=1
+auto_aliases=no
+listen=tcp:127.0.0.1:${port[sip]}
+mpath="$(dirname "$(find /usr/lib -path '*/kamailio/modules/sl.so')")/"
+loadmodule "pv.so"
+loadmodule "sl.so"
+request_route {
+    sl_send_reply("200", "OK");
+}
+END
+    serve sip kamailio -f "$dir/kamailio.cfg" -DD -E -Y "$dir" -m 16
+}
+
 serve_rest() {
     mkdir "$dir/ldap"
     cat >"$dir/slapd.conf" <<END
@@ -190,11 +230,15 @@ await() { # PRESET: until it greets
 
 # Words that an operator would look into; MariaDB warns of a login that it refuses.
 alarming='error|fail|abort|invalid|violation|unexpected|lost|protocol|denied|could not|EOF'
+# RabbitMQ of a client that hangs up before it has logged in.
 quiet='Access denied for user .parallax.|no auth attempts|Aborted login by logging out'
+quiet+='|client unexpectedly closed TCP connection|closing AMQP connection'
 
-for name in ssh smtp ftp imap pop3 mysql postgresql ldap redis memcached mqtt; do
+for name in ssh smtp ftp imap pop3 mysql postgresql ldap redis memcached mqtt amqp sip; do
     take_port "$name"
 done
+serve_amqp
+serve_sip
 serve_ssh
 serve_smtp
 serve_ftp
@@ -202,6 +246,8 @@ serve_imap_and_pop3
 serve_mysql
 serve_postgresql
 serve_rest
+# What is slow to start comes last.
+mapfile -t names < <(printf '%s\n' "${names[@]:1}" "${names[0]}")
 
 for name in "${names[@]}"; do
     await "$name"

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #define PATIENCE_NS (10 * PLX_SEC_NS)
 #define LOOK_NS     (2 * PLX_MS_NS)
@@ -40,9 +41,38 @@ static void on_look(void *arg, struct plx_mono now)
         return;
     plx_intake_tick(fx->intake);
     plx_api_tick(fx->api, now);
+    plx_enrol_tick(fx->enrol, now);
     fx->timed_out = plx_mono_diff(now, fx->deadline) > 0;
     if (fx->timed_out || fx->until(fx->until_arg))
         plx_loop_stop(fx->loop);
+}
+
+/* The enrolment door as a thread, outside its jail. */
+static void *run_door(void *arg)
+{
+    struct coordinator_fixture *fx = arg;
+    plx_door_serve(fx->door_fds[0], fx->door_fds[1], false, PLX_DOOR_AGE_NS);
+    close(fx->door_fds[0]);
+    close(fx->door_fds[1]);
+    return NULL;
+}
+
+static int open_door(void *arg, int pair_fd, int listen_fd, struct plx_why *why)
+{
+    struct coordinator_fixture *fx = arg;
+    (void)why;
+    fx->door_fds[0] = dup(pair_fd);
+    fx->door_fds[1] = dup(listen_fd);
+    fx->door_runs = pthread_create(&fx->door, NULL, run_door, fx) == 0;
+    return fx->door_runs ? 0 : PLX_EIO;
+}
+
+static void await_door(void *arg)
+{
+    struct coordinator_fixture *fx = arg;
+    if (fx->door_runs)
+        pthread_join(fx->door, NULL);
+    fx->door_runs = false;
 }
 
 static void rooms_up(struct coordinator_fixture *fx)
@@ -61,12 +91,18 @@ static void rooms_up(struct coordinator_fixture *fx)
     assert_int_equal(plx_intake_new(&fx->desk, fx->net, fx->loop, "tcp://127.0.0.1:*",
                                     &fx->keys, &fx->intake, &why),
                      0);
-    assert_int_equal(plx_enrol_new(&fx->desk, fx->net, fx->loop, "tcp://127.0.0.1:*",
-                                   plx_intake_endpoint(fx->intake), &fx->keys, &fx->enrol,
-                                   &why),
-                     0);
+    assert_int_equal(plx_keypair_generate(&fx->door_keys, &why), 0);
+    const struct plx_enrol_options enrolment = {
+        .endpoint = "tcp://127.0.0.1:*",
+        .agents_endpoint = plx_intake_endpoint(fx->intake),
+        .server_key = fx->keys.public_key,
+        .keys = &fx->door_keys,
+        .doorman = {fx, open_door, await_door},
+    };
+    assert_int_equal(plx_enrol_new(&fx->desk, fx->loop, &enrolment, &fx->enrol, &why), 0);
+    assert_int_equal(plx_worker_new(fx->loop, 16, &fx->worker, &why), 0);
     const struct plx_api_options options = {plx_enrol_endpoint(fx->enrol),
-                                            fx->keys.public_key};
+                                            fx->door_keys.public_key, fx->worker};
     plx_api_new(&fx->desk, fx->intake, &options, &fx->api);
     assert_int_equal(plx_admin_new(&fx->desk, fx->api, fx->net, fx->loop,
                                    "tcp://127.0.0.1:*", &fx->keys, &fx->admin, &why),
@@ -87,6 +123,7 @@ static void rooms_down(struct coordinator_fixture *fx)
 {
     plx_api_quit(fx->api);
     plx_alerts_drop_tests(fx->alerts);
+    plx_worker_destroy(&fx->worker);
     plx_store_stop(fx->store.store);
     plx_store_poll(fx->store.store);
     plx_api_destroy(&fx->api);
@@ -238,7 +275,9 @@ void agent_connect(struct scripted_agent *agent, struct coordinator_fixture *fx,
     agent->fx = fx;
     agent->keys = *keys;
     agent->decoder = plx_wire_decoder_new();
-    assert_int_equal(plx_channel_connect(fx->net, endpoint, fx->keys.public_key, keys,
+    bool enrols = strcmp(endpoint, plx_enrol_endpoint(fx->enrol)) == 0;
+    const struct plx_keypair *server = enrols ? &fx->door_keys : &fx->keys;
+    assert_int_equal(plx_channel_connect(fx->net, endpoint, server->public_key, keys,
                                          &agent->channel, &why),
                      0);
     plx_loop_add_socket(fx->loop, plx_channel_socket(agent->channel), on_message, agent);

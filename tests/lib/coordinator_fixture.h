@@ -13,15 +13,20 @@
 #include "coordinator/io/verdicts.h"
 
 #include <jansson.h>
+#include <pthread.h>
 
 struct coordinator_fixture {
     struct store_fixture store;
     struct plx_loop *loop;
     struct plx_net *net;
     struct plx_gate *gate;
-    struct plx_keypair keys;
+    struct plx_keypair keys, door_keys;
+    pthread_t door;
+    int door_fds[2];
+    bool door_runs;
     struct plx_desk desk;
     struct plx_intake *intake;
+    struct plx_worker *worker;
     struct plx_enrol *enrol;
     struct plx_alerts *alerts;
     struct plx_api *api;

@@ -44,17 +44,25 @@ static enum truth truth_of(const struct sim_world *w, int monitor, double at)
     return t;
 }
 
-/* How much of the fault's time the view was taken away by other faults nearer to us. */
+/* Would `g` keep this view from showing `f`? A server-side fault is hidden by what is
+ * nearer to us, and by another that was there first: what is dead already cannot die. */
+static bool hides(const struct sim_fault *g, const struct sim_fault *f)
+{
+    if (g == f)
+        return false;
+    if (!sim_class_is_server(f->class))
+        return true; /* nothing is certain where two coincide */
+    return !sim_class_is_server(g->class) || g->start <= f->start;
+}
+
+/* How much of the fault's time the view was taken away by other faults. */
 static double hidden_share(const struct sim_world *w, const struct sim_fault *f,
                            int monitor, int agent)
 {
     double end = f->end < w->end ? f->end : w->end, blind = 0;
-    bool server = sim_class_is_server(f->class);
     for (int i = 0; i < w->n_faults; i++) {
         const struct sim_fault *g = &w->faults[i];
-        bool nearer = server ? !sim_class_is_server(g->class)
-                             : g != f; /* nothing is certain where two coincide */
-        if (g == f || !nearer || !sim_fault_touches(w, g, monitor, agent))
+        if (!hides(g, f) || !sim_fault_touches(w, g, monitor, agent))
             continue;
         double lo = g->start > f->start ? g->start : f->start;
         double hi = g->end < end ? g->end : end;

@@ -517,12 +517,19 @@ static struct sim_probe_result accident(struct sim_world *w, int agent)
     return (struct sim_probe_result){odd[i].o, odd[i].u, 0.2};
 }
 
+/* Every other silent fault is only about our own line: its agents probe on and see what
+ * is there, and it is delivered late. */
+static bool probes_on(const struct sim_fault *f)
+{
+    return f->mode == SIM_MODE_SILENT && f->y % 2 == 0;
+}
+
 /* The fault that decides first: ours, then the way, then the target. */
 static const struct sim_fault *struck_by(struct sim_world *w, int monitor, int agent,
                                          double t)
 {
     for (int i = 0; i < w->n_faults; i++)
-        if (sim_class_is_vantage(w->faults[i].class) &&
+        if (sim_class_is_vantage(w->faults[i].class) && !probes_on(&w->faults[i]) &&
             sim_fault_touches(w, &w->faults[i], monitor, agent) &&
             strikes(w, &w->faults[i], t))
             return &w->faults[i];
@@ -541,8 +548,7 @@ struct sim_probe_result sim_world_probe(struct sim_world *w, int monitor, int ag
     double rtt = w->hosts[w->monitors[monitor].host].rtt_s[agent];
     if (f != NULL && sim_class_is_vantage(f->class) && f->mode == SIM_MODE_LOCAL)
         return (struct sim_probe_result){PLX_OUTCOME_LOCAL_ERROR, 0, 0.01};
-    if (f != NULL && !(sim_class_is_vantage(f->class) && f->mode == SIM_MODE_SILENT &&
-                       f->y % 2 == 0)) {
+    if (f != NULL) {
         struct sim_probe_result r = draw_kind(w, f);
         r.took_s = r.outcome == PLX_OUTCOME_TIMEOUT ? w->timeout : rtt;
         if (r.outcome == PLX_OUTCOME_UNREACHABLE && r.unreach == PLX_UNREACH_HOST)

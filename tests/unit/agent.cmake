@@ -1,4 +1,4 @@
-foreach(module plan pacer attempt greeting policy sendq jobs wheel sources)
+foreach(module plan pacer attempt greeting policy sendq jobs round walk wheel sources)
   plx_test(test_${module} SOURCES test_${module}.c LINKS plx_agent_core)
 endforeach()
 plx_test(test_prober SOURCES test_prober.c LINKS plx_agent_io)

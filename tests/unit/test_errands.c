@@ -68,10 +68,11 @@ static void begin(struct world *w)
 {
     char servers[64];
     assert_int_equal(plx_loop_new(on_signal, NULL, &w->loop, NULL), 0);
-    plx_dns_peer_start(&w->dns, w->loop);
+    assert_int_equal(plx_dns_peer_start(&w->dns, w->loop, 0), 0);
     snprintf(servers, sizeof servers, "127.0.0.1:%u", w->dns.port);
-    assert_int_equal(plx_errands_new(w->loop, &w->limits, &w->policy, servers, on_result,
-                                     w, &w->errands, NULL),
+    const struct plx_errands_setup setup = {w->limits, &w->policy, servers,
+                                            PLX_ENGINE_EPOLL};
+    assert_int_equal(plx_errands_new(w->loop, &setup, on_result, w, &w->errands, NULL),
                      0);
     plx_loop_add_timer(w->loop, 10 * PLX_MS_NS, on_tick, w);
     listen_somewhere(w);
@@ -86,6 +87,9 @@ static void end(struct world *w)
     close(w->listener);
 }
 
+static void order_task(struct world *w, const struct plx_task *task,
+                       enum plx_probe_kind kind, int64_t late_ns);
+
 static void order(struct world *w, const char *host, enum plx_probe_kind kind,
                   int64_t late_ns)
 {
@@ -94,7 +98,13 @@ static void order(struct world *w, const char *host, enum plx_probe_kind kind,
                                   .port = w->port,
                                   .timeout_ns = PLX_SEC_NS,
                                   .source = ""};
-    const struct plx_errand_order o = {.task = &task,
+    order_task(w, &task, kind, late_ns);
+}
+
+static void order_task(struct world *w, const struct plx_task *task,
+                       enum plx_probe_kind kind, int64_t late_ns)
+{
+    const struct plx_errand_order o = {.task = task,
                                        .kind = kind,
                                        .tag = 77,
                                        .scheduled =
@@ -162,6 +172,45 @@ static void name__is_resolved_and_its_failure_is_the_names(void **state)
     end(&w);
 }
 
+static void order_all(struct world *w, const char *host)
+{
+    const struct plx_task task = {.monitor_id = 5,
+                                  .host = host,
+                                  .port = w->port,
+                                  .timeout_ns = PLX_SEC_NS,
+                                  .addresses = PLX_ADDRESSES_ALL,
+                                  .source = ""};
+    order_task(w, &task, PLX_PROBE_SCHEDULED, 0);
+}
+
+static void all_addresses__each_tells_and_the_run_sums_up(void **state)
+{
+    (void)state;
+    struct world w = {.limits = plx_pacer_default_limits()};
+    begin(&w); /* listens on 127.0.0.1 only */
+    order_all(&w, "half.example");
+    wait_results(&w, 4);
+    size_t open = 0;
+    for (size_t i = 0; i < 3; i++) {
+        bool up = w.results[i].address.bytes[3] == 1;
+        assert_int_equal(w.results[i].kind, PLX_PROBE_ADDRESS);
+        assert_int_equal(w.results[i].outcome,
+                         up ? PLX_OUTCOME_OPEN : PLX_OUTCOME_REFUSED);
+        open += up;
+    }
+    assert_int_equal(open, 1);
+    assert_int_equal(w.results[3].kind, PLX_PROBE_SCHEDULED);
+    assert_int_equal(w.results[3].outcome, PLX_OUTCOME_OPEN);
+    assert_int_equal(w.results[3].detail, PLX_DETAIL_HALF_UP);
+    assert_int_equal(w.results[3].address.bytes[3], 1);
+    order_all(&w, "127.0.0.1");
+    wait_results(&w, 5);
+    order_all(&w, "nx.example");
+    wait_results(&w, 6);
+    assert_int_equal(w.results[5].detail, PLX_DETAIL_DNS_NXDOMAIN);
+    end(&w);
+}
+
 static void over_the_targets_rate__waits_or_is_skipped(void **state)
 {
     (void)state;
@@ -218,6 +267,7 @@ int main(void)
         cmocka_unit_test(open_port__gives_a_result_with_its_times),
         cmocka_unit_test(denied_target__is_not_probed),
         cmocka_unit_test(name__is_resolved_and_its_failure_is_the_names),
+        cmocka_unit_test(all_addresses__each_tells_and_the_run_sums_up),
         cmocka_unit_test(over_the_targets_rate__waits_or_is_skipped),
         cmocka_unit_test(too_late__is_skipped_and_not_made),
         cmocka_unit_test(more_than_in_flight__waits_its_turn),

@@ -81,6 +81,7 @@ static void probe(struct world *w, uint32_t m, uint32_t a, double t, bool extra)
                                  .agent = a,
                                  .outcome = bad ? w->outcome : PLX_OUTCOME_OPEN,
                                  .kind = extra ? PLX_JUDGE_CONFIRM : PLX_JUDGE_SCHEDULED,
+                                 .half_up = bad && w->outcome == PLX_OUTCOME_OPEN,
                                  .rtt_us = bad ? 0 : 20000};
     assert_int_equal(plx_judge_result(w->judge, &r), 0);
 }
@@ -226,6 +227,26 @@ static void one_agent__never_claims_a_server_fault(void **state)
     plx_judge_destroy(&w.judge);
 }
 
+static void half_up__is_degraded_where_half_of_them_see_it(void **state)
+{
+    (void)state;
+    for (uint32_t n = 1; n <= N_AGENT; n++) {
+        struct world w = {.outcome = PLX_OUTCOME_OPEN, .start = 300, .end = 2000};
+        struct plx_judge_ruling v;
+        for (uint32_t a = 0; a < n; a++)
+            w.fails[1][a] = true;
+        play(&w, N_AGENT, 500);
+        assert_int_equal(w.n_faults, 0);
+        assert_int_equal(plx_judge_view(w.judge, 1, &v), 0);
+        assert_int_equal(v.verdict, 2 * n >= N_AGENT ? PLX_JUDGE_DEGRADED : PLX_JUDGE_UP);
+        if (v.verdict == PLX_JUDGE_DEGRADED)
+            assert_non_null(strstr(v.why, "half up"));
+        assert_int_equal(plx_judge_view(w.judge, 0, &v), 0);
+        assert_int_equal(v.verdict, PLX_JUDGE_UP);
+        plx_judge_destroy(&w.judge);
+    }
+}
+
 static void same_input__same_output(void **state)
 {
     (void)state;
@@ -311,6 +332,7 @@ int main(void)
         cmocka_unit_test(silent_agent__is_our_fault_within_half_a_minute),
         cmocka_unit_test(all_agents_silent__inconclusive_and_nobody_is_paged),
         cmocka_unit_test(one_agent__never_claims_a_server_fault),
+        cmocka_unit_test(half_up__is_degraded_where_half_of_them_see_it),
         cmocka_unit_test(same_input__same_output),
         cmocka_unit_test(random_failures__invariants_hold),
         cmocka_unit_test(bad_declarations__are_refused_whole),

@@ -102,7 +102,7 @@ static void every_optional_key__arrives(void **state)
     (void)state;
     struct plx_monitors monitors =
         good(M "name: Main DB\nlabels: {team: core, tier: '1'}\nexpect: closed\n"
-               "handshake: full\nip: 6\naddresses: first\nsource: 10.0.0.9\n"
+               "handshake: full\nip: 6\naddresses: all\nsource: 10.0.0.9\n"
                "degraded_above: 300ms\nrecovery_successes: 3\nmin_coverage: 60%\n"
                "quorum: 2 of distinct(region)\nagents_per_location: 2\nconfirm: off\n"
                "depends_on: [gateway]\npaused: true\nrunbook: https://x/y\n"
@@ -114,6 +114,7 @@ static void every_optional_key__arrives(void **state)
     assert_int_equal(m->expect, PLX_EXPECT_CLOSED);
     assert_int_equal(m->handshake, PLX_HANDSHAKE_FULL);
     assert_int_equal(m->ip, PLX_IP_6);
+    assert_int_equal(m->addresses, PLX_ADDRESSES_ALL);
     assert_string_equal(m->source, "10.0.0.9");
     assert_true(m->degraded_above_ns == 300 * PLX_MS_NS);
     assert_int_equal(m->recovery_successes, 3);
@@ -255,8 +256,7 @@ static void a_bad_file__refused_with_its_place(void **state)
         {M "greeting: ssh\nexpect: refused\n",
          "f.yaml:5:9: expect 'refused': a greeting is only for 'expect: open'"},
         {M "notify: [ops]\n", "f.yaml:4:9: 'notify' is not supported by this version"},
-        {M "addresses: all\n",
-         "f.yaml:4:12: 'addresses: all' is not supported by this version"},
+        {M "addresses: two\n", "f.yaml:4:12: 'addresses' must be first or all: 'two'"},
         {M "source: eth0\n", "f.yaml:4:9: source 'eth0': is no IP address"},
         {M "labels: [a]\n", "f.yaml:4:9: 'labels' must be a map: {key: value}"},
         {M "labels: {a: }\n", "f.yaml:4:13: 'a' has no value"},
@@ -361,6 +361,7 @@ static void random_monitor(struct plx_rng *rng, struct plx_monitor *m)
     m->handshake = (enum plx_handshake)plx_rng_below(rng, 2);
     if (m->expect == PLX_EXPECT_OPEN && m->handshake == PLX_HANDSHAKE_FULL)
         random_greeting(rng, &m->greeting);
+    m->addresses = (enum plx_addresses)plx_rng_below(rng, 2);
     m->ip = (enum plx_ip[]){PLX_IP_ANY, PLX_IP_4, PLX_IP_6}[plx_rng_below(rng, 3)];
     m->degraded_above_ns = (int64_t)plx_rng_below(rng, (uint64_t)m->timeout_ns);
     m->quorum.rule = (enum plx_quorum_rule)plx_rng_below(rng, 5);
@@ -473,7 +474,8 @@ static void json__has_every_key_that_holds_a_value(void **state)
         "\"port\":5432,\"check_interval\":\"1m\",\"timeout\":\"10s\",\"locations\":"
         "[\"us-east\"],\"alert_on_failure\":true,\"consecutive_failures_before_alert\":2,"
         "\"recovery_successes\":1,\"labels\":{},\"expect\":\"open\",\"handshake\":"
-        "\"half_open\",\"ip\":\"any\",\"min_coverage\":\"50%\",\"quorum\":\"auto\","
+        "\"half_open\",\"ip\":\"any\",\"addresses\":\"first\","
+        "\"min_coverage\":\"50%\",\"quorum\":\"auto\","
         "\"agents_per_location\":1,\"confirm\":true,\"depends_on\":[],\"paused\":false}");
     plx_monitors_fini(&monitors);
     plx_buf_fini(&text);

@@ -88,11 +88,14 @@ static struct plx_probe_order order_of(const char *addr, uint16_t port)
     return order;
 }
 
+/* What the tests are run with, one engine after the other. */
+static enum plx_engine engine;
+
 static struct plx_prober *prober_of(uint32_t max, struct ends *ends)
 {
     struct plx_prober *prober = NULL;
     ends->n = 0;
-    assert_int_equal(plx_prober_new(max, on_done, ends, &prober, NULL), 0);
+    assert_int_equal(plx_prober_new(engine, max, on_done, ends, &prober, NULL), 0);
     return prober;
 }
 
@@ -181,20 +184,26 @@ static void closed_port__is_refused(void **state)
     assert_true(r.duration_ns < PLX_SEC_NS);
 }
 
-/* A listener whose accept queue is full drops SYNs: silence. */
+/* A listener whose accept queue is full drops SYNs: silence, until what fills the queue
+ * ends with the process. */
+static int silent_listener(uint16_t *ret_port)
+{
+    int fd = listener("127.0.0.1", 0, ret_port);
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(*ret_port)};
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (int i = 0; i < 2; i++) {
+        int client = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        connect(client, (struct sockaddr *)&name, sizeof name);
+    }
+    return fd;
+}
+
 static void silent_port__times_out_on_time(void **state)
 {
     (void)state;
     uint16_t port;
     struct plx_result r;
-    int clients[2];
-    int fd = listener("127.0.0.1", 0, &port);
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(port)};
-    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    for (int i = 0; i < 2; i++) {
-        clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        connect(clients[i], (struct sockaddr *)&name, sizeof name);
-    }
+    int fd = silent_listener(&port);
     struct plx_probe_order order = order_of("127.0.0.1", port);
     order.timeout_ns = 200 * PLX_MS_NS;
     /* A machine that stalls this process makes it, rightly, a local error: once more. */
@@ -203,8 +212,6 @@ static void silent_port__times_out_on_time(void **state)
     while (r.detail == PLX_DETAIL_LOCAL_STALLED);
     assert_int_equal(r.outcome, PLX_OUTCOME_TIMEOUT);
     assert_in_range(r.duration_ns, 200 * PLX_MS_NS, 2 * PLX_SEC_NS);
-    for (int i = 0; i < 2; i++)
-        close(clients[i]);
     close(fd);
 }
 
@@ -545,6 +552,46 @@ static void one_turn__has_bounded_connects(void **state)
     plx_prober_destroy(&prober);
 }
 
+/* More in flight than there are descriptors, and ends of each kind among them. */
+static void more_in_flight_than_descriptors__with_io_uring(void **state)
+{
+    enum { LIMIT = 256, N = 900 };
+    (void)state;
+    if (engine != PLX_ENGINE_IO_URING)
+        return; /* epoll keeps a descriptor of each */
+    uint16_t open_port, silent_port;
+    int fd = listener("127.0.0.1", 4096, &open_port);
+    int silent = silent_listener(&silent_port);
+    struct rlimit was, few;
+    getrlimit(RLIMIT_NOFILE, &was);
+    few = was;
+    few.rlim_cur = LIMIT;
+    setrlimit(RLIMIT_NOFILE, &few);
+    struct plx_prober *prober = prober_of(N + 100, &ends);
+    struct plx_probe_order order = order_of("127.0.0.1", silent_port);
+    for (order.cookie = 0; order.cookie < N; order.cookie++) {
+        order.watched = order.cookie % 2 != 0; /* as many as there is room for are */
+        order.timeout_ns = 400 * PLX_MS_NS;
+        assert_int_equal(plx_prober_start(prober, &order), 0);
+    }
+    assert_int_equal(plx_prober_in_flight(prober), N);
+    order.port = open_port;
+    for (order.cookie = N; order.cookie < N + 100; order.cookie++)
+        assert_int_equal(plx_prober_start(prober, &order), 0);
+    run_until(prober, &ends, N + 100);
+    for (size_t i = 0; i < ends.n; i++) {
+        bool silent_one = ends.list[i].cookie < N;
+        if (ends.list[i].r.detail != PLX_DETAIL_LOCAL_STALLED)
+            assert_int_equal(ends.list[i].r.outcome,
+                             silent_one ? PLX_OUTCOME_TIMEOUT : PLX_OUTCOME_OPEN);
+    }
+    assert_int_equal(accepted(fd), 0);
+    plx_prober_destroy(&prober);
+    setrlimit(RLIMIT_NOFILE, &was);
+    close(fd);
+    close(silent);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -562,6 +609,10 @@ int main(void)
         cmocka_unit_test(server_that_does_not_hang_up__is_left),
         cmocka_unit_test(refused_port__stays_refused_with_a_greeting),
         cmocka_unit_test(one_turn__has_bounded_connects),
+        cmocka_unit_test(more_in_flight_than_descriptors__with_io_uring),
     };
-    return PLX_RUN(tests);
+    engine = PLX_ENGINE_EPOLL;
+    int failed = PLX_RUN(tests);
+    engine = PLX_ENGINE_IO_URING;
+    return failed + PLX_RUN(tests);
 }

@@ -52,7 +52,7 @@ static void begin(struct world *w)
     char servers[64];
     *w = (struct world){0};
     assert_int_equal(plx_loop_new(on_signal, NULL, &w->loop, NULL), 0);
-    plx_dns_peer_start(&w->peer, w->loop);
+    assert_int_equal(plx_dns_peer_start(&w->peer, w->loop, 0), 0);
     snprintf(servers, sizeof servers, "127.0.0.1:%u", w->peer.port);
     assert_int_equal(plx_resolver_new(w->loop, servers, on_answer, w, &w->resolver, NULL),
                      0);
@@ -135,6 +135,8 @@ static void failures__are_told_apart(void **state)
         {"servfail.example", PLX_IP_ANY, PLX_DETAIL_DNS_SERVFAIL},
         {"refuse.example", PLX_IP_ANY, PLX_DETAIL_DNS_REFUSED},
         {"four.example", PLX_IP_6, PLX_DETAIL_DNS_NODATA},
+        {"loop.example", PLX_IP_ANY, PLX_DETAIL_DNS_NODATA},
+        {"count.example", PLX_IP_4, PLX_DETAIL_DNS_OTHER},
     };
     (void)state;
     struct world w;
@@ -193,6 +195,32 @@ static void many_addresses__are_bounded(void **state)
     end(&w);
 }
 
+static void five_hundred_addresses__are_asked_for_again_and_cut(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w);
+    struct plx_resolution res = resolve(&w, "flood.example", PLX_IP_4);
+    assert_int_equal(res.detail, PLX_DETAIL_NONE);
+    assert_int_equal(res.n, PLX_RESOLVER_ADDRS_MAX);
+    assert_true(res.cut);
+    assert_int_equal(w.peer.n_tcp, 1);
+    res = resolve(&w, "half.example", PLX_IP_4);
+    assert_int_equal(res.n, 3);
+    assert_false(res.cut);
+    end(&w);
+}
+
+static void answer_under_another_number__is_not_believed(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w);
+    struct plx_resolution res = resolve(&w, "spoof.example", PLX_IP_4);
+    assert_int_equal(res.detail, PLX_DETAIL_DNS_TIMEOUT);
+    end(&w);
+}
+
 static void hosts_file__is_honoured(void **state)
 {
     (void)state;
@@ -228,6 +256,8 @@ int main(void)
         cmocka_unit_test(many_monitors_of_one_name__share_a_query),
         cmocka_unit_test(dead_or_babbling_server__does_not_hold_up_what_is_known),
         cmocka_unit_test(many_addresses__are_bounded),
+        cmocka_unit_test(five_hundred_addresses__are_asked_for_again_and_cut),
+        cmocka_unit_test(answer_under_another_number__is_not_believed),
         cmocka_unit_test(hosts_file__is_honoured),
         cmocka_unit_test(bad_server_list__is_refused),
     };

@@ -268,9 +268,10 @@ static void a_touched_agent__keeps_what_it_said_under_what_we_said(void **state)
     const struct plx_store_agent *a = &c.agents[0];
     assert_int_equal(a->last_seen.ns, later.ns);
     assert_string_equal(a->software, "0.1.0");
-    assert_int_equal(a->n_labels, 2);
-    assert_string_equal(a->labels[0].key, "asn");
-    assert_string_equal(a->labels[1].value, "aws");
+    assert_int_equal(a->n_labels, 1);
+    assert_string_equal(a->labels[0].value, "aws");
+    assert_int_equal(a->n_own_labels, 2); /* kept apart: they select nothing */
+    assert_string_equal(a->own_labels[0].key, "asn");
     plx_store_config_fini(&c);
 }
 

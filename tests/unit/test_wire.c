@@ -27,7 +27,7 @@ static struct plx_result random_result(struct plx_rng *rng, uint64_t seq)
         .lag_us = (uint32_t)plx_rng_below(rng, 30000),
         .duration_ns = (int64_t)plx_rng_below(rng, 10000000) * PLX_US_NS,
         .outcome = (enum plx_outcome)(1 + plx_rng_below(rng, PLX_OUTCOME_COUNT_ - 1)),
-        .kind = (enum plx_probe_kind)plx_rng_below(rng, 4),
+        .kind = (enum plx_probe_kind)plx_rng_below(rng, 5),
         .rtt_us = (uint32_t)plx_rng_below(rng, 200000),
         .address = {4, {10, 77, 0, (uint8_t)plx_rng_below(rng, 200)}},
         .source = {6, {0xfd, 0x77, (uint8_t)plx_rng_below(rng, 3)}},
@@ -176,15 +176,29 @@ static void hostile_fields__are_refused_by_name(void **state)
         const char *field;
         struct plx_task task;
     } cases[] = {
-        {"task.host", {1, "a b", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, "", 0, false, {0}}},
-        {"task.host", {1, "a\x1b", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, "", 0, false, {0}}},
-        {"task.port", {1, "a", 0, PLX_MIN_NS, PLX_SEC_NS, 0, 0, "", 0, false, {0}}},
-        {"task.interval_ns", {1, "a", 1, 1, PLX_SEC_NS, 0, 0, "", 0, false, {0}}},
+        {"task.host", {1, "a b", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, 0, "", 0, false, {0}}},
+        {"task.host",
+         {1, "a\x1b", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, 0, "", 0, false, {0}}},
+        {"task.port", {1, "a", 0, PLX_MIN_NS, PLX_SEC_NS, 0, 0, 0, "", 0, false, {0}}},
+        {"task.interval_ns", {1, "a", 1, 1, PLX_SEC_NS, 0, 0, 0, "", 0, false, {0}}},
         {"task.timeout_ns",
-         {1, "a", 1, PLX_MIN_NS, PLX_HOUR_NS, 0, 0, "", 0, false, {0}}},
-        {"task.source", {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, "x", 0, false, {0}}},
+         {1, "a", 1, PLX_MIN_NS, PLX_HOUR_NS, 0, 0, 0, "", 0, false, {0}}},
+        {"task.source", {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, 0, "x", 0, false, {0}}},
         {"task.ip",
-         {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 0, (enum plx_ip)5, "", 0, false, {0}}},
+         {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 0, (enum plx_ip)5, 0, "", 0, false, {0}}},
+        {"task.addresses",
+         {1,
+          "a",
+          1,
+          PLX_MIN_NS,
+          PLX_SEC_NS,
+          0,
+          0,
+          (enum plx_addresses)2,
+          "",
+          0,
+          false,
+          {0}}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         task = cases[i].task;
@@ -203,7 +217,7 @@ static void hostile_fields__are_refused_by_name(void **state)
 static int decode_greeting(struct plx_wire_decoder *d, const struct plx_greeting *g,
                            struct plx_task *ret, struct plx_why *why)
 {
-    struct plx_task task = {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 1, 0, "", 0, false, *g};
+    struct plx_task task = {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 1, 0, 0, "", 0, false, *g};
     struct plx_msg got,
         m = {.type = PLX_MSG_PROBE_NOW, .probe_now = {.tasks = &task, .n_tasks = 1}};
     struct plx_buf bytes = encode(&m);

@@ -1,0 +1,160 @@
+#include "coordinator/core/judge_bound.h"
+
+#include "coordinator/core/judge_cover.h"
+
+#include <math.h>
+#include <string.h>
+
+/* An onset is given up only when it misses the cost by this much: rounding cannot make
+ * that up, and exchanges (which ask for a gain of 0.1) would turn it down, too. */
+#define CLEAR  0.2
+/* Agents of a filter that are followed one by one; a filter with more is evaluated. */
+#define SLOTS  24u
+/* ln 4: what naming a subset of two out of three agents costs a filter, at least. */
+#define SUBSET 1.386
+
+/* What the failing cells bring at each onset, less what was seen to be well since. A
+ * filter is weighed agent by agent: those that speak against it are left out of it. */
+struct bound {
+    const struct plx_score *s;
+    bool filter;
+    uint32_t n_onsets, alive; /* bits */
+    double against;           /* nats of one result as expected */
+    double cost;
+    uint32_t n_slots;
+    uint32_t agent[SLOTS];
+    double net[SLOTS][PLX_SCORE_ONSETS];
+};
+
+/* SLOTS: no room. */
+static uint32_t slot_of(const struct bound *b, uint32_t agent)
+{
+    if (!b->filter)
+        return 0;
+    uint32_t i = 0;
+    while (i < b->n_slots && b->agent[i] != agent)
+        i++;
+    return i;
+}
+
+static bool slot_open(struct bound *b, uint32_t slot, uint32_t agent)
+{
+    if (slot < b->n_slots)
+        return true;
+    if (slot == SLOTS)
+        return false;
+    b->agent[slot] = agent;
+    memset(b->net[slot], 0, sizeof b->net[slot]);
+    b->n_slots++;
+    return true;
+}
+
+/* Adds what each cell brings at the last onset that it failed after, then sums up from
+ * the last onset to the first. */
+static bool add_fails(struct bound *b, const struct plx_fail *fails)
+{
+    const struct plx_score *s = b->s;
+    for (uint32_t i = 0; i < s->n_open; i++) {
+        const struct plx_fail *f = &fails[s->open[i]];
+        uint32_t slot = slot_of(b, f->agent), k = b->n_onsets;
+        if (!slot_open(b, slot, f->agent))
+            return false;
+        while (k > 0 && f->last + s->slack < s->times[k - 1])
+            k--;
+        if (k > 0)
+            b->net[slot][k - 1] += f->most;
+    }
+    for (uint32_t slot = 0; slot < b->n_slots; slot++)
+        for (uint32_t k = b->n_onsets - 1; k-- > 0;)
+            b->net[slot][k] += b->net[slot][k + 1];
+    return true;
+}
+
+static bool is_dead(const struct bound *b, uint32_t onset)
+{
+    double sum = 0;
+    uint32_t n = 0;
+    for (uint32_t slot = 0; slot < b->n_slots; slot++)
+        if (b->net[slot][onset] > 0) {
+            sum += b->net[slot][onset];
+            n++;
+        }
+    return sum < b->cost - CLEAR || (b->filter && n < 2);
+}
+
+static void bury(struct bound *b)
+{
+    for (uint32_t k = 0; k < b->n_onsets; k++)
+        if ((b->alive & 1u << k) && is_dead(b, k))
+            b->alive &= ~(1u << k);
+}
+
+static void weigh_vantage(struct bound *b, const struct plx_scope *scope)
+{
+    const uint32_t *ids;
+    uint32_t n;
+    double own = 0;
+    plx_scope_agents(b->s->fleet, scope, &ids, &n);
+    for (uint32_t i = 0; i < n; i++)
+        own += b->s->claimed[ids[i]] ? 0 : plx_score_own(b->s, ids[i], 0);
+    slot_open(b, 0, 0);
+    for (uint32_t k = 0; k < b->n_onsets; k++)
+        b->net[0][k] +=
+            own - b->against * plx_score_contrary_vantage(b->s, scope, b->s->times[k]);
+    bury(b);
+}
+
+static void weigh_good(struct bound *b, const struct plx_good *good)
+{
+    uint32_t slot = slot_of(b, good->agent);
+    bool turned = false;
+    if (slot >= b->n_slots)
+        return; /* of a filter: not in the subset */
+    for (uint32_t k = 0; k < b->n_onsets; k++) {
+        uint32_t since = b->s->times[k] + b->s->slack;
+        if (good->last <= since)
+            break;
+        b->net[slot][k] -= b->against * plx_score_good_after(good, since);
+        turned = true;
+    }
+    if (turned)
+        bury(b);
+}
+
+static void weigh_monitor(struct bound *b, const struct plx_scope *scope,
+                          uint32_t monitor)
+{
+    const struct plx_score *s = b->s;
+    const struct plx_fleet_monitor *m = &s->fleet->monitors[monitor];
+    for (uint32_t i = 0; i < m->n_cells && b->alive != 0; i++) {
+        const struct plx_cell *c = &s->ev->cells[m->cell0 + i];
+        struct plx_good good;
+        if (plx_scope_has_agent(s->fleet, scope, c->agent) &&
+            plx_score_good(c, m->interval_tk, s->times[0], &good))
+            weigh_good(b, &good);
+    }
+}
+
+uint32_t plx_bound_onsets(const struct plx_score *s, const struct plx_scope *scope,
+                          const struct plx_fail *fails, uint32_t n_onsets, double cost)
+{
+    const struct plx_scope_kind *kind = plx_scope_kind(scope->type);
+    struct bound b = {.s = s,
+                      .filter = kind->filter,
+                      .n_onsets = n_onsets,
+                      .alive = (1u << n_onsets) - 1,
+                      .against = -log((1 - s->policy->p_fail) / s->policy->p_fail),
+                      .cost = cost + (kind->filter ? SUBSET : 0)};
+    uint32_t all = b.alive, n;
+    const uint32_t *ids;
+    if (!add_fails(&b, fails))
+        return all;
+    if (kind->vantage)
+        weigh_vantage(&b, scope);
+    else
+        bury(&b);
+    plx_scope_monitors(s->fleet, scope, &ids, &n);
+    for (uint32_t i = 0; i < n && b.alive != 0; i++)
+        weigh_monitor(&b, scope, ids[i]);
+    return b.alive;
+}

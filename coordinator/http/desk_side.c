@@ -1,0 +1,389 @@
+/* The loop's side of HTTP: takes requests from the queue, asks the API, streams events.
+ */
+#include "coordinator/http/impl.h"
+
+#include "base/err.h"
+#include "coordinator/http/metrics.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STREAMS_MAX 256
+#define PING_NS     (15 * PLX_SEC_NS)
+
+/* ---- methods of the API ---- */
+
+static void respond(void *arg, int err, const char *why, const char *json, size_t len,
+                    bool more)
+{
+    struct plx_exchange *x = arg;
+    bool stream = x->match.route->kind == PLX_ROUTE_STREAM;
+    struct plx_buf buf;
+    if (err < 0) {
+        plx_exchange_problem(x, err, why);
+        return;
+    }
+    if (stream) {
+        plx_exchange_push(x, "application/x-ndjson", json, len);
+        plx_exchange_push(x, "application/x-ndjson", "\n", 1);
+        if (!more)
+            plx_exchange_end(x);
+        return;
+    }
+    if (more)
+        return;
+    plx_buf_init(&buf, PLX_API_BODY_MAX);
+    plx_buf_add(&buf, json, len);
+    plx_exchange_answer(x, MHD_HTTP_OK, "application/json", &buf);
+}
+
+static void release(void *arg)
+{
+    plx_exchange_release(arg);
+}
+
+static void call_api(struct plx_exchange *x)
+{
+    char who[PLX_NAME_MAX + 16];
+    snprintf(who, sizeof who, "%s %s", x->guest.session ? "user" : "token",
+             x->guest.name);
+    const struct plx_api_request request = {
+        .method = x->match.route->method,
+        .body = plx_buf_str(&x->body),
+        .body_len = x->body.len,
+        .who = who,
+        .role = x->guest.role,
+        .respond = respond,
+        .release = release,
+        .arg = x,
+    };
+    plx_api_call(x->http->api, &request);
+}
+
+/* ---- small answers ---- */
+
+static void answer_text(struct plx_exchange *x, unsigned status, const char *text)
+{
+    struct plx_buf buf;
+    plx_buf_init(&buf, PLX_API_BODY_MAX);
+    plx_buf_text(&buf, text);
+    plx_exchange_answer(x, status, "text/plain; charset=utf-8", &buf);
+    plx_exchange_release(x);
+}
+
+static void answer_ready(struct plx_exchange *x)
+{
+    struct plx_store_health health;
+    char text[sizeof health.why + 32];
+    plx_store_health(x->http->desk->store, &health);
+    if (health.state == PLX_STORE_OK) {
+        answer_text(x, MHD_HTTP_OK, "ready\n");
+        return;
+    }
+    snprintf(text, sizeof text, "not ready: %s\n", health.why);
+    answer_text(x, MHD_HTTP_SERVICE_UNAVAILABLE, text);
+}
+
+static void answer_metrics(struct plx_exchange *x)
+{
+    struct plx_buf buf;
+    struct plx_http_counts counts;
+    plx_buf_init(&buf, PLX_API_BODY_MAX);
+    plx_http_counts(x->http, &counts);
+    plx_metrics_write(x->http->desk, &counts, &buf);
+    plx_exchange_answer(x, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", &buf);
+    plx_exchange_release(x);
+}
+
+static void answer_guest(struct plx_exchange *x, const struct plx_guest *guest)
+{
+    struct plx_buf buf;
+    struct plx_json j;
+    plx_buf_init(&buf, PLX_API_BODY_MAX);
+    plx_json_init(&j, &buf);
+    plx_json_object(&j);
+    plx_json_kstr(&j, "name", guest->name);
+    plx_json_kstr(&j, "role", plx_role_token(guest->role));
+    plx_json_kstr(&j, "version", PLX_VERSION);
+    plx_json_end(&j);
+    plx_exchange_answer(x, MHD_HTTP_OK, "application/json", &buf);
+    plx_exchange_release(x);
+}
+
+static void log_out(struct plx_exchange *x)
+{
+    struct plx_buf empty = {0};
+    if (x->guest.session)
+        plx_keyring_logout(x->http->desk->keyring, x->cookie);
+    plx_exchange_answer(x, MHD_HTTP_NO_CONTENT, "application/json", &empty);
+    plx_exchange_release(x);
+}
+
+/* ---- logging in ---- */
+
+struct login {
+    struct plx_exchange *x;
+    char *name;
+    char *password;
+    int err;
+    char secret[PLX_KEYRING_SECRET_MAX];
+    struct plx_guest guest;
+};
+
+static void free_login(struct login *login)
+{
+    sodium_memzero(login->password, strlen(login->password));
+    free(login->password);
+    free(login->name);
+    sodium_memzero(login, sizeof *login);
+    free(login);
+}
+
+static void verify(void *arg)
+{
+    struct login *login = arg;
+    login->err =
+        plx_keyring_login(login->x->http->desk->keyring, login->name, login->password,
+                          plx_clock_wall(), login->secret, &login->guest);
+}
+
+static void answer_login(struct login *login)
+{
+    struct plx_exchange *x = login->x;
+    struct plx_buf buf;
+    if (login->err == 0) {
+        memcpy(x->cookie, login->secret, sizeof x->cookie);
+        plx_log(PLX_LOG_INFO, "login", "user", login->name, NULL);
+        answer_guest(x, &login->guest);
+        return;
+    }
+    plx_log(PLX_LOG_WARN, "login_refused", "user", login->name, NULL);
+    plx_buf_init(&buf, PLX_API_BODY_MAX);
+    plx_answer_problem(&buf, MHD_HTTP_UNAUTHORIZED, PLX_EDENIED,
+                       "no such user, or not their password");
+    pthread_mutex_lock(&x->http->lock);
+    x->http->counts.unauthorised++;
+    pthread_mutex_unlock(&x->http->lock);
+    plx_exchange_answer(x, MHD_HTTP_UNAUTHORIZED, "application/problem+json", &buf);
+    plx_exchange_release(x);
+}
+
+static void on_verified(void *arg, bool worked)
+{
+    struct login *login = arg;
+    if (!worked)
+        login->err = PLX_EGONE;
+    answer_login(login);
+    free_login(login);
+}
+
+static void fail(struct plx_exchange *x, int err, const char *why)
+{
+    plx_exchange_problem(x, err, why);
+    plx_exchange_release(x);
+}
+
+static void log_in(struct plx_exchange *x)
+{
+    json_t *body = json_loadb(x->body.data, x->body.len, 0, NULL);
+    const char *name = json_string_value(json_object_get(body, "name"));
+    const char *password = json_string_value(json_object_get(body, "password"));
+    if (!name || !password || !plx_text_is_name(name)) {
+        json_decref(body);
+        fail(x, PLX_EINVAL, "'name' and 'password' must be texts");
+        return;
+    }
+    struct login *login = calloc(1, sizeof *login);
+    if (!login)
+        abort();
+    *login = (struct login){
+        .x = x, .name = plx_text_dup(name), .password = plx_text_dup(password)};
+    json_decref(body);
+    if (plx_worker_submit(x->http->worker, verify, on_verified, login) < 0) {
+        fail(x, PLX_EAGAIN, "too many log in at once: try again");
+        free_login(login);
+    }
+}
+
+/* ---- events ---- */
+
+#define EVENTS_TYPE "text/event-stream"
+
+static bool send_event(struct plx_exchange *x, const struct plx_event *event)
+{
+    struct plx_buf buf;
+    plx_buf_init(&buf, PLX_API_BODY_MAX);
+    plx_buf_printf(&buf, "id: %" PRIu64 "-%" PRIu64 "\nevent: %s\ndata: ",
+                   plx_events_epoch(x->http->desk->events), event->no, event->type);
+    plx_buf_add(&buf, event->json, event->len);
+    plx_buf_text(&buf, "\n\n");
+    bool taken = plx_exchange_push(x, EVENTS_TYPE, plx_buf_str(&buf), buf.len);
+    plx_buf_fini(&buf);
+    return taken;
+}
+
+static bool send_text(struct plx_exchange *x, const char *text)
+{
+    return plx_exchange_push(x, EVENTS_TYPE, text, strlen(text));
+}
+
+/* Where to go on: after the event the client saw last if it is one of ours, else from
+ * now; `missed` if there were more than are kept. */
+static uint64_t resume_at(const struct plx_exchange *x, bool *missed)
+{
+    const struct plx_events *events = x->http->desk->events;
+    uint64_t epoch, no, newest = plx_events_newest(events);
+    *missed = false;
+    if (sscanf(x->last_event, "%" SCNu64 "-%" SCNu64, &epoch, &no) != 2)
+        return newest + 1;
+    uint64_t oldest = newest > PLX_EVENTS_MAX ? newest - PLX_EVENTS_MAX + 1 : 1;
+    if (epoch == plx_events_epoch(events) && no <= newest && no + 1 >= oldest)
+        return no + 1;
+    *missed = true;
+    return oldest;
+}
+
+static size_t count_streams(const struct plx_http *http)
+{
+    size_t n = 0;
+    for (const struct plx_exchange *x = http->streams; x; x = x->next_stream)
+        n++;
+    return n;
+}
+
+static void open_events(struct plx_exchange *x)
+{
+    struct plx_http *http = x->http;
+    bool missed;
+    if (count_streams(http) >= STREAMS_MAX) {
+        fail(x, PLX_EAGAIN, "too many watch events: try again");
+        return;
+    }
+    uint64_t no = resume_at(x, &missed);
+    send_text(x, "retry: 2000\n\n");
+    if (missed)
+        send_text(x, "event: missed\ndata: {}\n\n");
+    for (; no <= plx_events_newest(http->desk->events); no++) {
+        const struct plx_event *event = plx_events_at(http->desk->events, no);
+        if (event)
+            send_event(x, event);
+    }
+    x->next_stream = http->streams;
+    http->streams = x;
+}
+
+/* Sends to all that take it and lets go of the others. */
+static void to_streams(struct plx_http *http, const struct plx_event *event)
+{
+    struct plx_exchange **p = &http->streams;
+    while (*p) {
+        struct plx_exchange *x = *p;
+        bool taken = event ? send_event(x, event) : send_text(x, ": here\n\n");
+        if (taken) {
+            p = &x->next_stream;
+            continue;
+        }
+        *p = x->next_stream;
+        plx_exchange_end(x);
+        plx_exchange_release(x);
+    }
+    size_t n = count_streams(http);
+    pthread_mutex_lock(&http->lock);
+    http->counts.streams = n;
+    pthread_mutex_unlock(&http->lock);
+}
+
+void plx_desk_side_event(void *arg, const struct plx_event *event)
+{
+    to_streams(arg, event);
+}
+
+void plx_desk_side_ping(struct plx_http *http, struct plx_mono now)
+{
+    if (plx_mono_diff(now, http->pinged) < PING_NS)
+        return;
+    http->pinged = now;
+    to_streams(http, NULL);
+}
+
+/* ---- the queue ---- */
+
+static void handle(struct plx_exchange *x)
+{
+    switch (x->match.route->kind) {
+    case PLX_ROUTE_API:
+    case PLX_ROUTE_STREAM:
+        call_api(x);
+        return;
+    case PLX_ROUTE_EVENTS:
+        open_events(x);
+        return;
+    case PLX_ROUTE_METRICS:
+        answer_metrics(x);
+        return;
+    case PLX_ROUTE_ALIVE:
+        answer_text(x, MHD_HTTP_OK, "alive\n");
+        return;
+    case PLX_ROUTE_READY:
+        answer_ready(x);
+        return;
+    case PLX_ROUTE_LOGIN:
+        log_in(x);
+        return;
+    case PLX_ROUTE_LOGOUT:
+        log_out(x);
+        return;
+    case PLX_ROUTE_WHOAMI:
+        answer_guest(x, &x->guest);
+        return;
+    case PLX_ROUTE_FILE: /* answered where it came in */
+        break;
+    }
+    fail(x, PLX_ENOTFOUND, "");
+}
+
+static struct plx_exchange *take_queue(struct plx_http *http)
+{
+    pthread_mutex_lock(&http->lock);
+    struct plx_exchange *list = http->queue;
+    http->queue = NULL;
+    http->queue_end = &http->queue;
+    http->n_queue = 0;
+    pthread_mutex_unlock(&http->lock);
+    return list;
+}
+
+void plx_desk_side_wake(void *arg, uint32_t events)
+{
+    struct plx_http *http = arg;
+    uint64_t n;
+    (void)events;
+    ssize_t got = read(http->wake_fd, &n, sizeof n);
+    (void)got;
+    struct plx_exchange *next;
+    for (struct plx_exchange *x = take_queue(http); x; x = next) {
+        next = x->next;
+        x->next = NULL;
+        handle(x);
+    }
+}
+
+void plx_desk_side_quit(struct plx_http *http)
+{
+    struct plx_exchange *next;
+    for (struct plx_exchange *x = take_queue(http); x; x = next) {
+        next = x->next;
+        fail(x, PLX_EGONE, "the coordinator is stopping");
+    }
+    while (http->streams) {
+        struct plx_exchange *x = http->streams;
+        http->streams = x->next_stream;
+        plx_exchange_end(x);
+        plx_exchange_release(x);
+    }
+}

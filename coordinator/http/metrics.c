@@ -1,0 +1,138 @@
+#include "coordinator/http/metrics.h"
+
+#include "coordinator/io/tally.h"
+#include "sys/clock.h"
+
+#include <inttypes.h>
+
+static void head(struct plx_buf *out, const char *name, const char *type,
+                 const char *help)
+{
+    plx_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void counter(struct plx_buf *out, const char *name, const char *help, uint64_t v)
+{
+    head(out, name, "counter", help);
+    plx_buf_printf(out, "%s %" PRIu64 "\n", name, v);
+}
+
+static void gauge(struct plx_buf *out, const char *name, const char *help, double v)
+{
+    head(out, name, "gauge", help);
+    plx_buf_printf(out, "%s %.17g\n", name, v);
+}
+
+static void labelled(struct plx_buf *out, const char *name, const char *label,
+                     const char *value, uint64_t v)
+{
+    plx_buf_printf(out, "%s{%s=\"%s\"} %" PRIu64 "\n", name, label, value, v);
+}
+
+static void write_agents(const struct plx_desk *desk, struct plx_buf *out)
+{
+    static const enum plx_presence kinds[] = {
+#define X(name, value, token) PLX_PRESENCE_##name,
+        PLX_PRESENCE_TABLE(X)
+#undef X
+    };
+    head(out, "parallax_agents", "gauge", "Enrolled agents by state.");
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        uint64_t n = 0;
+        for (uint32_t i = 0; i < plx_roster_count(desk->roster); i++)
+            n += plx_roster_presence(plx_roster_at(desk->roster, i)) == kinds[k];
+        labelled(out, "parallax_agents", "state", plx_presence_token(kinds[k]), n);
+    }
+}
+
+static void write_verdicts(const struct plx_desk *desk, struct plx_buf *out)
+{
+    /* All words from the start, so that a series never comes out of nothing. */
+    struct plx_tally tally = {.words = {"pending", "paused"}, .n = 2};
+    for (int v = 0; v < PLX_JUDGE_VERDICT_COUNT_; v++)
+        tally.words[tally.n++] = plx_judge_verdict_token((enum plx_judge_verdict)v);
+    for (uint32_t i = 0; i < plx_catalog_end(desk->catalog); i++) {
+        struct plx_judge_ruling ruling = {.why = ""};
+        if (!plx_catalog_at(desk->catalog, i))
+            continue;
+        plx_judge_view(plx_court_judge(desk->court), i, &ruling);
+        plx_tally_one(&tally, plx_court_word(desk->court, i, &ruling));
+    }
+    head(out, "parallax_monitors", "gauge", "Monitors by verdict.");
+    for (size_t i = 0; i < tally.n; i++)
+        labelled(out, "parallax_monitors", "verdict", tally.words[i], tally.counts[i]);
+}
+
+static void write_store(const struct plx_desk *desk, struct plx_buf *out)
+{
+    struct plx_store_health h;
+    plx_store_health(desk->store, &h);
+    gauge(out, "parallax_store_ok", "1 while results are stored, else 0.",
+          h.state == PLX_STORE_OK);
+    gauge(out, "parallax_store_queued_jobs", "Jobs that wait for the disk.",
+          (double)h.queued_jobs);
+    gauge(out, "parallax_store_queued_bytes", "Bytes of the jobs that wait.",
+          (double)h.queued_bytes);
+    gauge(out, "parallax_store_file_bytes", "Size of the database.",
+          (double)h.file_bytes);
+    gauge(out, "parallax_store_wal_bytes", "Size of its write-ahead log.",
+          (double)h.wal_bytes);
+    counter(out, "parallax_store_commits_total", "Transactions committed.", h.n_commits);
+    counter(out, "parallax_store_results_total", "Results stored.", h.n_results);
+    counter(out, "parallax_store_repeats_total",
+            "Results that came again and were not counted again.", h.n_repeats);
+}
+
+static void write_doors(const struct plx_desk *desk, struct plx_buf *out)
+{
+    const struct plx_desk_counts *c = &desk->counts;
+    struct plx_gate_counts gate;
+    plx_gate_counts(desk->gate, &gate);
+    counter(out, "parallax_messages_total", "Messages of agents.", c->messages);
+    head(out, "parallax_messages_refused_total", "counter", "Messages not taken.");
+    labelled(out, "parallax_messages_refused_total", "why", "malformed", c->malformed);
+    labelled(out, "parallax_messages_refused_total", "why", "revoked", c->strangers);
+    labelled(out, "parallax_messages_refused_total", "why", "over_rate", c->over_rate);
+    counter(out, "parallax_results_refused_total",
+            "Results of monitors that were not the agent's.", c->refused_results);
+    counter(out, "parallax_probes_ordered_total", "Probes ordered to confirm.",
+            c->probes_ordered);
+    counter(out, "parallax_enrolments_total", "Agents enrolled.", c->enrolled);
+    counter(out, "parallax_enrolments_refused_total", "Enrolments refused.",
+            c->enrol_refused);
+    head(out, "parallax_gate_connections_total", "counter",
+         "Connections by what the gate said.");
+    labelled(out, "parallax_gate_connections_total", "answer", "admitted", gate.admitted);
+    labelled(out, "parallax_gate_connections_total", "answer", "refused", gate.refused);
+    labelled(out, "parallax_gate_connections_total", "answer", "limited", gate.limited);
+}
+
+static void write_http(const struct plx_http_counts *h, struct plx_buf *out)
+{
+    counter(out, "parallax_http_requests_total", "HTTP requests.", h->requests);
+    head(out, "parallax_http_refused_total", "counter", "HTTP requests refused.");
+    labelled(out, "parallax_http_refused_total", "why", "unauthorised", h->unauthorised);
+    labelled(out, "parallax_http_refused_total", "why", "forbidden", h->forbidden);
+    labelled(out, "parallax_http_refused_total", "why", "malformed", h->malformed);
+    labelled(out, "parallax_http_refused_total", "why", "over_rate", h->over_rate);
+    counter(out, "parallax_http_cut_total", "Connections cut at a deadline.", h->cut);
+    gauge(out, "parallax_http_connections", "Open connections.", (double)h->connections);
+    gauge(out, "parallax_http_streams", "Open event streams.", (double)h->streams);
+}
+
+void plx_metrics_write(struct plx_desk *desk, const struct plx_http_counts *http,
+                       struct plx_buf *out)
+{
+    int64_t up_ns = plx_mono_diff(plx_clock_mono(), desk->started);
+    head(out, "parallax_info", "gauge", "Which version runs.");
+    labelled(out, "parallax_info", "version", PLX_VERSION, 1);
+    gauge(out, "parallax_uptime_seconds", "Since the start.",
+          (double)up_ns / (double)PLX_SEC_NS);
+    gauge(out, "parallax_generation", "Of the configuration of monitors.",
+          (double)desk->generation);
+    write_verdicts(desk, out);
+    write_agents(desk, out);
+    write_store(desk, out);
+    write_doors(desk, out);
+    write_http(http, out);
+}

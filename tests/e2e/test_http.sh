@@ -1,0 +1,182 @@
+#!/usr/bin/env bash
+# The HTTP API against a real coordinator: who gets in, what each role may, errors that
+# name the field, events that can be resumed, and what becomes of hostile requests.
+#
+#   test_http.sh BIN_DIR
+set -euo pipefail
+bin=$(cd "$1" && pwd)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/lib/check.sh
+. "$here/../lib/check.sh"
+dir=$(mktemp -d /tmp/plx-http-XXXXXX)
+coordinator=
+watcher=
+
+cleanup() {
+    for pid in $watcher $coordinator; do
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+    rm -rf "$dir"
+}
+trap cleanup EXIT
+
+p() { "$bin/parallax" --data-dir "$dir/data" "$@"; }
+
+base=$((13000 + $$ % 8000))
+url=http://127.0.0.1:$((base + 3))
+mkdir -p "$dir/data"
+"$bin/parallax-coordinator" run --data-dir "$dir/data" \
+    --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
+    --admin-listen "tcp://127.0.0.1:$((base + 2))" \
+    --http-listen "127.0.0.1:$((base + 3))" >"$dir/log" 2>&1 &
+coordinator=$!
+tries=100
+until p health >/dev/null 2>&1; do
+    ((tries-- > 0)) || { cat "$dir/log"; exit 1; }
+    sleep 0.1
+done
+
+# http STATUS ARG…: curl; the body is in $dir/body, the headers in $dir/head.
+http() {
+    local wanted=$1 got
+    shift
+    got=$(curl -s -o "$dir/body" -D "$dir/head" -w '%{http_code}' --max-time 10 "$@") ||
+        got="curl $?"
+    [[ $got == "$wanted" ]] || { printf '  %s: %s\n' "$got" "$(cat "$dir/body")"; return 1; }
+}
+as() { echo "Authorization: Bearer ${tokens[$1]}"; }
+# body FILTER: jq says yes.
+body() { jq -e "$1" "$dir/body" >/dev/null || { cat "$dir/body"; return 1; }; }
+
+declare -A tokens
+for role in viewer operator admin; do
+    tokens[$role]=$(p tokens create "a-$role" --role "$role" 2>/dev/null)
+done
+printf 'a long password\n' | p users put ada --role operator >/dev/null
+check "secrets are not in the database" \
+    bash -c "! grep -aqE '${tokens[admin]}|a long password' '$dir'/data/parallax.db*"
+
+# ---- who gets in ----
+check "alive without a token" http 200 "$url/healthz"
+check "ready without a token" http 200 "$url/readyz"
+check "status takes a token" http 401 "$url/api/v1/status"
+check "… as a problem document" body '.status == 401 and .detail != null'
+check "a wrong token" http 401 -H 'Authorization: Bearer plxt_wrong' "$url/api/v1/status"
+check "metrics take a token" http 401 "$url/metrics"
+check "a viewer reads" http 200 -H "$(as viewer)" "$url/api/v1/status"
+check "… the status" body '.summary.total == 0'
+check "a viewer reads the metrics" http 200 -H "$(as viewer)" "$url/metrics"
+check "… which count" grep -q '^parallax_monitors{verdict="up"} 0' "$dir/body"
+
+# ---- every route that changes something, as a viewer ----
+# The table itself says which routes there are: each entry in one line.
+routes() {
+    tr '\n' ' ' <"$here/../../coordinator/http/route.c" | sed 's/{\.verb/\n{.verb/g' |
+        sed -nE 's/.*\.verb = "([A-Z]+)", *\.path = (V1 )?"([^"]*)".*/\1 \2\3/p' |
+        sed 's| V1 | /api/v1|'
+}
+refused_to_viewer() {
+    local verb path n=0 bad=0
+    while read -r verb path; do
+        [[ $verb != GET && $path != */session ]] || continue
+        path=${path/\{name\}/x}
+        http 403 -X "$verb" -H "$(as viewer)" -d '{}' "$url${path/\{id\}/1}" ||
+            { echo "  $verb $path"; bad=1; }
+        n=$((n + 1))
+    done < <(routes)
+    [[ $n -ge 12 && $bad -eq 0 ]]
+}
+check "a viewer changes nothing, whatever the route" refused_to_viewer
+
+# ---- monitors ----
+monitors='{"text":"monitors:\n- host: 127.0.0.1\n  port: 9\n  name: discard/9\n  locations: [all]\n"}'
+check "an operator does not apply" http 403 -H "$(as operator)" -d "$monitors" "$url/api/v1/monitors"
+check "an admin does" http 200 -H "$(as admin)" -d "$monitors" "$url/api/v1/monitors"
+check "… and hears what was added" body '.added == ["discard/9"]'
+check "a name with a slash in it" http 200 -H "$(as viewer)" "$url/api/v1/monitors/discard%2F9"
+check "… is found" body '.monitor.port == 9'
+check "one monitor's status" http 200 -H "$(as viewer)" -G --data-urlencode 'monitor=discard/9' "$url/api/v1/status"
+check "… only" body '.monitors | length == 1'
+check "a monitor that is not there" http 404 -H "$(as viewer)" "$url/api/v1/monitors/nope/explain"
+check "a bad file" http 400 -H "$(as admin)" -d '{"text":"monitors:\n- host: x\n  port: 0\n"}' "$url/api/v1/monitors"
+check "… is refused with its line" body '.detail | test(":3:")'
+check "an unknown key" http 400 -H "$(as admin)" -d '{"txt":""}' "$url/api/v1/monitors"
+check "… is named" body '.field == "txt"'
+check "a bad value" http 400 -H "$(as viewer)" "$url/api/v1/monitors/discard%2F9/history?since=never"
+check "… names its field" body '.field == "since"'
+check "an unknown parameter" http 400 -H "$(as viewer)" "$url/api/v1/status?colour=red"
+check "an operator pauses" http 200 -X POST -H "$(as operator)" "$url/api/v1/monitors/discard%2F9/pause"
+check "a check without agents" http 404 -H "$(as operator)" -d '{"target":"127.0.0.1:9"}' "$url/api/v1/checks"
+
+# ---- caching and compression ----
+check "an answer has a tag" http 200 -H "$(as viewer)" "$url/api/v1/monitors"
+tag=$(sed -n 's/^ETag: \(.*\)\r$/\1/ip' "$dir/head")
+check "… and is not sent twice" http 304 -H "$(as viewer)" -H "If-None-Match: $tag" "$url/api/v1/monitors"
+check "long answers are compressed" http 200 --compressed -H "$(as viewer)" "$url/metrics"
+check "… if asked for" grep -qi '^content-encoding: gzip' "$dir/head"
+check "a wrong verb" http 405 -X DELETE -H "$(as admin)" "$url/api/v1/status"
+check "… hears the right ones" grep -q '^Allow: GET' "$dir/head"
+
+# ---- people ----
+login() { curl -s -o "$dir/body" -D "$dir/head" -c "$dir/jar" -w '%{http_code}' -H 'X-Parallax: 1' \
+    -d "{\"name\":\"ada\",\"password\":\"$1\"}" "$url/api/v1/session"; }
+check "a wrong password" test "$(login wrong)" = 401
+check "the right one" test "$(login 'a long password')" = 200
+check "… gives a cookie scripts cannot read" grep -qi '^set-cookie: parallax_session=.*HttpOnly; SameSite=Strict' "$dir/head"
+check "the session reads" http 200 -b "$dir/jar" "$url/api/v1/session"
+check "… as ada" body '.name == "ada" and .role == "operator"'
+check "a change without our header" http 403 -X POST -b "$dir/jar" "$url/api/v1/monitors/discard%2F9/resume"
+check "a change from another site" http 403 -X POST -b "$dir/jar" -H 'X-Parallax: 1' -H 'Origin: http://evil.example' "$url/api/v1/monitors/discard%2F9/resume"
+check "a change from our page" http 200 -X POST -b "$dir/jar" -H 'X-Parallax: 1' -H "Origin: $url" "$url/api/v1/monitors/discard%2F9/resume"
+check "ada is no admin" http 403 -X PUT -b "$dir/jar" -H 'X-Parallax: 1' -d '{"password":"another password"}' "$url/api/v1/users/eve"
+check "logging out" http 204 -X DELETE -b "$dir/jar" -H 'X-Parallax: 1' "$url/api/v1/session"
+check "… ends the session" http 401 -b "$dir/jar" "$url/api/v1/session"
+login 'a long password' >/dev/null
+p users rm ada >/dev/null
+check "a removed person's session ends" http 401 -b "$dir/jar" "$url/api/v1/session"
+p tokens revoke a-operator >/dev/null
+check "a revoked token is refused" http 401 -H "$(as operator)" "$url/api/v1/status"
+
+# ---- events ----
+curl -sN -H "$(as viewer)" "$url/api/v1/events" >"$dir/events" 2>/dev/null &
+watcher=$!
+until grep -q retry "$dir/events"; do sleep 0.05; done
+token=$(p agents token create --region eu --ttl 10m --quiet)
+"$bin/parallax-agent" enroll "$token" --name eu-1 --data-dir "$dir/agent" >/dev/null 2>&1
+"$bin/parallax-agent" run --data-dir "$dir/agent" >"$dir/agent.log" 2>&1 &
+agent=$!
+seen() { local tries=100; until grep -q "$1" "$dir/events"; do ((tries-- > 0)) || return 1; sleep 0.1; done; }
+check "an agent's coming is an event" seen '"event":"agent_connected"'
+kill "$agent"; wait "$agent" || true
+check "… and its leaving" seen '"event":"agent_left"'
+kill "$watcher"; wait "$watcher" 2>/dev/null || true; watcher=
+id=$(sed -n 's/^id: //p' "$dir/events" | head -n 1)
+last=$(sed -n 's/^id: //p' "$dir/events" | tail -n 1)
+curl -sN --max-time 1 -H "$(as viewer)" -H "Last-Event-ID: $id" "$url/api/v1/events" >"$dir/again" || true
+check "a watcher that was away gets what it missed" grep -q "id: $last" "$dir/again"
+check "… once" bash -c "! grep -q 'id: $id\$' '$dir/again'"
+
+# ---- hostile ----
+check "a path that climbs" http 404 --path-as-is "$url/../../etc/passwd"
+check "… also escaped" http 404 --path-as-is "$url/%2e%2e/%2e%2e/etc/passwd"
+check "a bad escape" http 400 -H "$(as viewer)" "$url/api/v1/monitors/%zz"
+head -c 20000000 /dev/zero >"$dir/big"
+# Who goes on sending may lose the answer with the connection.
+too_long() { http "$1" -H "$(as admin)" -H 'Expect:' --data-binary "@$dir/big" "$url/api/v1/monitors"; }
+check "a body without end is not read" eval 'too_long 413 || too_long "curl 55" || too_long "curl 56"'
+check "… with its length said before" http 413 -H "$(as admin)" -H 'Expect: 100-continue' --data-binary "@$dir/big" "$url/api/v1/monitors"
+check "no JSON" http 400 -H "$(as admin)" -d 'monitors' "$url/api/v1/monitors"
+garbage() { printf 'NONSENSE\x00\xff\r\n\r\n' | timeout 5 bash -c "cat >/dev/tcp/127.0.0.1/$((base + 3))" || true; http 200 "$url/healthz"; }
+check "garbage harms nobody" garbage
+guess() {
+    for _ in $(seq 12); do login wrong >/dev/null; done
+    http 429 "$url/healthz"
+}
+check "guessing passwords is slowed down" guess
+check "what was refused is counted" bash -c "sleep 7; curl -s -H '$(as viewer)' $url/metrics | grep -qE '^parallax_http_refused_total\{why=\"forbidden\"\} [1-9]'"
+
+kill "$coordinator"
+wait "$coordinator" && ok "it stops with streams open" || not_ok "it stops with streams open"
+coordinator=
+check_report
