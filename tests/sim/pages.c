@@ -135,8 +135,9 @@ static void make_agents(struct world *w)
         if (plx_roster_add(w->roster, &entry, true, (struct plx_mono){0}, &slot) < 0)
             abort();
         plx_court_set_agent(w->court, slot);
-        plx_shares_set_agent(w->shares, slot, name, region, &provider, 1,
-                             PLX_STANDING_PRESENT);
+        const struct plx_agent *agent = plx_roster_at(w->roster, slot); /* lends texts */
+        plx_shares_set_agent(w->shares, slot, agent->name, agent->region, agent->labels,
+                             agent->n_labels, PLX_STANDING_PRESENT);
     }
 }
 
