@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "coordinator/http/http.h"
 #include "coordinator/io/admin.h"
+#include "coordinator/io/alerts.h"
 #include "coordinator/io/api.h"
 #include "coordinator/io/desk.h"
 #include "coordinator/io/door_process.h"
@@ -54,6 +55,7 @@ struct coordinator {
     struct plx_door_process door;
     struct plx_desk desk;
     bool has_desk;
+    struct plx_alerts *alerts;
     struct plx_worker *worker;
     struct plx_intake *intake;
     struct plx_enrol *enrol;
@@ -86,6 +88,13 @@ static void on_store(void *arg, uint32_t events)
     struct coordinator *c = arg;
     (void)events;
     plx_store_poll(c->store);
+}
+
+static void on_alerts(void *arg, uint32_t events)
+{
+    struct coordinator *c = arg;
+    (void)events;
+    plx_alerts_poll(c->alerts);
 }
 
 /* A coordinator that cannot write acknowledges nothing and answers from memory that
@@ -124,7 +133,7 @@ static void on_tick(void *arg, struct plx_mono now)
         plx_http_tick(c->http, now);
     plx_enrol_tick(c->enrol, now);
     drop_old(c, now);
-    if (!works)
+    if (!works || plx_alerts_failed(c->alerts))
         end_for_store(c);
     if (c->restart && plx_mono_diff(now, c->restart_at) >= 0)
         plx_loop_stop(c->loop);
@@ -209,7 +218,13 @@ static int open_desk(struct coordinator *c, struct plx_why *why)
     c->has_desk = true;
     plx_desk_set_keys(&c->desk, c->keys.current.public_key, c->keys.next.public_key);
     plx_gate_allow(c->gate, PLX_GATE_DOMAIN_ADMIN, c->keys.admin.public_key);
-    return plx_rounds_begin(&c->desk, why);
+    int err = plx_rounds_begin(&c->desk, why);
+    if (err == 0)
+        err = plx_alerts_new(&c->desk, &c->alerts, why);
+    if (err == 0)
+        err = plx_alerts_load(c->alerts, why);
+    c->desk.alerts = c->alerts;
+    return err;
 }
 
 /* An address that was asked for must work; the usual one is not worth a refusal to
@@ -316,6 +331,7 @@ static int start(struct coordinator *c, struct plx_why *why)
     if (err < 0)
         return err;
     if (plx_loop_add_fd(c->loop, plx_store_fd(c->store), EPOLLIN, on_store, c) < 0 ||
+        plx_loop_add_fd(c->loop, plx_alerts_fd(c->alerts), EPOLLIN, on_alerts, c) < 0 ||
         plx_loop_add_timer(c->loop, PLX_SESSION_TICK_NS, on_tick, c) < 0)
         return plx_why_set(why, PLX_EIO, "cannot set up the event loop");
     /* Whoever asks first is to hear what the stored results say. */
@@ -341,6 +357,8 @@ static void stop(struct coordinator *c)
         plx_http_quit(c->http);
     if (c->api)
         plx_api_quit(c->api);
+    if (c->alerts)
+        plx_alerts_drop_tests(c->alerts);
     plx_worker_destroy(&c->worker);
     if (c->store) {
         plx_store_stop(c->store);
@@ -351,6 +369,7 @@ static void stop(struct coordinator *c)
     plx_admin_destroy(&c->admin);
     plx_enrol_destroy(&c->enrol);
     plx_intake_destroy(&c->intake);
+    plx_alerts_destroy(&c->alerts);
     if (c->has_desk)
         plx_desk_fini(&c->desk);
     plx_gate_destroy(&c->gate);

@@ -88,6 +88,11 @@ plx_method_fn plx_api_access_token_list, plx_api_access_token_create,
 plx_method_fn plx_api_events;
 plx_method_fn plx_api_health;
 
+plx_method_fn plx_api_incidents_list, plx_api_incidents_show, plx_api_incidents_ack,
+    plx_api_incidents_note;
+plx_method_fn plx_api_silences_list, plx_api_silences_add, plx_api_silences_remove,
+    plx_api_maintenance_list, plx_api_receivers_list, plx_api_receivers_test;
+
 /* Shared pieces of answers. */
 void plx_api_write_agent(struct plx_api *api, uint32_t slot, struct plx_json *j);
 void plx_api_write_labels(const struct plx_label *labels, size_t n, struct plx_json *j);

@@ -52,6 +52,7 @@ struct plx_desk_keys {
     char next[PLX_KEY_TEXT_MAX];
     uint64_t hash; /* plx_wire_keys_hash */
 };
+struct plx_alerts;
 
 struct plx_desk {
     struct plx_roster *roster;
@@ -60,14 +61,15 @@ struct plx_desk {
     struct plx_court *court;
     struct plx_events *events;
     struct plx_guests *guests;
-    struct plx_store *store; /* borrowed */
-    struct plx_gate *gate;   /* borrowed */
-    uint64_t generation;     /* of the monitors */
+    struct plx_store *store;   /* borrowed */
+    struct plx_gate *gate;     /* borrowed */
+    struct plx_alerts *alerts; /* borrowed; NULL: nobody is alerted */
+    uint64_t generation;       /* of the monitors */
     struct plx_store_token *tokens;
     size_t n_tokens;
     struct plx_mono started;
     struct plx_wall started_wall;
-    struct plx_wall noted; /* when the store was last told that we run */
+    struct plx_wall noted;     /* when the store was last told that we run */
     struct plx_desk_keys keys; /* as the next start has them */
     struct plx_desk_counts counts;
     struct plx_door_counts door; /* as the enrolment door last told */

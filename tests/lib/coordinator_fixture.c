@@ -28,6 +28,13 @@ static void on_store(void *arg, uint32_t events)
     plx_store_poll(fx->store.store);
 }
 
+static void on_alerts(void *arg, uint32_t events)
+{
+    struct coordinator_fixture *fx = arg;
+    (void)events;
+    plx_alerts_poll(fx->alerts);
+}
+
 static void on_look(void *arg, struct plx_mono now)
 {
     struct coordinator_fixture *fx = arg;
@@ -79,6 +86,9 @@ static void rooms_up(struct coordinator_fixture *fx)
     assert_int_equal(plx_gate_new(fx->net, NULL, &fx->gate, &why), 0);
     plx_desk_init(&fx->desk, fx->store.store, fx->gate);
     assert_int_equal(plx_desk_load(&fx->desk, &why), 0);
+    assert_int_equal(plx_alerts_new(&fx->desk, &fx->alerts, &why), 0);
+    assert_int_equal(plx_alerts_load(fx->alerts, &why), 0);
+    fx->desk.alerts = fx->alerts;
     assert_int_equal(plx_intake_new(&fx->desk, fx->net, fx->loop, "tcp://127.0.0.1:*",
                                     &fx->keys, &fx->intake, &why),
                      0);
@@ -102,6 +112,7 @@ static void rooms_up(struct coordinator_fixture *fx)
                                    "tcp://127.0.0.1:*", &fx->keys, &fx->admin, &why),
                      0);
     plx_loop_add_fd(fx->loop, plx_store_fd(fx->store.store), EPOLLIN, on_store, fx);
+    plx_loop_add_fd(fx->loop, plx_alerts_fd(fx->alerts), EPOLLIN, on_alerts, fx);
     plx_loop_add_timer(fx->loop, LOOK_NS, on_look, fx);
 }
 
@@ -115,6 +126,7 @@ void coordinator_up(struct coordinator_fixture *fx)
 static void rooms_down(struct coordinator_fixture *fx)
 {
     plx_api_quit(fx->api);
+    plx_alerts_drop_tests(fx->alerts);
     plx_worker_destroy(&fx->worker);
     plx_store_stop(fx->store.store);
     plx_store_poll(fx->store.store);
@@ -122,6 +134,7 @@ static void rooms_down(struct coordinator_fixture *fx)
     plx_admin_destroy(&fx->admin);
     plx_enrol_destroy(&fx->enrol);
     plx_intake_destroy(&fx->intake);
+    plx_alerts_destroy(&fx->alerts);
     plx_desk_fini(&fx->desk);
     plx_gate_destroy(&fx->gate);
     plx_net_destroy(&fx->net);

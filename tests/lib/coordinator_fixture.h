@@ -6,6 +6,7 @@
 #include "store_fixture.h"
 
 #include "coordinator/io/admin.h"
+#include "coordinator/io/alerts.h"
 #include "coordinator/io/api.h"
 #include "coordinator/io/enrol.h"
 #include "coordinator/io/intake.h"
@@ -27,6 +28,7 @@ struct coordinator_fixture {
     struct plx_intake *intake;
     struct plx_worker *worker;
     struct plx_enrol *enrol;
+    struct plx_alerts *alerts;
     struct plx_api *api;
     struct plx_admin *admin;
     bool (*until)(void *arg);
