@@ -8,6 +8,7 @@
 #include "agent/io/keeper.h"
 #include "agent/io/link.h"
 #include "agent/notify.h"
+#include "agent/traces.h"
 #include "agent/troubles.h"
 #include "base/err.h"
 #include "base/rng.h"
@@ -38,6 +39,7 @@ struct plx_agent {
     struct plx_spool *spool;
     struct plx_delivery *delivery;
     struct plx_errands *errands;
+    struct plx_traces *traces;
     struct plx_link *link;
     struct plx_jobs *jobs;
     struct plx_keeper *keeper;
@@ -100,6 +102,14 @@ static void probe_due(struct plx_agent *a, const struct plx_due *due)
         plx_errands_skip(a->errands, &order, PLX_DETAIL_LOCAL_LATE);
     else
         plx_errands_order(a->errands, &order);
+}
+
+static void on_traced(void *arg, uint64_t request_id, const struct plx_trace *trace)
+{
+    struct plx_agent *a = arg;
+    const struct plx_msg msg = {.type = PLX_MSG_TRACE_DONE,
+                                .trace_done = {request_id, trace}};
+    plx_link_send(a->link, &msg);
 }
 
 static void answer_check(struct plx_agent *a, const struct plx_result *result,
@@ -220,6 +230,10 @@ static void on_message(void *arg, const struct plx_msg *msg)
         if (!a->leaving)
             on_probe_now(a, &msg->probe_now);
         break;
+    case PLX_MSG_TRACE_NOW:
+        if (!a->leaving)
+            plx_traces_order(a->traces, &msg->trace_now);
+        break;
     case PLX_MSG_HEARTBEAT_ACK:
         on_heartbeat_ack(a, &msg->heartbeat_ack);
         break;
@@ -283,6 +297,7 @@ static void on_fast_tick(void *arg, struct plx_mono now)
     struct plx_due due;
     int n = 0;
     plx_errands_tick(a->errands, now);
+    plx_traces_tick(a->traces, now);
     while (n < TICK_PROBES && !a->leaving && plx_plan_next(&a->plan, now, &due)) {
         probe_due(a, &due);
         if (++n % PLX_ERRANDS_BATCH == 0)
@@ -311,6 +326,7 @@ static void on_slow_tick(void *arg, struct plx_mono now)
 {
     struct plx_agent *a = arg;
     plx_errands_slow_tick(a->errands, now);
+    plx_traces_slow_tick(a->traces, now);
     plx_link_tick(a->link, now);
     plx_delivery_tick(a->delivery, now);
     plx_keeper_tick(a->keeper, now);
@@ -352,6 +368,11 @@ static int open_modules(struct plx_agent *a, const struct plx_enrolment *enrolme
         err = plx_delivery_new(a->loop, a->spool, &a->delivery, why);
     if (!err)
         err = plx_errands_new(a->loop, &probing, on_result, a, &a->errands, why);
+    if (!err) {
+        const struct plx_traces_setup tracing = {
+            &c->policy, plx_errands_pacer(a->errands), c->resolver, a->boot_id};
+        err = plx_traces_new(a->loop, &tracing, on_traced, a, &a->traces, why);
+    }
     if (!err)
         err = plx_link_new(a->net, a->loop, endpoint, enrolment->server_key, keys, &owner,
                            &a->link, why);
@@ -365,6 +386,7 @@ static int open_modules(struct plx_agent *a, const struct plx_enrolment *enrolme
 
 static void close_modules(struct plx_agent *a)
 {
+    plx_traces_destroy(&a->traces);
     plx_errands_destroy(&a->errands);
     plx_delivery_destroy(&a->delivery);
     plx_link_destroy(&a->link);

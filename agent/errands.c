@@ -490,6 +490,11 @@ void plx_errands_slow_tick(struct plx_errands *errands, struct plx_mono now)
     plx_resolver_tick(errands->resolver, now);
 }
 
+struct plx_pacer *plx_errands_pacer(struct plx_errands *errands)
+{
+    return errands->pacer;
+}
+
 uint32_t plx_errands_under_way(const struct plx_errands *errands)
 {
     return errands->n_used;

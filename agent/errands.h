@@ -63,6 +63,9 @@ void plx_errands_turn(struct plx_errands *errands);
 void plx_errands_tick(struct plx_errands *errands, struct plx_mono now);
 void plx_errands_slow_tick(struct plx_errands *errands, struct plx_mono now);
 
+/* What keeps the targets' rates. Lent: for others that send to them. */
+struct plx_pacer *plx_errands_pacer(struct plx_errands *errands);
+
 /* Probes anywhere on their way. */
 uint32_t plx_errands_under_way(const struct plx_errands *errands);
 /* Longest time the loop stood still since the last call, in ns. */
