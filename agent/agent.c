@@ -32,7 +32,7 @@
 #define LEAVE_PROBES_NS  PLX_SEC_NS
 #define LEAVE_RESULTS_NS (2500 * PLX_MS_NS)
 
-struct plx_agent {
+struct plx_agent_process {
     const struct plx_agent_config *config;
     struct plx_net *net;
     struct plx_loop *loop;
@@ -63,7 +63,7 @@ static bool is_watched(const struct plx_job *job)
 }
 
 /* A probe out of turn, of a task that need not be assigned. */
-static void probe_now(struct plx_agent *a, const struct plx_task *task,
+static void probe_now(struct plx_agent_process *a, const struct plx_task *task,
                       enum plx_probe_kind kind, uint64_t tag)
 {
     const struct plx_errand_order order = {.task = task,
@@ -75,15 +75,15 @@ static void probe_now(struct plx_agent *a, const struct plx_task *task,
     plx_errands_order(a->errands, &order);
 }
 
-static void probe_job_now(struct plx_agent *a, uint32_t slot, enum plx_probe_kind kind,
-                          uint64_t tag)
+static void probe_job_now(struct plx_agent_process *a, uint32_t slot,
+                          enum plx_probe_kind kind, uint64_t tag)
 {
     char host[PLX_ADDR_TEXT_MAX];
     struct plx_task task = plx_job_task(plx_jobs_at(a->jobs, slot), host);
     probe_now(a, &task, kind, tag);
 }
 
-static void probe_due(struct plx_agent *a, const struct plx_due *due)
+static void probe_due(struct plx_agent_process *a, const struct plx_due *due)
 {
     const struct plx_job *job = plx_jobs_at(a->jobs, due->slot);
     if (!job)
@@ -106,13 +106,13 @@ static void probe_due(struct plx_agent *a, const struct plx_due *due)
 
 static void on_traced(void *arg, uint64_t request_id, const struct plx_trace *trace)
 {
-    struct plx_agent *a = arg;
+    struct plx_agent_process *a = arg;
     const struct plx_msg msg = {.type = PLX_MSG_TRACE_DONE,
                                 .trace_done = {request_id, trace}};
     plx_link_send(a->link, &msg);
 }
 
-static void answer_check(struct plx_agent *a, const struct plx_result *result,
+static void answer_check(struct plx_agent_process *a, const struct plx_result *result,
                          uint64_t request_id)
 {
     const struct plx_msg msg = {.type = PLX_MSG_PROBE_DONE,
@@ -123,7 +123,8 @@ static void answer_check(struct plx_agent *a, const struct plx_result *result,
 /* Keeps a result. A first bad one is tried again at once: from a fresh source port, as
  * every probe. A host that is half up once may be a lost packet: it is said from the
  * second time on. `slot` held the monitor when the probe was ordered. */
-static void keep(struct plx_agent *a, const struct plx_result *result, uint32_t slot)
+static void keep(struct plx_agent_process *a, const struct plx_result *result,
+                 uint32_t slot)
 {
     struct plx_job *job = plx_jobs_at(a->jobs, slot);
     struct plx_result kept = *result;
@@ -140,7 +141,7 @@ static void keep(struct plx_agent *a, const struct plx_result *result, uint32_t 
 /* `tag`: the request of a check, else the slot of the job. */
 static void on_result(void *arg, const struct plx_result *result, uint64_t tag)
 {
-    struct plx_agent *a = arg;
+    struct plx_agent_process *a = arg;
     a->n_done++;
     if (result->kind == PLX_PROBE_ADDRESS) { /* the run's own result follows */
         plx_spool_put(a->spool, result);
@@ -161,7 +162,7 @@ static void on_result(void *arg, const struct plx_result *result, uint64_t tag)
 
 static void on_job(void *arg, uint32_t slot, bool gone)
 {
-    struct plx_agent *a = arg;
+    struct plx_agent_process *a = arg;
     const struct plx_job *job = plx_jobs_at(a->jobs, slot);
     if (gone)
         plx_plan_remove(&a->plan, slot);
@@ -169,7 +170,7 @@ static void on_job(void *arg, uint32_t slot, bool gone)
         plx_plan_set(&a->plan, slot, job->monitor_id, job->interval_ns, plx_clock_mono());
 }
 
-static void after_assignment(struct plx_agent *a, int err)
+static void after_assignment(struct plx_agent_process *a, int err)
 {
     if (err) {
         plx_log(PLX_LOG_WARN, "assignment_mismatch", "why", plx_err_text(err), NULL);
@@ -183,7 +184,7 @@ static void after_assignment(struct plx_agent *a, int err)
 
 /* A check is answered by its request's id; what a confirmation sees counts for the job.
  */
-static void on_probe_now(struct plx_agent *a, const struct plx_msg_probe_now *msg)
+static void on_probe_now(struct plx_agent_process *a, const struct plx_msg_probe_now *msg)
 {
     bool check = msg->request_id != 0;
     enum plx_probe_kind kind = check ? PLX_PROBE_CHECK : PLX_PROBE_CONFIRM;
@@ -201,7 +202,8 @@ static void on_probe_now(struct plx_agent *a, const struct plx_msg_probe_now *ms
 
 /* Messages on one session keep their order, so that an ack of another generation means a
  * lost one; but the coordinator gets the time to notice by itself. */
-static void on_heartbeat_ack(struct plx_agent *a, const struct plx_msg_heartbeat_ack *ack)
+static void on_heartbeat_ack(struct plx_agent_process *a,
+                             const struct plx_msg_heartbeat_ack *ack)
 {
     if (ack->generation == plx_jobs_generation(a->jobs)) {
         a->generation_misses = 0;
@@ -215,7 +217,7 @@ static void on_heartbeat_ack(struct plx_agent *a, const struct plx_msg_heartbeat
 
 static void on_message(void *arg, const struct plx_msg *msg)
 {
-    struct plx_agent *a = arg;
+    struct plx_agent_process *a = arg;
     switch (msg->type) {
     case PLX_MSG_SNAPSHOT:
         after_assignment(a, plx_jobs_snapshot(a->jobs, &msg->snapshot));
@@ -246,7 +248,7 @@ static void on_message(void *arg, const struct plx_msg *msg)
 
 static void on_hello(void *arg, struct plx_msg_hello *hello)
 {
-    struct plx_agent *a = arg;
+    struct plx_agent_process *a = arg;
     hello->software = "parallax-agent " PLX_VERSION;
     hello->boot_id = a->boot_id;
     hello->generation = plx_jobs_generation(a->jobs);
@@ -257,7 +259,7 @@ static void on_hello(void *arg, struct plx_msg_hello *hello)
 
 static void on_up(void *arg, const struct plx_msg_welcome *welcome, int64_t away_ns)
 {
-    struct plx_agent *a = arg;
+    struct plx_agent_process *a = arg;
     (void)welcome;
     plx_delivery_up(a->delivery, away_ns);
 }
@@ -270,7 +272,7 @@ static uint64_t age_ms(struct plx_wall oldest)
 
 static void on_heartbeat(void *arg, struct plx_msg_heartbeat *hb)
 {
-    struct plx_agent *a = arg;
+    struct plx_agent_process *a = arg;
     struct plx_spool_stats spool;
     plx_spool_stats(a->spool, &spool);
     hb->uptime_ms = (uint64_t)(plx_mono_diff(plx_clock_mono(), a->started) / PLX_MS_NS);
@@ -293,7 +295,7 @@ static void on_heartbeat(void *arg, struct plx_msg_heartbeat *hb)
 
 static void on_fast_tick(void *arg, struct plx_mono now)
 {
-    struct plx_agent *a = arg;
+    struct plx_agent_process *a = arg;
     struct plx_due due;
     int n = 0;
     plx_errands_tick(a->errands, now);
@@ -308,7 +310,7 @@ static void on_fast_tick(void *arg, struct plx_mono now)
         plx_errands_turn(a->errands);
 }
 
-static void leave_when_done(struct plx_agent *a, struct plx_mono now)
+static void leave_when_done(struct plx_agent_process *a, struct plx_mono now)
 {
     struct plx_spool_stats spool;
     int64_t since = plx_mono_diff(now, a->leave_began);
@@ -324,7 +326,8 @@ static void leave_when_done(struct plx_agent *a, struct plx_mono now)
 
 static void on_slow_tick(void *arg, struct plx_mono now)
 {
-    struct plx_agent *a = arg;
+    struct plx_agent_process *a = arg;
+    plx_troubles_watch_clock(&a->troubles, now, plx_clock_wall());
     plx_errands_slow_tick(a->errands, now);
     plx_traces_slow_tick(a->traces, now);
     plx_link_tick(a->link, now);
@@ -336,7 +339,7 @@ static void on_slow_tick(void *arg, struct plx_mono now)
 
 static void on_signal(void *arg, int signo)
 {
-    struct plx_agent *a = arg;
+    struct plx_agent_process *a = arg;
     if (signo == 1 /* SIGHUP: a closed terminal is no reason to stop */)
         return;
     if (a->leaving) {
@@ -351,7 +354,8 @@ static void on_signal(void *arg, int signo)
 
 /* ---- start and end ---- */
 
-static int open_modules(struct plx_agent *a, const struct plx_enrolment *enrolment,
+static int open_modules(struct plx_agent_process *a,
+                        const struct plx_enrolment *enrolment,
                         const struct plx_keypair *keys, struct plx_why *why)
 {
     const struct plx_agent_config *c = a->config;
@@ -384,7 +388,7 @@ static int open_modules(struct plx_agent *a, const struct plx_enrolment *enrolme
     return err;
 }
 
-static void close_modules(struct plx_agent *a)
+static void close_modules(struct plx_agent_process *a)
 {
     plx_traces_destroy(&a->traces);
     plx_errands_destroy(&a->errands);
@@ -399,7 +403,7 @@ static void close_modules(struct plx_agent *a)
 }
 
 /* What was assigned before the restart, until the coordinator says otherwise. */
-static void load_assignment(struct plx_agent *a)
+static void load_assignment(struct plx_agent_process *a)
 {
     struct plx_why why = {""};
     int err = plx_keeper_load(a->keeper, &why);
@@ -412,7 +416,7 @@ static void load_assignment(struct plx_agent *a)
     }
 }
 
-void plx_agent_close(struct plx_agent **agent)
+void plx_agent_close(struct plx_agent_process **agent)
 {
     if (!*agent)
         return;
@@ -423,12 +427,12 @@ void plx_agent_close(struct plx_agent **agent)
 
 int plx_agent_open(const struct plx_agent_config *config,
                    const struct plx_enrolment *enrolment, const struct plx_keypair *keys,
-                   struct plx_agent **ret, struct plx_why *why)
+                   struct plx_agent_process **ret, struct plx_why *why)
 {
     uint64_t boot_id;
     if (getrandom(&boot_id, sizeof boot_id, 0) != sizeof boot_id)
         return plx_why_set(why, PLX_EIO, "cannot read random numbers");
-    struct plx_agent *a = calloc(1, sizeof *a);
+    struct plx_agent_process *a = calloc(1, sizeof *a);
     if (!a)
         abort();
     a->config = config;
@@ -455,7 +459,7 @@ int plx_agent_run(const struct plx_agent_config *config,
                   const struct plx_enrolment *enrolment, const struct plx_keypair *keys,
                   struct plx_why *why)
 {
-    struct plx_agent *a;
+    struct plx_agent_process *a;
     int err = plx_agent_open(config, enrolment, keys, &a, why);
     if (err)
         return err;

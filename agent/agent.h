@@ -9,14 +9,14 @@
 /* Monitors of one agent: more are refused. */
 #define PLX_AGENT_MONITORS_MAX 500000
 
-struct plx_agent;
+struct plx_agent_process;
 
 /* Opens all modules on a loop of the agent's own, which is not run yet: for who drives
  * the loop itself. Borrows everything. */
 int plx_agent_open(const struct plx_agent_config *config,
                    const struct plx_enrolment *enrolment, const struct plx_keypair *keys,
-                   struct plx_agent **ret, struct plx_why *why);
-void plx_agent_close(struct plx_agent **agent);
+                   struct plx_agent_process **ret, struct plx_why *why);
+void plx_agent_close(struct plx_agent_process **agent);
 
 /* Runs until a signal ends it. Borrows everything. Returns 0, or an error with a sentence
  * when it could not start. */

@@ -35,6 +35,7 @@ struct session {
     enum plx_handshake handshake;
     struct plx_greeting greeting;
     enum plx_ip ip;
+    enum plx_expect expect;
     struct plx_addr source;
     bool json;
 };
@@ -45,6 +46,8 @@ static const char usage[] =
     "  --full           complete the handshake (default: half-open)\n"
     "  --greeting NAME  speak, and say goodbye: ssh, smtp, ftp, imap, pop3, mysql,\n"
     "                   postgresql, redis, memcached, ldap, mqtt, amqp or sip\n"
+    "  --expect WHAT    open (default), refused, filtered or closed: exits 0 if all are\n"
+    "                   so, else 1\n"
     "  --timeout TIME   how long to wait for an answer (default 5s)\n"
     "  -4, -6           only this address family\n"
     "  --source ADDR    probe from this address\n"
@@ -220,10 +223,16 @@ static void close_session(struct session *s)
     free(s->targets);
 }
 
+static bool is_met(const struct session *s, const struct target *t)
+{
+    return t->done && !plx_outcome_is_local(t->result.outcome) &&
+           !plx_expect_is_bad(s->expect, t->result.outcome);
+}
+
 static int run(struct session *s)
 {
     struct plx_why why = {""};
-    bool all_open = true;
+    bool all_met = true;
     if (open_session(s, &why)) {
         fprintf(stderr, "parallax-agent: %s\n", why.text);
         return 3;
@@ -242,9 +251,9 @@ static int run(struct session *s)
     for (size_t i = 0; i < s->n; i++) {
         if (!s->json && s->targets[i].done)
             print_text(&s->targets[i]);
-        all_open = all_open && s->targets[i].result.outcome == PLX_OUTCOME_OPEN;
+        all_met = all_met && is_met(s, &s->targets[i]);
     }
-    return all_open ? 0 : 1;
+    return all_met ? 0 : 1;
 }
 
 static int bad_usage(const char *what, const char *text)
@@ -258,12 +267,13 @@ static int parse_options(struct session *s, int argc, char **argv)
 {
     static const struct option options[] = {{"full", no_argument, NULL, 'f'},
                                             {"greeting", required_argument, NULL, 'g'},
+                                            {"expect", required_argument, NULL, 'e'},
                                             {"timeout", required_argument, NULL, 't'},
                                             {"output", required_argument, NULL, 'o'},
                                             {"source", required_argument, NULL, 's'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    int c;
+    int c, expect;
     while ((c = getopt_long(argc, argv, "46o:h", options, NULL)) != -1) {
         switch (c) {
         case 'f':
@@ -273,6 +283,13 @@ static int parse_options(struct session *s, int argc, char **argv)
             s->greeting.preset = plx_greeting_preset_parse(optarg);
             if (s->greeting.preset == PLX_GREETING_NO_PRESET)
                 return 1 + bad_usage("no such greeting:", optarg);
+            break;
+        case 'e':
+            expect = plx_expect_parse(optarg);
+            if (expect < 0)
+                return 1 +
+                       bad_usage("neither open, refused, filtered nor closed:", optarg);
+            s->expect = (enum plx_expect)expect;
             break;
         case 't':
             if (plx_duration_parse(optarg, &s->timeout_ns) ||
@@ -303,6 +320,9 @@ static int parse_options(struct session *s, int argc, char **argv)
             return 3;
         }
     }
+    if (s->greeting.preset != PLX_GREETING_NO_PRESET && s->expect != PLX_EXPECT_OPEN)
+        return 1 + bad_usage("a greeting is only for --expect open, not",
+                             plx_expect_token(s->expect));
     return 0;
 }
 

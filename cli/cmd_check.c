@@ -14,7 +14,10 @@ static void print_line(const struct plx_cli *cli, const json_t *answer)
 {
     const char *outcome = plx_field(answer, "outcome");
     const json_t *latency = json_object_get(answer, "latency_ms");
-    enum plx_style style = plx_outcome_style(outcome);
+    const json_t *ok = json_object_get(answer, "ok");
+    enum plx_style style = json_is_true(ok)    ? PLX_STYLE_GOOD
+                           : json_is_false(ok) ? PLX_STYLE_BAD
+                                               : plx_outcome_style(outcome);
     char text[PLX_LATENCY_TEXT_MAX];
     plx_say("%-16s %-20s ", plx_field(answer, "region"), plx_field(answer, "agent"));
     printf("%s", plx_style_on(cli, style));
@@ -29,6 +32,8 @@ static void print_line(const struct plx_cli *cli, const json_t *answer)
         plx_say(" (said %s)", plx_field(answer, "icmp_from"));
     if (plx_field(answer, "detail")[0] && style != PLX_STYLE_GOOD)
         plx_say(" %s", plx_field(answer, "detail"));
+    if (plx_field(answer, "excerpt")[0])
+        plx_say(" said \"%s\"", plx_field(answer, "excerpt"));
     putchar('\n');
     fflush(stdout);
 }
@@ -77,6 +82,10 @@ static int fill_question(struct plx_question *q, const struct plx_args *args,
                            "--timeout must be a duration such as 5s: '%s'", timeout);
     plx_json_kstr(&q->json, "target", args->words[0]);
     plx_json_kstr(&q->json, "timeout", timeout);
+    if (plx_args_has(args, "greeting"))
+        plx_json_kstr(&q->json, "greeting", plx_args_value(args, "greeting", ""));
+    if (plx_args_has(args, "expect"))
+        plx_json_kstr(&q->json, "expect", plx_args_value(args, "expect", ""));
     if (!plx_args_has(args, "from"))
         return 0;
     plx_json_key(&q->json, "from");
@@ -87,31 +96,26 @@ static int fill_question(struct plx_question *q, const struct plx_args *args,
     return 0;
 }
 
-static size_t count_open(const json_t *answer)
+/* Answers that are as expected, or that are not. Agents that could not probe, or did not
+ * answer, prove nothing. */
+static size_t count(const json_t *answer, bool ok)
 {
     const json_t *list = json_object_get(answer, "answers");
     size_t n = 0;
-    for (size_t i = 0; i < json_array_size(list); i++)
-        n += strcmp(plx_field(json_array_get(list, i), "outcome"), "open") == 0;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *value = json_object_get(json_array_get(list, i), "ok");
+        n += ok ? json_is_true(value) : json_is_false(value);
+    }
     return n;
 }
 
-/* Agents that could not probe, or did not answer, prove nothing. */
-static size_t count_failed(const json_t *answer)
-{
-    const json_t *list = json_object_get(answer, "answers");
-    size_t n = 0;
-    for (size_t i = 0; i < json_array_size(list); i++)
-        n += plx_outcome_style(plx_field(json_array_get(list, i), "outcome")) ==
-             PLX_STYLE_BAD;
-    return n;
-}
-
-static void print_end(const json_t *answer)
+static void print_end(const json_t *answer, const char *expected)
 {
     char missing[2048];
-    plx_say("%zu of %lld connect\n", count_open(answer),
-            (long long)plx_field_int(answer, "asked"));
+    bool open = strcmp(expected, "open") == 0;
+    plx_say("%zu of %lld %s%s\n", count(answer, true),
+            (long long)plx_field_int(answer, "asked"), open ? "connect" : "see it ",
+            open ? "" : expected);
     plx_field_list(answer, "missing", missing, sizeof missing);
     if (missing[0])
         plx_say("no answer from %s\n", missing);
@@ -132,11 +136,11 @@ int plx_cmd_check(struct plx_cli *cli)
         if (cli->format == PLX_FORMAT_CSV)
             print_csv(cli, json_object_get(answer, "answers"));
         else if (!plx_show_data(cli, answer))
-            print_end(answer);
-        if (count_failed(answer) > 0)
+            print_end(answer, plx_args_value(&cli->args, "expect", "open"));
+        if (count(answer, false) > 0)
             code = PLX_EXIT_NO;
         else
-            code = count_open(answer) > 0 ? PLX_EXIT_OK : PLX_EXIT_INCONCLUSIVE;
+            code = count(answer, true) > 0 ? PLX_EXIT_OK : PLX_EXIT_INCONCLUSIVE;
     }
     json_decref(answer);
     return code;

@@ -90,6 +90,8 @@ static void write_fault(struct filter *f, const struct plx_judge_fault *t, doubl
     plx_json_knum(&j, "onset", (double)t->onset.ns / 1e9, 3);
     plx_json_knum(&j, "confidence", t->confidence, 3);
     plx_json_kbool(&j, "page", t->page);
+    if (t->by_quorum)
+        plx_json_kbool(&j, "by_quorum", true);
     plx_json_kstr(&j, "why", t->why);
     end(f, &j);
 }

@@ -36,7 +36,7 @@ static int read_rules(struct replay *r, struct plx_why *why)
     int64_t percent;
     r->rules.has_quorum = quorum != NULL;
     r->rules.has_min_coverage = coverage != NULL;
-    if (quorum && plx_lines_quorum(quorum, &r->rules.as) < 0)
+    if (quorum && plx_quorum_parse(quorum, &r->rules.quorum) < 0)
         return plx_why_set(why, PLX_EINVAL,
                            "--quorum must be any, majority, all, N, \"N of "
                            "distinct(region)\" or auto: '%s'",
@@ -54,7 +54,7 @@ static int read_rules(struct replay *r, struct plx_why *why)
     if (!good)
         return plx_why_set(why, PLX_EINVAL,
                            "--min-coverage must be a share such as 60%%: '%s'", coverage);
-    r->rules.as.min_coverage = (double)percent / 100;
+    r->rules.min_coverage = (double)percent / 100;
     return 0;
 }
 

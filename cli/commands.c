@@ -43,6 +43,8 @@ static const struct plx_option explain_options[] = {
 static const struct plx_option check_options[] = {
     {"from", 0, "LOCATION", "a region or key=value instead of all; may be repeated"},
     {"timeout", 't', "TIME", "of the probe, default 5s"},
+    {"greeting", 0, "NAME", "speak, as in ssh, smtp or redis: docs/MONITORS.md has all"},
+    {"expect", 0, "WHAT", "open (default), refused, filtered or closed"},
     {0},
 };
 
@@ -121,7 +123,9 @@ const struct plx_command plx_commands[] = {
      "monitors of today.",
      explain_options, 1, 1, plx_cmd_explain, NULL},
     {"check", "HOST:PORT", "Probe once from every location, now",
-     "Exits 0 if every location connects, 1 if one does not, 3 if none answered.",
+     "Exits 0 if every location sees what is expected, 1 if one does not, 3 if none "
+     "could\n"
+     "tell.",
      check_options, 1, 1, plx_cmd_check, NULL},
     {"history", "MONITOR", "Past verdicts of a monitor", NULL, history_options, 1, 1,
      plx_cmd_history, NULL},

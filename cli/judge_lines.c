@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -327,74 +328,38 @@ static void read_agent(struct reader *r)
 
 static void read_expect(struct reader *r, struct plx_judge_monitor *m)
 {
-    static const char *const words[] = {"open", "refused", "filtered", "closed"};
     const char *text = maybe_text(r, "expect");
     if (r->err < 0 || !*text)
         return;
-    for (unsigned i = 0; i < 4; i++)
-        if (strcmp(words[i], text) == 0) {
-            m->expect = (enum plx_judge_expect)i;
-            return;
-        }
-    refuse(r, "expect", field(r, "expect"), "open, refused, filtered or closed");
-}
-
-/* "2 of distinct(region)" */
-static bool read_count_of(const char *text, struct plx_judge_monitor *m)
-{
-    static const char *const units[] = {"agent", "region", "provider", "asn"};
-    const char *of = strstr(text, " of distinct(");
-    char digits[8];
-    int64_t n;
-    size_t len = of ? (size_t)(of - text) : strlen(text);
-    if (len == 0 || len >= sizeof digits)
-        return false;
-    memcpy(digits, text, len);
-    digits[len] = '\0';
-    if (plx_text_int(digits, 1, PLX_JUDGE_VIEW_MAX, &n) != 0)
-        return false;
-    m->quorum = PLX_JUDGE_QUORUM_COUNT;
-    m->quorum_n = (uint32_t)n;
-    if (!of)
-        return true;
-    const char *unit = of + strlen(" of distinct(");
-    for (unsigned i = 0; i < 4; i++) {
-        size_t k = strlen(units[i]);
-        if (strncmp(unit, units[i], k) == 0 && strcmp(unit + k, ")") == 0) {
-            m->quorum_distinct = (enum plx_judge_distinct)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-int plx_lines_quorum(const char *text, struct plx_judge_monitor *ret)
-{
-    static const char *const words[] = {"judge", "any", "majority", "all"};
-    if (strcmp(text, "auto") == 0) /* as a monitor's key has it */
-        text = words[0];
-    for (unsigned i = 0; i < 4; i++)
-        if (strcmp(words[i], text) == 0) {
-            ret->quorum = (enum plx_judge_quorum)i;
-            return 0;
-        }
-    return read_count_of(text, ret) ? 0 : PLX_EINVAL;
+    int expect = plx_expect_parse(text);
+    if (expect < 0)
+        refuse(r, "expect", field(r, "expect"), "open, refused, filtered or closed");
+    else
+        m->expect = (enum plx_expect)expect;
 }
 
 static void read_quorum(struct reader *r, struct plx_judge_monitor *m)
 {
     const json_t *v = field(r, "quorum");
+    char digits[24];
     if (!v || json_is_null(v))
         return;
-    if (json_is_integer(v) && json_integer_value(v) >= 1 &&
-        json_integer_value(v) <= (json_int_t)PLX_JUDGE_VIEW_MAX) {
-        m->quorum = PLX_JUDGE_QUORUM_COUNT;
-        m->quorum_n = (uint32_t)json_integer_value(v);
-        return;
-    }
     const char *text = json_is_string(v) ? json_string_value(v) : "";
-    if (plx_lines_quorum(text, m) < 0)
-        refuse(r, "quorum", v, "any, majority, all, N or \"N of distinct(region)\"");
+    if (json_is_integer(v)) {
+        snprintf(digits, sizeof digits, "%lld", (long long)json_integer_value(v));
+        text = digits;
+    }
+    if (plx_quorum_parse(text, &m->quorum) < 0)
+        refuse(r, "quorum", v,
+               "auto, any, majority, all, N or \"N of distinct(region)\"");
+}
+
+static uint16_t read_port(struct reader *r)
+{
+    double port = maybe_number(r, "port", 1, 65535, 0);
+    if (r->err == 0 && port > floor(port))
+        refuse(r, "port", field(r, "port"), "a whole number");
+    return r->err == 0 ? (uint16_t)port : 0;
 }
 
 static void read_rules(struct reader *r, struct plx_judge_monitor *m)
@@ -404,13 +369,10 @@ static void read_rules(struct reader *r, struct plx_judge_monitor *m)
     m->min_coverage = maybe_number(r, "min_coverage", 0, 1, 0);
     m->degraded_above_us = (int64_t)(maybe_number(r, "degraded_above", 0, 3600, 0) * 1e6);
     const struct plx_lines_rules *rules = r->lines->rules;
-    if (rules && rules->has_quorum) {
-        m->quorum = rules->as.quorum;
-        m->quorum_n = rules->as.quorum_n;
-        m->quorum_distinct = rules->as.quorum_distinct;
-    }
+    if (rules && rules->has_quorum)
+        m->quorum = rules->quorum;
     if (rules && rules->has_min_coverage)
-        m->min_coverage = rules->as.min_coverage;
+        m->min_coverage = rules->min_coverage;
 }
 
 static void declare_monitor(struct reader *r, const char *name,
@@ -436,7 +398,7 @@ static void read_monitor(struct reader *r)
         .name = name,
         .host = maybe_text(r, "host"),
         .address = maybe_text(r, "address"),
-        .port = (uint16_t)maybe_number(r, "port", 1, 65535, 0),
+        .port = read_port(r),
         .interval_ns = (int64_t)(number_of(r, "interval", 0.001, 86400 * 7) * 1e9),
         .timeout_ns = (int64_t)(maybe_number(r, "timeout", 0.001, 86400, 5) * 1e9),
     };

@@ -60,7 +60,8 @@ struct plx_recorded {
 /* Rules in place of those the monitor lines give. */
 struct plx_lines_rules {
     bool has_quorum, has_min_coverage;
-    struct plx_judge_monitor as; /* of it only the quorum and the coverage */
+    struct plx_quorum quorum;
+    double min_coverage; /* 0-1 */
 };
 
 /* A line understood. Agents and monitors have been declared to the judge already. */
@@ -89,9 +90,5 @@ void plx_lines_fini(struct plx_lines *lines);
  * 0, or PLX_EINVAL with a sentence in `why`; never crashes, whatever the bytes. */
 int plx_lines_read(struct plx_lines *lines, const char *text, size_t len,
                    struct plx_line *ret_line, struct plx_why *why);
-
-/* "any", "majority", "all", "2", "2 of distinct(region)", "judge" (no rule), as a
- * monitor's quorum. 0 or PLX_EINVAL. */
-int plx_lines_quorum(const char *text, struct plx_judge_monitor *ret);
 
 #endif

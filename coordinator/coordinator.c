@@ -208,6 +208,8 @@ static int open_floor(struct coordinator *c, struct plx_why *why)
         err = plx_gate_new(c->net, NULL, &c->gate, why);
     if (err == 0)
         err = plx_gate_self_test(c->net, why);
+    if (err == 0)
+        plx_gate_log_refusals(c->gate);
     return err;
 }
 

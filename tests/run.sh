@@ -70,6 +70,7 @@ main() {
     case ${1-all} in
     all)
         unit_steps
+        step "simulated fleet: 40 worlds" tests/sim/world.sh 40
         step "network lab" tests/net/test_lab.sh
         e2e_steps
         ;;

@@ -186,6 +186,10 @@ static struct meaning meaning_of(const struct plx_attempt_facts *f)
     case PLX_END_DEADLINE:
         break;
     }
+    if (f->link_lost && !plx_outcome_is_local(m.outcome) &&
+        plx_outcome_class(m.outcome) != PLX_CLASS_ANSWERED)
+        return (struct meaning){PLX_OUTCOME_LOCAL_ERROR, PLX_UNREACH_NONE,
+                                PLX_DETAIL_LOCAL_LINK};
     if (stall_made_it(f, m.outcome))
         m = (struct meaning){PLX_OUTCOME_LOCAL_ERROR, PLX_UNREACH_NONE,
                              PLX_DETAIL_LOCAL_STALLED};
@@ -233,30 +237,12 @@ void plx_attempt_dns_failed(enum plx_detail detail, struct plx_result *result)
     result->detail = detail;
 }
 
-bool plx_attempt_is_bad(enum plx_expect expect, enum plx_outcome outcome)
-{
-    if (plx_outcome_is_local(outcome))
-        return false;
-    bool filtered = outcome == PLX_OUTCOME_TIMEOUT || outcome == PLX_OUTCOME_UNREACHABLE;
-    switch (expect) {
-    case PLX_EXPECT_OPEN:
-        return outcome != PLX_OUTCOME_OPEN;
-    case PLX_EXPECT_REFUSED:
-        return outcome != PLX_OUTCOME_REFUSED;
-    case PLX_EXPECT_FILTERED:
-        return !filtered;
-    case PLX_EXPECT_CLOSED:
-        return !filtered && outcome != PLX_OUTCOME_REFUSED;
-    }
-    return false;
-}
-
 bool plx_attempt_wants_retry(uint8_t *state, enum plx_expect expect,
                              const struct plx_result *result)
 {
     if (plx_outcome_is_local(result->outcome))
         return false;
-    if (!plx_attempt_is_bad(expect, result->outcome) &&
+    if (!plx_expect_is_bad(expect, result->outcome) &&
         result->detail != PLX_DETAIL_HALF_UP) {
         *state = 0;
         return false;

@@ -40,6 +40,7 @@ struct plx_attempt_facts {
     struct plx_addr icmp_from;
     struct plx_addr source; /* probed from, as far as known */
     bool via_gateway;       /* the target is not on a link of this host */
+    bool link_lost;         /* meanwhile, on the way to the target: this host's own */
     int64_t elapsed_ns;     /* since connect() */
     int64_t timeout_ns;
     int64_t stall_ns; /* longest time in this attempt that the loop stood still and
@@ -68,10 +69,6 @@ void plx_attempt_conclude(const struct plx_attempt_facts *facts,
 /* Why a name could not be resolved, from the resolver's class of failure: always
  * DNS_FAILURE with that detail. */
 void plx_attempt_dns_failed(enum plx_detail detail, struct plx_result *result);
-
-/* True if `outcome` is evidence that the expectation is not met; false for a good one
- * and for what is local. */
-bool plx_attempt_is_bad(enum plx_expect expect, enum plx_outcome outcome);
 
 /* The retry rule, one byte of state per monitor (0 at first): a first bad result is
  * tried again at once, once in a run of bad ones; a good one ends the run. A host that is

@@ -1,7 +1,5 @@
 #include "agent/core/round.h"
 
-#include "agent/core/attempt.h"
-
 #include <assert.h>
 #include <stdlib.h>
 
@@ -53,7 +51,7 @@ static size_t first(const struct plx_round *round, bool bad)
     for (size_t i = 0; i < round->n; i++) {
         enum plx_outcome outcome = round->results[i].outcome;
         if (!plx_outcome_is_local(outcome) &&
-            plx_attempt_is_bad(round->expect, outcome) == bad)
+            plx_expect_is_bad(round->expect, outcome) == bad)
             return i;
     }
     return round->n;

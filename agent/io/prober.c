@@ -49,11 +49,11 @@ struct plx_prober {
     int routes_fd; /* -1: changes are not told */
     uint32_t in_flight, n_watched, watched_max;
     struct plx_sources *sources;
+    struct plx_links links;
     uint32_t connects; /* in this turn */
     struct plx_wheel wheel;
     int64_t turn_ns;  /* when the last turn began */
-    int64_t stall_ns; /* the last time the loop stood still, if worth naming and as long
-                         as not all that fell into it has been seen */
+    int64_t stall_ns; /* of the last stop worth naming, until all in it has been seen */
     bool settled;     /* all has been seen since */
     int64_t worst_stall_ns;
     plx_prober_done_fn *done;
@@ -93,6 +93,7 @@ int plx_prober_new(enum plx_engine engine, uint32_t max, plx_prober_done_fn *don
     p->routes_fd = plx_routes_watch();
     if (p->routes_fd >= 0)
         p->sources = plx_sources_new(SOURCES);
+    plx_links_look(&p->links, plx_clock_mono());
     int err = plx_flights_init(&p->flights, engine, max, why);
     if (err) {
         plx_prober_destroy(&p);
@@ -151,6 +152,8 @@ static void conclude(struct plx_prober *p, uint32_t i, struct plx_attempt_facts 
     facts->elapsed_ns = now.ns - f->started_ns;
     facts->held_back = f->kind == HALF_OPEN;
     facts->watched = f->watched;
+    if (facts->end != PLX_END_CONNECTED)
+        facts->link_lost = plx_links_cut(&p->links, &f->addr, &facts->source, started);
     int64_t stall = now.ns - p->turn_ns > p->stall_ns ? now.ns - p->turn_ns : p->stall_ns;
     facts->stall_ns = stall < facts->elapsed_ns ? stall : facts->elapsed_ns;
     if (f->kind == GREETING)
@@ -172,8 +175,7 @@ static void find_source(struct plx_prober *p, const struct plx_flight *f,
     if (ordinary)
         plx_sources_learn(p->sources, &f->addr, f->port, (struct plx_mono){f->started_ns},
                           &facts->source);
-    /* Said by this host itself: whose first hop is silent, the target's or our gateway's?
-     */
+    /* Said by this host: is the silent first hop the target's or our gateway's? */
     if (facts->has_icmp && plx_addr_equal(&facts->icmp_from, &facts->source))
         facts->via_gateway = plx_routes_via_gateway(&f->addr, &facts->source);
 }
@@ -480,9 +482,9 @@ static void begin_turn(struct plx_prober *p)
     } else if (p->settled) {
         p->stall_ns = 0;
     }
-    /* A change comes before the answers to what went out after it. (Not by epoll: the
-       echo of a disarmed socket gives its next answer an earlier place.) */
-    if (p->routes_fd >= 0 && plx_routes_changed(p->routes_fd))
+    /* Before the answers to what went out after it. (Not by epoll: the echo of a disarmed
+       socket gives its next answer an earlier place.) */
+    if (p->routes_fd >= 0 && plx_routes_changed(p->routes_fd, &p->links))
         plx_sources_forget(p->sources, plx_clock_mono());
     if (gap > p->worst_stall_ns)
         p->worst_stall_ns = gap;

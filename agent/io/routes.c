@@ -1,5 +1,7 @@
 #include "agent/io/routes.h"
 
+#include "sys/clock.h"
+
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -41,14 +43,19 @@ int plx_routes_watch(void)
     return fd;
 }
 
-bool plx_routes_changed(int fd)
+bool plx_routes_changed(int fd, struct plx_links *links)
 {
-    char head[64]; /* a message is cut to it */
+    char head[512]; /* a message is cut to it */
     bool changed = false;
     for (int i = 0; i < DRAIN_MAX; i++) {
-        if (recv(fd, head, sizeof head, MSG_DONTWAIT) < 0 && errno != ENOBUFS)
+        ssize_t n = recv(fd, head, sizeof head, MSG_DONTWAIT);
+        if (n < 0 && errno != ENOBUFS)
             break;
         changed = true;
+        if (n < 0) /* some were not told */
+            plx_links_look(links, plx_clock_mono());
+        else
+            plx_links_take(links, head, (size_t)n, plx_clock_mono());
     }
     return changed;
 }
@@ -69,28 +76,31 @@ static void add(struct question *q, unsigned short type, const struct plx_addr *
     q->header.nlmsg_len = (uint32_t)(NLMSG_ALIGN(q->header.nlmsg_len) + RTA_SPACE(bytes));
 }
 
-static bool has_gateway(const char *reply, size_t len)
+static struct plx_way read_way(const char *reply, size_t len)
 {
+    struct plx_way way = {.none = false};
     struct nlmsghdr header;
     size_t at = NLMSG_LENGTH(sizeof(struct rtmsg));
     if (len < at)
-        return false;
+        return way;
     memcpy(&header, reply, sizeof header);
+    way.none = header.nlmsg_type == NLMSG_ERROR;
     if (header.nlmsg_type != RTM_NEWROUTE || header.nlmsg_len > len)
-        return false;
+        return way;
     while (at + sizeof(struct rtattr) <= header.nlmsg_len) {
         struct rtattr attr;
         memcpy(&attr, reply + at, sizeof attr);
-        if (attr.rta_type == RTA_GATEWAY || attr.rta_type == RTA_VIA)
-            return true;
-        if (attr.rta_len < sizeof attr)
-            return false;
+        if (attr.rta_len < sizeof attr || at + attr.rta_len > header.nlmsg_len)
+            break;
+        way.gateway |= attr.rta_type == RTA_GATEWAY || attr.rta_type == RTA_VIA;
+        if (attr.rta_type == RTA_OIF && attr.rta_len == RTA_LENGTH(sizeof way.link))
+            memcpy(&way.link, reply + at + RTA_LENGTH(0), sizeof way.link);
         at += RTA_ALIGN(attr.rta_len);
     }
-    return false;
+    return way;
 }
 
-bool plx_routes_via_gateway(const struct plx_addr *addr, const struct plx_addr *source)
+struct plx_way plx_routes_way(const struct plx_addr *addr, const struct plx_addr *source)
 {
     struct question q = {.header = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg)),
                                     .nlmsg_type = RTM_GETROUTE,
@@ -100,7 +110,7 @@ bool plx_routes_via_gateway(const struct plx_addr *addr, const struct plx_addr *
     char reply[1024];
     int fd = open_netlink(0);
     if (fd < 0)
-        return false;
+        return (struct plx_way){.link = 0};
     add(&q, RTA_DST, addr);
     if (source->family == addr->family) {
         q.route.rtm_src_len = q.route.rtm_dst_len;
@@ -111,5 +121,10 @@ bool plx_routes_via_gateway(const struct plx_addr *addr, const struct plx_addr *
     if (n > 0)
         n = recv(fd, reply, sizeof reply, MSG_DONTWAIT);
     close(fd);
-    return n > 0 && has_gateway(reply, (size_t)n);
+    return read_way(reply, n > 0 ? (size_t)n : 0);
+}
+
+bool plx_routes_via_gateway(const struct plx_addr *addr, const struct plx_addr *source)
+{
+    return plx_routes_way(addr, source).gateway;
 }

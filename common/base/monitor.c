@@ -369,6 +369,24 @@ int plx_expect_parse(const char *token)
     return value_of(expect_words, token);
 }
 
+bool plx_expect_is_bad(enum plx_expect expect, enum plx_outcome outcome)
+{
+    if (plx_outcome_is_local(outcome))
+        return false;
+    bool filtered = outcome == PLX_OUTCOME_TIMEOUT || outcome == PLX_OUTCOME_UNREACHABLE;
+    switch (expect) {
+    case PLX_EXPECT_OPEN:
+        return outcome != PLX_OUTCOME_OPEN;
+    case PLX_EXPECT_REFUSED:
+        return outcome != PLX_OUTCOME_REFUSED;
+    case PLX_EXPECT_FILTERED:
+        return !filtered;
+    case PLX_EXPECT_CLOSED:
+        return !filtered && outcome != PLX_OUTCOME_REFUSED;
+    }
+    return false;
+}
+
 const char *plx_handshake_token(enum plx_handshake h)
 {
     return token_of(handshake_words, (int)h);

@@ -7,6 +7,7 @@
 #define PLX_BASE_MONITOR_H
 
 #include "base/greeting.h"
+#include "base/outcome.h"
 #include "base/time.h"
 #include "base/why.h"
 
@@ -139,6 +140,9 @@ int plx_monitor_check(const struct plx_monitor *m, const char **ret_field,
 /* The one table of words for each enum: token of a value, value of a token (or -1). */
 const char *plx_expect_token(enum plx_expect e);
 int plx_expect_parse(const char *token);
+/* True if `outcome` is evidence that the expectation is not met; false for a good one
+ * and for what is local. */
+bool plx_expect_is_bad(enum plx_expect expect, enum plx_outcome outcome);
 const char *plx_handshake_token(enum plx_handshake h);
 int plx_handshake_parse(const char *token);
 const char *plx_ip_token(enum plx_ip ip);

@@ -73,7 +73,8 @@ const char *plx_probe_kind_token(enum plx_probe_kind kind);
     X(LOCAL_PATTERN, 65, "pattern", "the pattern takes too much work to match")          \
     X(HALF_UP, 66, "half_up", "some of its addresses fail")                              \
     X(ADDRESS_LIMIT, 67, "address_limit",                                                \
-      "it has more addresses than are probed in a run")
+      "it has more addresses than are probed in a run")                                  \
+    X(LOCAL_LINK, 68, "link", "the agent's own link or route was lost meanwhile")
 
 enum plx_detail {
 #define X(name, value, token, sentence) PLX_DETAIL_##name = (value),

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "sys/file.h"
+#include "sys/listener.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -69,6 +70,11 @@ void *plx_net_context(struct plx_net *net)
     return net->context;
 }
 
+bool plx_peer_is_given(const struct plx_peer *peer)
+{
+    return peer->len == 5 && peer->id[0] == 0;
+}
+
 bool plx_peer_equal(const struct plx_peer *a, const struct plx_peer *b)
 {
     return a->len == b->len && memcmp(a->id, b->id, a->len) == 0;
@@ -117,7 +123,6 @@ static int set_server(void *socket, const char *domain, const struct plx_keypair
     const struct option options[] = {
         {ZMQ_CURVE_SERVER, 1},
         {ZMQ_ROUTER_MANDATORY, 1},
-        {ZMQ_BACKLOG, BACKLOG_CONNECTIONS},
         {ZAP_ENFORCE_DOMAIN_OPT, 1}, /* no handler, nobody in */
     };
     int err = set_ints(socket, options, sizeof options / sizeof *options);
@@ -157,39 +162,6 @@ static struct plx_channel *channel_of(struct plx_net *net, int type)
     return channel;
 }
 
-static int bind_error(const char *endpoint, int e, struct plx_why *why)
-{
-    if (e == EADDRINUSE)
-        return plx_why_set(why, PLX_EBUSY,
-                           "'%s' is in use by another program: stop it, or listen on "
-                           "another port",
-                           endpoint);
-    if (e == EACCES)
-        return plx_why_set(why, PLX_EDENIED, "not permitted to listen on '%s'", endpoint);
-    return plx_why_set(why, PLX_EINVAL, "cannot listen on '%s': %s", endpoint,
-                       zmq_strerror(e));
-}
-
-int plx_channel_serve(struct plx_net *net, const char *endpoint, const char *domain,
-                      const struct plx_keypair *keys, struct plx_channel **ret,
-                      struct plx_why *why)
-{
-    struct plx_channel *channel = channel_of(net, ZMQ_ROUTER);
-    int err;
-    if (!channel->socket || set_common(channel->socket, &usual) < 0 ||
-        set_server(channel->socket, domain, keys) < 0)
-        err = plx_why_set(why, PLX_EIO, "cannot set up a server socket: %s",
-                          zmq_strerror(errno));
-    else if (zmq_bind(channel->socket, endpoint) < 0)
-        err = bind_error(endpoint, errno, why);
-    else {
-        *ret = channel;
-        return 0;
-    }
-    plx_channel_destroy(&channel);
-    return err;
-}
-
 int plx_channel_serve_fd(struct plx_net *net, int listen_fd, const char *domain,
                          const struct plx_channel_limits *limits,
                          const struct plx_keypair *keys, struct plx_channel **ret,
@@ -211,6 +183,20 @@ int plx_channel_serve_fd(struct plx_net *net, int listen_fd, const char *domain,
     plx_channel_destroy(&channel);
     return plx_why_set(why, PLX_EIO, "cannot set up a server socket: %s",
                        zmq_strerror(e));
+}
+
+int plx_channel_serve(struct plx_net *net, const char *endpoint, const char *domain,
+                      const struct plx_keypair *keys, struct plx_channel **ret,
+                      struct plx_why *why)
+{
+    char bound[PLX_LISTENER_TEXT_MAX];
+    int fd;
+    int err = plx_listener_open(endpoint, BACKLOG_CONNECTIONS, &fd, bound, why);
+    if (err < 0)
+        return err;
+    err = plx_channel_serve_fd(net, fd, domain, &usual, keys, ret, why);
+    close(fd);
+    return err;
 }
 
 int plx_channel_connect(struct plx_net *net, const char *endpoint, const char *server_key,

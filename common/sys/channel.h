@@ -46,6 +46,9 @@ struct plx_peer {
     uint8_t id[32]; /* routing id: never logged, never echoed */
     uint8_t len;    /* 0: none */
 };
+/* True if the routing id is of the form that libzmq gives (a zero and four bytes), false
+ * if the peer chose it itself, as none of ours does: it may be another's. */
+bool plx_peer_is_given(const struct plx_peer *peer);
 bool plx_peer_equal(const struct plx_peer *a, const struct plx_peer *b);
 
 #define PLX_PARCEL_FRAMES_MAX 160

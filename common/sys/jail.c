@@ -100,6 +100,8 @@ static const struct sock_filter filter[] = {
     ALLOW(sched_getaffinity),
     ALLOW(sched_getparam),
     ALLOW(sched_getscheduler),
+    ALLOW(sched_setscheduler), /* as each thread of libzmq does when it begins */
+    ALLOW(sched_setaffinity),
     ALLOW(prctl),
     ALLOW(prlimit64),
     ALLOW(exit),

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+/* How long the kernel keeps a connection that says nothing to itself. */
+#define SILENT_S 5
 #define TRIES    20
 #define PAUSE_NS 50000000L
 
@@ -39,11 +42,12 @@ static int split(const char *endpoint, char *host, size_t host_size, char *port,
 /* Returns the descriptor, or -1 with errno. */
 static int listen_on(const struct addrinfo *ai, int backlog)
 {
-    const int one = 1, zero = 0;
+    const int one = 1, zero = 0, silent_s = SILENT_S;
     int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &silent_s, sizeof silent_s);
     if (ai->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
     if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, backlog) == 0)

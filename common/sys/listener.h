@@ -1,5 +1,6 @@
 /* A listening TCP socket that another process, or another ZeroMQ socket after the first,
- * can be given. */
+ * can be given. For protocols in which the peer speaks first: whoever says nothing costs
+ * no descriptor of ours (TCP_DEFER_ACCEPT) for 5 s. */
 #ifndef PLX_SYS_LISTENER_H
 #define PLX_SYS_LISTENER_H
 

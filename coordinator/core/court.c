@@ -24,6 +24,9 @@ struct plx_court {
     const struct plx_shares *shares;
     struct plx_judge *judge;
     bool settling;
+    /* The judge's time goes on where our clock was set: ahead of it by so much. */
+    int64_t ahead_ns;
+    struct plx_wall replayed; /* when the last one was received */
     struct plx_wall settling_until;
     struct docket *dockets; /* by monitor slot */
     size_t n_dockets;
@@ -132,41 +135,6 @@ void plx_court_drop_agent(struct plx_court *court, uint32_t slot)
     plx_judge_drop_agent(court->judge, slot);
 }
 
-static enum plx_judge_expect expect_of(enum plx_expect expect)
-{
-    switch (expect) {
-    case PLX_EXPECT_OPEN:
-        break;
-    case PLX_EXPECT_REFUSED:
-        return PLX_JUDGE_EXPECT_REFUSED;
-    case PLX_EXPECT_FILTERED:
-        return PLX_JUDGE_EXPECT_FILTERED;
-    case PLX_EXPECT_CLOSED:
-        return PLX_JUDGE_EXPECT_CLOSED;
-    }
-    return PLX_JUDGE_EXPECT_OPEN;
-}
-
-static void set_quorum(struct plx_judge_monitor *declared, struct plx_quorum quorum)
-{
-    static const enum plx_judge_quorum rules[] = {
-        [PLX_QUORUM_AUTO] = PLX_JUDGE_QUORUM_JUDGE,
-        [PLX_QUORUM_ANY] = PLX_JUDGE_QUORUM_ANY,
-        [PLX_QUORUM_MAJORITY] = PLX_JUDGE_QUORUM_MAJORITY,
-        [PLX_QUORUM_ALL] = PLX_JUDGE_QUORUM_ALL,
-        [PLX_QUORUM_COUNT] = PLX_JUDGE_QUORUM_COUNT,
-    };
-    static const enum plx_judge_distinct distincts[] = {
-        [PLX_DISTINCT_AGENT] = PLX_JUDGE_DISTINCT_AGENT,
-        [PLX_DISTINCT_REGION] = PLX_JUDGE_DISTINCT_REGION,
-        [PLX_DISTINCT_PROVIDER] = PLX_JUDGE_DISTINCT_PROVIDER,
-        [PLX_DISTINCT_ASN] = PLX_JUDGE_DISTINCT_ASN,
-    };
-    declared->quorum = rules[quorum.rule];
-    declared->quorum_n = quorum.n;
-    declared->quorum_distinct = distincts[quorum.distinct];
-}
-
 /* The slots of the monitors that this one depends on, as far as they exist. */
 static size_t find_depended(const struct plx_court *court, const struct plx_monitor *m,
                             uint32_t slots[PLX_MONITOR_DEPENDS_MAX])
@@ -197,13 +165,13 @@ void plx_court_set_monitor(struct plx_court *court, uint32_t slot)
         .port = m->port,
         .interval_ns = m->interval_ns,
         .timeout_ns = m->timeout_ns,
-        .expect = expect_of(m->expect),
+        .expect = m->expect,
+        .quorum = m->quorum,
         .min_coverage = (double)m->min_coverage_percent / 100,
         .depends_on = depends_on,
         .n_depends_on = find_depended(court, m, depends_on),
         .degraded_above_us = m->degraded_above_ns / PLX_US_NS,
     };
-    set_quorum(&declared, m->quorum);
     declared.agents = plx_shares_agents(court->shares, slot, &declared.n_agents);
     docket->declared = plx_judge_set_monitor(court->judge, &declared) == 0;
 }
@@ -216,11 +184,32 @@ void plx_court_drop_monitor(struct plx_court *court, uint32_t slot)
     *docket = (struct docket){0};
 }
 
+/* ---- time ---- */
+
+static struct plx_wall to_judge(const struct plx_court *court, struct plx_wall ours)
+{
+    return plx_wall_add(ours, court->ahead_ns);
+}
+
+static struct plx_wall from_judge(const struct plx_court *court, struct plx_wall theirs)
+{
+    return plx_wall_add(theirs, -court->ahead_ns);
+}
+
+void plx_court_clock_set(struct plx_court *court, int64_t step_ns)
+{
+    court->ahead_ns -= step_ns;
+    court->settling_until = plx_wall_add(court->settling_until, step_ns);
+    for (uint32_t i = 0; i < court->n_dockets; i++)
+        for (size_t k = 0; k < court->dockets[i].n_sights; k++)
+            court->dockets[i].sights[k].at.ns += step_ns;
+}
+
 /* ---- hearing ---- */
 
 void plx_court_heartbeat(struct plx_court *court, struct plx_wall now, uint32_t agent)
 {
-    plx_judge_heartbeat(court->judge, now, agent);
+    plx_judge_heartbeat(court->judge, to_judge(court, now), agent);
 }
 
 static struct plx_sight *sight_of(struct docket *docket, uint32_t agent)
@@ -289,8 +278,8 @@ void plx_court_result(struct plx_court *court, struct plx_wall now, uint32_t age
     struct plx_wall at = plx_roster_correct(who, result->started, now);
     see(court, monitor, sight, result, at);
     const struct plx_judge_result judged = {
-        .now = now,
-        .at = at,
+        .now = to_judge(court, now),
+        .at = to_judge(court, at),
         .monitor = monitor,
         .agent = agent,
         .outcome = result->outcome,
@@ -305,6 +294,39 @@ void plx_court_result(struct plx_court *court, struct plx_wall now, uint32_t age
         .half_up = result->detail == PLX_DETAIL_HALF_UP,
     };
     plx_judge_result(court->judge, &judged);
+}
+
+/* ---- replaying ---- */
+
+/* So much may a clock be slewed between two commits. */
+#define SET_BACK_NS PLX_SEC_NS
+
+/* A new judge, who knows the fleet and has heard nothing. */
+static void forget_views(struct plx_court *court)
+{
+    plx_judge_destroy(&court->judge);
+    court->judge = plx_judge_new(NULL);
+    for (uint32_t i = 0; i < plx_roster_count(court->roster); i++)
+        if (!plx_roster_at(court->roster, i)->revoked)
+            plx_court_set_agent(court, i);
+    for (uint32_t i = 0; i < court->n_dockets; i++) {
+        free_sights(&court->dockets[i]);
+        court->dockets[i].sights = NULL;
+        court->dockets[i].n_sights = 0;
+        if (court->dockets[i].declared)
+            plx_court_set_monitor(court, i);
+    }
+}
+
+void plx_court_replay(struct plx_court *court, struct plx_wall now,
+                      struct plx_wall received, uint32_t agent, uint32_t monitor,
+                      const struct plx_result *result)
+{
+    if (received.ns < court->replayed.ns - SET_BACK_NS)
+        forget_views(court);
+    court->replayed = received;
+    if (received.ns <= now.ns)
+        plx_court_result(court, received, agent, monitor, result);
 }
 
 /* ---- ruling ---- */
@@ -343,7 +365,7 @@ static bool is_transition(struct plx_court *court, struct plx_wall now,
     };
     docket->known = true;
     docket->verdict = ruling->verdict;
-    docket->since = ruling->since.ns > 0 ? ruling->since : now;
+    docket->since = ruling->since.ns > 0 ? from_judge(court, ruling->since) : now;
     ret->ruling.since = docket->since;
     return true;
 }
@@ -389,7 +411,7 @@ void plx_court_tick(struct plx_court *court, struct plx_wall now,
     free_texts(court);
     if (court->settling && now.ns >= court->settling_until.ns)
         n = say_held_back(court, now);
-    plx_judge_tick(court->judge, now, &output);
+    plx_judge_tick(court->judge, to_judge(court, now), &output);
     reserve(court, n + output->n_verdicts);
     for (size_t i = 0; i < output->n_verdicts; i++)
         n += is_transition(court, now, &output->verdicts[i], &court->transitions[n]);
@@ -403,8 +425,9 @@ struct plx_wall plx_court_since(const struct plx_court *court, uint32_t monitor,
 {
     const struct docket *docket =
         monitor < court->n_dockets ? &court->dockets[monitor] : NULL;
-    return docket && docket->known && docket->verdict == ruling->verdict ? docket->since
-                                                                         : ruling->since;
+    return docket && docket->known && docket->verdict == ruling->verdict
+               ? docket->since
+               : from_judge(court, ruling->since);
 }
 
 const char *plx_court_word(struct plx_court *court, uint32_t monitor,

@@ -42,6 +42,15 @@ void plx_court_heartbeat(struct plx_court *court, struct plx_wall now, uint32_t 
 void plx_court_result(struct plx_court *court, struct plx_wall now, uint32_t agent,
                       uint32_t monitor, const struct plx_result *result);
 
+/* Before the first tick: a result that was stored earlier, in the order of the commits.
+ * Where `received` goes back, our clock was set back in between: what came before that is
+ * of no known age and is forgotten, and so is what was received after `now`. */
+void plx_court_replay(struct plx_court *court, struct plx_wall now,
+                      struct plx_wall received, uint32_t agent, uint32_t monitor,
+                      const struct plx_result *result);
+/* Our wall clock was set by `step_ns`: what is known keeps its age. */
+void plx_court_clock_set(struct plx_court *court, int64_t step_ns);
+
 /* What was last recorded of a monitor, before the first tick. */
 void plx_court_recall(struct plx_court *court, uint32_t monitor,
                       enum plx_judge_verdict verdict, struct plx_wall since);

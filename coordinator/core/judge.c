@@ -4,12 +4,15 @@
 #include "coordinator/core/judge_evidence.h"
 #include "coordinator/core/judge_faults.h"
 #include "coordinator/core/judge_fleet.h"
+#include "coordinator/core/judge_hold.h"
 #include "coordinator/core/judge_probe.h"
 #include "coordinator/core/judge_reason.h"
+#include "coordinator/core/judge_rule.h"
 #include "coordinator/core/judge_verdict.h"
 
 #include "base/err.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,13 +25,16 @@
 /* Solve again at least so often (ticks of 1/32 s) while anything fails: waits run out. */
 #define RESOLVE  TK(1 * PLX_SEC_NS)
 
-/* Texts of one tick, in blocks that do not move. */
+/* Texts of one tick, behind one another in blocks that do not move. */
 struct arena {
     char **blocks;
-    size_t n, cap, used; /* blocks in use, allocated; sentences in the last */
+    size_t n, cap, used; /* blocks in use, allocated; bytes in the last */
 };
 
-#define ARENA_SENTENCES 64
+#define ARENA_BLOCK   32768u
+#define VERDICTS_KEEP 4096u
+/* Blocks kept from tick to tick: one that has a whole fleet to tell of is seldom. */
+#define ARENA_KEEP    8u
 
 struct plx_judge {
     struct plx_judge_policy policy;
@@ -64,22 +70,30 @@ static void *sized(void *p, size_t n, size_t size)
 
 static char *sentence_new(struct arena *a)
 {
-    if (a->n == 0 || a->used == ARENA_SENTENCES) {
+    if (a->n == 0 || a->used + PLX_JUDGE_SENTENCE > ARENA_BLOCK) {
         if (a->n == a->cap) {
-            a->cap++;
-            a->blocks = sized(a->blocks, a->cap, sizeof *a->blocks);
-            a->blocks[a->n] = sized(NULL, ARENA_SENTENCES, PLX_JUDGE_SENTENCE);
+            a->blocks = sized(a->blocks, a->cap + 1, sizeof *a->blocks);
+            a->blocks[a->cap++] = sized(NULL, ARENA_BLOCK, 1);
         }
         a->n++;
         a->used = 0;
     }
-    char *text = a->blocks[a->n - 1] + a->used++ * PLX_JUDGE_SENTENCE;
+    char *text = a->blocks[a->n - 1] + a->used;
+    a->used += PLX_JUDGE_SENTENCE;
     text[0] = '\0';
     return text;
 }
 
+/* Gives back what the newest sentence, now written, did not need. */
+static void sentence_done(struct arena *a, const char *text)
+{
+    a->used = (size_t)(text - a->blocks[a->n - 1]) + strlen(text) + 1;
+}
+
 static void arena_clear(struct arena *a)
 {
+    while (a->cap > ARENA_KEEP)
+        free(a->blocks[--a->cap]);
     a->n = a->used = 0;
 }
 
@@ -268,6 +282,15 @@ int plx_judge_result(struct plx_judge *j, const struct plx_judge_result *result)
     return err;
 }
 
+void plx_judge_foresee(const struct plx_judge *j, uint32_t agent, uint32_t soon,
+                       uint32_t later)
+{
+    if (later < j->fleet.n_monitors)
+        __builtin_prefetch(&j->fleet.monitors[later]);
+    if (soon < j->fleet.n_monitors)
+        plx_evidence_foresee(&j->ev, &j->fleet.monitors[soon], agent);
+}
+
 /* --- the tick ------------------------------------------------------------------------
  */
 
@@ -301,7 +324,7 @@ static void listen(struct plx_judge *j)
 static bool has_failing(const struct plx_evidence *ev)
 {
     for (uint32_t w = 0; w * 64 < ev->n_cells; w++)
-        if (ev->failing[w] != 0)
+        if ((ev->failing[w] | ev->held[w]) != 0)
             return true;
     return false;
 }
@@ -312,6 +335,7 @@ static void solve(struct plx_judge *j, uint32_t now)
     plx_faults_end(&j->faults, j->cover, &j->fleet, &j->ev, &j->policy, now);
     plx_fleet_count_live(&j->fleet);
     const struct plx_standing *standing = plx_faults_standing(&j->faults, &n);
+    plx_hold_update(&j->fleet, &j->ev, standing, n);
     plx_cover_solve(j->cover, &j->fleet, &j->ev, &j->policy, now, standing, n);
     plx_faults_update(&j->faults, j->cover, &j->fleet, &j->ev, &j->policy, now);
     j->solved_at = now;
@@ -342,8 +366,12 @@ static void fill_fault(struct plx_judge *j, const struct plx_fault *f, uint32_t 
 {
     struct plx_reason_input in = reason_input(j, now);
     char *entity = sentence_new(&j->arena), *why = sentence_new(&j->arena);
-    plx_scope_entity(&j->fleet, &f->scope, entity, PLX_JUDGE_SENTENCE);
+    if (f->farewell != NULL)
+        snprintf(entity, PLX_JUDGE_SENTENCE, "%s", f->farewell);
+    else
+        plx_scope_entity(&j->fleet, &f->scope, entity, PLX_JUDGE_SENTENCE);
     plx_reason_fault(&in, f, why);
+    sentence_done(&j->arena, why);
     *ret = (struct plx_judge_fault){
         .id = f->id,
         .class = plx_scope_kind(f->scope.type)->class,
@@ -352,7 +380,7 @@ static void fill_fault(struct plx_judge *j, const struct plx_fault *f, uint32_t 
         .onset = plx_evidence_wall(&j->ev, f->onset),
         .confidence = plx_fault_confidence(f),
         .margin = f->margin,
-        .page = f->page,
+        .page = f->page && !f->vetoed,
         .by_quorum = f->by_quorum,
         .agents = f->agents.ids,
         .n_agents = f->agents.n,
@@ -389,13 +417,16 @@ static void fill_ruling(struct plx_judge *j, uint32_t monitor, uint32_t now,
     const struct plx_verdict_state *v = &j->states[monitor];
     struct plx_reason_input in = reason_input(j, now);
     char *why = sentence_new(&j->arena);
+    struct plx_count n; /* as of now, as the sentence has it */
+    plx_verdict_count(&j->fleet, &j->ev, &j->policy, monitor, now, &n);
     plx_reason_verdict(&in, monitor, v, why);
+    sentence_done(&j->arena, why);
     *ret = (struct plx_judge_ruling){
         .monitor = monitor,
         .verdict = (enum plx_judge_verdict)v->verdict,
         .confidence = v->confidence,
-        .fresh = v->fresh,
-        .assigned = v->assigned,
+        .fresh = n.fresh,
+        .assigned = n.assigned,
         .since = plx_evidence_wall(&j->ev, v->since),
         .faults = v->faults,
         .n_faults = v->n_faults,
@@ -418,14 +449,39 @@ static void decide_one(struct plx_judge *j, uint32_t monitor, uint32_t now)
     fill_ruling(j, monitor, now, &j->out_verdicts[j->out.n_verdicts++]);
 }
 
-static void decide_touched(struct plx_judge *j, uint32_t now)
+/* A tick that tells of a whole fleet is seldom: its list is not kept. */
+static void verdicts_clear(struct plx_judge *j)
 {
     j->out.n_verdicts = 0;
+    if (j->cap_out_verdicts <= VERDICTS_KEEP)
+        return;
+    free(j->out_verdicts);
+    j->out_verdicts = NULL;
+    j->cap_out_verdicts = 0;
+}
+
+/* A part of all monitors in each tick, and all members of faults that changed. */
+static void touch_more(struct plx_judge *j)
+{
+    touch_members(j);
     uint32_t slice = j->cap_states / SWEEP + 1;
     for (uint32_t i = 0; i < slice && j->cap_states > 0; i++) {
         touch(j, j->sweep_at);
         j->sweep_at = (j->sweep_at + 1) % j->cap_states;
     }
+}
+
+static void apply_rules(struct plx_judge *j, uint32_t now)
+{
+    struct plx_surroundings x = {j->cover, &j->fleet, &j->ev, &j->policy, now};
+    for (uint32_t w = 0; w * 64 < j->cap_states; w++)
+        for (uint64_t bits = j->touched[w]; bits != 0; bits &= bits - 1)
+            plx_rule_apply(&j->faults, &x, w * 64 + (uint32_t)__builtin_ctzll(bits));
+}
+
+static void decide_touched(struct plx_judge *j, uint32_t now)
+{
+    verdicts_clear(j);
     for (uint32_t w = 0; w * 64 < j->cap_states; w++) {
         uint64_t bits = j->touched[w];
         j->touched[w] = 0;
@@ -459,7 +515,8 @@ void plx_judge_tick(struct plx_judge *j, struct plx_wall now,
                         tk);
         j->ev.dirty = false;
     }
-    touch_members(j);
+    touch_more(j);
+    apply_rules(j, tk);
     report_faults(j, tk);
     decide_touched(j, tk);
     j->out.probes = j->prober.out;
@@ -510,6 +567,7 @@ static const struct plx_fault *fault_of(const struct plx_judge *j, uint32_t moni
     for (uint32_t i = 0; i < j->faults.n; i++)
         for (uint32_t k = 0; k < v->n_faults; k++)
             if (j->faults.list[i].id == v->faults[k] &&
+                j->faults.list[i].farewell == NULL &&
                 (best == NULL || plx_scope_kind(j->faults.list[i].scope.type)->server))
                 best = &j->faults.list[i];
     return best;

@@ -15,6 +15,7 @@
 #ifndef PLX_CORE_JUDGE_H
 #define PLX_CORE_JUDGE_H
 
+#include "base/monitor.h"
 #include "base/outcome.h"
 #include "base/time.h"
 
@@ -88,30 +89,6 @@ enum plx_judge_reason {
         PLX_JUDGE_REASON_COUNT_,
 };
 
-/* What a monitor's owner wants to see. */
-enum plx_judge_expect {
-    PLX_JUDGE_EXPECT_OPEN,
-    PLX_JUDGE_EXPECT_REFUSED,
-    PLX_JUDGE_EXPECT_FILTERED, /* silence, or an administrative "prohibited" */
-    PLX_JUDGE_EXPECT_CLOSED,   /* refused or filtered */
-};
-
-/* An operator's own rule instead of the judge's margin. */
-enum plx_judge_quorum {
-    PLX_JUDGE_QUORUM_JUDGE, /* none: the judge decides */
-    PLX_JUDGE_QUORUM_ANY,
-    PLX_JUDGE_QUORUM_MAJORITY,
-    PLX_JUDGE_QUORUM_ALL,
-    PLX_JUDGE_QUORUM_COUNT, /* quorum_n locations (agents, or distinct things, below) */
-};
-
-enum plx_judge_distinct {
-    PLX_JUDGE_DISTINCT_AGENT,
-    PLX_JUDGE_DISTINCT_REGION,
-    PLX_JUDGE_DISTINCT_PROVIDER,
-    PLX_JUDGE_DISTINCT_ASN,
-};
-
 /* Why a result was taken at all. */
 enum plx_judge_kind {
     PLX_JUDGE_SCHEDULED,
@@ -173,12 +150,10 @@ struct plx_judge_monitor {
     int64_t timeout_ns;     /* > 0 */
     const uint32_t *agents; /* ids of the agents that probe it, each known */
     size_t n_agents;        /* at most PLX_JUDGE_VIEW_MAX */
-    enum plx_judge_expect expect;
+    enum plx_expect expect; /* FILTERED: silence, or an administrative "prohibited" */
     double
         min_coverage; /* 0-1: below it the verdict is inconclusive; 0: any view will do */
-    enum plx_judge_quorum quorum;
-    uint32_t quorum_n;
-    enum plx_judge_distinct quorum_distinct;
+    struct plx_quorum quorum;  /* the operator's own rule; AUTO: the judge decides */
     const char *const *groups; /* declared scopes: a rack, a provider, a site */
     size_t n_groups;
     const uint32_t *depends_on; /* monitor ids; unknown ones are ignored */
@@ -307,6 +282,15 @@ void plx_judge_heartbeat(struct plx_judge *judge, struct plx_wall now, uint32_t 
 /* Takes one result: constant time, no allocation. Returns 0, or PLX_ENOTFOUND (monitor or
  * agent unknown, or not assigned to one another: nothing is kept). */
 int plx_judge_result(struct plx_judge *judge, const struct plx_judge_result *result);
+
+/* Says that results of `agent` come soon: about the monitor `soon` within some ten calls,
+ * about `later` within twice as many. A hint that saves waiting for memory (intake of a
+ * large fleet does little else); changes nothing. Unknown ids are ignored. */
+void plx_judge_foresee(const struct plx_judge *judge, uint32_t agent, uint32_t soon,
+                       uint32_t later);
+/* Results ahead of the present one that `soon` is best asked for; `later` is twice that.
+ */
+#define PLX_JUDGE_AHEAD 8u
 
 /* Thinks, and lends what changed since the last tick until the next call of any function
  * here. Call about once a second; more seldom delays verdicts, nothing else. */

@@ -16,44 +16,57 @@
 
 /* --- on the target's side ------------------------------------------------------- */
 
-static uint32_t region_key(const struct plx_fleet *fleet, uint32_t agent)
+static uint32_t region_key(const struct plx_fleet_agent *a)
 {
-    uint32_t r = fleet->agents[agent].region;
-    return r == PLX_NO_UNIT ? 0x80000000u | agent : r;
+    return a->region;
 }
 
-static uint32_t distinct_regions(const struct plx_fleet *fleet, const uint32_t *agents,
-                                 uint32_t n)
+static uint32_t provider_key(const struct plx_fleet_agent *a)
+{
+    return a->provider;
+}
+
+static uint32_t distinct(const struct plx_fleet *fleet, const struct plx_ids *agents,
+                         uint32_t (*key)(const struct plx_fleet_agent *))
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < agents->n; i++) {
+        uint32_t mine = key(&fleet->agents[agents->ids[i]]);
         bool again = false;
         for (uint32_t k = 0; k < i && !again; k++)
-            again = region_key(fleet, agents[k]) == region_key(fleet, agents[i]);
+            again = mine != PLX_NO_UNIT && mine == key(&fleet->agents[agents->ids[k]]);
         count += !again;
     }
     return count;
 }
 
-/* Enough independent places: two regions, or all that are left; a lone view must persist.
- */
+static bool persists(const struct plx_surroundings *x, const struct plx_fault *f)
+{
+    return f->last_fail >= f->onset + PLX_TK(x->policy->lone_ns);
+}
+
+/* Enough independent places: two regions, or all that are left. A lone view must persist;
+ * so must a network that only one region of one provider can tell of, since its way there
+ * would explain as much. */
 static bool has_places(const struct plx_surroundings *x, const struct plx_fault *f)
 {
     struct plx_ids who = {0};
     plx_fault_watchers(x, f, &who);
-    uint32_t left = distinct_regions(x->fleet, who.ids, who.n);
-    uint32_t seen = distinct_regions(x->fleet, f->agents.ids, f->agents.n);
-    uint32_t n_left = who.n;
+    uint32_t left = distinct(x->fleet, &who, region_key), n_left = who.n;
+    bool one_place = left < 2 && distinct(x->fleet, &who, provider_key) < 2;
     plx_ids_fini(&who);
-    if (f->agents.n >= 2)
-        return (seen >= 2 || left < 2) && (f->agents.n >= 3 || n_left < 3);
-    return n_left < 2 && f->last_fail >= f->onset + PLX_TK(x->policy->lone_ns);
+    if (f->agents.n < 2)
+        return n_left < 2 && persists(x, f);
+    if (one_place && f->scope.type == PLX_SCOPE_PREFIX && !persists(x, f))
+        return false;
+    return (distinct(x->fleet, &f->agents, region_key) >= 2 || left < 2) &&
+           (f->agents.n >= 3 || n_left < 3);
 }
 
 /* A member of the fault that depends on something that is down already: the cause is
  * elsewhere, and has been paged. */
-static bool is_consequence(const struct plx_faults *fs, const struct plx_fleet *fleet,
-                           const struct plx_fault *f)
+bool plx_announce_is_consequence(const struct plx_faults *fs,
+                                 const struct plx_fleet *fleet, const struct plx_fault *f)
 {
     if (f->scope.type != PLX_SCOPE_SERVICE)
         return false;
@@ -218,7 +231,7 @@ static bool is_remainder(const struct plx_faults *fs, const struct plx_surroundi
 {
     for (uint32_t i = 0; i < fs->n; i++) {
         const struct plx_fault *g = &fs->list[i];
-        if (g == f || g->id == 0 || !is_within(f, g))
+        if (g == f || g->id == 0 || !plx_fault_is_told(g) || !is_within(f, g))
             continue;
         bool open = plx_fault_is_open(g);
         if (open ? f->onset <= g->last_fail + PLX_TK(x->policy->slack_ns)
@@ -256,8 +269,14 @@ static bool other_may_be_said(const struct plx_faults *fs,
  * same trouble, seen more clearly. */
 static struct plx_fault *narrower_of(struct plx_faults *fs, const struct plx_fault *f)
 {
+    bool server = plx_family_of(&f->scope) == PLX_FAMILY_SERVER;
     for (uint32_t i = 0; i < fs->n; i++) {
         struct plx_fault *g = &fs->list[i];
+        if (server && g->by_quorum && plx_fault_is_open(g) &&
+            plx_scope_key(g->scope) == plx_scope_key(f->scope))
+            return g; /* the rule said it before the story was sure */
+        if (server || !plx_fault_is_told(g))
+            continue;
         if (g != f && plx_fault_is_open(g) && !g->seen && is_within(g, f) &&
             plx_family_of(&g->scope) == plx_family_of(&f->scope))
             return g;
@@ -270,6 +289,7 @@ static void go_on_as(struct plx_fault *g, struct plx_fault *f, uint32_t now)
 {
     struct plx_ids agents = g->agents, monitors = g->monitors;
     g->scope = f->scope;
+    g->by_quorum = false;
     g->onset = f->onset < g->onset ? f->onset : g->onset;
     g->last_fail = f->last_fail > g->last_fail ? f->last_fail : g->last_fail;
     g->told = f->told;
@@ -295,12 +315,12 @@ void plx_announce(struct plx_faults *fs, const struct plx_surroundings *x,
         return;
     if (!(server ? server_may_be_said(x, f) : other_may_be_said(fs, x, f)))
         return;
-    struct plx_fault *g = server ? NULL : narrower_of(fs, f);
+    struct plx_fault *g = narrower_of(fs, f);
     if (g != NULL) {
         go_on_as(g, f, x->now);
         return;
     }
     f->id = ++fs->last_id;
-    f->page = server && !is_consequence(fs, x->fleet, f);
+    f->page = server && !plx_announce_is_consequence(fs, x->fleet, f);
     plx_fault_report(f, PLX_JUDGE_OPENED, x->now);
 }

@@ -10,4 +10,10 @@
 void plx_announce(struct plx_faults *faults, const struct plx_surroundings *x,
                   struct plx_fault *fault);
 
+/* A service that depends on something that is down already: the cause is elsewhere, and
+ * has been paged. */
+bool plx_announce_is_consequence(const struct plx_faults *faults,
+                                 const struct plx_fleet *fleet,
+                                 const struct plx_fault *fault);
+
 #endif

@@ -1,13 +1,14 @@
 #include "coordinator/core/judge_cands.h"
 
+#include "coordinator/core/judge_hold.h"
+
 #include "base/rng.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* An agent with so many failing cells under a standing fault of ours is not asked cell by
- * cell again: the fault stays until its opens say otherwise. */
-#define HOLD 400u
+/* Words of 64 cells that are looked ahead: at 1 % of losses each has a failing cell. */
+#define AHEAD 8u
 
 void plx_cands_reach(void *pp, uint32_t *cap, uint32_t n, size_t size)
 {
@@ -22,21 +23,6 @@ void plx_cands_reach(void *pp, uint32_t *cap, uint32_t n, size_t size)
 }
 
 /* --- what fails ----------------------------------------------------------------- */
-
-/* Failures up to the end of a fault that is over were its. Returns the latest such end
- * for this cell, 0 if there is none. */
-static uint32_t past_of(const struct plx_cover *c, const struct plx_cell *cell,
-                        uint32_t monitor, const struct plx_standing *standing,
-                        uint32_t n_standing)
-{
-    uint32_t end = 0;
-    for (uint32_t i = 0; i < n_standing; i++)
-        if (standing[i].ended > end && standing[i].ended >= cell->first &&
-            plx_scope_has_agent(c->fleet, &standing[i].scope, cell->agent) &&
-            plx_scope_has_monitor(c->fleet, &standing[i].scope, monitor))
-            end = standing[i].ended;
-    return end;
-}
 
 /* What is left of a failing run after `end`. */
 static void cut(struct plx_fail *f, uint32_t end)
@@ -54,24 +40,6 @@ static bool votes(const struct plx_cover *c, const struct plx_cell *cell,
     return !c->fleet->agents[cell->agent].silent && now < cell->last + (uint32_t)fresh;
 }
 
-/* Marks the agents whose failures a standing fault of ours explains wholesale. */
-static void hold(struct plx_cover *c, const struct plx_standing *standing,
-                 uint32_t n_standing)
-{
-    plx_cands_reach(&c->held, &c->cap_held, c->fleet->n_agents + 1, sizeof *c->held);
-    memset(c->held, 0, c->cap_held * sizeof *c->held);
-    for (uint32_t i = 0; i < n_standing; i++) {
-        const uint32_t *ids;
-        uint32_t n;
-        if (!standing[i].open || standing[i].ended != 0 ||
-            !plx_scope_kind(standing[i].scope.type)->vantage)
-            continue;
-        plx_scope_agents(c->fleet, &standing[i].scope, &ids, &n);
-        for (uint32_t k = 0; k < n; k++)
-            c->held[ids[k]] = c->fleet->agents[ids[k]].n_failing > HOLD;
-    }
-}
-
 /* The held faults go on as they were. */
 static void keep_held(struct plx_cover *c, const struct plx_standing *standing,
                       uint32_t n_standing)
@@ -83,7 +51,7 @@ static void keep_held(struct plx_cover *c, const struct plx_standing *standing,
             continue;
         plx_scope_agents(c->fleet, &standing[i].scope, &ids, &n);
         for (uint32_t k = 0; k < n; k++)
-            n_held += c->held[ids[k]];
+            n_held += c->fleet->agents[ids[k]].held;
         if (n_held == 0)
             continue;
         plx_score_claim(&c->score, &standing[i].scope, true);
@@ -94,18 +62,33 @@ static void keep_held(struct plx_cover *c, const struct plx_standing *standing,
     }
 }
 
+/* The memory of what comes next is fetched meanwhile. */
+static void look_ahead(const struct plx_cover *c, const struct plx_evidence *ev,
+                       uint32_t word)
+{
+    if (word * 64 >= ev->n_cells)
+        return;
+    for (uint64_t bits = ev->failing[word]; bits != 0; bits &= bits - 1) {
+        uint32_t i = word * 64 + (uint32_t)__builtin_ctzll(bits);
+        __builtin_prefetch(&ev->cells[i]);
+        __builtin_prefetch(&c->fleet->monitors[ev->owner[i]]);
+    }
+}
+
 static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t now,
                     const struct plx_standing *standing, uint32_t n_standing)
 {
     c->n_fails = 0;
     for (uint32_t w = 0; w * 64 < ev->n_cells; w++) {
+        look_ahead(c, ev, w + AHEAD);
         for (uint64_t bits = ev->failing[w]; bits != 0; bits &= bits - 1) {
             uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
             const struct plx_cell *cell = &ev->cells[i];
             const struct plx_fleet_monitor *m = &c->fleet->monitors[ev->owner[i]];
-            if (c->held[cell->agent] || !votes(c, cell, m, now))
+            if (!votes(c, cell, m, now))
                 continue;
-            uint32_t end = past_of(c, cell, ev->owner[i], standing, n_standing);
+            uint32_t end =
+                plx_hold_past(c->fleet, cell, ev->owner[i], standing, n_standing);
             if (cell->last <= end)
                 continue;
             plx_cands_reach(&c->fails, &c->cap_fails, c->n_fails + 1, sizeof *c->fails);
@@ -123,8 +106,7 @@ static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t
             plx_score_kinds(cell, c->fails[c->n_fails - 1].kinds);
             if (end != 0)
                 cut(&c->fails[c->n_fails - 1], end);
-            c->fails[c->n_fails - 1].most =
-                plx_score_most(&c->score, &c->fails[c->n_fails - 1]);
+            plx_score_weigh(&c->score, &c->fails[c->n_fails - 1]);
         }
     }
 }
@@ -158,35 +140,37 @@ static void buckets_clear(struct plx_cover *c)
     uint32_t want = 64;
     while (want < c->n_fails * 4 && want < 1u << 22)
         want *= 2;
-    if (want > c->n_buckets) {
-        free(c->buckets);
-        c->buckets = malloc(want * sizeof *c->buckets);
-        if (c->buckets == NULL)
-            abort();
-        c->n_buckets = want;
-    }
+    plx_cands_reach(&c->buckets, &c->cap_buckets, want, sizeof *c->buckets);
+    c->n_buckets = want;
     memset(c->buckets, 0xff, c->n_buckets * sizeof *c->buckets);
     c->n_cands = 0;
     c->n_cand_of = 0;
 }
 
+static void propose_for(struct plx_cover *c, struct plx_fail *fail,
+                        const struct plx_scope *scopes, uint32_t n)
+{
+    plx_cands_reach(&c->cand_of, &c->cap_cand_of, c->n_cand_of + n, sizeof *c->cand_of);
+    fail->cand0 = c->n_cand_of;
+    fail->n_cands = n;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t k = cand_of(c, &scopes[i]);
+        c->cand_of[c->n_cand_of++] = k;
+        c->cands[k].n_fails++;
+    }
+}
+
 static void propose(struct plx_cover *c, const struct plx_evidence *ev)
 {
     struct plx_scope scopes[PLX_SCOPES_OF_CELL];
-    buckets_clear(c);
     for (uint32_t f = 0; f < c->n_fails; f++) {
         struct plx_fail *fail = &c->fails[f];
+        fail->n_cands = 0;
+        if (fail->by >= 0)
+            continue;
         uint32_t n = plx_scope_of_cell(c->fleet, fail->monitor, &ev->cells[fail->cell],
                                        c->score.policy->without, scopes);
-        plx_cands_reach(&c->cand_of, &c->cap_cand_of, c->n_cand_of + n,
-                        sizeof *c->cand_of);
-        fail->cand0 = c->n_cand_of;
-        fail->n_cands = n;
-        for (uint32_t i = 0; i < n; i++) {
-            uint32_t k = cand_of(c, &scopes[i]);
-            c->cand_of[c->n_cand_of++] = k;
-            c->cands[k].n_fails++;
-        }
+        propose_for(c, fail, scopes, n);
     }
 }
 
@@ -237,11 +221,44 @@ static void mark_standing(struct plx_cover *c, const struct plx_standing *standi
 void plx_cands_gather(struct plx_cover *c, const struct plx_evidence *ev, uint32_t now,
                       const struct plx_standing *standing, uint32_t n_standing)
 {
-    hold(c, standing, n_standing);
     collect(c, ev, now, standing, n_standing);
     keep_held(c, standing, n_standing);
+}
+
+void plx_cands_propose(struct plx_cover *c, const struct plx_evidence *ev,
+                       const struct plx_standing *standing, uint32_t n_standing)
+{
+    buckets_clear(c);
     propose(c, ev);
     propose_vantage(c);
+    link_members(c);
+    mark_standing(c, standing, n_standing);
+}
+
+/* An agent that is not loud itself takes part where its region or provider is proposed
+ * for one that is. */
+static uint32_t scopes_known(struct plx_cover *c, uint32_t agent, struct plx_scope *ret)
+{
+    uint32_t n = plx_scope_of_agent(c->fleet, agent, ret), kept = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (plx_cands_find(c, &ret[i]) != PLX_CANDS_NONE)
+            ret[kept++] = ret[i];
+    return kept;
+}
+
+void plx_cands_propose_loud(struct plx_cover *c, const uint32_t *n_fails,
+                            const struct plx_standing *standing, uint32_t n_standing)
+{
+    struct plx_scope scopes[PLX_SCOPES_OF_CELL];
+    buckets_clear(c);
+    for (uint32_t a = 0; a < c->fleet->n_agents; a++) {
+        uint32_t n =
+            n_fails[a] > PLX_CANDS_MANY ? plx_scope_of_agent(c->fleet, a, scopes) : 0;
+        for (uint32_t i = 0; i < n; i++)
+            cand_of(c, &scopes[i]);
+    }
+    for (uint32_t f = 0; f < c->n_fails; f++)
+        propose_for(c, &c->fails[f], scopes, scopes_known(c, c->fails[f].agent, scopes));
     link_members(c);
     mark_standing(c, standing, n_standing);
 }

@@ -12,6 +12,9 @@
 #define PLX_CANDS_NONE UINT32_MAX
 /* A pick that earns more than this needs no second story to be believed. */
 #define PLX_CANDS_LOUD 400.0
+/* Above so many failing cells a story is told by the greedy pass alone: exchanges are for
+ * puzzles, and a puzzle of that size has a single loud cause. */
+#define PLX_CANDS_MANY 1500u
 
 struct plx_cand {
     struct plx_scope scope;
@@ -31,7 +34,7 @@ struct plx_cover {
     struct plx_cand *cands;
     uint32_t n_cands, cap_cands;
     uint32_t *buckets;
-    uint32_t n_buckets;
+    uint32_t n_buckets, cap_buckets;
     uint32_t *cand_of; /* per fail: its candidates */
     uint32_t n_cand_of, cap_cand_of;
     uint32_t *members; /* per candidate: its fails */
@@ -40,8 +43,6 @@ struct plx_cover {
     uint32_t n_live, cap_live;
     uint32_t *heap;
     uint32_t n_heap, cap_heap;
-    bool *held; /* per agent: its cells are left to a standing fault of ours */
-    uint32_t cap_held;
     struct plx_pick *picks;
     uint32_t n_picks, cap_picks;
     uint32_t *explained;
@@ -55,11 +56,19 @@ struct plx_cover {
 /* Grows an array (`pp` is the address of its pointer) to at least `n` elements. */
 void plx_cands_reach(void *pp, uint32_t *cap, uint32_t n, size_t size);
 
-/* Collects the failing cells and their candidates, and picks the standing faults of ours
- * that are too large to be asked again. The score must have begun. */
+/* Collects the failing cells, and picks the standing faults of ours that are too large to
+ * be asked again. The score must have begun. */
 void plx_cands_gather(struct plx_cover *cover, const struct plx_evidence *ev,
                       uint32_t now, const struct plx_standing *standing,
                       uint32_t n_standing);
+
+/* Lists the faults that could explain the fails that nothing explains yet. */
+void plx_cands_propose(struct plx_cover *cover, const struct plx_evidence *ev,
+                       const struct plx_standing *standing, uint32_t n_standing);
+/* Lists only faults of ours, for agents with more than PLX_CANDS_MANY of `n_fails` (by
+ * agent id). */
+void plx_cands_propose_loud(struct plx_cover *cover, const uint32_t *n_fails,
+                            const struct plx_standing *standing, uint32_t n_standing);
 
 /* Index of the candidate of exactly this scope; PLX_CANDS_NONE if nothing proposed it. */
 uint32_t plx_cands_find(struct plx_cover *cover, const struct plx_scope *scope);

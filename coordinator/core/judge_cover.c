@@ -3,6 +3,7 @@
 #include "coordinator/core/judge_cands.h"
 #include "coordinator/core/judge_exchange.h"
 #include "coordinator/core/judge_greedy.h"
+#include "coordinator/core/judge_loud.h"
 
 #include <stdlib.h>
 
@@ -26,7 +27,6 @@ void plx_cover_destroy(struct plx_cover **cover)
     free(c->cand_of);
     free(c->members);
     free(c->live);
-    free(c->held);
     free(c->heap);
     free(c->picks);
     free(c->explained);
@@ -101,6 +101,8 @@ void plx_cover_solve(struct plx_cover *c, const struct plx_fleet *fleet,
     c->n_picks = 0;
     plx_score_begin(&c->score, fleet, ev, policy, now);
     plx_cands_gather(c, ev, now, standing, n_standing);
+    plx_loud_take(c, standing, n_standing);
+    plx_cands_propose(c, ev, standing, n_standing);
     plx_greedy_solve(c);
     if (!is_as_before(c, standing, n_standing)) {
         plx_exchange_refine(c);

@@ -17,7 +17,7 @@ struct plx_fail {
     int32_t by; /* index of the pick that explains it; -1: none */
     uint32_t cand0, n_cands;
     float kinds[PLX_KIND_COUNT_]; /* of its failures, three at most */
-    double most;                  /* nats it can bring a fault, at most */
+    double nats, most;            /* what it brings a fault; with its kinds, at most */
 };
 
 /* A fault that was chosen. */

@@ -19,9 +19,45 @@ static bool is_shared(const struct plx_faults *fs, const struct plx_fault *f,
 {
     for (uint32_t i = 0; i < fs->n; i++)
         if (&fs->list[i] != f && plx_fault_is_open(&fs->list[i]) &&
-            explains(&fs->list[i], monitor, agent))
+            plx_fault_is_told(&fs->list[i]) && explains(&fs->list[i], monitor, agent))
             return true;
     return false;
+}
+
+static void see_failure(const struct plx_faults *fs, const struct plx_surroundings *x,
+                        const struct plx_fault *f, uint32_t cell, uint32_t *newest)
+{
+    const struct plx_cell *c = &x->ev->cells[cell];
+    if (c->last > *newest && plx_ids_has(&f->agents, c->agent) &&
+        plx_scope_has_monitor(x->fleet, &f->scope, x->ev->owner[cell]) &&
+        !is_shared(fs, f, x->ev->owner[cell], c->agent))
+        *newest = c->last;
+}
+
+/* The newest failure of a fault of ours. A busy agent fails as long as a good share of
+ * its probes does: single lost packets are nothing new. */
+static uint32_t newest_of_agents(const struct plx_faults *fs,
+                                 const struct plx_surroundings *x,
+                                 const struct plx_fault *f)
+{
+    uint32_t newest = f->last_fail, n_busy = 0;
+    for (uint32_t i = 0; i < f->agents.n; i++) {
+        const struct plx_fleet_agent *a = &x->fleet->agents[f->agents.ids[i]];
+        if (!plx_evidence_is_busy(a))
+            continue;
+        uint32_t bad = plx_evidence_bad_until(a);
+        newest = bad > newest ? bad : newest;
+        n_busy++;
+    }
+    if (n_busy == f->agents.n)
+        return newest;
+    for (uint32_t w = 0; w * 64 < x->ev->n_cells; w++)
+        for (uint64_t bits = x->ev->failing[w]; bits != 0; bits &= bits - 1) {
+            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
+            if (!plx_evidence_is_busy(&x->fleet->agents[x->ev->cells[i].agent]))
+                see_failure(fs, x, f, i, &newest);
+        }
+    return newest;
 }
 
 /* The newest failure in the fault's scope that no other fault explains. */
@@ -29,16 +65,17 @@ static uint32_t newest_failure(const struct plx_faults *fs,
                                const struct plx_surroundings *x,
                                const struct plx_fault *f)
 {
-    uint32_t newest = f->last_fail;
-    for (uint32_t w = 0; w * 64 < x->ev->n_cells; w++)
-        for (uint64_t bits = x->ev->failing[w]; bits != 0; bits &= bits - 1) {
-            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
-            const struct plx_cell *c = &x->ev->cells[i];
-            if (c->last > newest && plx_ids_has(&f->agents, c->agent) &&
-                plx_scope_has_monitor(x->fleet, &f->scope, x->ev->owner[i]) &&
-                !is_shared(fs, f, x->ev->owner[i], c->agent))
-                newest = c->last;
-        }
+    if (plx_family_of(&f->scope) == PLX_FAMILY_VANTAGE)
+        return newest_of_agents(fs, x, f);
+    uint32_t newest = f->last_fail, n;
+    const uint32_t *ids;
+    plx_scope_monitors(x->fleet, &f->scope, &ids, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct plx_fleet_monitor *m = &x->fleet->monitors[ids[i]];
+        for (uint32_t k = m->cell0; k < m->cell0 + m->n_cells; k++)
+            if (x->ev->cells[k].flags & PLX_CELL_FAILING)
+                see_failure(fs, x, f, k, &newest);
+    }
     return newest;
 }
 
@@ -153,6 +190,8 @@ bool plx_ending_is_superseded(const struct plx_surroundings *x, const struct plx
 {
     if (f->seen || x->now - f->told < PLX_FAULT_PERSIST)
         return false;
+    if (f->monitors.n == 0 && plx_family_of(&f->scope) != PLX_FAMILY_VANTAGE)
+        return true; /* nothing in it is seen to fail any more */
     uint32_t n, n_mine = 0, n_taken = 0;
     const struct plx_fail *fails = plx_cover_fails(x->cover, &n);
     for (uint32_t i = 0; i < n; i++) {

@@ -11,6 +11,11 @@
 #define BUCKET_TK (4 * PLX_TK_PER_SEC)
 /* Buckets of the finer rings: 1/8 s, 8 s in all. */
 #define FINE_TK   (PLX_TK_PER_SEC / 8)
+/* Bytes of a cache line. */
+#define LINE      64u
+/* An agent fails when it fails on one probe in so many, and on so many in 4 s. */
+#define BAD_SHARE 5u
+#define BAD_LEAST 8u
 /* Results in 4 s from which on an agent is busy: each of them speaks for 3.9 nats. */
 #define BUSY      64u
 #define LONG_TK   (16 * BUCKET_TK)
@@ -19,9 +24,10 @@
 
 void plx_evidence_fini(struct plx_evidence *ev)
 {
-    free(ev->cells);
+    free(ev->block);
     free(ev->owner);
     free(ev->failing);
+    free(ev->held);
     *ev = (struct plx_evidence){0};
 }
 
@@ -41,29 +47,55 @@ struct plx_wall plx_evidence_wall(const struct plx_evidence *ev, uint32_t ticks)
 /* --- cells ---------------------------------------------------------------------------
  */
 
+/* Makes room for `cap` cells, the first of them at the begin of a cache line. A large
+ * block seldom moves within its pages when it grows, so that little is copied. */
+static void block_reach(struct plx_evidence *ev, uint32_t cap)
+{
+    size_t old = (size_t)((char *)ev->cells - (char *)ev->block);
+    char *block = realloc(ev->block, cap * sizeof *ev->cells + LINE);
+    if (block == NULL)
+        abort();
+    size_t offset = (LINE - (uintptr_t)block % LINE) % LINE;
+    if (offset != old)
+        memmove(block + offset, block + old, ev->n_cells * sizeof *ev->cells);
+    ev->block = block;
+    ev->cells = (void *)(block + offset);
+}
+
+static void *resized(void *p, size_t n, size_t size)
+{
+    p = realloc(p, n * size);
+    if (p == NULL)
+        abort();
+    return p;
+}
+
 static void cells_reach(struct plx_evidence *ev, uint32_t n)
 {
     if (n <= ev->cap_cells)
         return;
     uint32_t old = ev->cap_cells;
-    uint32_t cap = n + n / 4 + 64;
+    uint32_t cap = n + n / 16 + 64;
     size_t words = cap / 64 + 1, old_words = old == 0 ? 0 : old / 64 + 1;
-    ev->cells = realloc(ev->cells, cap * sizeof *ev->cells);
-    ev->owner = realloc(ev->owner, cap * sizeof *ev->owner);
-    ev->failing = realloc(ev->failing, words * sizeof *ev->failing);
-    if (ev->cells == NULL || ev->owner == NULL || ev->failing == NULL)
-        abort();
+    block_reach(ev, cap);
+    ev->owner = resized(ev->owner, cap, sizeof *ev->owner);
+    ev->failing = resized(ev->failing, words, sizeof *ev->failing);
+    ev->held = resized(ev->held, words, sizeof *ev->held);
     memset(ev->failing + old_words, 0, (words - old_words) * sizeof *ev->failing);
+    memset(ev->held + old_words, 0, (words - old_words) * sizeof *ev->held);
     ev->cap_cells = cap;
 }
 
-static void failing_set(struct plx_evidence *ev, uint32_t i, bool on)
+/* A cell is in one of the two sets while it fails, and in none else. */
+static void failing_set(struct plx_evidence *ev, uint32_t i, bool on, bool held)
 {
     uint64_t bit = UINT64_C(1) << (i & 63);
-    if (on)
+    ev->failing[i >> 6] &= ~bit;
+    ev->held[i >> 6] &= ~bit;
+    if (on && held)
+        ev->held[i >> 6] |= bit;
+    else if (on)
         ev->failing[i >> 6] |= bit;
-    else
-        ev->failing[i >> 6] &= ~bit;
 }
 
 struct plx_cell *plx_evidence_cell(const struct plx_evidence *ev,
@@ -86,11 +118,20 @@ struct plx_cell *plx_evidence_cell(const struct plx_evidence *ev,
     return NULL;
 }
 
+void plx_evidence_foresee(const struct plx_evidence *ev,
+                          const struct plx_fleet_monitor *mon, uint32_t agent)
+{
+    if (mon->n_cells > 0)
+        __builtin_prefetch(
+            &ev->cells[mon->cell0 + (agent < mon->n_cells ? agent : mon->n_cells / 2)],
+            1);
+}
+
 static void forget(struct plx_evidence *ev, struct plx_fleet *fleet, uint32_t cell0,
                    uint32_t n)
 {
     for (uint32_t i = cell0; i < cell0 + n; i++) {
-        failing_set(ev, i, false);
+        failing_set(ev, i, false, false);
         ev->owner[i] = UINT32_MAX;
         struct plx_fleet_agent *a = plx_fleet_agent(fleet, ev->cells[i].agent);
         if (a != NULL && a->n_cells > 0)
@@ -121,9 +162,10 @@ static void compact(struct plx_evidence *ev, struct plx_fleet *fleet)
     ev->n_cells = to;
     ev->garbage = 0;
     memset(ev->failing, 0, (ev->cap_cells / 64 + 1) * sizeof *ev->failing);
+    memset(ev->held, 0, (ev->cap_cells / 64 + 1) * sizeof *ev->held);
     for (uint32_t i = 0; i < to; i++)
-        if (ev->cells[i].flags & PLX_CELL_FAILING)
-            failing_set(ev, i, true);
+        failing_set(ev, i, ev->cells[i].flags & PLX_CELL_FAILING,
+                    fleet->agents[ev->cells[i].agent].held);
 }
 
 void plx_evidence_assign(struct plx_evidence *ev, struct plx_fleet *fleet,
@@ -138,8 +180,8 @@ void plx_evidence_assign(struct plx_evidence *ev, struct plx_fleet *fleet,
         struct plx_cell *c = &ev->cells[at + i];
         *c = old ? *old : (struct plx_cell){.agent = (uint16_t)agents[i]};
         ev->owner[at + i] = monitor;
-        failing_set(ev, at + i, c->flags & PLX_CELL_FAILING);
         struct plx_fleet_agent *a = &fleet->agents[agents[i]];
+        failing_set(ev, at + i, c->flags & PLX_CELL_FAILING, a->held);
         a->n_cells++;
         a->n_failing += (c->flags & PLX_CELL_FAILING) != 0;
         int64_t every = (int64_t)m->interval_tk * TK_NS;
@@ -222,14 +264,14 @@ static bool as_expected(const struct plx_fleet_monitor *m,
         r->outcome == PLX_OUTCOME_TIMEOUT ||
         (r->outcome == PLX_OUTCOME_UNREACHABLE &&
          (r->unreach == PLX_UNREACH_PROHIBITED || r->unreach == PLX_UNREACH_PORT));
-    switch ((enum plx_judge_expect)m->expect) {
-    case PLX_JUDGE_EXPECT_REFUSED:
+    switch ((enum plx_expect)m->expect) {
+    case PLX_EXPECT_REFUSED:
         return refused;
-    case PLX_JUDGE_EXPECT_FILTERED:
+    case PLX_EXPECT_FILTERED:
         return filtered;
-    case PLX_JUDGE_EXPECT_CLOSED:
+    case PLX_EXPECT_CLOSED:
         return refused || filtered;
-    case PLX_JUDGE_EXPECT_OPEN:
+    case PLX_EXPECT_OPEN:
         break;
     }
     return r->outcome == PLX_OUTCOME_OPEN;
@@ -268,6 +310,18 @@ bool plx_evidence_is_busy(const struct plx_fleet_agent *a)
 {
     return (int64_t)a->n_cells * BUCKET_TK * TK_NS >= BUSY * a->min_interval_ns &&
            a->n_cells > BUSY;
+}
+
+uint32_t plx_evidence_bad_until(const struct plx_fleet_agent *a)
+{
+    uint32_t b = a->fails.top;
+    for (uint32_t i = 0; i < PLX_RING && b > 0; i++, b--) {
+        uint32_t bad = ring_sum(&a->fails, b, b), ok = ring_sum(&a->opens, b, b);
+        uint32_t end = (b + 1) * BUCKET_TK - 1;
+        if (bad >= BAD_LEAST && bad * BAD_SHARE >= bad + ok)
+            return end < a->fail_last ? end : a->fail_last;
+    }
+    return 0;
 }
 
 /* The bucket that `since` falls into does not count, unless it holds so much that it must
@@ -334,7 +388,7 @@ static void run_open(struct plx_evidence *ev, struct plx_fleet_agent *a,
         learn_noise(ev, a, c);
         age_noise(a);
         a->n_failing -= a->n_failing > 0;
-        failing_set(ev, (uint32_t)(c - ev->cells), false);
+        failing_set(ev, (uint32_t)(c - ev->cells), false, false);
     }
     c->other = c->flags & PLX_CELL_FAILING ? c->last : 0;
     c->n_other = c->n;
@@ -368,7 +422,6 @@ static void run_fail(struct plx_evidence *ev, struct plx_fleet_agent *a,
         memset(c->kinds, 0, sizeof c->kinds);
         c->flags |= PLX_CELL_FAILING;
         c->flags &= (uint8_t)~PLX_CELL_COVERED;
-        failing_set(ev, (uint32_t)(c - ev->cells), true);
     } else {
         if (apart && c->n_apart < UINT8_MAX)
             c->n_apart++;
@@ -376,6 +429,8 @@ static void run_fail(struct plx_evidence *ev, struct plx_fleet_agent *a,
             c->n++;
         c->last = tk;
     }
+    failing_set(ev, (uint32_t)(c - ev->cells), true, a->held);
+    ring_add(&a->fails, tk / BUCKET_TK);
     if (tk > a->fail_last)
         a->fail_last = tk;
     if (c->kinds[kind] < UINT8_MAX)

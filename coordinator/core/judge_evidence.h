@@ -53,10 +53,12 @@ struct plx_cell {
 _Static_assert(sizeof(struct plx_cell) == 32, "a million of these must stay 32 MB");
 
 struct plx_evidence {
-    struct plx_cell *cells;
-    uint32_t *owner; /* the monitor of each cell */
+    struct plx_cell *cells; /* two to a cache line, none across two */
+    void *block;            /* what `cells` is in */
+    uint32_t *owner;        /* the monitor of each cell */
     uint32_t n_cells, cap_cells, garbage;
     uint64_t *failing; /* one bit a cell */
+    uint64_t *held;    /* likewise: failing, and left to a fault of ours (judge_hold) */
     int64_t epoch_ns;
     double kinds[PLX_KIND_COUNT_]; /* what spurious failures look like, learned */
     uint64_t n_scheduled;          /* since the last tick: earns the probe budget */
@@ -78,6 +80,10 @@ void plx_evidence_assign(struct plx_evidence *ev, struct plx_fleet *fleet,
 struct plx_cell *plx_evidence_cell(const struct plx_evidence *ev,
                                    const struct plx_fleet_monitor *mon, uint32_t agent);
 
+/* Fetches the memory of the cell of (monitor, agent), or of one beside it. */
+void plx_evidence_foresee(const struct plx_evidence *ev,
+                          const struct plx_fleet_monitor *mon, uint32_t agent);
+
 /* Takes one result whose agent and monitor exist. 0 or PLX_ENOTFOUND (not assigned). */
 int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
                       const struct plx_judge_policy *policy,
@@ -85,6 +91,10 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
 
 /* Opens an agent saw after `since`, as far back as its rings reach (an hour). */
 uint32_t plx_evidence_opens(const struct plx_fleet_agent *agent, uint32_t since);
+
+/* The end of the latest 4 s in which the agent failed on a fifth of its probes or more;
+ * 0: none that its rings know of. */
+uint32_t plx_evidence_bad_until(const struct plx_fleet_agent *agent);
 
 /* The agent has so many results that their rate tells its state within a second. */
 bool plx_evidence_is_busy(const struct plx_fleet_agent *agent);

@@ -5,9 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Above so many failing cells only the greedy pass runs: exchanges are for puzzles, and a
- * puzzle of that size has a single loud cause. */
-#define EXCHANGE_MAX    1500u
 #define EXCHANGE_ROUNDS 3
 /* Nats by which another story must beat one with an announced fault to replace it: long
  * faults collect stray results, and every split of them drops a few. */
@@ -29,16 +26,27 @@ static bool is_banned(const struct plx_cover *c, const struct plx_scope *s, enum
            plx_scope_same_cells(c->fleet, s, not );
 }
 
+/* The fails that pick `p` may explain: those of its candidate, or all if it has none. */
+static const uint32_t *fails_of(struct plx_cover *c, uint32_t p, uint32_t *ret_n)
+{
+    uint32_t k = plx_cands_find(c, &c->picks[p].scope);
+    *ret_n = k == PLX_CANDS_NONE ? c->n_fails : c->cands[k].n_fails;
+    return k == PLX_CANDS_NONE ? NULL : c->members + c->cands[k].fail0;
+}
+
 /* Frees the cells of pick `p` and returns how many there are (in c->work). */
 static uint32_t free_cells(struct plx_cover *c, uint32_t p)
 {
-    uint32_t n = 0;
+    uint32_t n = 0, n_fails;
+    const uint32_t *fails = fails_of(c, p, &n_fails);
     plx_cands_reach(&c->work, &c->cap_work, c->n_fails, sizeof *c->work);
-    for (uint32_t f = 0; f < c->n_fails; f++)
-        if (c->fails[f].by == (int32_t)p) {
-            c->fails[f].by = -1;
-            c->work[n++] = f;
-        }
+    for (uint32_t i = 0; i < n_fails; i++) {
+        uint32_t f = fails ? fails[i] : i;
+        if (c->fails[f].by != (int32_t)p)
+            continue;
+        c->fails[f].by = -1;
+        c->work[n++] = f;
+    }
     return n;
 }
 
@@ -74,14 +82,18 @@ static double second_story(struct plx_cover *c, uint32_t n_work, enum ban ban,
     if (own)
         plx_score_claim(&c->score, not, false);
     heap_of_work(c, n_work, ban, not, own);
-    return plx_greedy_run(c);
+    return plx_greedy_run(c, 0);
 }
 
 static void undo(struct plx_cover *c, uint32_t n_picks, uint32_t pick, uint32_t n_work)
 {
-    for (uint32_t f = 0; f < c->n_fails; f++)
-        if (c->fails[f].by >= (int32_t)n_picks)
-            c->fails[f].by = -1;
+    for (uint32_t p = n_picks; p < c->n_picks; p++) {
+        uint32_t n_fails;
+        const uint32_t *fails = fails_of(c, p, &n_fails);
+        for (uint32_t i = 0; i < n_fails; i++)
+            if (c->fails[fails ? fails[i] : i].by == (int32_t)p)
+                c->fails[fails ? fails[i] : i].by = -1;
+    }
     for (uint32_t i = 0; i < n_work; i++)
         c->fails[c->work[i]].by = (int32_t)pick;
     c->n_picks = n_picks;
@@ -132,7 +144,7 @@ static double free_inside(struct plx_cover *c, uint32_t k, uint32_t *ret_n)
 {
     struct plx_cand *cand = &c->cands[k];
     double sum = 0;
-    uint32_t n = 0;
+    uint32_t n = 0, inside = 0;
     plx_cands_reach(&c->tally, &c->cap_tally, c->n_picks, sizeof *c->tally);
     plx_cands_reach(&c->work, &c->cap_work, c->n_fails, sizeof *c->work);
     memset(c->tally, 0, c->n_picks * sizeof *c->tally);
@@ -147,8 +159,9 @@ static double free_inside(struct plx_cover *c, uint32_t k, uint32_t *ret_n)
             continue;
         sum += pick->gain;
         c->tally[p] = UINT32_MAX;
+        inside += pick->n_fails;
     }
-    for (uint32_t f = 0; f < c->n_fails; f++)
+    for (uint32_t f = 0; f < c->n_fails && n < inside; f++)
         if (c->fails[f].by >= 0 && c->tally[c->fails[f].by] == UINT32_MAX)
             c->work[n++] = f;
     *ret_n = n;
@@ -196,7 +209,7 @@ static uint32_t count_explained(const struct plx_cover *c)
 void plx_exchange_refine(struct plx_cover *c)
 {
     plx_greedy_recount(c);
-    if (count_explained(c) > EXCHANGE_MAX || c->n_picks == 0)
+    if (count_explained(c) > PLX_CANDS_MANY || c->n_picks == 0)
         return;
     for (int round = 0; round < EXCHANGE_ROUNDS; round++) {
         bool changed = false;
@@ -253,7 +266,7 @@ void plx_exchange_margins(struct plx_cover *c)
         struct plx_pick *pick = &c->picks[p];
         if (pick->removed || is_held(pick))
             continue;
-        if (pick->gain > PLX_CANDS_LOUD && count_explained(c) > EXCHANGE_MAX) {
+        if (pick->gain > PLX_CANDS_LOUD && count_explained(c) > PLX_CANDS_MANY) {
             pick->margin = pick->margin_scope = pick->gain / 10;
             pick->has_margin = true;
             continue;

@@ -21,6 +21,7 @@ void plx_fault_report(struct plx_fault *f, enum plx_judge_change change, uint32_
     if (f->report != PLX_JUDGE_OPENED || change == PLX_JUDGE_CLOSED)
         f->report = (int8_t)change;
     f->said = now;
+    f->unsaid = false;
 }
 
 void plx_fault_watchers(const struct plx_surroundings *x, const struct plx_fault *f,

@@ -25,13 +25,19 @@ struct plx_fault {
     uint32_t ended; /* 0: open */
     uint32_t said;  /* when last reported */
     bool seen;      /* in the latest story */
-    bool page, by_quorum;
+    bool page;      /* server-side, and worth waking someone */
+    bool vetoed;    /* … but the rules of all its monitors say that they are not down */
+    bool by_quorum; /* an operator's rule opened it (judge_rule), not the story */
+    bool unsaid;    /* its members changed since it was last reported */
     double gain, margin, margin_scope;
     struct plx_scope runner_up;
     bool has_runner_up;
     struct plx_ids agents, monitors;
     struct plx_ids dropped; /* monitors that left it since it was last reported */
     int8_t report;          /* enum plx_judge_change to be reported; -1: nothing */
+    char *farewell; /* its entity, when what it was about is gone; its scope names nothing
+                       any more, and all that is left to do is to say that it is closed */
+    bool parted;    /* … which has been said */
 };
 
 /* Whose it is: the target's, that of the way there (paths, filters), or ours. */
@@ -59,6 +65,13 @@ void plx_fault_watchers(const struct plx_surroundings *x, const struct plx_fault
                         struct plx_ids *ret);
 
 double plx_fault_confidence(const struct plx_fault *fault);
+
+/* One that the story tells: not an operator's rule, and not gone. */
+static inline bool plx_fault_is_told(const struct plx_fault *fault)
+{
+    return !fault->by_quorum && fault->farewell == NULL;
+}
+
 static inline bool plx_fault_is_open(const struct plx_fault *fault)
 {
     return fault->id != 0 && fault->ended == 0;

@@ -4,6 +4,8 @@
 #include "coordinator/core/judge_ending.h"
 #include "coordinator/core/judge_members.h"
 
+#include "base/text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +16,7 @@ static void fault_fini(struct plx_fault *f)
     plx_ids_fini(&f->agents);
     plx_ids_fini(&f->monitors);
     plx_ids_fini(&f->dropped);
+    free(f->farewell);
 }
 
 void plx_faults_fini(struct plx_faults *fs)
@@ -25,7 +28,7 @@ void plx_faults_fini(struct plx_faults *fs)
     *fs = (struct plx_faults){0};
 }
 
-static struct plx_fault *fault_add(struct plx_faults *fs)
+struct plx_fault *plx_faults_add(struct plx_faults *fs)
 {
     if (fs->n == fs->cap) {
         fs->cap = fs->cap ? fs->cap * 2 : 16;
@@ -57,7 +60,7 @@ const struct plx_standing *plx_faults_standing(const struct plx_faults *fs,
 static struct plx_fault *find_same(struct plx_faults *fs, const struct plx_scope *scope)
 {
     for (uint32_t i = 0; i < fs->n; i++)
-        if (fs->list[i].ended == 0 &&
+        if (fs->list[i].ended == 0 && plx_fault_is_told(&fs->list[i]) &&
             plx_scope_key(fs->list[i].scope) == plx_scope_key(*scope))
             return &fs->list[i];
     return NULL;
@@ -97,7 +100,7 @@ static struct plx_fault *find_former(struct plx_faults *fs, const struct plx_cov
     uint32_t most = 0;
     for (uint32_t i = 0; i < fs->n; i++) {
         struct plx_fault *f = &fs->list[i];
-        if (f->ended != 0 || f->seen ||
+        if (f->ended != 0 || f->seen || !plx_fault_is_told(f) ||
             plx_family_of(&f->scope) != plx_family_of(&pick->scope) ||
             is_told(cover, &f->scope))
             continue;
@@ -126,7 +129,7 @@ static void meet_one(struct plx_faults *fs, const struct plx_cover *cover,
         }
     }
     if (f == NULL) {
-        f = fault_add(fs);
+        f = plx_faults_add(fs);
         f->born = now;
     }
     f->scope = pick->scope;
@@ -155,35 +158,65 @@ static void meet(struct plx_faults *fs, const struct plx_cover *cover, uint32_t 
 
 /* --- what must be forgotten ----------------------------------------------------- */
 
+/* What fault `i` is about is gone. One that was told is closed with the next report. */
+static void part(struct plx_faults *fs, uint32_t i, const struct plx_fleet *fleet)
+{
+    struct plx_fault *f = &fs->list[i];
+    char entity[PLX_JUDGE_SENTENCE];
+    if (!plx_fault_is_open(f)) {
+        fault_remove(fs, i);
+        return;
+    }
+    plx_scope_entity(fleet, &f->scope, entity, sizeof entity);
+    f->farewell = plx_text_dup(entity);
+    f->seen = false;
+    f->ended = 1;
+    plx_fault_report(f, PLX_JUDGE_CLOSED, f->said);
+}
+
+static bool is_of_agent(const struct plx_scope *s, uint32_t agent)
+{
+    return (s->type == PLX_SCOPE_AGENT || s->type == PLX_SCOPE_AGENT_HOST ||
+            s->type == PLX_SCOPE_AGENT_PREFIX) &&
+           s->y == agent;
+}
+
+static bool is_of_monitor(const struct plx_scope *s, uint32_t monitor)
+{
+    return (s->type == PLX_SCOPE_SERVICE || s->type == PLX_SCOPE_FILTER_MONITOR) &&
+           s->x == monitor;
+}
+
 void plx_faults_forget_monitor(struct plx_faults *fs, const struct plx_fleet *fleet,
                                uint32_t monitor)
 {
-    (void)fleet;
     for (uint32_t i = fs->n; i-- > 0;) {
         struct plx_fault *f = &fs->list[i];
-        bool about = (f->scope.type == PLX_SCOPE_SERVICE ||
-                      f->scope.type == PLX_SCOPE_FILTER_MONITOR) &&
-                     f->scope.x == monitor;
+        if (f->farewell != NULL)
+            continue;
+        bool had = plx_ids_has(&f->monitors, monitor);
         plx_ids_remove(&f->monitors, monitor);
         plx_ids_remove(&f->dropped, monitor);
-        if (about)
-            fault_remove(fs, i);
+        f->unsaid |= had;
+        f->has_runner_up &= !is_of_monitor(&f->runner_up, monitor);
+        if (is_of_monitor(&f->scope, monitor) || (had && f->monitors.n == 0))
+            part(fs, i, fleet);
     }
 }
 
 void plx_faults_forget_agent(struct plx_faults *fs, const struct plx_fleet *fleet,
                              uint32_t agent)
 {
-    (void)fleet;
     for (uint32_t i = fs->n; i-- > 0;) {
         struct plx_fault *f = &fs->list[i];
-        bool about =
-            (f->scope.type == PLX_SCOPE_AGENT || f->scope.type == PLX_SCOPE_AGENT_HOST ||
-             f->scope.type == PLX_SCOPE_AGENT_PREFIX) &&
-            f->scope.y == agent;
+        if (f->farewell != NULL)
+            continue;
+        bool had = plx_ids_has(&f->agents, agent);
         plx_ids_remove(&f->agents, agent);
-        if (about)
-            fault_remove(fs, i);
+        f->unsaid |= had;
+        f->has_runner_up &= !is_of_agent(&f->runner_up, agent);
+        if (is_of_agent(&f->scope, agent) || (had && f->agents.n == 0))
+            part(fs, i, fleet);
     }
 }
 
@@ -198,10 +231,14 @@ void plx_faults_reported(struct plx_faults *fs, uint32_t now, uint32_t keep_tick
 {
     for (uint32_t i = fs->n; i-- > 0;) {
         struct plx_fault *f = &fs->list[i];
+        bool waits = f->farewell != NULL && !f->parted; /* parted since the last report */
+        f->parted = f->farewell != NULL;
+        if (waits)
+            continue;
         if (f->report >= 0)
             f->dropped.n = 0;
         f->report = -1;
-        if (f->ended != 0 && now - f->said > keep_ticks)
+        if (f->parted || (f->ended != 0 && now - f->said > keep_ticks))
             fault_remove(fs, i);
     }
 }
@@ -230,12 +267,12 @@ void plx_faults_update(struct plx_faults *fs, struct plx_cover *cover,
     meet(fs, cover, now);
     drop_forgotten(fs);
     for (uint32_t i = 0; i < fs->n; i++)
-        if (fs->list[i].ended == 0)
+        if (fs->list[i].ended == 0 && plx_fault_is_told(&fs->list[i]))
             plx_members_update(&x, &fs->list[i]);
     flag_agents(fs, fleet);
     for (uint32_t i = 0; i < fs->n; i++) {
         struct plx_fault *f = &fs->list[i];
-        if (f->ended != 0)
+        if (f->ended != 0 || !plx_fault_is_told(f))
             continue;
         plx_announce(fs, &x, f);
         if (f->id == 0)
@@ -257,7 +294,7 @@ static void list_standing(struct plx_faults *fs, const struct plx_surroundings *
     fs->n_standing = 0;
     for (uint32_t i = 0; i < fs->n; i++) {
         const struct plx_fault *f = &fs->list[i];
-        if (f->id == 0)
+        if (f->id == 0 || !plx_fault_is_told(f))
             continue;
         if (f->ended > 1)
             plx_ending_write_off(x, f);
@@ -276,7 +313,8 @@ void plx_faults_end(struct plx_faults *fs, struct plx_cover *cover,
 {
     struct plx_surroundings x = {cover, fleet, ev, policy, now};
     for (uint32_t i = 0; i < fs->n; i++)
-        if (plx_fault_is_open(&fs->list[i]) && plx_ending_is_over(fs, &x, &fs->list[i]))
+        if (plx_fault_is_open(&fs->list[i]) && plx_fault_is_told(&fs->list[i]) &&
+            plx_ending_is_over(fs, &x, &fs->list[i]))
             plx_ending_close(fs, &fs->list[i], &x);
     flag_agents(fs, fleet);
     list_standing(fs, &x);

@@ -21,6 +21,9 @@ struct plx_faults {
 
 void plx_faults_fini(struct plx_faults *faults);
 
+/* A new one, last in the list, which may move: all pointers into it are stale. */
+struct plx_fault *plx_faults_add(struct plx_faults *faults);
+
 /* What the solver must know about them. Lent until the next call. */
 const struct plx_standing *plx_faults_standing(const struct plx_faults *faults,
                                                uint32_t *ret_n);
@@ -39,7 +42,7 @@ void plx_faults_update(struct plx_faults *faults, struct plx_cover *cover,
                        const struct plx_judge_policy *policy, uint32_t now);
 
 /* Before a monitor or an agent goes: nothing may point at it any more. Faults about it
- * are closed (reported at the next tick). */
+ * alone are closed (reported at the next tick, under the entity they had). */
 void plx_faults_forget_monitor(struct plx_faults *faults, const struct plx_fleet *fleet,
                                uint32_t monitor);
 void plx_faults_forget_agent(struct plx_faults *faults, const struct plx_fleet *fleet,

@@ -43,7 +43,7 @@ static void index_rebuild(struct plx_fleet *f)
 static uint32_t unit_new(struct plx_fleet *f, enum plx_unit_kind kind, const char *text)
 {
     if (f->n_units == f->cap_units) {
-        f->cap_units = f->cap_units ? f->cap_units * 2 : 32;
+        f->cap_units = f->cap_units + f->cap_units / 8 + 32;
         f->units = grow(f->units, f->cap_units, sizeof *f->units);
     }
     f->units[f->n_units] = (struct plx_unit){.kind = kind, .text = plx_text_dup(text)};
@@ -321,15 +321,13 @@ static void monitor_leave_units(struct plx_fleet *f, uint32_t id)
     free(m->depends);
     free(m->watchers);
     free(m->name);
-    free(m->host);
-    free(m->address);
 }
 
 static void monitors_reach(struct plx_fleet *f, uint32_t id)
 {
     if (id < f->n_monitors)
         return;
-    uint32_t n = id + 1 < 16 ? 16 : id + 1 + id / 2;
+    uint32_t n = id + 1 < 16 ? 16 : id + 1 + id / 8;
     f->monitors = grow(f->monitors, n, sizeof *f->monitors);
     memset(f->monitors + f->n_monitors, 0, (n - f->n_monitors) * sizeof *f->monitors);
     f->n_monitors = n;
@@ -364,6 +362,32 @@ static uint32_t *copy_ids(const uint32_t *ids, size_t n)
     return copy;
 }
 
+/* Agents' ids fit 16 bits (PLX_JUDGE_AGENT_MAX), and every monitor has such a list. */
+static uint16_t *short_ids(const uint32_t *ids, size_t n)
+{
+    if (n == 0)
+        return NULL;
+    uint16_t *copy = grow(NULL, n, sizeof *copy);
+    for (size_t i = 0; i < n; i++)
+        copy[i] = (uint16_t)ids[i];
+    return copy;
+}
+
+/* The monitor's texts, in one block that begins with its name. */
+static void copy_texts(struct plx_fleet_monitor *m, const struct plx_judge_monitor *mon)
+{
+    const char *host = mon->host ? mon->host : "",
+               *address = mon->address ? mon->address : "";
+    size_t n_name = strlen(mon->name) + 1, n_host = strlen(host) + 1,
+           n_address = strlen(address) + 1;
+    m->name = grow(NULL, n_name + n_host + n_address, 1);
+    m->host = m->name + n_name;
+    m->address = m->host + n_host;
+    memcpy(m->name, mon->name, n_name);
+    memcpy(m->host, host, n_host);
+    memcpy(m->address, address, n_address);
+}
+
 void plx_fleet_set_monitor(struct plx_fleet *f, const struct plx_judge_monitor *mon)
 {
     monitors_reach(f, mon->id);
@@ -374,21 +398,17 @@ void plx_fleet_set_monitor(struct plx_fleet *f, const struct plx_judge_monitor *
     *m = (struct plx_fleet_monitor){
         .used = true,
         .expect = (uint8_t)mon->expect,
-        .quorum = (uint8_t)mon->quorum,
-        .distinct = (uint8_t)mon->quorum_distinct,
-        .quorum_n = mon->quorum_n,
+        .quorum = mon->quorum,
         .port = mon->port,
-        .name = plx_text_dup(mon->name),
-        .host = plx_text_dup(mon->host ? mon->host : ""),
-        .address = plx_text_dup(mon->address ? mon->address : ""),
         .asked_all = m->used ? m->asked_all : 0,
         .cell0 = cell0,
-        .watchers = copy_ids(mon->agents, mon->n_agents),
+        .watchers = short_ids(mon->agents, mon->n_agents),
         .n_watchers = (uint32_t)mon->n_agents,
         .n_cells = n_cells,
         .min_coverage = (float)mon->min_coverage,
         .degraded_above_us = mon->degraded_above_us,
     };
+    copy_texts(m, mon);
     monitor_join_places(f, m, mon->id);
     m->groups = join_all(f, PLX_UNIT_GROUP, mon->groups, mon->n_groups, mon->id);
     m->n_groups = (uint32_t)mon->n_groups;

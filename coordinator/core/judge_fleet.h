@@ -58,7 +58,9 @@ struct plx_fleet_agent {
     uint8_t offset_n; /* samples of that (saturates) */
     uint32_t local_first, local_last;
     struct plx_ring opens, fine, opens_long; /* 4 s, 1/8 s, 64 s a bucket */
-    double n_ok, n_bad;                      /* what noise is learned from */
+    struct plx_ring fails;                   /* in the same buckets as `opens` */
+    bool held, hold_next; /* its failing cells are left to a fault (judge_hold) */
+    double n_ok, n_bad;   /* what noise is learned from */
     uint32_t n_cells, n_failing;
     uint32_t fail_last; /* newest failing result */
     int64_t min_interval_ns;
@@ -66,15 +68,15 @@ struct plx_fleet_agent {
 
 struct plx_fleet_monitor {
     bool used;
-    uint8_t expect, quorum, distinct;
-    uint32_t *watchers; /* the agents that watch it, as declared */
+    uint8_t expect;
+    uint16_t *watchers; /* the agents that watch it, as declared */
     uint32_t n_watchers;
     uint32_t cell0, n_cells;          /* all that intake needs is in the first bytes */
     uint32_t interval_tk, timeout_tk; /* in ticks of judge_evidence.h */
     uint32_t asked_all; /* when every location had been asked about the latest doubt */
-    uint32_t quorum_n;
+    struct plx_quorum quorum;
     uint16_t port;
-    char *name, *host, *address;
+    char *name, *host, *address; /* one block */
     uint32_t unit_host, unit_prefix, unit_name;
     uint32_t *groups;
     uint32_t n_groups;

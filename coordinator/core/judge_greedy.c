@@ -96,16 +96,16 @@ void plx_greedy_recount(struct plx_cover *c)
 
 /* --- the whole ------------------------------------------------------------------ */
 
-double plx_greedy_run(struct plx_cover *c)
+double plx_greedy_run(struct plx_cover *c, double least)
 {
     double sum = 0;
     uint32_t round = 0;
     heap_make(c);
     while (c->n_heap > 0) {
         struct plx_cand *top = &c->cands[c->heap[0]];
-        if (top->gain <= 0 && !goes_first(top))
+        if (top->gain <= least && !goes_first(top))
             break;
-        if (top->gain <= 0) {
+        if (top->gain <= least) {
             heap_pop(c);
             continue;
         }
@@ -134,5 +134,5 @@ void plx_greedy_solve(struct plx_cover *c)
             c->live[c->n_live++] = k;
         }
     }
-    plx_greedy_run(c);
+    plx_greedy_run(c, 0);
 }

@@ -17,10 +17,11 @@ void plx_greedy_claim_own(struct plx_cover *cover);
 /* Counts the cells of each pick anew. */
 void plx_greedy_recount(struct plx_cover *cover);
 
-/* Takes the best of the heap's candidates until none earns its cost. Returns what they
- * earn together. Candidates on the heap carry their gain of this round or an older one;
- * gains only shrink as cells get explained, so that an old one is an upper bound. */
-double plx_greedy_run(struct plx_cover *cover);
+/* Takes the best of the heap's candidates until none earns more than `least`. Returns
+ * what they earn together. Candidates on the heap carry their gain of this round or an
+ * older one; gains only shrink as cells get explained, so that an old one is an upper
+ * bound. */
+double plx_greedy_run(struct plx_cover *cover, double least);
 
 /* Evaluates all candidates, lists those that could earn their cost, and runs. */
 void plx_greedy_solve(struct plx_cover *cover);

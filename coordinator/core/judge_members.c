@@ -175,6 +175,7 @@ void plx_members_update(const struct plx_surroundings *x, struct plx_fault *f)
     plx_ids_fini(&f->monitors);
     f->agents = agents;
     f->monitors = monitors;
-    if (!same && f->id != 0 && x->now - f->said >= SAY_AGAIN)
+    f->unsaid |= !same;
+    if (f->unsaid && f->id != 0 && x->now - f->said >= SAY_AGAIN)
         plx_fault_report(f, PLX_JUDGE_UPDATED, x->now);
 }

@@ -310,6 +310,7 @@ static bool is_settled(const struct search *s, const struct plx_fail *fail)
         return true;
     for (uint32_t i = 0; i < s->faults->n; i++)
         if (plx_fault_is_open(&s->faults->list[i]) &&
+            plx_fault_is_told(&s->faults->list[i]) &&
             plx_scope_key(s->faults->list[i].scope) == plx_scope_key(pick->scope))
             return true;
     return false;
@@ -374,8 +375,13 @@ void plx_prober_step(struct plx_prober *p, struct plx_cover *cover,
     earn(&s);
     if (policy->without & PLX_JUDGE_WITHOUT_BURSTS)
         return;
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
+        if (i + 8 < n) { /* in memory by the time it is considered */
+            __builtin_prefetch(&fleet->monitors[fails[i + 8].monitor]);
+            __builtin_prefetch(&ev->cells[fails[i + 8].cell]);
+        }
         if (!is_settled(&s, &fails[i]) &&
             plx_fleet_is_live(&fleet->agents[fails[i].agent]))
             consider(&s, &fails[i]);
+    }
 }

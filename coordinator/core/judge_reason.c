@@ -105,6 +105,27 @@ static void count_places(const struct plx_reason_input *in, const struct plx_fau
     plx_ids_fini(&seen);
 }
 
+/* The region that all live locations of the monitor are in, where the fleet has others:
+ * its way there might explain as much. NULL: there are several, or never were. */
+static const char *only_region(const struct plx_reason_input *in, uint32_t monitor)
+{
+    const struct plx_fleet_monitor *m = &in->fleet->monitors[monitor];
+    uint32_t region = PLX_NO_UNIT, n = 0;
+    for (uint32_t k = 0; k < m->n_cells; k++) {
+        const struct plx_fleet_agent *a =
+            &in->fleet->agents[in->ev->cells[m->cell0 + k].agent];
+        if (!plx_fleet_is_live(a))
+            continue;
+        if (a->region == PLX_NO_UNIT || (n > 0 && a->region != region))
+            return NULL;
+        region = a->region;
+        n++;
+    }
+    if (n < 2 || in->fleet->units[region].n == in->fleet->agents_used)
+        return NULL;
+    return in->fleet->units[region].text;
+}
+
 /* Another watched service of the same host that is seen well: the host lives. */
 static const char *living_sibling(const struct plx_reason_input *in, uint32_t monitor)
 {
@@ -155,11 +176,16 @@ static void say_server(const struct plx_reason_input *in, const struct plx_fault
     clock_text(in, f->onset, at);
     enum plx_judge_class class = plx_scope_kind(f->scope.type)->class;
     bool one = monitor != UINT32_MAX || class == PLX_JUDGE_CLASS_SERVICE;
-    if (one)
-        plx_buf_printf(b, "%s %s from %s since %s", target, verb_of(kinds), places, at);
-    else
-        plx_buf_printf(b, "%s %s from %s since %s", entity, verb_of(kinds), places, at);
-    if (class == PLX_JUDGE_CLASS_SERVICE)
+    plx_buf_printf(b, "%s %s from %s since %s", one ? target : entity, verb_of(kinds),
+                   places, at);
+    const char *region = only_region(in, first);
+    if (region != NULL)
+        plx_buf_printf(b, "; only region %s can tell", region);
+    if (f->by_quorum)
+        plx_buf_printf(b, "; it is down by its own rule, quorum %s",
+                       plx_quorum_format(in->fleet->monitors[first].quorum,
+                                         (char[PLX_QUORUM_TEXT_MAX]){0}));
+    else if (class == PLX_JUDGE_CLASS_SERVICE)
         service_cause(in, first, kinds, b);
     else if (class == PLX_JUDGE_CLASS_HOST)
         plx_buf_printf(
@@ -267,23 +293,26 @@ void plx_reason_fault(const struct plx_reason_input *in, const struct plx_fault 
 {
     struct plx_buf b;
     plx_buf_init(&b, 4096);
-    say_fault(in, f, UINT32_MAX, &b);
+    if (f->farewell != NULL)
+        plx_buf_printf(&b, "%s is no longer watched", f->farewell);
+    else
+        say_fault(in, f, UINT32_MAX, &b);
     give(&b, ret);
 }
 
 static const struct plx_fault *fault_by_id(const struct plx_faults *fs, uint64_t id)
 {
     for (uint32_t i = 0; i < fs->n; i++)
-        if (fs->list[i].id == id)
+        if (fs->list[i].id == id && fs->list[i].farewell == NULL)
             return &fs->list[i];
     return NULL;
 }
 
 static const char *const expected[] = {
-    [PLX_JUDGE_EXPECT_OPEN] = "connects",
-    [PLX_JUDGE_EXPECT_REFUSED] = "refuses as expected",
-    [PLX_JUDGE_EXPECT_FILTERED] = "stays silent as expected",
-    [PLX_JUDGE_EXPECT_CLOSED] = "is closed as expected",
+    [PLX_EXPECT_OPEN] = "connects",
+    [PLX_EXPECT_REFUSED] = "refuses as expected",
+    [PLX_EXPECT_FILTERED] = "stays silent as expected",
+    [PLX_EXPECT_CLOSED] = "is closed as expected",
 };
 
 static void say_plain(const struct plx_reason_input *in, uint32_t monitor,
@@ -315,9 +344,14 @@ static void say_plain(const struct plx_reason_input *in, uint32_t monitor,
     else if (n.fresh < m->min_coverage * (double)n.assigned)
         plx_buf_printf(b, "%s: only %u of %u locations have a fresh view", target,
                        n.fresh, n.assigned);
+    else if (n.failing == 0)
+        plx_buf_printf(b,
+                       "%s: nothing fails from %u of %u locations; it is looked at again",
+                       target, n.good, n.assigned);
     else
-        plx_buf_printf(b, "%s: %u of %u fresh views fail and no fault explains them",
-                       target, n.failing, n.fresh);
+        plx_buf_printf(b, "%s: %u of %u fresh views fail%s and no fault explains %s",
+                       target, n.failing, n.fresh, n.failing == 1 ? "s" : "",
+                       n.failing == 1 ? "that" : "them");
 }
 
 void plx_reason_verdict(const struct plx_reason_input *in, uint32_t monitor,
@@ -331,11 +365,9 @@ void plx_reason_verdict(const struct plx_reason_input *in, uint32_t monitor,
         if (f != NULL && (best == NULL || plx_scope_kind(f->scope.type)->server))
             best = f;
     }
-    if (v->by_rule)
-        plx_buf_text(&b, "down by its quorum rule: ");
     if (v->vetoed)
         plx_buf_text(&b, "not down by its quorum rule, though ");
-    bool say = best != NULL && !v->by_rule && v->verdict != PLX_JUDGE_UP &&
+    bool say = best != NULL && v->verdict != PLX_JUDGE_UP &&
                (v->verdict != PLX_JUDGE_INCONCLUSIVE || v->vetoed ||
                 plx_scope_kind(best->scope.type)->vantage);
     if (say)

@@ -269,16 +269,15 @@ void plx_score_failures(const struct plx_fail *f, uint32_t since, uint32_t *ret_
     *ret_close = close > 3 ? 3 : close;
 }
 
-double plx_score_most(const struct plx_score *s, const struct plx_fail *f)
+void plx_score_weigh(const struct plx_score *s, struct plx_fail *f)
 {
     uint32_t apart, close;
     plx_score_failures(f, 0, &apart, &close);
-    double nats = apart * s->lr_apart[f->agent] + close * s->lr_burst;
+    f->nats = f->most = apart * s->lr_apart[f->agent] + close * s->lr_burst;
     if (s->policy->without & PLX_JUDGE_WITHOUT_KINDS)
-        return nats;
+        return;
     for (int k = 0; k < PLX_KIND_COUNT_; k++)
-        nats -= (double)f->kinds[k] * s->log_kind[k];
-    return nats;
+        f->most -= (double)f->kinds[k] * s->log_kind[k];
 }
 
 void plx_score_kinds(const struct plx_cell *cell, float ret[PLX_KIND_COUNT_])
@@ -531,11 +530,8 @@ static double upper_bound(const struct plx_score *s, const struct plx_scope *sco
                           const struct plx_fail *fails)
 {
     double sum = 0;
-    for (uint32_t i = 0; i < s->n_open; i++) {
-        uint32_t apart, close;
-        plx_score_failures(&fails[s->open[i]], 0, &apart, &close);
-        sum += apart * s->lr_apart[fails[s->open[i]].agent] + close * s->lr_burst + 4.0;
-    }
+    for (uint32_t i = 0; i < s->n_open; i++)
+        sum += fails[s->open[i]].nats + 4.0;
     if (!plx_scope_kind(scope->type)->vantage)
         return sum;
     const uint32_t *ids;

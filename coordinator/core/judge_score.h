@@ -56,9 +56,10 @@ void plx_score_begin(struct plx_score *score, const struct plx_fleet *fleet,
 /* The kinds of a cell's failures, scaled so that no cell speaks louder than three. */
 void plx_score_kinds(const struct plx_cell *cell, float ret[PLX_KIND_COUNT_]);
 
-/* Most nats that a cell's failures can bring any fault, kinds included: a likelihood is
- * at most 1, so that the ratio of the kinds is at most that of accidents. */
-double plx_score_most(const struct plx_score *score, const struct plx_fail *fail);
+/* Sets what the cell's failures bring a fault that explains all of them (`nats`), and at
+ * most with their kinds (`most`): a likelihood is at most 1, so that the ratio of the
+ * kinds is at most that of accidents. */
+void plx_score_weigh(const struct plx_score *score, struct plx_fail *fail);
 
 /* How many of a cell's failures (apart, and close behind one) fall after `since`. */
 void plx_score_failures(const struct plx_fail *fail, uint32_t since, uint32_t *ret_apart,

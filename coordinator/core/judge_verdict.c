@@ -54,11 +54,11 @@ static uint32_t quorum_unit(const struct plx_fleet *fleet,
 {
     const struct plx_fleet_agent *a = &fleet->agents[agent];
     uint32_t unit = PLX_NO_UNIT;
-    if (m->distinct == PLX_JUDGE_DISTINCT_REGION)
+    if (m->quorum.distinct == PLX_DISTINCT_REGION)
         unit = a->region;
-    else if (m->distinct == PLX_JUDGE_DISTINCT_PROVIDER)
+    else if (m->quorum.distinct == PLX_DISTINCT_PROVIDER)
         unit = a->provider;
-    else if (m->distinct == PLX_JUDGE_DISTINCT_ASN)
+    else if (m->quorum.distinct == PLX_DISTINCT_ASN)
         unit = a->asn;
     return unit == PLX_NO_UNIT ? 0x80000000u | agent : unit;
 }
@@ -203,18 +203,29 @@ static const struct plx_fault *gather(struct plx_verdict_state *v,
     return best;
 }
 
-static bool rule_is_met(const struct plx_fleet_monitor *m, const struct plx_count *n)
+static bool is_thin(const struct plx_fleet_monitor *m, const struct plx_count *n)
 {
-    switch ((enum plx_judge_quorum)m->quorum) {
-    case PLX_JUDGE_QUORUM_ANY:
+    return n->fresh < m->min_coverage * (double)n->assigned;
+}
+
+bool plx_verdict_rule_applies(const struct plx_fleet_monitor *m,
+                              const struct plx_count *n)
+{
+    return m->quorum.rule != PLX_QUORUM_AUTO && n->fresh > 0 && !is_thin(m, n);
+}
+
+bool plx_verdict_rule_is_met(const struct plx_fleet_monitor *m, const struct plx_count *n)
+{
+    switch (m->quorum.rule) {
+    case PLX_QUORUM_ANY:
         return n->failing >= 1;
-    case PLX_JUDGE_QUORUM_MAJORITY:
+    case PLX_QUORUM_MAJORITY:
         return n->fresh > 0 && n->failing * 2 > n->fresh;
-    case PLX_JUDGE_QUORUM_ALL:
+    case PLX_QUORUM_ALL:
         return n->fresh > 0 && n->failing == n->fresh;
-    case PLX_JUDGE_QUORUM_COUNT:
-        return n->distinct >= (m->quorum_n ? m->quorum_n : 1);
-    case PLX_JUDGE_QUORUM_JUDGE:
+    case PLX_QUORUM_COUNT:
+        return n->distinct >= (m->quorum.n ? m->quorum.n : 1);
+    case PLX_QUORUM_AUTO:
         break;
     }
     return false;
@@ -243,7 +254,7 @@ static enum plx_judge_verdict plain_verdict(struct plx_verdict_state *v,
                                             const struct plx_count *n)
 {
     v->degraded = is_degraded(m, n, v->degraded);
-    if (n->fresh == 0 || n->fresh < m->min_coverage * (double)n->assigned)
+    if (n->fresh == 0 || is_thin(m, n))
         return PLX_JUDGE_INCONCLUSIVE;
     if (n->doubtful >= 2 && n->repeated >= 1 && n->doubtful >= n->good)
         return PLX_JUDGE_INCONCLUSIVE;
@@ -263,19 +274,12 @@ static enum plx_judge_verdict decide(struct plx_verdict_state *v,
                                      const struct plx_count *n)
 {
     bool server = f != NULL && plx_scope_kind(f->scope.type)->server;
-    bool thin = n->fresh < m->min_coverage * (double)n->assigned;
-    v->vetoed = v->by_rule = false;
-    if (m->quorum != PLX_JUDGE_QUORUM_JUDGE && !thin) {
-        bool met = rule_is_met(m, n);
-        v->vetoed = server && !met;
-        v->by_rule = !server && met;
-        if (v->vetoed)
-            return n->good > 0 ? PLX_JUDGE_DEGRADED : PLX_JUDGE_INCONCLUSIVE;
-        if (v->by_rule)
-            return PLX_JUDGE_SERVICE_DOWN;
-    }
+    v->vetoed =
+        server && plx_verdict_rule_applies(m, n) && !plx_verdict_rule_is_met(m, n);
+    if (v->vetoed)
+        return n->good > 0 ? PLX_JUDGE_DEGRADED : PLX_JUDGE_INCONCLUSIVE;
     if (server)
-        return thin && m->min_coverage > 0
+        return is_thin(m, n) && m->min_coverage > 0
                    ? PLX_JUDGE_INCONCLUSIVE
                    : verdict_of_class[plx_scope_kind(f->scope.type)->class];
     enum plx_judge_verdict plain = plain_verdict(v, m, n);

@@ -19,7 +19,6 @@ struct plx_verdict_state {
     bool known;    /* decided at least once */
     bool degraded; /* hysteresis */
     bool vetoed;   /* an operator's rule overruled the judge's story */
-    bool by_rule;  /* an operator's rule alone says it is down */
 };
 
 /* How the views of a monitor stand. */
@@ -41,6 +40,12 @@ void plx_verdict_count(const struct plx_fleet *fleet, const struct plx_evidence 
 
 /* At least half of those who see the target see addresses of it fail. */
 bool plx_verdict_is_half_up(const struct plx_count *count);
+/* Whether the monitor's rule can be held against these views at all, and if so, whether
+ * it is met. */
+bool plx_verdict_rule_applies(const struct plx_fleet_monitor *mon,
+                              const struct plx_count *count);
+bool plx_verdict_rule_is_met(const struct plx_fleet_monitor *mon,
+                             const struct plx_count *count);
 
 /* Decides anew. Returns true when verdict or faults changed. */
 bool plx_verdict_decide(struct plx_verdict_state *state, const struct plx_faults *faults,

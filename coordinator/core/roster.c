@@ -448,6 +448,15 @@ void plx_roster_excuse(struct plx_roster *roster, struct plx_mono now, int64_t a
     }
 }
 
+void plx_roster_clock_set(struct plx_roster *roster, int64_t step_ns)
+{
+    for (size_t i = 0; i < roster->n; i++) {
+        int64_t *offset_ns = &roster->entries[i]->agent.offset_ns;
+        if (__builtin_add_overflow(*offset_ns, step_ns, offset_ns))
+            *offset_ns = 0;
+    }
+}
+
 void plx_roster_tick(struct plx_roster *roster, struct plx_mono now,
                      struct plx_roster_notes *notes)
 {

@@ -201,6 +201,9 @@ void plx_roster_revoke(struct plx_roster *roster, uint32_t slot,
  * and times of messages that waited meanwhile say nothing about clocks. */
 void plx_roster_excuse(struct plx_roster *roster, struct plx_mono now, int64_t away_ns);
 
+/* Our wall clock was set by `step_ns`: the others' clocks are off by as much more. */
+void plx_roster_clock_set(struct plx_roster *roster, int64_t step_ns);
+
 /* Ends leases that ran out. What does not fit the notes waits for the next tick. */
 void plx_roster_tick(struct plx_roster *roster, struct plx_mono now,
                      struct plx_roster_notes *notes);

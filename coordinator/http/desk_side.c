@@ -119,7 +119,7 @@ static void log_out(struct plx_exchange *x)
 {
     struct plx_buf empty = {0};
     if (x->guest.session)
-        plx_keyring_logout(x->http->desk->keyring, x->cookie);
+        plx_guests_logout(x->http->desk->guests, x->cookie);
     plx_exchange_answer(x, MHD_HTTP_NO_CONTENT, "application/json", &empty);
     plx_exchange_release(x);
 }
@@ -131,7 +131,7 @@ struct login {
     char *name;
     char *password;
     int err;
-    char secret[PLX_KEYRING_SECRET_MAX];
+    char secret[PLX_GUESTS_SECRET_MAX];
     struct plx_guest guest;
 };
 
@@ -148,8 +148,8 @@ static void verify(void *arg)
 {
     struct login *login = arg;
     login->err =
-        plx_keyring_login(login->x->http->desk->keyring, login->name, login->password,
-                          plx_clock_wall(), login->secret, &login->guest);
+        plx_guests_login(login->x->http->desk->guests, login->name, login->password,
+                         plx_clock_wall(), login->secret, &login->guest);
 }
 
 static void answer_login(struct login *login)

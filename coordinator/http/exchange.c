@@ -120,16 +120,16 @@ static void caller_address(const struct plx_exchange *x, char ret[INET6_ADDRSTRL
 /* Who asks: by token, else by session. */
 static bool identify(struct plx_exchange *x)
 {
-    struct plx_keyring *keyring = x->http->desk->keyring;
+    struct plx_guests *guests = x->http->desk->guests;
     struct plx_wall now = plx_clock_wall();
     const char *bearer = header(x, MHD_HTTP_HEADER_AUTHORIZATION);
     const char *cookie =
         MHD_lookup_connection_value(x->connection, MHD_COOKIE_KIND, SESSION_COOKIE);
     if (bearer)
         return strncasecmp(bearer, "Bearer ", 7) == 0 &&
-               plx_keyring_token(keyring, bearer + 7, now, &x->guest);
+               plx_guests_token(guests, bearer + 7, now, &x->guest);
     return cookie && plx_text_copy(x->cookie, sizeof x->cookie, cookie) == 0 &&
-           plx_keyring_session(keyring, cookie, now, &x->guest);
+           plx_guests_session(guests, cookie, now, &x->guest);
 }
 
 /* Whether the request comes from a page of ours, or from no page at all. */

@@ -1,7 +1,7 @@
 /* The API and the dashboard over HTTP.
  *
  * libmicrohttpd runs a thread of its own for sockets, parsing, compression and files; who
- * asks is settled there (io/keyring.h). What concerns the coordinator's state is handed
+ * asks is settled there (io/guests.h). What concerns the coordinator's state is handed
  * to the loop, which calls the API and hands the answer back, so that nothing but the
  * loop touches the desk. A slow or hostile client costs its own connection only:
  * headers, bodies and idle connections have absolute deadlines (libmicrohttpd's own

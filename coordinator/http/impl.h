@@ -24,8 +24,8 @@ struct plx_exchange {
     struct plx_guest guest;
     bool head; /* HEAD: no body */
     bool takes_gzip;
-    struct plx_buf body;                 /* of the request; then of the API's method */
-    char cookie[PLX_KEYRING_SECRET_MAX]; /* session shown, or begun (login) */
+    struct plx_buf body;                /* of the request; then of the API's method */
+    char cookie[PLX_GUESTS_SECRET_MAX]; /* session shown, or begun (login) */
     char last_event[48];
     char if_none_match[48];
     /* What the loop answered; with the lock. */

@@ -2,7 +2,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "coordinator/io/api_call.h"
-#include "coordinator/io/keyring.h"
+#include "coordinator/io/guests.h"
 #include "sys/clock.h"
 
 #include <sodium.h>
@@ -16,8 +16,8 @@ struct entering {
     struct plx_call *call;
     struct plx_store_access access; /* owned */
     char password[PLX_PASSWORD_MAX + 1];
-    char secret[PLX_KEYRING_SECRET_MAX]; /* a token's, shown once */
-    char hash[PLX_KEYRING_HASH_MAX];
+    char secret[PLX_GUESTS_SECRET_MAX]; /* a token's, shown once */
+    char hash[PLX_GUESTS_HASH_MAX];
     int err;
     struct plx_why why;
 };
@@ -52,7 +52,7 @@ static void on_stored(void *arg, int err, const char *why)
         fail(e, err, why);
         return;
     }
-    plx_keyring_put(e->call->api->desk->keyring, &e->access);
+    plx_guests_put(e->call->api->desk->guests, &e->access);
     plx_answer_begin(&buf, &j);
     if (*e->secret)
         plx_json_kstr(&j, "token", e->secret);
@@ -77,7 +77,7 @@ static void store_it(struct entering *e)
 static void stretch(void *arg)
 {
     struct entering *e = arg;
-    e->err = plx_keyring_hash_password(e->password, e->hash, &e->why);
+    e->err = plx_guests_hash_password(e->password, e->hash, &e->why);
 }
 
 static void on_stretched(void *arg, bool worked)
@@ -164,7 +164,7 @@ void plx_api_access_token_create(struct plx_call *call)
     }
     if (ttl_ns > 0)
         e->access.expires = plx_wall_add(plx_clock_wall(), ttl_ns);
-    plx_keyring_make_token(e->secret, e->hash);
+    plx_guests_make_token(e->secret, e->hash);
     store_it(e);
 }
 
@@ -193,7 +193,7 @@ static void list(struct plx_call *call, enum plx_access_kind kind, const char *k
     plx_answer_begin(&buf, &j);
     plx_json_key(&j, key);
     plx_json_array(&j);
-    plx_keyring_each(call->api->desk->keyring, list_one, &listing);
+    plx_guests_each(call->api->desk->guests, list_one, &listing);
     plx_json_end(&j);
     plx_json_end(&j);
     plx_call_end(call, &buf);
@@ -218,7 +218,7 @@ static void on_removed(void *arg, int err, const char *why)
         fail(e, err, why);
         return;
     }
-    plx_keyring_remove(e->call->api->desk->keyring, e->access.kind, e->access.name);
+    plx_guests_remove(e->call->api->desk->guests, e->access.kind, e->access.name);
     plx_answer_begin(&buf, &j);
     plx_json_kstr(&j, "removed", e->access.name);
     plx_json_end(&j);

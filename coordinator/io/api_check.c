@@ -24,6 +24,8 @@ struct plx_check {
     char host[PLX_HOST_MAX + 1];
     uint16_t port;
     int64_t timeout_ns;
+    enum plx_greeting_preset greeting;
+    enum plx_expect expect;
     struct plx_mono deadline;
     struct asked asked[AGENTS_MAX];
     size_t n_asked, n_answered;
@@ -61,6 +63,9 @@ static void ask(struct plx_api *api, struct plx_check *check, uint32_t slot)
         .interval_ns = PLX_MIN_NS,
         .timeout_ns = check->timeout_ns,
         .source = "",
+        .expect = check->expect,
+        .handshake = check->greeting ? PLX_HANDSHAKE_FULL : PLX_HANDSHAKE_HALF_OPEN,
+        .greeting = {.preset = check->greeting},
     };
     const struct plx_msg_probe_now order = {
         .request_id = check->id,
@@ -85,8 +90,18 @@ static void ask_all(struct plx_api *api, struct plx_check *check, const char **f
 
 /* ---- answering ---- */
 
+/* "ok": whether it is as expected; null where the agent could not tell. */
+static void write_ok(struct plx_json *j, enum plx_expect expect, enum plx_outcome outcome)
+{
+    plx_json_key(j, "ok");
+    if (plx_outcome_is_local(outcome))
+        plx_json_null(j);
+    else
+        plx_json_bool(j, !plx_expect_is_bad(expect, outcome));
+}
+
 static void write_answer(struct plx_json *j, const struct plx_agent *agent,
-                         const struct plx_result *r)
+                         enum plx_expect expect, const struct plx_result *r)
 {
     plx_json_object(j);
     plx_json_kstr(j, "agent", agent->name);
@@ -97,6 +112,7 @@ static void write_answer(struct plx_json *j, const struct plx_agent *agent,
         latency_us = (uint32_t)(r->duration_ns / PLX_US_NS);
     plx_api_write_probe(j, r->outcome, r->unreach, r->detail, latency_us, &r->address,
                         &r->icmp_from);
+    write_ok(j, expect, r->outcome);
     plx_json_kuint(j, "syn_retrans", r->syn_retrans);
     plx_json_kstr(j, "excerpt", r->excerpt[0] ? r->excerpt : NULL);
     plx_json_knum(j, "duration_ms", (double)r->duration_ns / (double)PLX_MS_NS, 3);
@@ -162,10 +178,10 @@ static void take_answer(struct plx_api *api, struct plx_check *check, struct ask
     asked->answered = true;
     check->n_answered++;
     check->outcomes[result->outcome]++;
-    write_answer(&check->answers_json, agent, result);
+    write_answer(&check->answers_json, agent, check->expect, result);
     plx_buf_init(&part, PLX_API_BODY_MAX);
     plx_json_init(&j, &part);
-    write_answer(&j, agent, result);
+    write_answer(&j, agent, check->expect, result);
     plx_call_part(check->call, &part);
     plx_buf_fini(&part);
     if (check->n_answered == check->n_asked) {
@@ -214,6 +230,33 @@ void plx_checks_drop(struct plx_api *api)
 
 /* ---- the method ---- */
 
+static int read_wanted(struct plx_call *call, struct plx_check *check,
+                       struct plx_why *why)
+{
+    const char *greeting = NULL, *expect = NULL;
+    int value;
+    int err = plx_call_text(call, "greeting", false, &greeting, why);
+    if (err == 0)
+        err = plx_call_text(call, "expect", false, &expect, why);
+    if (err == 0 && greeting) {
+        check->greeting = plx_greeting_preset_parse(greeting);
+        if (check->greeting == PLX_GREETING_NO_PRESET)
+            err = plx_why_set(why, PLX_EINVAL, "'greeting': '%s' is none of %s", greeting,
+                              plx_greeting_preset_list());
+    }
+    if (err == 0 && expect) {
+        value = plx_expect_parse(expect);
+        if (value < 0)
+            return plx_why_set(why, PLX_EINVAL,
+                               "'expect': '%s' is not open, refused, filtered or closed",
+                               expect);
+        check->expect = (enum plx_expect)value;
+    }
+    if (err == 0 && check->greeting && check->expect != PLX_EXPECT_OPEN)
+        err = plx_why_set(why, PLX_EINVAL, "a greeting is only for 'expect: open'");
+    return err;
+}
+
 static int read_check(struct plx_call *call, struct plx_check *check, const char ***from,
                       size_t *n_from, struct plx_why *why)
 {
@@ -226,6 +269,8 @@ static int read_check(struct plx_call *call, struct plx_check *check, const char
     if (err == 0 && (check->timeout_ns < PLX_MONITOR_TIMEOUT_MIN_NS ||
                      check->timeout_ns > PLX_MONITOR_TIMEOUT_MAX_NS))
         err = plx_why_set(why, PLX_EINVAL, "'timeout' must be 10ms to 60s");
+    if (err == 0)
+        err = read_wanted(call, check, why);
     if (err == 0)
         err = plx_call_texts(call, "from", false, from, n_from, why);
     return err;

@@ -22,12 +22,12 @@ void plx_desk_init(struct plx_desk *desk, struct plx_store *store, struct plx_ga
     desk->started = plx_clock_mono();
     desk->started_wall = plx_clock_wall();
     desk->events = plx_events_new(desk->started_wall);
-    desk->keyring = plx_keyring_new();
+    desk->guests = plx_guests_new();
 }
 
 void plx_desk_fini(struct plx_desk *desk)
 {
-    plx_keyring_destroy(&desk->keyring);
+    plx_guests_destroy(&desk->guests);
     plx_events_destroy(&desk->events);
     plx_court_destroy(&desk->court);
     plx_shares_destroy(&desk->shares);
@@ -153,6 +153,7 @@ void plx_desk_note(struct plx_desk *desk, const struct plx_roster_notes *notes)
         const struct plx_agent *agent = plx_roster_at(desk->roster, slot);
         log_note(agent, kind);
         tell_note(desk, agent, kind);
+        desk->counts.doubled += kind == PLX_NOTE_DOUBLED;
         plx_shares_set_standing(desk->shares, slot, standing_of(agent));
         if (kind == PLX_NOTE_LEFT)
             plx_shares_leave(desk->shares, slot);
@@ -258,7 +259,8 @@ static bool replay_result(void *arg, const struct plx_store_row *row)
     uint32_t agent = plx_roster_by_id(desk->roster, row->agent_id);
     uint32_t monitor = plx_catalog_by_id(desk->catalog, row->result.monitor_id);
     if (agent != PLX_ROSTER_NONE && monitor != PLX_CATALOG_NONE)
-        plx_court_result(desk->court, row->received, agent, monitor, &row->result);
+        plx_court_replay(desk->court, desk->started_wall, row->received, agent, monitor,
+                         &row->result);
     return true;
 }
 
@@ -300,6 +302,17 @@ void plx_desk_excuse(struct plx_desk *desk, struct plx_mono now, struct plx_wall
     plx_court_settling_until(desk->court, plx_wall_add(wall, PLX_DESK_SETTLING_NS));
 }
 
+void plx_desk_clock_set(struct plx_desk *desk, int64_t step_ns)
+{
+    char by[PLX_DURATION_TEXT_MAX];
+    plx_log(PLX_LOG_WARN, "clock_set", "by",
+            plx_duration_human(step_ns < 0 ? -step_ns : step_ns, by), "direction",
+            step_ns < 0 ? "back" : "forward", NULL);
+    desk->started_wall = plx_wall_add(desk->started_wall, step_ns);
+    plx_roster_clock_set(desk->roster, step_ns);
+    plx_court_clock_set(desk->court, step_ns);
+}
+
 int plx_desk_load(struct plx_desk *desk, struct plx_why *why)
 {
     struct plx_store_config config;
@@ -316,7 +329,7 @@ int plx_desk_load(struct plx_desk *desk, struct plx_why *why)
     for (size_t i = 0; i < config.n_admins; i++)
         plx_gate_allow(desk->gate, PLX_GATE_DOMAIN_ADMIN, config.admins[i].public_key);
     for (size_t i = 0; i < config.n_access; i++)
-        plx_keyring_put(desk->keyring, &config.access[i]);
+        plx_guests_put(desk->guests, &config.access[i]);
     plx_store_config_fini(&config);
     plx_desk_settle(desk);
     load_history(desk);

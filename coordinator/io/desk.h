@@ -14,7 +14,7 @@
 #include "coordinator/io/door.h"
 #include "coordinator/io/events.h"
 #include "coordinator/io/gate.h"
-#include "coordinator/io/keyring.h"
+#include "coordinator/io/guests.h"
 #include "coordinator/io/store_config.h"
 #include "coordinator/io/store_history.h"
 
@@ -25,6 +25,11 @@ struct plx_desk_counts {
     uint64_t messages;
     uint64_t malformed;       /* undecodable, or of the wrong kind */
     uint64_t strangers;       /* messages of keys revoked in mid-session */
+    uint64_t ids_chosen;      /* messages of peers that chose their routing id */
+    uint64_t ids_stolen;      /* hellos under the routing id of another's session */
+    uint64_t no_session;      /* messages of a key whose session is another, or none */
+    uint64_t replaced;        /* sessions that a newer one of the same key took over */
+    uint64_t doubled;         /* times that two processes were found to use one key */
     uint64_t over_rate;       /* messages dropped by an agent's rate limit */
     uint64_t results;         /* taken in for storing */
     uint64_t refused_results; /* of monitors that are not the agent's */
@@ -46,7 +51,7 @@ struct plx_desk {
     struct plx_shares *shares;
     struct plx_court *court;
     struct plx_events *events;
-    struct plx_keyring *keyring;
+    struct plx_guests *guests;
     struct plx_store *store; /* borrowed */
     struct plx_gate *gate;   /* borrowed */
     uint64_t generation;     /* of the monitors */
@@ -91,6 +96,10 @@ void plx_desk_drain(struct plx_desk *desk, uint32_t slot, bool on);
  * their leases, and what is unsure meanwhile is no news. */
 void plx_desk_excuse(struct plx_desk *desk, struct plx_mono now, struct plx_wall wall,
                      int64_t away_ns);
+
+/* Our wall clock was set, by hand or by a time server: no view becomes older or younger
+ * for that. */
+void plx_desk_clock_set(struct plx_desk *desk, int64_t step_ns);
 
 /* Brings shares and judge up to date; steps for agents are owed afterwards. */
 void plx_desk_settle(struct plx_desk *desk);

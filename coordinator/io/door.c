@@ -10,6 +10,7 @@
 #include "sys/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,21 +18,24 @@
 #include <zmq.h>
 
 /* Requests on their way through the coordinator. */
-#define WAITING_MAX 64
-#define WAIT_NS     (30 * PLX_SEC_NS)
+#define WAITING_MAX    64
+#define WAIT_NS        (30 * PLX_SEC_NS)
 /* A connection passes the gate's rate once and could then ask for ever: so much of each
  * key and of all together. */
-#define KEYS        1024 /* buckets; keys that share one share its rate */
-#define EACH_PER_S  1
-#define EACH_BURST  10
-#define ALL_PER_S   100
-#define ALL_BURST   200
-#define LINES_PER_S 1
-#define LINES_BURST 20
-#define TURN_MS     200
-#define TURN_MAX    256
-#define COUNTS_NS   PLX_SEC_NS
-#define QUIET_NS    PLX_SEC_NS
+#define KEYS           1024 /* buckets; keys that share one share its rate */
+#define EACH_PER_S     1
+#define EACH_BURST     10
+#define ALL_PER_S      100
+#define ALL_BURST      200
+#define LINES_PER_S    1
+#define LINES_BURST    20
+#define TURN_MS        200
+#define TURN_MAX       256
+#define COUNTS_NS      PLX_SEC_NS
+#define QUIET_NS       PLX_SEC_NS
+/* A flood may have taken every descriptor until the old connections are closed. */
+#define RENEW_TRIES    40
+#define RENEW_PAUSE_MS 25
 
 struct waiting {
     uint64_t number; /* 0: free */
@@ -202,7 +206,12 @@ static int renew(struct door *door, struct plx_why *why)
     door->counts.renewed++;
     plx_channel_destroy(&door->channel);
     memset(door->waiting, 0, sizeof door->waiting);
-    return open_channel(door, why);
+    int err = open_channel(door, why);
+    for (int tries = RENEW_TRIES; err < 0 && tries > 0; tries--) {
+        poll(NULL, 0, RENEW_PAUSE_MS); /* libzmq closes on a thread of its own */
+        err = open_channel(door, why);
+    }
+    return err;
 }
 
 static bool is_due(struct door *door, struct plx_mono now)

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/rng.h"
 #include "sys/clock.h"
+#include "sys/log.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -20,6 +21,8 @@
 #define ZAP_FRAMES_MAX 12
 #define ADDRESSES      1024 /* rate buckets; addresses that share one share its rate */
 #define CURVE_KEY_LEN  32
+#define LINES_PER_S    1
+#define LINES_BURST    20
 
 struct allowed {
     char key[PLX_KEY_TEXT_MAX];
@@ -36,6 +39,9 @@ struct plx_gate {
     pthread_mutex_t mutex; /* over what follows */
     struct allowed *allowed;
     struct plx_gate_counts counts;
+    bool logs;
+    struct plx_once said;
+    struct plx_bucket lines;
     struct plx_bucket all;
     struct plx_bucket each[ADDRESSES];
 };
@@ -122,6 +128,13 @@ bool plx_gate_admits(struct plx_gate *gate, enum plx_gate_domain domain, const c
     return admits;
 }
 
+void plx_gate_log_refusals(struct plx_gate *gate)
+{
+    pthread_mutex_lock(&gate->mutex);
+    gate->logs = true;
+    pthread_mutex_unlock(&gate->mutex);
+}
+
 void plx_gate_counts(struct plx_gate *gate, struct plx_gate_counts *ret)
 {
     pthread_mutex_lock(&gate->mutex);
@@ -152,6 +165,21 @@ static bool frame_is(struct question *q, size_t i, const char *text)
     return len(q, i) == strlen(text) && memcmp(data(q, i), text, len(q, i)) == 0;
 }
 
+/* A stranger decides on its key and on how often it knocks, so both are bounded. */
+static void log_refusal(struct plx_gate *gate, struct question *q, const char *key)
+{
+    char short_key[12], domain[16], address[64];
+    if (!gate->logs ||
+        !plx_once_is_first(&gate->said, plx_hash_bytes(key, strlen(key), 0)) ||
+        !plx_bucket_take(&gate->lines, LINES_PER_S, LINES_BURST, plx_clock_mono()))
+        return;
+    snprintf(short_key, sizeof short_key, "%.8s", key);
+    snprintf(domain, sizeof domain, "%.*s", (int)len(q, 2), data(q, 2));
+    snprintf(address, sizeof address, "%.*s", (int)len(q, 3), data(q, 3));
+    plx_log(PLX_LOG_WARN, "key_refused", "domain", domain, "key", short_key, "address",
+            address, "why", "this key is not enrolled, or is revoked", NULL);
+}
+
 /* Whether the asker gets in; its key as text goes to `key` then. */
 static bool decide(struct plx_gate *gate, struct question *q, char key[PLX_KEY_TEXT_MAX])
 {
@@ -168,10 +196,12 @@ static bool decide(struct plx_gate *gate, struct question *q, char key[PLX_KEY_T
         return false;
     }
     bool in = domain == PLX_GATE_DOMAIN_ENROL || (a && (a->domains & domain));
-    if (in)
+    if (in) {
         gate->counts.admitted++;
-    else
+    } else {
         gate->counts.refused++;
+        log_refusal(gate, q, key);
+    }
     return in;
 }
 

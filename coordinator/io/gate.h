@@ -53,6 +53,10 @@ bool plx_gate_admits(struct plx_gate *gate, enum plx_gate_domain domain, const c
  * nothing may be served. */
 int plx_gate_self_test(struct plx_net *net, struct plx_why *why);
 
+/* From now on keys that are refused are logged, each once and few a second: to be said
+ * when the self-test is over, which knocks with such. Any thread. */
+void plx_gate_log_refusals(struct plx_gate *gate);
+
 struct plx_gate_counts {
     uint64_t admitted;
     uint64_t refused; /* unknown or revoked keys, wrong mechanisms, unknown domains */

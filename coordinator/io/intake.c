@@ -1,6 +1,8 @@
 #include "coordinator/io/intake.h"
 
+#include "base/bucket.h"
 #include "base/err.h"
+#include "base/rng.h"
 #include "base/text.h"
 #include "coordinator/io/bound.h"
 #include "sys/clock.h"
@@ -32,6 +34,8 @@
 #define KEEP_SEEN_MAX    100
 /* Ticks come twice a second; so late, and we were not running. */
 #define AWAY_NS          (3 * PLX_SEC_NS)
+/* A wall clock that moves so much against the monotonic one was set. */
+#define CLOCK_SET_NS     PLX_SEC_NS
 /* How long an agent has to take a step before its heartbeats must name it. */
 #define STEP_PATIENCE_NS (15 * PLX_SEC_NS)
 
@@ -63,7 +67,9 @@ struct plx_intake {
     size_t n_sessions;
     uint64_t next_session;
     struct bucket refusals;
+    struct plx_once said;   /* of keys whose messages are refused before any session */
     struct plx_mono ticked; /* 0: not yet */
+    int64_t axis_ns;        /* wall minus monotonic clock, as last seen */
     uint32_t next_kept;     /* the slot whose last sight is looked at next */
     plx_intake_done_fn *on_done;
     void *on_done_arg;
@@ -227,9 +233,11 @@ static void open_session(struct letter *l, struct session *s)
         .said_refused = s->said_refused,
         .said_rate = s->said_rate,
     };
-    if (replaces)
+    if (replaces) {
+        l->intake->desk->counts.replaced++;
         refuse(l->intake, &s->peer, PLX_ECONFLICT,
                "another session with this agent's key took over");
+    }
     *s = fresh;
 }
 
@@ -312,14 +320,30 @@ struct ingest {
     uint32_t slot;
 };
 
+/* Results whose monitors are looked up ahead of being judged. */
+#define AHEAD (2 * PLX_JUDGE_AHEAD)
+
 static void judge_fresh(struct plx_desk *desk, uint32_t slot,
                         const struct plx_store_ingested *batch)
 {
-    for (size_t i = 0; i < batch->n_fresh; i++) {
-        uint32_t monitor = plx_catalog_by_id(desk->catalog, batch->fresh[i].monitor_id);
+    uint32_t monitors[2 * AHEAD] = {0}; /* a ring */
+    /* The clock may have been set back since it was received. */
+    struct plx_wall received = plx_clock_wall();
+    if (batch->received.ns < received.ns)
+        received = batch->received;
+    for (size_t i = 0; i < batch->n_fresh + AHEAD; i++) {
+        if (i < batch->n_fresh)
+            monitors[i % (2 * AHEAD)] =
+                plx_catalog_by_id(desk->catalog, batch->fresh[i].monitor_id);
+        if (i < AHEAD)
+            continue;
+        size_t at = i - AHEAD;
+        uint32_t monitor = monitors[at % (2 * AHEAD)];
+        plx_judge_foresee(plx_court_judge(desk->court), slot,
+                          monitors[(at + PLX_JUDGE_AHEAD) % (2 * AHEAD)],
+                          monitors[i % (2 * AHEAD)]);
         if (monitor != PLX_CATALOG_NONE)
-            plx_court_result(desk->court, batch->received, slot, monitor,
-                             &batch->fresh[i]);
+            plx_court_result(desk->court, received, slot, monitor, &batch->fresh[at]);
     }
 }
 
@@ -457,6 +481,7 @@ static void dispatch(struct letter *l, struct session *s)
 static void answer_outsider(struct letter *l, struct session *s)
 {
     bool replaced = s->had_other && plx_peer_equal(&s->other, &l->parcel->peer);
+    l->intake->desk->counts.no_session++;
     if (replaced)
         plx_roster_echo(l->intake->desk->roster, l->slot, l->now, &l->notes);
     refuse(l->intake, &l->parcel->peer, replaced ? PLX_ECONFLICT : PLX_EGONE,
@@ -496,6 +521,46 @@ static void on_malformed(struct letter *l, struct session *s, int err,
     refuse(l->intake, &l->parcel->peer, err, why->text);
 }
 
+/* One line for each key and kind of refusal. */
+static void log_once(struct letter *l, const char *event, const char *why)
+{
+    const char *key = l->parcel->key;
+    uint64_t kind = plx_hash_bytes(event, strlen(event), 0);
+    if (!plx_once_is_first(&l->intake->said, plx_hash_bytes(key, strlen(key), kind)))
+        return;
+    char short_key[12];
+    snprintf(short_key, sizeof short_key, "%.8s", key);
+    plx_log(PLX_LOG_WARN, event, "agent", l->agent ? l->agent->name : "", "key",
+            short_key, "why", why, NULL);
+}
+
+/* Whether the peer speaks under a routing id that is its own. libzmq gives each id to one
+ * connection at a time, so an id that another's session has is one that the other lost:
+ * what is meant for that session must not go there. */
+static bool own_id(struct letter *l, bool hello)
+{
+    struct plx_intake *intake = l->intake;
+    const struct plx_peer *peer = &l->parcel->peer;
+    if (!plx_peer_is_given(peer)) {
+        intake->desk->counts.ids_chosen++;
+        log_once(l, "routing_id_chosen", "agents never choose their routing id");
+        refuse(intake, peer, PLX_EDENIED, "a routing id is not for agents to choose");
+        return false;
+    }
+    for (uint32_t slot = 0; hello && slot < intake->n_sessions; slot++) {
+        struct session *other = &intake->sessions[slot];
+        if (slot == l->slot || !other->open || !plx_peer_equal(&other->peer, peer))
+            continue;
+        other->open = false;
+        plx_shares_leave(intake->desk->shares, slot);
+        intake->desk->counts.ids_stolen++;
+        log_once(l, "routing_id_stolen", "the routing id was another agent's");
+        refuse(intake, peer, PLX_EDENIED, "this routing id is another agent's");
+        return false;
+    }
+    return true;
+}
+
 /* Finds out whose message it is and whether it may be looked at. */
 static bool admit(struct letter *l)
 {
@@ -504,9 +569,8 @@ static bool admit(struct letter *l)
     l->slot = plx_roster_by_key(desk->roster, l->parcel->key);
     if (l->slot == PLX_ROSTER_NONE ||
         !plx_gate_admits(desk->gate, PLX_GATE_DOMAIN_AGENTS, l->parcel->key)) {
-        if (desk->counts.strangers++ == 0)
-            plx_log(PLX_LOG_WARN, "stranger_refused", "why",
-                    "a message came with a key that is revoked", NULL);
+        desk->counts.strangers++;
+        log_once(l, "stranger_refused", "a message came with a key that is revoked");
         if (take_one(&l->intake->refusals, REFUSALS_PER_S, REFUSALS_BURST, l->now))
             refuse(l->intake, &l->parcel->peer, PLX_EDENIED,
                    "this agent's key is revoked");
@@ -514,6 +578,8 @@ static bool admit(struct letter *l)
     }
     l->agent = plx_roster_at(desk->roster, l->slot);
     struct session *s = session_of(l->intake, l->slot);
+    if (!own_id(l, false))
+        return false;
     if (take_one(&s->messages, MESSAGES_PER_S, MESSAGES_BURST, l->now))
         return true;
     on_over_rate(l, s);
@@ -537,9 +603,10 @@ static void handle(struct letter *l)
     else if (msg.type == PLX_MSG_HELLO &&
              !take_one(&s->hellos, HELLOS_PER_S, HELLOS_BURST, l->now))
         on_over_rate(l, s);
-    else if (msg.type == PLX_MSG_HELLO)
-        on_hello(l, s);
-    else if (!s->open || !plx_peer_equal(&s->peer, &l->parcel->peer))
+    else if (msg.type == PLX_MSG_HELLO) {
+        if (own_id(l, true))
+            on_hello(l, s);
+    } else if (!s->open || !plx_peer_equal(&s->peer, &l->parcel->peer))
         answer_outsider(l, s);
     else
         dispatch(l, s);
@@ -560,6 +627,19 @@ static void notice_absence(struct plx_intake *intake, struct plx_mono now)
     plx_desk_excuse(intake->desk, now, plx_clock_wall(), away_ns);
 }
 
+/* Sets the times that are kept right before anything is compared with the new clock. */
+static void notice_clock(struct plx_intake *intake, struct plx_mono now,
+                         struct plx_wall wall)
+{
+    int64_t axis_ns = wall.ns - now.ns, step_ns = axis_ns - intake->axis_ns;
+    intake->axis_ns = axis_ns;
+    if (step_ns < CLOCK_SET_NS && step_ns > -CLOCK_SET_NS)
+        return;
+    plx_desk_clock_set(intake->desk, step_ns);
+    for (size_t i = 0; i < intake->n_sessions; i++)
+        intake->sessions[i].kept.ns = 0;
+}
+
 static bool on_readable(void *arg)
 {
     struct plx_intake *intake = arg;
@@ -577,6 +657,7 @@ static bool on_readable(void *arg)
         .now = plx_clock_mono(),
         .wall = plx_clock_wall(),
     };
+    notice_clock(intake, letter.now, letter.wall);
     notice_absence(intake, letter.now);
     handle(&letter);
     return true;
@@ -605,6 +686,7 @@ void plx_intake_tick(struct plx_intake *intake)
 {
     struct plx_roster_notes notes = {.n = 0};
     struct plx_mono now = plx_clock_mono();
+    notice_clock(intake, now, plx_clock_wall());
     notice_absence(intake, now);
     intake->ticked = now;
     keep_last_seen(intake);
@@ -612,6 +694,12 @@ void plx_intake_tick(struct plx_intake *intake)
     plx_desk_note(intake->desk, &notes);
     plx_desk_settle(intake->desk);
     plx_intake_push(intake);
+}
+
+struct plx_peer plx_intake_peer(const struct plx_intake *intake, uint32_t agent_slot)
+{
+    return plx_intake_has(intake, agent_slot) ? intake->sessions[agent_slot].peer
+                                              : (struct plx_peer){.len = 0};
 }
 
 bool plx_intake_has(const struct plx_intake *intake, uint32_t agent_slot)
@@ -654,6 +742,7 @@ int plx_intake_new(struct plx_desk *desk, struct plx_net *net, struct plx_loop *
     intake->loop = loop;
     intake->channel = channel;
     intake->decoder = plx_wire_decoder_new();
+    intake->axis_ns = plx_clock_wall().ns - plx_clock_mono().ns;
     plx_buf_init(&intake->out, PLX_WIRE_FRAME_MAX);
     plx_bound_endpoint(channel, intake->endpoint);
     plx_loop_add_socket(loop, plx_channel_socket(channel), on_readable, intake);

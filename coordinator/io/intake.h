@@ -36,6 +36,8 @@ void plx_intake_tick(struct plx_intake *intake);
 /* Orders probes at once. Returns 0, PLX_EGONE (not connected) or PLX_EAGAIN. */
 int plx_intake_probe(struct plx_intake *intake, uint32_t agent_slot,
                      const struct plx_msg_probe_now *order);
+/* The routing id of the agent's session, for tests; len 0: none. */
+struct plx_peer plx_intake_peer(const struct plx_intake *intake, uint32_t agent_slot);
 /* True if the agent has a session. */
 bool plx_intake_has(const struct plx_intake *intake, uint32_t agent_slot);
 

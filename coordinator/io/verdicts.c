@@ -63,6 +63,8 @@ static int by_agent(const void *a, const void *b)
 static void order_probes(struct plx_desk *desk, struct plx_intake *intake,
                          struct plx_judge_probe *probes, size_t n)
 {
+    if (n == 0)
+        return;
     struct order *order = calloc(1, sizeof *order);
     if (!order)
         abort();

@@ -316,6 +316,27 @@ check "an agent greets for a monitor" wait_seen good 'open SSH-2.0-*'
 check "a mismatch shows what was said" wait_seen wrong 'mismatch 220 *'
 check "status names the words" grep -q 'it said "220 ' <(p status wrong)
 check "monitors list names the greeting" grep -qE 'good .* ssh ' <(p monitors list)
+checked() { p check "127.0.0.1:${port[$1]}" "${@:2}" --output json | jq -r '.answers[0] | "\(.ok) \(.outcome) \(.excerpt)"'; }
+# like WHAT PATTERN TEXT
+like() {
+    # shellcheck disable=SC2053 # a pattern
+    if [[ $3 == $2 ]]; then ok "$1: $3"; else not_ok "$1: $3"; fi
+}
+like "a check greets from the agents" 'true open SSH-2.0-*' "$(checked ssh --greeting ssh)"
+like "a check finds another service" 'false mismatch 220 *' "$(checked smtp --greeting ssh)"
+like "a check of an open port that is to be closed" 'false open null' "$(checked ssh --expect closed)"
+check "a check of a closed port that is to be so exits 0" p check "127.0.0.1:$((base + 59))" --expect closed
+check "and prints it" grep -q '1 of 1 see it closed' <(p check "127.0.0.1:$((base + 59))" --expect closed)
+for command in "p check" "$bin/parallax-agent probe"; do
+    status=0
+    # shellcheck disable=SC2086 # words
+    $command "127.0.0.1:${port[ssh]}" --greeting ssh --expect closed >/dev/null 2>&1 || status=$?
+    check "${command##*/} refuses a greeting of a closed port" test "$status" = 2
+    status=0
+    # shellcheck disable=SC2086 # words
+    $command "127.0.0.1:${port[ssh]}" --expect refused >/dev/null || status=$?
+    check "${command##*/} exits 1 for an open port that is to refuse" test "$status" = 1
+done
 p monitors export >"$dir/export.yaml"
 check "the export applies and changes nothing" p diff -f "$dir/export.yaml"
 check_report

@@ -1,4 +1,5 @@
-/* What code under test prints to standard output, through a temporary file. */
+/* What code under test prints to standard output (or logs to standard error), through a
+ * temporary file. */
 #ifndef PLX_TESTS_CAPTURE_H
 #define PLX_TESTS_CAPTURE_H
 
@@ -8,16 +9,22 @@
 
 struct capture {
     FILE *file;
-    int saved;
+    int saved, fd;
 };
 
-static inline void capture_begin(struct capture *c)
+static inline void capture_begin_of(struct capture *c, int fd)
 {
     fflush(stdout);
     c->file = tmpfile();
-    c->saved = dup(STDOUT_FILENO);
-    if (!c->file || c->saved < 0 || dup2(fileno(c->file), STDOUT_FILENO) < 0)
+    c->fd = fd;
+    c->saved = dup(fd);
+    if (!c->file || c->saved < 0 || dup2(fileno(c->file), fd) < 0)
         abort();
+}
+
+static inline void capture_begin(struct capture *c)
+{
+    capture_begin_of(c, STDOUT_FILENO);
 }
 
 /* The text, valid until the next capture. */
@@ -25,7 +32,7 @@ static inline const char *capture_end(struct capture *c)
 {
     static char text[65536];
     fflush(stdout);
-    if (dup2(c->saved, STDOUT_FILENO) < 0)
+    if (dup2(c->saved, c->fd) < 0)
         abort();
     close(c->saved);
     rewind(c->file);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
+#include <zmq.h>
 
 #define PATIENCE_NS (10 * PLX_SEC_NS)
 #define LOOK_NS     (2 * PLX_MS_NS)
@@ -268,6 +269,19 @@ void agent_connect(struct scripted_agent *agent, struct coordinator_fixture *fx,
                                          &agent->channel, &why),
                      0);
     plx_loop_add_socket(fx->loop, plx_channel_socket(agent->channel), on_message, agent);
+}
+
+void agent_connect_as(struct scripted_agent *agent, struct coordinator_fixture *fx,
+                      const struct plx_keypair *keys, const char *endpoint,
+                      const void *id, size_t len)
+{
+    agent_connect(agent, fx, keys, endpoint);
+    /* The id is what the next connection says: this one has not begun its handshake on
+     * another thread before libzmq sees both commands, so it is made anew. */
+    void *socket = plx_channel_socket(agent->channel);
+    assert_int_equal(zmq_disconnect(socket, endpoint), 0);
+    assert_int_equal(zmq_setsockopt(socket, ZMQ_ROUTING_ID, id, len), 0);
+    assert_int_equal(zmq_connect(socket, endpoint), 0);
 }
 
 void agent_close(struct scripted_agent *agent)

@@ -78,6 +78,10 @@ struct scripted_agent {
 
 void agent_connect(struct scripted_agent *agent, struct coordinator_fixture *fx,
                    const struct plx_keypair *keys, const char *endpoint);
+/* The same under a routing id of its choice. */
+void agent_connect_as(struct scripted_agent *agent, struct coordinator_fixture *fx,
+                      const struct plx_keypair *keys, const char *endpoint,
+                      const void *id, size_t len);
 void agent_close(struct scripted_agent *agent);
 void agent_say(struct scripted_agent *agent, const struct plx_msg *msg);
 void agent_say_bytes(struct scripted_agent *agent, const char *bytes, size_t len);

@@ -3,9 +3,12 @@
  *   plx-sim-judge run RECIPE FIRST_SEED WORLDS [without MASK]   figures
  *   plx-sim-judge bad RECIPE FIRST_SEED WORLDS                  worlds that went wrong
  *   plx-sim-judge show RECIPE SEED [LEVEL]                      one world, in detail
+ *   plx-sim-judge knobs RECIPE FIRST_SEED WORLDS                each constant, halved and
+ *                                                               doubled: a row each
  *   plx-sim-judge check                                         quick run against limits
  *
  * Seeds below 1000 are for development, from 1000 on for published figures. */
+#include "knobs.h"
 #include "play.h"
 #include "score.h"
 #include "world.h"
@@ -22,6 +25,8 @@ static const struct sim_recipe recipes[] = {
     {"quiet", 10, 10, 5, 0.02, 0.02, 2, 0, 0.0, 0, 0, false, false, 120, 1},
     {"hostile", 10, 10, 5, 0.02, 0.05, 1, 0.03, 2.0, 1, 3, false, true, 45, 1},
     {"mixed", 3, 12, 5, 0.001, 0.05, 1, 0.005, 1.0, 1, 3, false, false, 45, 1},
+    {"uneven", 10, 10, 5, 0.001, 0.05, 0.5, 0, 0.0, 1, 3, false, false, 45, 1},
+    {"lossy", 10, 10, 5, 0.001, 0.15, 0.5, 0, 0.0, 1, 3, false, false, 45, 1},
     {"slow-ticks", 3, 12, 5, 0.001, 0.05, 1, 0.005, 1.0, 1, 3, false, false, 45, 5},
     {"three", 3, 3, 3, 0.005, 0.02, 0.5, 0, 0.0, 1, 2, false, false, 45, 1},
     {"two", 2, 2, 2, 0.005, 0.02, 0.5, 0, 0.0, 1, 2, false, false, 45, 1},
@@ -55,15 +60,28 @@ static void print_tally(const char *name, struct sim_tally *t, double years)
            sim_tally_time(t, 0.5), sim_tally_time(t, 0.95), (double)t->bad / years);
 }
 
+static void add_names(const struct sim_score *s, struct sim_family *ret)
+{
+    *ret = (struct sim_family){0};
+    for (int c = 0; c <= SIM_PROVIDER; c++) {
+        ret->said_good += s->named[c].said_good;
+        ret->said_bad += s->named[c].said_bad;
+        ret->true_found += s->named[c].true_found;
+        ret->true_missed += s->named[c].true_missed;
+    }
+}
+
+static double macro_f1(const struct sim_score *s)
+{
+    return (sim_f1(&s->family[0]) + sim_f1(&s->family[1]) + sim_f1(&s->family[2])) / 3;
+}
+
 static void print_names(const struct sim_score *s)
 {
-    struct sim_family all = {0};
+    struct sim_family all;
+    add_names(s, &all);
     for (int c = 0; c <= SIM_PROVIDER; c++) {
         const struct sim_family *f = &s->named[c];
-        all.said_good += f->said_good;
-        all.said_bad += f->said_bad;
-        all.true_found += f->true_found;
-        all.true_missed += f->true_missed;
         if (f->true_found + f->true_missed + f->said_good + f->said_bad > 0)
             printf("    named %-16s recall %.3f (%llu)  precision %.3f (%llu)\n",
                    sim_class_name((enum sim_class)c), sim_family_recall(f),
@@ -91,8 +109,7 @@ static void print_confusion(const struct sim_score *s)
 
 static void print_score(struct sim_score *s, const char *name, bool long_form)
 {
-    double f1 =
-        (sim_f1(&s->family[0]) + sim_f1(&s->family[1]) + sim_f1(&s->family[2])) / 3;
+    double f1 = macro_f1(s);
     printf("%s: %llu worlds, %.2f monitor-years\n", name, (unsigned long long)s->worlds,
            s->monitor_years);
     print_tally("judge", &s->judge, s->monitor_years);
@@ -154,6 +171,42 @@ static int run(int argc, char **argv, bool bad)
     play_many(score, find(argv[2]), number(argv[3]), number(argv[4]), &policy, bad);
     print_score(score, argv[2], !bad);
     free(score);
+    return 0;
+}
+
+/* One row: what the judge is worth under this policy. */
+static void print_row(const char *name, const char *value, const char *recipe,
+                      uint64_t seed, uint64_t n, const struct plx_judge_policy *policy)
+{
+    struct sim_score *s = zeroed(sizeof *s);
+    struct sim_family names;
+    play_many(s, find(recipe), seed, n, policy, false);
+    add_names(s, &names);
+    printf("| %s | %s | %.3f | %.3f | %.1f / %.1f s | %.3f | %.3f / %.3f | %.2f %% |\n",
+           name, value, sim_tally_precision(&s->judge), sim_tally_recall(&s->judge),
+           sim_tally_time(&s->judge, 0.5), sim_tally_time(&s->judge, 0.95), macro_f1(s),
+           sim_family_recall(&names), sim_family_precision(&names),
+           100.0 * (double)s->n_extra / (double)s->n_scheduled);
+    fflush(stdout);
+    free(s);
+}
+
+/* How much depends on each constant. */
+static int knobs(char **argv)
+{
+    uint64_t seed = number(argv[3]), n = number(argv[4]);
+    struct plx_judge_policy policy;
+    plx_judge_policy_default(&policy);
+    printf(
+        "| constant | times | precision | recall | detect | macro-F1 | named | extra |\n"
+        "|---|---|---|---|---|---|---|---|\n");
+    print_row("(as it is)", "1", argv[2], seed, n, &policy);
+    for (int i = 0; sim_knob_name(i) != NULL; i++)
+        for (int twice = 0; twice <= 1; twice++) {
+            plx_judge_policy_default(&policy);
+            sim_knob_turn(&policy, sim_knob_name(i), twice ? 2 : 0.5);
+            print_row(sim_knob_name(i), twice ? "2" : "½", argv[2], seed, n, &policy);
+        }
     return 0;
 }
 
@@ -231,10 +284,13 @@ int main(int argc, char **argv)
         return run(argc, argv, false);
     if (argc >= 5 && strcmp(argv[1], "bad") == 0)
         return run(argc, argv, true);
+    if (argc >= 5 && strcmp(argv[1], "knobs") == 0)
+        return knobs(argv);
     if (argc >= 4 && strcmp(argv[1], "show") == 0)
         return show(argc, argv);
     fprintf(stderr,
-            "usage: %s run|bad RECIPE SEED N [without MASK] | show RECIPE SEED [LEVEL]\n",
+            "usage: %s run|bad RECIPE SEED N [without MASK] | knobs RECIPE SEED N | show "
+            "RECIPE SEED [LEVEL] | check\n",
             argv[0]);
     return 2;
 }

@@ -10,3 +10,4 @@ plx_test(test_link SOURCES test_link.c ../lib/coordinator_peer.c LINKS plx_agent
 plx_test(test_agent_config SOURCES test_agent_config.c LINKS plx_agent)
 plx_test(test_errands SOURCES test_errands.c ../lib/dns_peer.c LINKS plx_agent)
 plx_test(test_traces SOURCES test_traces.c LINKS plx_agent)
+plx_test(test_troubles SOURCES test_troubles.c LINKS plx_agent)

@@ -264,8 +264,8 @@ static void dns_failure__is_bad_for_every_expectation(void **state)
 {
     (void)state;
     for (int e = PLX_EXPECT_OPEN; e <= PLX_EXPECT_CLOSED; e++) {
-        assert_true(plx_attempt_is_bad((enum plx_expect)e, PLX_OUTCOME_DNS_FAILURE));
-        assert_false(plx_attempt_is_bad((enum plx_expect)e, PLX_OUTCOME_SKIPPED));
+        assert_true(plx_expect_is_bad((enum plx_expect)e, PLX_OUTCOME_DNS_FAILURE));
+        assert_false(plx_expect_is_bad((enum plx_expect)e, PLX_OUTCOME_SKIPPED));
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "capture.h"
 #include "coordinator_fixture.h"
 #include "sys/clock.h"
 
@@ -457,6 +458,203 @@ static void labels_an_agent_claims__select_nothing(void **state)
     agent_close(&agent);
 }
 
+static int64_t counter(const char *name)
+{
+    json_t *counters = json_object_get(coordinator_ask(&fx, "health", "{}"), "counters");
+    assert_true(json_is_integer(json_object_get(counters, name)));
+    return json_integer_value(json_object_get(counters, name));
+}
+
+/* An enrolled agent that takes a routing id of its choice, such as another's. */
+static void a_chosen_routing_id__is_refused_and_counted(void **state)
+{
+    (void)state;
+    struct scripted_agent honest, thief;
+    const struct plx_msg beat = {.type = PLX_MSG_HEARTBEAT,
+                                 .heartbeat = {.wall = plx_clock_wall()}};
+    const struct plx_msg hello = {.type = PLX_MSG_HELLO,
+                                  .hello = {.wall = plx_clock_wall(), .boot_id = 3}};
+    agent_join(&honest, &fx, "fra", "honest");
+    agent_join(&thief, &fx, "fra", "thief");
+    struct plx_keypair keys = thief.keys;
+    agent_close(&thief);
+    agent_connect_as(&thief, &fx, &keys, plx_intake_endpoint(fx.intake), "honest", 6);
+    agent_say(&thief, &hello);
+    agent_await_beyond(&thief, PLX_MSG_REFUSAL, 0);
+    assert_int_equal(thief.refused, PLX_EDENIED);
+    assert_int_equal(thief.heard[PLX_MSG_WELCOME], 0);
+    assert_int_equal(counter("routing_ids_chosen"), 1);
+    agent_say(&honest, &beat); /* the other is as it was */
+    agent_await_beyond(&honest, PLX_MSG_HEARTBEAT_ACK, 0);
+    agent_close(&honest);
+    agent_close(&thief);
+}
+
+/* The very id of another's session, which that one lost (its connection is gone): nothing
+ * that is meant for it goes to the thief. */
+static void a_stolen_routing_id__gets_nothing_of_its_owner(void **state)
+{
+    (void)state;
+    struct scripted_agent victim, thief;
+    const struct plx_msg hello = {.type = PLX_MSG_HELLO,
+                                  .hello = {.wall = plx_clock_wall(), .boot_id = 3}};
+    agent_join(&victim, &fx, "fra", "victim");
+    agent_join(&thief, &fx, "nyc", "thief");
+    struct plx_keypair keys = thief.keys;
+    struct plx_peer id = plx_intake_peer(fx.intake, 0);
+    agent_close(&victim);
+    agent_close(&thief);
+    for (int tries = 50; counter("routing_ids_stolen") == 0; tries--) {
+        assert_true(tries > 0); /* until libzmq has seen the victim go */
+        agent_connect_as(&thief, &fx, &keys, plx_intake_endpoint(fx.intake), id.id,
+                         id.len);
+        agent_say(&thief, &hello);
+        agent_close(&thief);
+    }
+    assert_false(plx_intake_has(fx.intake, 0));
+    assert_string_equal(plx_roster_at(fx.desk.roster, 0)->name, "victim");
+}
+
+static size_t lines_of(const char *log, const char *event)
+{
+    size_t n = 0;
+    for (const char *p = log; (p = strstr(p, event)) != NULL; p++)
+        n++;
+    return n;
+}
+
+static bool gate_refused(void *arg)
+{
+    struct plx_gate_counts counts;
+    plx_gate_counts(fx.gate, &counts);
+    return counts.refused >= *(uint64_t *)arg;
+}
+
+static void enrol_with(struct scripted_agent *agent, const char *secret)
+{
+    const struct plx_msg request = {
+        .type = PLX_MSG_ENROL_REQUEST,
+        .enrol_request = {.secret = secret, .name = "", .software = "x"},
+    };
+    struct plx_keypair keys;
+    struct plx_why why;
+    assert_int_equal(plx_keypair_generate(&keys, &why), 0);
+    agent_connect(agent, &fx, &keys, plx_enrol_endpoint(fx.enrol));
+    agent_say(agent, &request);
+    agent_await_beyond(agent, PLX_MSG_REFUSAL, 0);
+    agent_close(agent);
+}
+
+/* A token by its secret; expired at once or already used, as its numbers say. */
+static void add_token(const char *secret, int64_t ttl_ns)
+{
+    const struct plx_store_token_add add = {
+        .secret = secret,
+        .region = "fra",
+        .note = "",
+        .uses = 1,
+        .expires = plx_wall_add(plx_clock_wall(), ttl_ns),
+        .who = "test",
+        .now = plx_clock_wall(),
+    };
+    unsigned want = fx.store.n_done + 1;
+    assert_int_equal(
+        plx_store_add_token(fx.store.store, &add, fixture_on_token, &fx.store), 0);
+    while (fx.store.n_done < want)
+        plx_store_poll(fx.store.store);
+}
+
+/* Each of these is refused, has one line in the log however often it is tried, and a
+ * counter in `parallax health`. */
+static void what_is_refused__is_logged_once_and_counted(void **state)
+{
+    (void)state;
+    struct scripted_agent agent, other, fra, nyc;
+    struct capture capture;
+    struct plx_keypair stranger;
+    struct plx_why why;
+    const struct plx_msg beat = {.type = PLX_MSG_HEARTBEAT,
+                                 .heartbeat = {.wall = plx_clock_wall()}};
+    uint64_t three = 3;
+    plx_gate_log_refusals(fx.gate);
+    agent_join(&fra, &fx, "fra", "fra");
+    agent_join(&nyc, &fx, "nyc", "nyc");
+    agent_join(&other, &fx, "fra", "other");
+    apply(APPLY(WEB DB));
+    agent_await_beyond(&nyc, PLX_MSG_DELTA, 0);
+    add_token("a secret that expires at once", 0);
+    add_token("a secret that is used only once", PLX_HOUR_NS);
+    capture_begin_of(&capture, STDERR_FILENO);
+
+    assert_int_equal(plx_keypair_generate(&stranger, &why), 0);
+    for (uint64_t n = 1; n <= three; n++) { /* a key without enrolment */
+        agent_connect(&agent, &fx, &stranger, plx_intake_endpoint(fx.intake));
+        coordinator_await(&fx, gate_refused, &n);
+        agent_close(&agent);
+    }
+    enrol_with(&agent, "a secret that nobody made, ever");
+    enrol_with(&agent, "a secret that expires at once");
+    struct plx_keypair first;
+    assert_int_equal(plx_keypair_generate(&first, &why), 0);
+    const struct plx_msg request = {
+        .type = PLX_MSG_ENROL_REQUEST,
+        .enrol_request = {.secret = "a secret that is used only once",
+                          .name = "",
+                          .software = "x"},
+    };
+    agent_connect(&agent, &fx, &first, plx_enrol_endpoint(fx.enrol));
+    agent_say(&agent, &request);
+    agent_await_beyond(&agent, PLX_MSG_ENROL_REPLY, 0);
+    agent_close(&agent);
+    enrol_with(&agent, "a secret that is used only once"); /* replayed */
+
+    const struct plx_result lie = agent_result(nyc.task_id, PLX_OUTCOME_REFUSED);
+    for (uint64_t seq = 1; seq <= 3; seq++) /* others' monitors */
+        agent_report(&fra, seq, &lie, 1);
+
+    agent_connect(&agent, &fx, &nyc.keys, plx_intake_endpoint(fx.intake));
+    agent_hello(&agent); /* two sessions of one key: the newest wins */
+    for (int i = 0; i < 3; i++) {
+        agent_say(&nyc, &beat);
+        agent_await_beyond(&nyc, PLX_MSG_REFUSAL, nyc.heard[PLX_MSG_REFUSAL]);
+        assert_int_equal(nyc.refused, PLX_ECONFLICT);
+    }
+    agent_close(&agent);
+
+    coordinator_ask(&fx, "agents.revoke", "{\"name\":\"other\"}");
+    for (int i = 0; i < 3; i++) {
+        agent_say(&other, &beat);
+        agent_await_beyond(&other, PLX_MSG_REFUSAL, other.heard[PLX_MSG_REFUSAL]);
+        assert_int_equal(other.refused, PLX_EDENIED);
+    }
+    const char *log = capture_end(&capture);
+    static const struct {
+        const char *line, *counter;
+        int64_t count;
+    } rows[] = {
+        {"event=key_refused", NULL, 0},
+        {"this token is not known here", "tokens_unknown", 1},
+        {"this token has expired", "tokens_expired", 1},
+        {"this token is used up", "tokens_replayed", 1},
+        {"event=result_refused", "results_refused", 3},
+        {"event=agent_session_replaced", "sessions_replaced", 1},
+        {"event=agent_key_used_twice", "keys_used_twice", 1},
+        {"event=stranger_refused", "messages_of_strangers", 3},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (lines_of(log, rows[i].line) != 1)
+            fail_msg("%s: %zu lines in\n%s", rows[i].line, lines_of(log, rows[i].line),
+                     log);
+        if (rows[i].counter && counter(rows[i].counter) != rows[i].count)
+            fail_msg("%s is %lld", rows[i].counter, (long long)counter(rows[i].counter));
+    }
+    assert_null(strstr(log, "a secret"));
+    assert_null(strstr(log, stranger.secret_key));
+    agent_close(&fra);
+    agent_close(&nyc);
+    agent_close(&other);
+}
+
 /* How many of the answer's lines are of this type. */
 static size_t count_lines(const char *type, const char *key, const char *value)
 {
@@ -651,6 +849,9 @@ int main(void)
         TEST(a_restart__keeps_what_is_known),
         TEST(an_agents_last_sight__is_kept_while_it_is_connected),
         TEST(labels_an_agent_claims__select_nothing),
+        TEST(a_chosen_routing_id__is_refused_and_counted),
+        TEST(a_stolen_routing_id__gets_nothing_of_its_owner),
+        TEST(what_is_refused__is_logged_once_and_counted),
         TEST(an_export__comes_page_by_page),
         TEST(an_export_that_makes_no_sense__is_refused),
         TEST(a_check__streams_what_agents_say),

@@ -32,12 +32,14 @@ struct world {
     bool silent[N_AGENT];
     enum plx_outcome outcome;
     double start, end;
-    uint64_t digest; /* over all output */
+    struct plx_quorum quorum; /* of m1 */
+    uint64_t digest;          /* over all output */
     size_t n_faults, n_pages;
     struct {
         enum plx_judge_class class;
         char entity[64];
-        bool page, closed;
+        bool page, closed, by_quorum;
+        size_t n_closed;
         double at;
     } faults[32];
 };
@@ -68,6 +70,8 @@ static void declare(struct world *w, uint32_t n_agents)
                                         .timeout_ns = 5 * PLX_SEC_NS,
                                         .agents = ids,
                                         .n_agents = n_agents};
+        if (m == 1)
+            mon.quorum = w->quorum;
         assert_int_equal(plx_judge_set_monitor(w->judge, &mon), 0);
     }
 }
@@ -95,7 +99,9 @@ static void hear(struct world *w, const struct plx_judge_output *out, double t)
         assert_false(w->faults[f->id].closed); /* a fault closes once, then is silent */
         w->faults[f->id].class = f->class;
         w->faults[f->id].closed = f->change == PLX_JUDGE_CLOSED;
+        w->faults[f->id].n_closed += f->change == PLX_JUDGE_CLOSED;
         w->faults[f->id].page = f->page;
+        w->faults[f->id].by_quorum = f->by_quorum;
         if (f->change == PLX_JUDGE_OPENED)
             w->faults[f->id].at = t;
         snprintf(w->faults[f->id].entity, sizeof w->faults[0].entity, "%s", f->entity);
@@ -111,10 +117,9 @@ static void hear(struct world *w, const struct plx_judge_output *out, double t)
     }
 }
 
-static void play(struct world *w, uint32_t n_agents, double until)
+static void go_on(struct world *w, uint32_t n_agents, int from, int until)
 {
-    declare(w, n_agents);
-    for (int t = 0; t < (int)until; t++) {
+    for (int t = from; t < until; t++) {
         const struct plx_judge_output *out;
         for (uint32_t m = 0; m < N_MON; m++)
             for (uint32_t a = 0; a < n_agents; a++)
@@ -134,6 +139,12 @@ static void play(struct world *w, uint32_t n_agents, double until)
             if (!w->silent[asked[i].agent] || t < w->start)
                 probe(w, asked[i].monitor, asked[i].agent, t + 0.6, true);
     }
+}
+
+static void play(struct world *w, uint32_t n_agents, double until)
+{
+    declare(w, n_agents);
+    go_on(w, n_agents, 0, (int)until);
 }
 
 static void check_only(struct world *w, enum plx_judge_class class, const char *entity)
@@ -230,12 +241,12 @@ static void one_agent__never_claims_a_server_fault(void **state)
 static void half_up__is_degraded_where_half_of_them_see_it(void **state)
 {
     (void)state;
-    for (uint32_t n = 1; n <= N_AGENT; n++) {
-        struct world w = {.outcome = PLX_OUTCOME_OPEN, .start = 300, .end = 2000};
+    for (uint32_t n = N_AGENT / 2 - 1; n <= N_AGENT / 2; n++) {
+        struct world w = {.outcome = PLX_OUTCOME_OPEN, .start = 100, .end = 2000};
         struct plx_judge_ruling v;
         for (uint32_t a = 0; a < n; a++)
             w.fails[1][a] = true;
-        play(&w, N_AGENT, 500);
+        play(&w, N_AGENT, 200);
         assert_int_equal(w.n_faults, 0);
         assert_int_equal(plx_judge_view(w.judge, 1, &v), 0);
         assert_int_equal(v.verdict, 2 * n >= N_AGENT ? PLX_JUDGE_DEGRADED : PLX_JUDGE_UP);
@@ -316,12 +327,128 @@ static void dropping_and_declaring_anew__leaves_a_sound_judge(void **state)
     size_t n;
     plx_judge_drop_monitor(w.judge, 1);
     plx_judge_drop_agent(w.judge, 2);
-    plx_judge_tick(w.judge, wall(301), &out);
     plx_judge_faults(w.judge, &open, &n);
     assert_int_equal(n, 0);
+    for (int t = 301; t < 310; t++) {
+        plx_judge_tick(w.judge, wall(t), &out);
+        hear(&w, out, t);
+    }
+    assert_int_equal(w.faults[1].n_closed, 1);
+    assert_string_equal(w.faults[1].entity, "m1");
     struct plx_judge_view v;
     assert_int_equal(plx_judge_explain(w.judge, 0, &v), 0);
     assert_int_equal(v.n_cells, N_AGENT - 1);
+    plx_judge_destroy(&w.judge);
+}
+
+static void dropped_agent__its_fault_is_closed_once_under_its_name(void **state)
+{
+    (void)state;
+    struct world w = {.outcome = PLX_OUTCOME_TIMEOUT, .start = 100, .end = 5000};
+    w.silent[4] = true;
+    play(&w, N_AGENT, 300);
+    check_only(&w, PLX_JUDGE_CLASS_AGENT, "a4");
+    const struct plx_judge_output *out;
+    plx_judge_drop_agent(w.judge, 4);
+    for (int t = 301; t < 310; t++) {
+        plx_judge_tick(w.judge, wall(t), &out);
+        hear(&w, out, t);
+    }
+    assert_int_equal(w.n_faults, 1);
+    assert_int_equal(w.faults[1].n_closed, 1);
+    assert_string_equal(w.faults[1].entity, "a4");
+    plx_judge_destroy(&w.judge);
+}
+
+static enum plx_judge_verdict verdict_of(struct world *w, uint32_t monitor,
+                                         struct plx_judge_ruling *ret)
+{
+    assert_int_equal(plx_judge_view(w->judge, monitor, ret), 0);
+    return ret->verdict;
+}
+
+static void quorum_met__opens_a_fault_of_its_own_and_closes_it(void **state)
+{
+    (void)state;
+    struct world w = {.outcome = PLX_OUTCOME_REFUSED,
+                      .start = 100,
+                      .end = 400,
+                      .quorum = {.rule = PLX_QUORUM_COUNT, .n = 2}};
+    struct plx_judge_ruling v;
+    w.fails[1][0] = w.fails[1][3] = true;
+    play(&w, N_AGENT, 300);
+    assert_int_equal(verdict_of(&w, 1, &v), PLX_JUDGE_SERVICE_DOWN);
+    assert_true(v.n_faults >= 1);
+    uint64_t id = v.faults[0];
+    assert_true(w.faults[id].by_quorum && w.faults[id].page);
+    assert_int_equal(w.faults[id].class, PLX_JUDGE_CLASS_SERVICE);
+    assert_string_equal(w.faults[id].entity, "m1");
+    assert_non_null(strstr(v.why, "from 2 of 6 locations"));
+    assert_non_null(strstr(v.why, "its own rule, quorum 2"));
+    go_on(&w, N_AGENT, 300, 700);
+    assert_int_equal(verdict_of(&w, 1, &v), PLX_JUDGE_UP);
+    assert_int_equal(w.faults[id].n_closed, 1);
+    plx_judge_destroy(&w.judge);
+}
+
+static void quorum_and_story_agree__one_fault_under_one_id(void **state)
+{
+    (void)state;
+    struct world w = {.outcome = PLX_OUTCOME_REFUSED,
+                      .start = 100,
+                      .end = 5000,
+                      .quorum = {.rule = PLX_QUORUM_ANY}};
+    struct plx_judge_ruling v;
+    for (uint32_t a = 0; a < N_AGENT; a++)
+        w.fails[1][a] = true;
+    play(&w, N_AGENT, 300);
+    assert_int_equal(verdict_of(&w, 1, &v), PLX_JUDGE_SERVICE_DOWN);
+    assert_int_equal(w.n_faults, 1);
+    assert_false(w.faults[1].closed);
+    assert_false(w.faults[1].by_quorum); /* the story has come to the same by now */
+    assert_true(w.faults[1].page);
+    plx_judge_destroy(&w.judge);
+}
+
+static void quorum_not_met__the_story_is_shown_and_pages_nobody(void **state)
+{
+    (void)state;
+    struct world w = {.outcome = PLX_OUTCOME_REFUSED,
+                      .start = 100,
+                      .end = 5000,
+                      .quorum = {.rule = PLX_QUORUM_COUNT,
+                                 .distinct = PLX_DISTINCT_REGION,
+                                 .n = 4}}; /* there are three regions */
+    struct plx_judge_ruling v;
+    for (uint32_t a = 0; a < N_AGENT; a++)
+        w.fails[1][a] = true;
+    play(&w, N_AGENT, 300);
+    assert_int_equal(verdict_of(&w, 1, &v), PLX_JUDGE_INCONCLUSIVE);
+    assert_int_equal(v.n_faults, 1);
+    assert_int_equal(w.faults[v.faults[0]].class, PLX_JUDGE_CLASS_SERVICE);
+    assert_false(w.faults[v.faults[0]].page);
+    assert_non_null(strstr(v.why, "not down by its quorum rule, though "));
+    plx_judge_destroy(&w.judge);
+}
+
+static void sentence_and_coverage__count_the_same_views(void **state)
+{
+    (void)state;
+    struct world w = {.outcome = PLX_OUTCOME_TIMEOUT, .start = 100, .end = 5000};
+    struct plx_judge_ruling v;
+    w.silent[1] = true;
+    play(&w, 2, 400);
+    for (uint32_t m = 0; m < N_MON; m++) {
+        unsigned good = 99, of = 99;
+        if (verdict_of(&w, m, &v) != PLX_JUDGE_UP)
+            continue;
+        const char *said = strstr(v.why, "from ");
+        assert_non_null(said);
+        assert_int_equal(sscanf(said, "from %u of %u locations", &good, &of), 2);
+        assert_int_equal(good, v.fresh);
+        assert_int_equal(of, v.assigned);
+        assert_int_equal(good, 1);
+    }
     plx_judge_destroy(&w.judge);
 }
 
@@ -337,6 +464,11 @@ int main(void)
         cmocka_unit_test(random_failures__invariants_hold),
         cmocka_unit_test(bad_declarations__are_refused_whole),
         cmocka_unit_test(dropping_and_declaring_anew__leaves_a_sound_judge),
+        cmocka_unit_test(dropped_agent__its_fault_is_closed_once_under_its_name),
+        cmocka_unit_test(quorum_met__opens_a_fault_of_its_own_and_closes_it),
+        cmocka_unit_test(quorum_and_story_agree__one_fault_under_one_id),
+        cmocka_unit_test(quorum_not_met__the_story_is_shown_and_pages_nobody),
+        cmocka_unit_test(sentence_and_coverage__count_the_same_views),
     };
     return PLX_RUN(tests);
 }

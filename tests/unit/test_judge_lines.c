@@ -65,6 +65,18 @@ static void broken_line__is_refused_and_named(void **state)
         {"[]", "an array"},
         {"{}", "\"type\" is missing"},
         {"{\"type\":\"tock\",\"now\":1}", "\"tock\""},
+        {"{\"type\":\"monitor\",\"monitor\":\"m9\",\"interval\":60,\"agents\":[\"a\"],"
+         "\"port\":0}",
+         "\"port\" must be within bounds, not 0"},
+        {"{\"type\":\"monitor\",\"monitor\":\"m9\",\"interval\":60,\"agents\":[\"a\"],"
+         "\"port\":80.5}",
+         "\"port\" must be a whole number"},
+        {"{\"type\":\"monitor\",\"monitor\":\"m9\",\"interval\":60,\"agents\":[\"a\"],"
+         "\"quorum\":0}",
+         "\"quorum\" must be auto, any"},
+        {"{\"type\":\"monitor\",\"monitor\":\"m9\",\"interval\":60,\"agents\":[\"a\"],"
+         "\"quorum\":\"most\"}",
+         "\"quorum\" must be auto, any"},
         {"{\"type\":\"tick\"}", "\"now\" is missing"},
         {"{\"type\":\"tick\",\"now\":\"1\"}", "\"now\" must be a number"},
         {"{\"type\":\"tick\",\"now\":-1}", "\"now\""},

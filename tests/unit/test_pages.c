@@ -281,7 +281,7 @@ static size_t pages_of(int n_refused, const char *quorum)
     struct plx_rerun run;
     struct plx_lines_rules rules = {.has_quorum = quorum != NULL};
     if (quorum)
-        assert_int_equal(plx_lines_quorum(quorum, &rules.as), 0);
+        assert_int_equal(plx_quorum_parse(quorum, &rules.quorum), 0);
     plx_rerun_init(&run, NULL, &rules);
     feed_outage(&run, 1060, n_refused);
     size_t n = run.pages.n;

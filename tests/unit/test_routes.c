@@ -118,6 +118,56 @@ static void silent_first_hop__is_ours_only_where_it_is_a_gateway(void **state)
     plx_prober_destroy(&prober);
 }
 
+/* Starts a probe of the silent neighbour, runs `meanwhile`, and waits for its end. */
+static void probe_while(struct plx_prober *prober, struct plx_result *result,
+                        const char *meanwhile)
+{
+    struct plx_probe_order order = {
+        .addr = addr("10.1.0.8"), .port = 80, .timeout_ns = 300 * PLX_MS_NS};
+    assert_int_equal(plx_prober_start(prober, &order), 0);
+    plx_prober_tick(prober);
+    sh(meanwhile);
+    while (plx_prober_in_flight(prober) > 0) {
+        poll(NULL, 0, 2);
+        plx_prober_tick(prober);
+    }
+    print_message("%s: %s %s\n", meanwhile, plx_outcome_token(result->outcome),
+                  plx_detail_token(result->detail));
+}
+
+static void lost_link__is_ours_and_not_the_targets(void **state)
+{
+    static const struct {
+        const char *meanwhile;
+        enum plx_detail detail;
+    } steps[] = {
+        {"true", PLX_DETAIL_TIMEDOUT},
+        {"ip link set w0 down; ip link set w0 up", PLX_DETAIL_TIMEDOUT}, /* another */
+        {"ip link set v1 down", PLX_DETAIL_LOCAL_LINK}, /* v0's carrier goes */
+        {"true", PLX_DETAIL_LOCAL_LINK},                /* and stays away */
+        {"ip link set v1 up; until ip link show v0 | grep -q 'state UP'; do sleep 0.02; "
+         "done",
+         PLX_DETAIL_LOCAL_LINK}, /* was away at first */
+        {"true", PLX_DETAIL_TIMEDOUT},
+        {"ip route del 10.1.0.0/24 dev v0", PLX_DETAIL_LOCAL_LINK},
+    };
+    (void)state;
+    struct plx_result r;
+    struct plx_prober *prober = NULL;
+    sh("ip neigh replace 10.1.0.8 lladdr 02:00:00:00:00:08 dev v0 nud permanent && "
+       "ip link add w0 type veth peer name w1 && ip link set w1 up && "
+       "ip addr add 10.2.0.1/24 dev w0 && ip link set w0 up");
+    assert_int_equal(plx_prober_new(PLX_ENGINE_EPOLL, 4, on_done, &r, &prober, NULL), 0);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        probe_while(prober, &r, steps[i].meanwhile);
+        assert_int_equal(r.detail, steps[i].detail);
+        assert_int_equal(r.outcome, steps[i].detail == PLX_DETAIL_TIMEDOUT
+                                        ? PLX_OUTCOME_TIMEOUT
+                                        : PLX_OUTCOME_LOCAL_ERROR);
+    }
+    plx_prober_destroy(&prober);
+}
+
 static void write_file(const char *path, const char *text)
 {
     int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -157,6 +207,7 @@ int main(void)
         cmocka_unit_test(changed_route__changes_the_source_at_once),
         cmocka_unit_test(gateway__is_told_from_a_neighbour),
         cmocka_unit_test(silent_first_hop__is_ours_only_where_it_is_a_gateway),
+        cmocka_unit_test(lost_link__is_ours_and_not_the_targets),
     };
     enter_namespace();
     return PLX_RUN(tests);

@@ -1,4 +1,4 @@
-#include "coordinator/io/keyring.h"
+#include "coordinator/io/guests.h"
 
 #include "base/err.h"
 #include "base/text.h"
@@ -22,25 +22,25 @@ struct session {
     struct plx_wall began, used; /* began 0: free */
 };
 
-struct plx_keyring {
+struct plx_guests {
     pthread_mutex_t lock;
     struct plx_store_access *list;
     size_t n;
     struct session sessions[SESSIONS_MAX];
 };
 
-struct plx_keyring *plx_keyring_new(void)
+struct plx_guests *plx_guests_new(void)
 {
-    struct plx_keyring *keyring = calloc(1, sizeof *keyring);
-    if (!keyring || sodium_init() < 0)
+    struct plx_guests *guests = calloc(1, sizeof *guests);
+    if (!guests || sodium_init() < 0)
         abort();
-    pthread_mutex_init(&keyring->lock, NULL);
-    return keyring;
+    pthread_mutex_init(&guests->lock, NULL);
+    return guests;
 }
 
-void plx_keyring_destroy(struct plx_keyring **keyring)
+void plx_guests_destroy(struct plx_guests **guests)
 {
-    struct plx_keyring *k = *keyring;
+    struct plx_guests *k = *guests;
     if (!k)
         return;
     for (size_t i = 0; i < k->n; i++)
@@ -49,12 +49,12 @@ void plx_keyring_destroy(struct plx_keyring **keyring)
     pthread_mutex_destroy(&k->lock);
     sodium_memzero(k, sizeof *k);
     free(k);
-    *keyring = NULL;
+    *guests = NULL;
 }
 
 /* ---- entries; the lock is held ---- */
 
-static struct plx_store_access *find(struct plx_keyring *k, enum plx_access_kind kind,
+static struct plx_store_access *find(struct plx_guests *k, enum plx_access_kind kind,
                                      const char *name)
 {
     for (size_t i = 0; i < k->n; i++)
@@ -63,14 +63,14 @@ static struct plx_store_access *find(struct plx_keyring *k, enum plx_access_kind
     return NULL;
 }
 
-static void end_sessions_of(struct plx_keyring *k, const char *name)
+static void end_sessions_of(struct plx_guests *k, const char *name)
 {
     for (size_t i = 0; i < SESSIONS_MAX; i++)
         if (k->sessions[i].began.ns && strcmp(k->sessions[i].name, name) == 0)
             sodium_memzero(&k->sessions[i], sizeof k->sessions[i]);
 }
 
-static void drop(struct plx_keyring *k, struct plx_store_access *entry)
+static void drop(struct plx_guests *k, struct plx_store_access *entry)
 {
     if (entry->kind == PLX_ACCESS_USER)
         end_sessions_of(k, entry->name);
@@ -94,7 +94,7 @@ static bool admit(const struct plx_store_access *entry, bool session,
     return true;
 }
 
-void plx_keyring_put(struct plx_keyring *k, const struct plx_store_access *access)
+void plx_guests_put(struct plx_guests *k, const struct plx_store_access *access)
 {
     pthread_mutex_lock(&k->lock);
     struct plx_store_access *old = find(k, access->kind, access->name);
@@ -111,8 +111,7 @@ void plx_keyring_put(struct plx_keyring *k, const struct plx_store_access *acces
     pthread_mutex_unlock(&k->lock);
 }
 
-void plx_keyring_remove(struct plx_keyring *k, enum plx_access_kind kind,
-                        const char *name)
+void plx_guests_remove(struct plx_guests *k, enum plx_access_kind kind, const char *name)
 {
     pthread_mutex_lock(&k->lock);
     struct plx_store_access *old = find(k, kind, name);
@@ -121,7 +120,7 @@ void plx_keyring_remove(struct plx_keyring *k, enum plx_access_kind kind,
     pthread_mutex_unlock(&k->lock);
 }
 
-void plx_keyring_each(struct plx_keyring *k, plx_keyring_each_fn *fn, void *arg)
+void plx_guests_each(struct plx_guests *k, plx_guests_each_fn *fn, void *arg)
 {
     pthread_mutex_lock(&k->lock);
     for (size_t i = 0; i < k->n; i++)
@@ -137,35 +136,35 @@ static void hash_secret(const char *secret, uint8_t ret[HASH_BYTES])
                        NULL, 0);
 }
 
-static void random_secret(const char *prefix, char ret[PLX_KEYRING_SECRET_MAX])
+static void random_secret(const char *prefix, char ret[PLX_GUESTS_SECRET_MAX])
 {
     uint8_t bytes[32];
     randombytes_buf(bytes, sizeof bytes);
     size_t len = strlen(prefix);
     memcpy(ret, prefix, len);
-    sodium_bin2base64(ret + len, PLX_KEYRING_SECRET_MAX - len, bytes, sizeof bytes,
+    sodium_bin2base64(ret + len, PLX_GUESTS_SECRET_MAX - len, bytes, sizeof bytes,
                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     sodium_memzero(bytes, sizeof bytes);
 }
 
-static void hash_text(const char *secret, char ret[PLX_KEYRING_HASH_MAX])
+static void hash_text(const char *secret, char ret[PLX_GUESTS_HASH_MAX])
 {
     uint8_t hash[HASH_BYTES];
     hash_secret(secret, hash);
-    sodium_bin2hex(ret, PLX_KEYRING_HASH_MAX, hash, sizeof hash);
+    sodium_bin2hex(ret, PLX_GUESTS_HASH_MAX, hash, sizeof hash);
 }
 
-void plx_keyring_make_token(char ret_secret[PLX_KEYRING_SECRET_MAX],
-                            char ret_hash[PLX_KEYRING_HASH_MAX])
+void plx_guests_make_token(char ret_secret[PLX_GUESTS_SECRET_MAX],
+                           char ret_hash[PLX_GUESTS_HASH_MAX])
 {
     random_secret(TOKEN_PREFIX, ret_secret);
     hash_text(ret_secret, ret_hash);
 }
 
-bool plx_keyring_token(struct plx_keyring *k, const char *secret, struct plx_wall now,
-                       struct plx_guest *ret)
+bool plx_guests_token(struct plx_guests *k, const char *secret, struct plx_wall now,
+                      struct plx_guest *ret)
 {
-    char hash[PLX_KEYRING_HASH_MAX];
+    char hash[PLX_GUESTS_HASH_MAX];
     bool admitted = false;
     hash_text(secret, hash);
     pthread_mutex_lock(&k->lock);
@@ -187,7 +186,7 @@ static bool is_over(const struct session *s, struct plx_wall now)
 }
 
 /* Locked. The one that holds the hash and is not over. */
-static struct session *find_session(struct plx_keyring *k, const char *secret,
+static struct session *find_session(struct plx_guests *k, const char *secret,
                                     struct plx_wall now)
 {
     uint8_t hash[HASH_BYTES];
@@ -199,8 +198,8 @@ static struct session *find_session(struct plx_keyring *k, const char *secret,
     return NULL;
 }
 
-bool plx_keyring_session(struct plx_keyring *k, const char *secret, struct plx_wall now,
-                         struct plx_guest *ret)
+bool plx_guests_session(struct plx_guests *k, const char *secret, struct plx_wall now,
+                        struct plx_guest *ret)
 {
     bool admitted = false;
     pthread_mutex_lock(&k->lock);
@@ -216,7 +215,7 @@ bool plx_keyring_session(struct plx_keyring *k, const char *secret, struct plx_w
 }
 
 /* Locked. A free place, or the one unused for longest. */
-static struct session *take_place(struct plx_keyring *k)
+static struct session *take_place(struct plx_guests *k)
 {
     struct session *place = &k->sessions[0];
     for (size_t i = 1; i < SESSIONS_MAX && place->began.ns; i++)
@@ -229,20 +228,20 @@ static struct session *take_place(struct plx_keyring *k)
  */
 static const char *nobodys_hash(void)
 {
-    static char hash[PLX_KEYRING_HASH_MAX];
+    static char hash[PLX_GUESTS_HASH_MAX];
     static pthread_mutex_t once = PTHREAD_MUTEX_INITIALIZER;
     pthread_mutex_lock(&once);
     if (!*hash)
-        plx_keyring_hash_password("nobody's password", hash, NULL);
+        plx_guests_hash_password("nobody's password", hash, NULL);
     pthread_mutex_unlock(&once);
     return hash;
 }
 
-int plx_keyring_login(struct plx_keyring *k, const char *name, const char *password,
-                      struct plx_wall now, char ret_secret[PLX_KEYRING_SECRET_MAX],
-                      struct plx_guest *ret)
+int plx_guests_login(struct plx_guests *k, const char *name, const char *password,
+                     struct plx_wall now, char ret_secret[PLX_GUESTS_SECRET_MAX],
+                     struct plx_guest *ret)
 {
-    char hash[PLX_KEYRING_HASH_MAX];
+    char hash[PLX_GUESTS_HASH_MAX];
     struct plx_guest guest;
     pthread_mutex_lock(&k->lock);
     struct plx_store_access *user = find(k, PLX_ACCESS_USER, name);
@@ -265,7 +264,7 @@ int plx_keyring_login(struct plx_keyring *k, const char *name, const char *passw
     return 0;
 }
 
-void plx_keyring_logout(struct plx_keyring *k, const char *secret)
+void plx_guests_logout(struct plx_guests *k, const char *secret)
 {
     pthread_mutex_lock(&k->lock);
     struct session *session = find_session(k, secret, (struct plx_wall){0});
@@ -274,10 +273,10 @@ void plx_keyring_logout(struct plx_keyring *k, const char *secret)
     pthread_mutex_unlock(&k->lock);
 }
 
-int plx_keyring_hash_password(const char *password, char ret_hash[PLX_KEYRING_HASH_MAX],
-                              struct plx_why *why)
+int plx_guests_hash_password(const char *password, char ret_hash[PLX_GUESTS_HASH_MAX],
+                             struct plx_why *why)
 {
-    _Static_assert(PLX_KEYRING_HASH_MAX > crypto_pwhash_STRBYTES, "room for the hash");
+    _Static_assert(PLX_GUESTS_HASH_MAX > crypto_pwhash_STRBYTES, "room for the hash");
     size_t len = strlen(password);
     if (len < PLX_PASSWORD_MIN || len > PLX_PASSWORD_MAX)
         return plx_why_set(why, PLX_EINVAL, "a password has %d to %d bytes",

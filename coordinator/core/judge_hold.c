@@ -1,0 +1,83 @@
+#include "coordinator/core/judge_hold.h"
+
+/* An agent with so many failing cells under a standing fault of ours is not asked cell by
+ * cell again: the fault stays until its opens say otherwise. */
+#define HOLD 400u
+
+uint32_t plx_hold_past(const struct plx_fleet *fleet, const struct plx_cell *cell,
+                       uint32_t monitor, const struct plx_standing *standing,
+                       uint32_t n_standing)
+{
+    uint32_t end = 0;
+    for (uint32_t i = 0; i < n_standing; i++)
+        if (standing[i].ended > end && standing[i].ended >= cell->first &&
+            plx_scope_has_agent(fleet, &standing[i].scope, cell->agent) &&
+            plx_scope_has_monitor(fleet, &standing[i].scope, monitor))
+            end = standing[i].ended;
+    return end;
+}
+
+/* Notes what an agent will be: held if a fault of ours that goes on covers it. */
+static void mark(struct plx_fleet *fleet, const struct plx_standing *standing,
+                 uint32_t n_standing)
+{
+    for (uint32_t a = 0; a < fleet->n_agents; a++)
+        fleet->agents[a].hold_next = false;
+    for (uint32_t i = 0; i < n_standing; i++) {
+        const uint32_t *ids;
+        uint32_t n;
+        if (!standing[i].open || standing[i].ended != 0 ||
+            !plx_scope_kind(standing[i].scope.type)->vantage)
+            continue;
+        plx_scope_agents(fleet, &standing[i].scope, &ids, &n);
+        for (uint32_t k = 0; k < n; k++)
+            fleet->agents[ids[k]].hold_next = fleet->agents[ids[k]].n_failing > HOLD;
+    }
+}
+
+/* Moves the failing cells of agents that are taken now. */
+static void take(const struct plx_fleet *fleet, struct plx_evidence *ev)
+{
+    for (uint32_t w = 0; w * 64 < ev->n_cells; w++)
+        for (uint64_t bits = ev->failing[w]; bits != 0; bits &= bits - 1) {
+            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
+            if (!fleet->agents[ev->cells[i].agent].hold_next)
+                continue;
+            ev->failing[w] &= ~(UINT64_C(1) << (i & 63));
+            ev->held[w] |= UINT64_C(1) << (i & 63);
+        }
+}
+
+/* Moves the cells of agents that are let go back, but for those that were the fault's. */
+static void let_go(const struct plx_fleet *fleet, struct plx_evidence *ev,
+                   const struct plx_standing *standing, uint32_t n_standing)
+{
+    for (uint32_t w = 0; w * 64 < ev->n_cells; w++)
+        for (uint64_t bits = ev->held[w]; bits != 0; bits &= bits - 1) {
+            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
+            const struct plx_cell *c = &ev->cells[i];
+            const struct plx_fleet_agent *a = &fleet->agents[c->agent];
+            if (!a->held || a->hold_next ||
+                plx_hold_past(fleet, c, ev->owner[i], standing, n_standing) >= c->last)
+                continue;
+            ev->held[w] &= ~(UINT64_C(1) << (i & 63));
+            ev->failing[w] |= UINT64_C(1) << (i & 63);
+        }
+}
+
+void plx_hold_update(struct plx_fleet *fleet, struct plx_evidence *ev,
+                     const struct plx_standing *standing, uint32_t n_standing)
+{
+    bool taken = false, gone = false;
+    mark(fleet, standing, n_standing);
+    for (uint32_t a = 0; a < fleet->n_agents; a++) {
+        taken |= fleet->agents[a].hold_next && !fleet->agents[a].held;
+        gone |= fleet->agents[a].held && !fleet->agents[a].hold_next;
+    }
+    if (gone)
+        let_go(fleet, ev, standing, n_standing);
+    if (taken)
+        take(fleet, ev);
+    for (uint32_t a = 0; a < fleet->n_agents; a++)
+        fleet->agents[a].held = fleet->agents[a].hold_next;
+}

@@ -1,0 +1,25 @@
+/* Whose failures are left to a standing fault of ours.
+ *
+ * An agent that fails on hundreds of cells while a fault of it (of its region, its
+ * provider) stands is not asked cell by cell again at each solve: its failing cells move
+ * from `failing` to `held`, which no solver walks, and its own rings say when it is well.
+ * When the fault is over, cells that fail no more since stay there until their next
+ * result; the others move back. */
+#ifndef PLX_CORE_JUDGE_HOLD_H
+#define PLX_CORE_JUDGE_HOLD_H
+
+#include "coordinator/core/judge_cover.h"
+#include "coordinator/core/judge_evidence.h"
+#include "coordinator/core/judge_fleet.h"
+
+/* Before each solve, with what stands. Sets the agents' `held`. Walks cells only when an
+ * agent is taken or let go. */
+void plx_hold_update(struct plx_fleet *fleet, struct plx_evidence *ev,
+                     const struct plx_standing *standing, uint32_t n_standing);
+
+/* The latest end of a standing fault that this cell's failures belong to; 0: none. */
+uint32_t plx_hold_past(const struct plx_fleet *fleet, const struct plx_cell *cell,
+                       uint32_t monitor, const struct plx_standing *standing,
+                       uint32_t n_standing);
+
+#endif

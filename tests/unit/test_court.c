@@ -1,0 +1,224 @@
+/* The court between the fleet and the judge: what a clock that is set does to it. */
+#include "test.h"
+
+#include "coordinator/core/court.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BEGAN_NS (INT64_C(1700000000) * PLX_SEC_NS)
+
+struct fixture {
+    struct plx_roster *roster;
+    struct plx_catalog *catalog;
+    struct plx_shares *shares;
+    struct plx_court *court;
+    uint32_t agents[3], monitor;
+    struct plx_mono now;
+    int64_t wall_ns; /* our wall clock minus the monotonic one */
+};
+
+static struct plx_wall wall(const struct fixture *fx)
+{
+    return (struct plx_wall){fx->now.ns + fx->wall_ns};
+}
+
+static void add_agent(struct fixture *fx, uint32_t i)
+{
+    static const char *const names[] = {"fra-1", "iad-1", "sin-1"};
+    char key[PLX_AGENT_KEY_MAX];
+    memset(key, 'a' + (int)i, sizeof key);
+    key[PLX_AGENT_KEY_MAX - 1] = '\0';
+    const struct plx_roster_entry entry = {
+        .id = i + 1, .name = names[i], .region = names[i], .key = key};
+    assert_int_equal(plx_roster_add(fx->roster, &entry, true, fx->now, &fx->agents[i]),
+                     0);
+    plx_court_set_agent(fx->court, fx->agents[i]);
+    plx_shares_set_agent(fx->shares, fx->agents[i], names[i], names[i], NULL, 0,
+                         PLX_STANDING_PRESENT);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *fx = calloc(1, sizeof *fx);
+    struct plx_monitor m;
+    const uint32_t *changed;
+    size_t n;
+    assert_non_null(fx);
+    fx->now.ns = PLX_HOUR_NS;
+    fx->wall_ns = BEGAN_NS;
+    fx->roster = plx_roster_new(NULL);
+    fx->catalog = plx_catalog_new();
+    fx->shares = plx_shares_new(fx->catalog);
+    fx->court = plx_court_new(fx->roster, fx->catalog, fx->shares);
+    for (uint32_t i = 0; i < 3; i++)
+        add_agent(fx, i);
+    plx_monitor_init(&m);
+    m.id = 7;
+    m.port = 443;
+    m.interval_ns = PLX_MIN_NS;
+    m.timeout_ns = 5 * PLX_SEC_NS;
+    plx_monitor_set_text(&m.name, "web");
+    plx_monitor_set_text(&m.host, "192.0.2.7");
+    plx_monitor_add_location(&m, "all");
+    assert_int_equal(plx_shares_put(fx->shares, &m, &fx->monitor), 0);
+    plx_monitor_fini(&m);
+    plx_shares_settle(fx->shares, fx->now, &changed, &n);
+    plx_court_set_monitor(fx->court, fx->monitor);
+    *state = fx;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fx = *state;
+    plx_court_destroy(&fx->court);
+    plx_shares_destroy(&fx->shares);
+    plx_catalog_destroy(&fx->catalog);
+    plx_roster_destroy(&fx->roster);
+    free(fx);
+    return 0;
+}
+
+static void probe(struct fixture *fx, uint32_t agent, enum plx_outcome outcome)
+{
+    const struct plx_result r = {
+        .monitor_id = 7,
+        /* The agent's clock stays as it is. */
+        .started = {fx->now.ns + BEGAN_NS},
+        .outcome = outcome,
+        .address = {.family = 4, .bytes = {192, 0, 2, 7}},
+    };
+    plx_court_result(fx->court, wall(fx), agent, fx->monitor, &r);
+}
+
+static enum plx_judge_verdict think(struct fixture *fx)
+{
+    const struct plx_judge_output *output;
+    const struct plx_transition *transitions;
+    struct plx_judge_ruling ruling;
+    size_t n;
+    plx_court_tick(fx->court, wall(fx), &output, &transitions, &n);
+    assert_int_equal(plx_judge_view(plx_court_judge(fx->court), fx->monitor, &ruling), 0);
+    return ruling.verdict;
+}
+
+/* Seconds in which everybody is heard and one after the other probes. */
+static enum plx_judge_verdict pass(struct fixture *fx, int seconds,
+                                   enum plx_outcome outcome)
+{
+    enum plx_judge_verdict verdict = PLX_JUDGE_INCONCLUSIVE;
+    for (int s = 0; s < seconds; s++) {
+        fx->now = plx_mono_add(fx->now, PLX_SEC_NS);
+        for (uint32_t i = 0; i < 3; i++) {
+            plx_court_heartbeat(fx->court, wall(fx), fx->agents[i]);
+            if (s % 20 == (int)i)
+                probe(fx, fx->agents[i], outcome);
+        }
+        verdict = think(fx);
+    }
+    return verdict;
+}
+
+static void set_clock(struct fixture *fx, int64_t step_ns)
+{
+    fx->wall_ns += step_ns;
+    plx_roster_clock_set(fx->roster, step_ns);
+    plx_court_clock_set(fx->court, step_ns);
+}
+
+static void clock_set_back_two_hours__views_stay_fresh_and_outages_are_seen(void **state)
+{
+    struct fixture *fx = *state;
+    assert_int_equal(pass(fx, 180, PLX_OUTCOME_OPEN), PLX_JUDGE_UP);
+    set_clock(fx, -2 * PLX_HOUR_NS);
+    assert_int_equal(think(fx), PLX_JUDGE_UP);
+    assert_int_equal(pass(fx, 300, PLX_OUTCOME_OPEN), PLX_JUDGE_UP);
+    assert_int_equal(pass(fx, 180, PLX_OUTCOME_REFUSED), PLX_JUDGE_SERVICE_DOWN);
+}
+
+static void clock_set_forward_two_hours__nothing_is_late_or_silent(void **state)
+{
+    struct fixture *fx = *state;
+    assert_int_equal(pass(fx, 180, PLX_OUTCOME_OPEN), PLX_JUDGE_UP);
+    set_clock(fx, 2 * PLX_HOUR_NS);
+    assert_int_equal(think(fx), PLX_JUDGE_UP);
+    assert_int_equal(pass(fx, 300, PLX_OUTCOME_OPEN), PLX_JUDGE_UP);
+    assert_int_equal(pass(fx, 180, PLX_OUTCOME_REFUSED), PLX_JUDGE_SERVICE_DOWN);
+}
+
+static void clock_set__since_is_told_by_the_new_clock(void **state)
+{
+    struct fixture *fx = *state;
+    struct plx_judge_ruling ruling;
+    pass(fx, 60, PLX_OUTCOME_OPEN);
+    set_clock(fx, -2 * PLX_HOUR_NS);
+    pass(fx, 180, PLX_OUTCOME_REFUSED);
+    assert_int_equal(plx_judge_view(plx_court_judge(fx->court), fx->monitor, &ruling), 0);
+    struct plx_wall since = plx_court_since(fx->court, fx->monitor, &ruling);
+    int64_t ago_ns = plx_wall_diff(wall(fx), since);
+    assert_true(ago_ns > 0 && ago_ns <= 180 * PLX_SEC_NS);
+    const struct plx_sight *sight =
+        plx_court_sight(fx->court, fx->monitor, fx->agents[0]);
+    assert_non_null(sight);
+    ago_ns = plx_wall_diff(wall(fx), sight->at);
+    assert_true(ago_ns >= 0 && ago_ns <= 30 * PLX_SEC_NS);
+}
+
+/* A stored result of agent `i`, received at that second after BEGAN. */
+static void replay(struct fixture *fx, uint32_t i, int64_t at_s, enum plx_outcome outcome)
+{
+    const struct plx_wall at = {BEGAN_NS + at_s * PLX_SEC_NS};
+    const struct plx_result r = {
+        .monitor_id = 7,
+        .started = at,
+        .outcome = outcome,
+        .address = {.family = 4, .bytes = {192, 0, 2, 7}},
+    };
+    plx_court_replay(fx->court, wall(fx), at, fx->agents[i], fx->monitor, &r);
+}
+
+static void restart_after_clock_was_set_back__old_outage_is_not_told_again(void **state)
+{
+    struct fixture *fx = *state;
+    /* An outage long ago, by a clock that was two hours ahead … */
+    for (int64_t s = 3400; s < 3600; s += 20)
+        for (uint32_t i = 0; i < 3; i++)
+            replay(fx, i, s, PLX_OUTCOME_REFUSED);
+    /* … and since it was set back, all is well. It is 3,600 s now. */
+    for (int64_t s = 3300; s < 3590; s += 20)
+        for (uint32_t i = 0; i < 3; i++)
+            replay(fx, i, s, PLX_OUTCOME_OPEN);
+    for (uint32_t i = 0; i < 3; i++)
+        plx_court_heartbeat(fx->court, wall(fx), fx->agents[i]);
+    assert_int_equal(think(fx), PLX_JUDGE_UP);
+}
+
+static void results_received_in_the_future__are_left_out(void **state)
+{
+    struct fixture *fx = *state;
+    for (uint32_t i = 0; i < 3; i++) {
+        replay(fx, i, 3590, PLX_OUTCOME_OPEN);
+        replay(fx, i, 9000, PLX_OUTCOME_REFUSED);
+    }
+    assert_int_equal(pass(fx, 120, PLX_OUTCOME_OPEN), PLX_JUDGE_UP);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            clock_set_back_two_hours__views_stay_fresh_and_outages_are_seen, set_up,
+            tear_down),
+        cmocka_unit_test_setup_teardown(
+            clock_set_forward_two_hours__nothing_is_late_or_silent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            restart_after_clock_was_set_back__old_outage_is_not_told_again, set_up,
+            tear_down),
+        cmocka_unit_test_setup_teardown(results_received_in_the_future__are_left_out,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(clock_set__since_is_told_by_the_new_clock, set_up,
+                                        tear_down),
+    };
+    return PLX_RUN(tests);
+}
