@@ -1,15 +1,12 @@
 #include "agent/agent.h"
 
-#include "agent/core/attempt.h"
 #include "agent/core/jobs.h"
-#include "agent/core/plan.h"
+#include "agent/crew.h"
 #include "agent/delivery.h"
-#include "agent/errands.h"
 #include "agent/io/keeper.h"
 #include "agent/io/link.h"
 #include "agent/notify.h"
 #include "agent/traces.h"
-#include "agent/troubles.h"
 #include "base/err.h"
 #include "base/rng.h"
 #include "sys/clock.h"
@@ -21,13 +18,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define NO_SLOT          UINT32_MAX
 #define FAST_TICK_NS     (10 * PLX_MS_NS)
 #define SLOW_TICK_NS     (100 * PLX_MS_NS)
-/* Probes begun in one tick; the rest is due at the next. */
-#define TICK_PROBES      1024
-/* How late a probe out of turn may start. */
-#define ORDER_GRACE_NS   (5 * PLX_SEC_NS)
 /* Leaving: probes under way get so long to end, results so long to be acknowledged. */
 #define LEAVE_PROBES_NS  PLX_SEC_NS
 #define LEAVE_RESULTS_NS (2500 * PLX_MS_NS)
@@ -38,70 +30,25 @@ struct plx_agent_process {
     struct plx_loop *loop;
     struct plx_spool *spool;
     struct plx_delivery *delivery;
-    struct plx_errands *errands;
+    struct plx_crew *crew;
     struct plx_traces *traces;
     struct plx_link *link;
     struct plx_jobs *jobs;
     struct plx_keeper *keeper;
-    struct plx_plan plan;
-    struct plx_troubles troubles;
+    struct plx_tallies tallies;
     uint64_t boot_id;
     struct plx_mono started;
     bool leaving;
     struct plx_mono leave_began;
-    uint64_t n_done, n_skipped;
-    uint32_t worst_lag_us;
     unsigned generation_misses; /* acks in a row that named another generation */
 };
 
-/* ---- probes ---- */
-
-/* Whether anything but an open port is to be expected of it. */
-static bool is_watched(const struct plx_job *job)
+static void answer_check(void *arg, const struct plx_result *result, uint64_t request_id)
 {
-    return job->retry_state != 0 || job->expect != PLX_EXPECT_OPEN;
-}
-
-/* A probe out of turn, of a task that need not be assigned. */
-static void probe_now(struct plx_agent_process *a, const struct plx_task *task,
-                      enum plx_probe_kind kind, uint64_t tag)
-{
-    const struct plx_errand_order order = {.task = task,
-                                           .kind = kind,
-                                           .tag = tag,
-                                           .scheduled = plx_clock_mono(),
-                                           .grace_ns = ORDER_GRACE_NS,
-                                           .watched = true};
-    plx_errands_order(a->errands, &order);
-}
-
-static void probe_job_now(struct plx_agent_process *a, uint32_t slot,
-                          enum plx_probe_kind kind, uint64_t tag)
-{
-    char host[PLX_ADDR_TEXT_MAX];
-    struct plx_task task = plx_job_task(plx_jobs_at(a->jobs, slot), host);
-    probe_now(a, &task, kind, tag);
-}
-
-static void probe_due(struct plx_agent_process *a, const struct plx_due *due)
-{
-    const struct plx_job *job = plx_jobs_at(a->jobs, due->slot);
-    if (!job)
-        return;
-    struct plx_task task = plx_job_task(job, NULL);
-    const struct plx_errand_order order = {.task = &task,
-                                           .addr = plx_job_addr(job),
-                                           .kind = PLX_PROBE_SCHEDULED,
-                                           .tag = due->slot,
-                                           .scheduled = due->scheduled,
-                                           .grace_ns =
-                                               plx_plan_grace_ns(job->interval_ns),
-                                           .watched = is_watched(job)};
-    a->n_skipped += due->missed;
-    if (due->late)
-        plx_errands_skip(a->errands, &order, PLX_DETAIL_LOCAL_LATE);
-    else
-        plx_errands_order(a->errands, &order);
+    struct plx_agent_process *a = arg;
+    const struct plx_msg msg = {.type = PLX_MSG_PROBE_DONE,
+                                .probe_done = {request_id, *result}};
+    plx_link_send(a->link, &msg);
 }
 
 static void on_traced(void *arg, uint64_t request_id, const struct plx_trace *trace)
@@ -112,62 +59,12 @@ static void on_traced(void *arg, uint64_t request_id, const struct plx_trace *tr
     plx_link_send(a->link, &msg);
 }
 
-static void answer_check(struct plx_agent_process *a, const struct plx_result *result,
-                         uint64_t request_id)
-{
-    const struct plx_msg msg = {.type = PLX_MSG_PROBE_DONE,
-                                .probe_done = {request_id, *result}};
-    plx_link_send(a->link, &msg);
-}
-
-/* Keeps a result. A first bad one is tried again at once: from a fresh source port, as
- * every probe. A host that is half up once may be a lost packet: it is said from the
- * second time on. `slot` held the monitor when the probe was ordered. */
-static void keep(struct plx_agent_process *a, const struct plx_result *result,
-                 uint32_t slot)
-{
-    struct plx_job *job = plx_jobs_at(a->jobs, slot);
-    struct plx_result kept = *result;
-    bool known = job && job->monitor_id == result->monitor_id;
-    bool first = known && plx_attempt_wants_retry(&job->retry_state,
-                                                  (enum plx_expect)job->expect, result);
-    if (first && kept.detail == PLX_DETAIL_HALF_UP)
-        kept.detail = PLX_DETAIL_NONE;
-    plx_spool_put(a->spool, &kept);
-    if (first && job->confirm && !a->leaving)
-        probe_job_now(a, slot, PLX_PROBE_RETRY, slot);
-}
-
-/* `tag`: the request of a check, else the slot of the job. */
-static void on_result(void *arg, const struct plx_result *result, uint64_t tag)
-{
-    struct plx_agent_process *a = arg;
-    a->n_done++;
-    if (result->kind == PLX_PROBE_ADDRESS) { /* the run's own result follows */
-        plx_spool_put(a->spool, result);
-        return;
-    }
-    a->n_skipped += result->outcome == PLX_OUTCOME_SKIPPED;
-    if (result->kind == PLX_PROBE_SCHEDULED && result->lag_us > a->worst_lag_us)
-        a->worst_lag_us = result->lag_us;
-    plx_troubles_note(&a->troubles, result);
-    if (result->kind == PLX_PROBE_CHECK) {
-        answer_check(a, result, tag);
-        return;
-    }
-    keep(a, result, (uint32_t)tag);
-}
-
 /* ---- the coordinator's messages ---- */
 
 static void on_job(void *arg, uint32_t slot, bool gone)
 {
     struct plx_agent_process *a = arg;
-    const struct plx_job *job = plx_jobs_at(a->jobs, slot);
-    if (gone)
-        plx_plan_remove(&a->plan, slot);
-    else
-        plx_plan_set(&a->plan, slot, job->monitor_id, job->interval_ns, plx_clock_mono());
+    plx_crew_job(a->crew, slot, gone);
 }
 
 static void after_assignment(struct plx_agent_process *a, int err)
@@ -180,24 +77,6 @@ static void after_assignment(struct plx_agent_process *a, int err)
     char count[32];
     snprintf(count, sizeof count, "%zu", plx_jobs_count(a->jobs));
     plx_log(PLX_LOG_DEBUG, "assignment", "monitors", count, NULL);
-}
-
-/* A check is answered by its request's id; what a confirmation sees counts for the job.
- */
-static void on_probe_now(struct plx_agent_process *a, const struct plx_msg_probe_now *msg)
-{
-    bool check = msg->request_id != 0;
-    enum plx_probe_kind kind = check ? PLX_PROBE_CHECK : PLX_PROBE_CONFIRM;
-    for (size_t i = 0; i < msg->n_tasks; i++) {
-        uint32_t slot = NO_SLOT;
-        plx_jobs_find(a->jobs, msg->tasks[i].monitor_id, &slot);
-        probe_now(a, &msg->tasks[i], kind, check ? msg->request_id : slot);
-    }
-    for (size_t i = 0; i < msg->n_monitor_ids; i++) {
-        uint32_t slot;
-        if (plx_jobs_find(a->jobs, msg->monitor_ids[i], &slot))
-            probe_job_now(a, slot, kind, check ? msg->request_id : slot);
-    }
 }
 
 /* Messages on one session keep their order, so that an ack of another generation means a
@@ -229,8 +108,7 @@ static void on_message(void *arg, const struct plx_msg *msg)
         plx_delivery_ack(a->delivery, &msg->ack);
         break;
     case PLX_MSG_PROBE_NOW:
-        if (!a->leaving)
-            on_probe_now(a, &msg->probe_now);
+        plx_crew_probe_now(a->crew, &msg->probe_now);
         break;
     case PLX_MSG_TRACE_NOW:
         if (!a->leaving)
@@ -277,45 +155,22 @@ static void on_heartbeat(void *arg, struct plx_msg_heartbeat *hb)
     plx_spool_stats(a->spool, &spool);
     hb->uptime_ms = (uint64_t)(plx_mono_diff(plx_clock_mono(), a->started) / PLX_MS_NS);
     hb->generation = plx_jobs_generation(a->jobs);
-    hb->progress = a->n_done;
     hb->spool_rows = spool.rows;
     hb->spool_bytes = spool.bytes;
     hb->spool_age_ms = age_ms(spool.oldest);
-    hb->in_flight = plx_errands_under_way(a->errands);
-    hb->lag_ms = a->worst_lag_us / 1000;
-    hb->skipped = a->n_skipped;
+    hb->in_flight = plx_crew_under_way(a->crew);
     hb->lost = spool.lost;
-    a->troubles.stall_ns = plx_errands_take_stall(a->errands);
-    hb->n_troubles = plx_troubles_take(&a->troubles, &spool);
-    hb->troubles = a->troubles.list;
-    a->worst_lag_us = 0;
+    plx_tallies_take(&a->tallies, &spool, hb);
 }
 
 /* ---- time ---- */
-
-static void on_fast_tick(void *arg, struct plx_mono now)
-{
-    struct plx_agent_process *a = arg;
-    struct plx_due due;
-    int n = 0;
-    plx_errands_tick(a->errands, now);
-    plx_traces_tick(a->traces, now);
-    while (n < TICK_PROBES && !a->leaving && plx_plan_next(&a->plan, now, &due)) {
-        probe_due(a, &due);
-        if (++n % PLX_ERRANDS_BATCH == 0)
-            plx_errands_turn(a->errands);
-    }
-    /* The nearest have answered by now. */
-    if (n % PLX_ERRANDS_BATCH != 0)
-        plx_errands_turn(a->errands);
-}
 
 static void leave_when_done(struct plx_agent_process *a, struct plx_mono now)
 {
     struct plx_spool_stats spool;
     int64_t since = plx_mono_diff(now, a->leave_began);
     plx_spool_stats(a->spool, &spool);
-    bool probing = plx_errands_under_way(a->errands) > 0 && since < LEAVE_PROBES_NS;
+    bool probing = plx_crew_under_way(a->crew) > 0 && since < LEAVE_PROBES_NS;
     bool sending = plx_link_is_up(a->link) && spool.rows > 0 && since < LEAVE_RESULTS_NS;
     if (probing || sending)
         return;
@@ -324,11 +179,16 @@ static void leave_when_done(struct plx_agent_process *a, struct plx_mono now)
     plx_loop_stop(a->loop);
 }
 
+static void on_fast_tick(void *arg, struct plx_mono now)
+{
+    struct plx_agent_process *a = arg;
+    plx_traces_tick(a->traces, now);
+}
+
 static void on_slow_tick(void *arg, struct plx_mono now)
 {
     struct plx_agent_process *a = arg;
-    plx_troubles_watch_clock(&a->troubles, now, plx_clock_wall());
-    plx_errands_slow_tick(a->errands, now);
+    plx_tallies_watch_clock(&a->tallies, now, plx_clock_wall());
     plx_traces_slow_tick(a->traces, now);
     plx_link_tick(a->link, now);
     plx_delivery_tick(a->delivery, now);
@@ -348,19 +208,51 @@ static void on_signal(void *arg, int signo)
     }
     a->leaving = true;
     a->leave_began = plx_clock_mono();
+    plx_crew_leave(a->crew);
     plx_notify("STOPPING=1");
     plx_log(PLX_LOG_INFO, "stopping", NULL);
 }
 
 /* ---- start and end ---- */
 
+static int open_crew(struct plx_agent_process *a, const struct plx_keypair *keys,
+                     struct plx_why *why)
+{
+    const struct plx_agent_config *c = a->config;
+    const struct plx_crew_setup setup = {
+        .n_threads = c->threads,
+        .limits = c->limits,
+        .lane = {.probing = {.policy = &c->policy,
+                             .resolver = c->resolver,
+                             .engine = c->engine},
+                 /* The key is what stays the same over restarts, and differs between
+                    agents. */
+                 .agent_seed =
+                     plx_hash_bytes(keys->public_key, strlen(keys->public_key), 0),
+                 .now = plx_clock_mono(),
+                 .wall = plx_clock_wall()},
+        .spool = a->spool,
+        .tallies = &a->tallies,
+        .on_answer = answer_check,
+        .arg = a,
+    };
+    return plx_crew_new(a->loop, a->jobs, &setup, &a->crew, why);
+}
+
+static int open_traces(struct plx_agent_process *a, struct plx_why *why)
+{
+    const struct plx_traces_setup setup = {.policy = &a->config->policy,
+                                           .turnstile = plx_crew_turnstile(a->crew),
+                                           .resolver = a->config->resolver,
+                                           .seed = a->boot_id};
+    return plx_traces_new(a->loop, &setup, on_traced, a, &a->traces, why);
+}
+
 static int open_modules(struct plx_agent_process *a,
                         const struct plx_enrolment *enrolment,
                         const struct plx_keypair *keys, struct plx_why *why)
 {
     const struct plx_agent_config *c = a->config;
-    const struct plx_errands_setup probing = {c->limits, &c->policy, c->resolver,
-                                              c->engine};
     const struct plx_link_owner owner = {a, on_hello, on_heartbeat, on_up, on_message};
     const char *endpoint = c->endpoint ? c->endpoint : enrolment->endpoint;
     int err = plx_net_new(&a->net, why);
@@ -371,12 +263,9 @@ static int open_modules(struct plx_agent_process *a,
     if (!err)
         err = plx_delivery_new(a->loop, a->spool, &a->delivery, why);
     if (!err)
-        err = plx_errands_new(a->loop, &probing, on_result, a, &a->errands, why);
-    if (!err) {
-        const struct plx_traces_setup tracing = {
-            &c->policy, plx_errands_pacer(a->errands), c->resolver, a->boot_id};
-        err = plx_traces_new(a->loop, &tracing, on_traced, a, &a->traces, why);
-    }
+        err = open_crew(a, keys, why);
+    if (!err)
+        err = open_traces(a, why);
     if (!err)
         err = plx_link_new(a->net, a->loop, endpoint, enrolment->server_key, keys, &owner,
                            &a->link, why);
@@ -391,13 +280,13 @@ static int open_modules(struct plx_agent_process *a,
 static void close_modules(struct plx_agent_process *a)
 {
     plx_traces_destroy(&a->traces);
-    plx_errands_destroy(&a->errands);
+    plx_crew_destroy(&a->crew);
     plx_delivery_destroy(&a->delivery);
     plx_link_destroy(&a->link);
     plx_spool_close(&a->spool);
     plx_keeper_close(&a->keeper);
     plx_jobs_destroy(&a->jobs);
-    plx_plan_fini(&a->plan);
+    plx_tallies_fini(&a->tallies);
     plx_loop_destroy(&a->loop);
     plx_net_destroy(&a->net);
 }
@@ -438,9 +327,7 @@ int plx_agent_open(const struct plx_agent_config *config,
     a->config = config;
     a->boot_id = boot_id;
     a->started = plx_clock_mono();
-    /* The key is what stays the same over restarts, and differs between agents. */
-    uint64_t seed = plx_hash_bytes(keys->public_key, strlen(keys->public_key), 0);
-    plx_plan_init(&a->plan, seed, a->started, plx_clock_wall());
+    plx_tallies_init(&a->tallies);
     a->jobs = plx_jobs_new(PLX_AGENT_MONITORS_MAX, on_job, a);
     a->keeper = plx_keeper_new(config->data_dir, enrolment->server_key, a->jobs);
     int err = open_modules(a, enrolment, keys, why);

@@ -22,6 +22,7 @@ void plx_agent_config_init(struct plx_agent_config *config)
                   .max_age_ns = PLX_SPOOL_MAX_AGE_NS,
                   .max_waiting = PLX_SPOOL_MAX_WAITING},
         .engine = PLX_ENGINE_EPOLL,
+        .threads = 1,
         .log_level = PLX_LOG_INFO,
     };
 }
@@ -287,6 +288,15 @@ static int read_engine(struct reader *r, const struct plx_node *node, const char
     return err;
 }
 
+static int read_threads(struct reader *r, const struct plx_node *node, const char *key)
+{
+    int64_t v = 0;
+    int err = read_int(r, node, key, 1, PLX_AGENT_THREADS_MAX, &v);
+    if (!err)
+        r->config->threads = (uint32_t)v;
+    return err;
+}
+
 static int read_level(struct reader *r, const struct plx_node *node, const char *key)
 {
     const char *text;
@@ -324,6 +334,7 @@ int plx_agent_config_load(struct plx_agent_config *config, const char *path,
         {"data_dir", read_data_dir}, {"endpoint", read_endpoint}, {"labels", read_labels},
         {"limits", read_limits},     {"spool", read_spool},       {"policy", read_policy},
         {"resolver", read_resolver}, {"log", read_log},           {"engine", read_engine},
+        {"threads", read_threads},
     };
     struct plx_doc *doc = NULL;
     int err = plx_doc_load(path, &doc, why);

@@ -15,7 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PLX_AGENT_DATA_DIR "/var/lib/parallax-agent"
+#define PLX_AGENT_DATA_DIR    "/var/lib/parallax-agent"
+#define PLX_AGENT_THREADS_MAX 64
 
 struct plx_agent_config {
     char *data_dir;
@@ -27,6 +28,7 @@ struct plx_agent_config {
     struct plx_spool_limits spool;
     struct plx_policy policy;
     enum plx_engine engine;
+    uint32_t threads; /* that probe, >= 1 */
     enum plx_log_level log_level;
     bool log_json;
 };

@@ -50,8 +50,8 @@ struct plx_errands {
     struct errand *pool;
     uint32_t n_pool, n_touched; /* what was never used takes no memory */
     uint32_t free_head, n_used;
-    struct plx_heap waiting; /* PACING and ADMITTED, by when to try again */
-    struct plx_pacer *pacer;
+    struct plx_heap waiting;         /* PACING and ADMITTED, by when to try again */
+    struct plx_turnstile *turnstile; /* borrowed */
     struct plx_prober *prober;
     struct plx_resolver *resolver;
     const struct plx_policy *policy;
@@ -86,10 +86,10 @@ int plx_errands_new(struct plx_loop *loop, const struct plx_errands_setup *setup
     e->policy = setup->policy;
     e->done = done;
     e->arg = arg;
-    make_pool(e, setup->limits.in_flight + WAITING_MAX);
-    e->pacer = plx_pacer_new(&setup->limits);
-    int err = plx_prober_new(setup->engine, setup->limits.in_flight, on_probed, e,
-                             &e->prober, why);
+    make_pool(e, setup->in_flight + WAITING_MAX);
+    e->turnstile = setup->turnstile;
+    int err = plx_prober_new(setup->engine, setup->in_flight, setup->n_probers, on_probed,
+                             e, &e->prober, why);
     if (!err)
         err = plx_resolver_new(loop, setup->resolver, on_resolved, e, &e->resolver, why);
     if (!err && plx_loop_add_fd(loop, plx_prober_fd(e->prober), EPOLLIN, on_readable, e))
@@ -120,7 +120,6 @@ void plx_errands_destroy(struct plx_errands **errands)
     if (e->prober)
         plx_loop_remove_fd(e->loop, plx_prober_fd(e->prober));
     plx_prober_destroy(&e->prober);
-    plx_pacer_destroy(&e->pacer);
     plx_heap_fini(&e->waiting);
     for (uint32_t i = 0; i < e->n_touched; i++)
         drop_extra(&e->pool[i].extra);
@@ -196,7 +195,7 @@ static void on_probed(void *arg, uint64_t cookie, const struct plx_result *evide
 {
     struct plx_errands *e = arg;
     struct plx_result result = *evidence;
-    plx_pacer_done(e->pacer);
+    plx_turnstile_done(e->turnstile);
     finish(e, (uint32_t)cookie, &result, started);
 }
 
@@ -234,7 +233,7 @@ static void admit(struct plx_errands *e, uint32_t i, struct plx_mono now)
         finish_local(e, i, PLX_OUTCOME_SKIPPED, PLX_DETAIL_LOCAL_LATE);
         return;
     }
-    if (plx_pacer_ask(e->pacer, &errand->addr, now, &at) == PLX_PACER_GO) {
+    if (plx_turnstile_ask(e->turnstile, &errand->addr, now, &at) == PLX_PACER_GO) {
         launch(e, i);
     } else if (at.ns > latest_ns) {
         finish_local(e, i, PLX_OUTCOME_SKIPPED, PLX_DETAIL_LOCAL_RATE);
@@ -488,11 +487,6 @@ void plx_errands_tick(struct plx_errands *errands, struct plx_mono now)
 void plx_errands_slow_tick(struct plx_errands *errands, struct plx_mono now)
 {
     plx_resolver_tick(errands->resolver, now);
-}
-
-struct plx_pacer *plx_errands_pacer(struct plx_errands *errands)
-{
-    return errands->pacer;
 }
 
 uint32_t plx_errands_under_way(const struct plx_errands *errands)

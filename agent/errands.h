@@ -5,9 +5,9 @@
 #ifndef PLX_AGENT_ERRANDS_H
 #define PLX_AGENT_ERRANDS_H
 
-#include "agent/core/pacer.h"
 #include "agent/core/policy.h"
 #include "agent/io/socket_set.h"
+#include "agent/turnstile.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "base/why.h"
@@ -36,10 +36,12 @@ typedef void plx_errand_done_fn(void *arg, const struct plx_result *result, uint
 struct plx_errands;
 
 struct plx_errands_setup {
-    struct plx_pacer_limits limits;
+    struct plx_turnstile *turnstile; /* borrowed; shared by all of the process */
     const struct plx_policy *policy; /* borrowed */
     const char *resolver;            /* name servers; NULL: the system's */
     enum plx_engine engine;          /* not AUTO */
+    uint32_t in_flight;              /* probes at a time, of this one */
+    uint32_t n_probers;              /* of so many in this process */
 };
 
 int plx_errands_new(struct plx_loop *loop, const struct plx_errands_setup *setup,
@@ -62,9 +64,6 @@ void plx_errands_turn(struct plx_errands *errands);
 /* To be called every 10 ms and every 100 ms or so. */
 void plx_errands_tick(struct plx_errands *errands, struct plx_mono now);
 void plx_errands_slow_tick(struct plx_errands *errands, struct plx_mono now);
-
-/* What keeps the targets' rates. Lent: for others that send to them. */
-struct plx_pacer *plx_errands_pacer(struct plx_errands *errands);
 
 /* Probes anywhere on their way. */
 uint32_t plx_errands_under_way(const struct plx_errands *errands);

@@ -200,8 +200,8 @@ static int open_session(struct session *s, struct plx_why *why)
 {
     int err = plx_loop_new(on_signal, s, &s->loop, why);
     if (!err)
-        err = plx_prober_new(PLX_ENGINE_EPOLL, (uint32_t)s->n, on_probed, s, &s->prober,
-                             why);
+        err = plx_prober_new(PLX_ENGINE_EPOLL, (uint32_t)s->n, 1, on_probed, s,
+                             &s->prober, why);
     if (!err)
         err = plx_resolver_new(s->loop, NULL, on_resolved, s, &s->resolver, why);
     if (!err)

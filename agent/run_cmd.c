@@ -19,6 +19,7 @@ static const char usage[] =
     "Probes what the coordinator assigns, until it is told to stop.\n"
     "  --config FILE         configuration (YAML)\n"
     "  --data-dir DIR        keys, enrolment and spool (default " PLX_AGENT_DATA_DIR ")\n"
+    "  --threads N           threads that probe (default 1)\n"
     "  --engine ENGINE       epoll (default), io_uring, or auto: io_uring where the\n"
     "                        kernel allows it\n"
     "  --log-level LEVEL     debug, info (default), warn, error\n"
@@ -32,6 +33,7 @@ static int bad_usage(const char *what, const char *text)
 
 static const struct option options[] = {{"config", required_argument, NULL, 'c'},
                                         {"data-dir", required_argument, NULL, 'd'},
+                                        {"threads", required_argument, NULL, 't'},
                                         {"engine", required_argument, NULL, 'e'},
                                         {"log-level", required_argument, NULL, 'l'},
                                         {"log-format", required_argument, NULL, 'f'},
@@ -55,6 +57,15 @@ static int load_file(struct plx_agent_config *config, int argc, char **argv)
     return 0;
 }
 
+static int parse_threads(struct plx_agent_config *config, const char *text)
+{
+    int64_t n = 0;
+    if (plx_text_int(text, 1, PLX_AGENT_THREADS_MAX, &n))
+        return 1 + bad_usage("threads: expected 1 to 64, not", text);
+    config->threads = (uint32_t)n;
+    return 0;
+}
+
 /* Returns 0, or the exit status + 1 where the command ends here. */
 static int parse_options(struct plx_agent_config *config, int argc, char **argv)
 {
@@ -67,6 +78,9 @@ static int parse_options(struct plx_agent_config *config, int argc, char **argv)
         case 'd':
             free(config->data_dir);
             config->data_dir = plx_text_dup(optarg);
+            break;
+        case 't':
+            end = parse_threads(config, optarg);
             break;
         case 'e':
             if (plx_engine_parse(optarg, &config->engine))

@@ -103,6 +103,11 @@ static void kernel(struct report *r, const struct plx_host *h)
     row = add(r, "error_queue", h->error_queue, h->error_queue ? "yes" : "no");
     mean(row, "who said that a target is unreachable is %s",
          h->error_queue ? "known" : "not known");
+    row = add(r, "io_uring", true, h->io_uring ? "yes" : "no");
+    if (h->io_uring)
+        mean(row, "with `engine: io_uring` only memory limits the probes in flight");
+    else
+        mean(row, "descriptors limit the probes in flight: %s", h->no_io_uring);
     row = add(r, "route_changes", h->routes, h->routes ? "told" : "not told");
     mean(row, h->routes ? "the source of a probe is asked for once"
                         : "one system call more a probe");

@@ -28,7 +28,7 @@ struct errand {
 struct plx_traces {
     struct plx_loop *loop;
     const struct plx_policy *policy;
-    struct plx_pacer *pacer;
+    struct plx_turnstile *turnstile;
     struct plx_resolver *resolver;
     struct plx_tracer *tracer;
     plx_traces_done_fn *done;
@@ -42,7 +42,7 @@ static void end(struct plx_traces *t, struct errand *e, const struct plx_trace *
 {
     uint64_t request_id = e->request_id;
     for (; e->n_admitted > 0; e->n_admitted--)
-        plx_pacer_done(t->pacer);
+        plx_turnstile_done(t->turnstile);
     e->stage = FREE;
     e->generation++;
     t->n_used--;
@@ -91,7 +91,7 @@ static void admit(struct plx_traces *t, struct errand *e, struct plx_mono now)
     struct plx_mono at = plx_mono_add(now, 1);
     e->stage = PACING;
     while (e->n_admitted < e->order.n_flows) {
-        if (plx_pacer_ask(t->pacer, &e->order.target, now, &at) != PLX_PACER_GO) {
+        if (plx_turnstile_ask(t->turnstile, &e->order.target, now, &at) != PLX_PACER_GO) {
             e->next = at;
             if (plx_mono_diff(at, e->ordered) > GRACE_NS)
                 end_without(t, e, PLX_DETAIL_LOCAL_RATE);
@@ -230,7 +230,7 @@ int plx_traces_new(struct plx_loop *loop, const struct plx_traces_setup *setup,
         abort();
     t->loop = loop;
     t->policy = setup->policy;
-    t->pacer = setup->pacer;
+    t->turnstile = setup->turnstile;
     t->done = done;
     t->arg = arg;
     int err = plx_tracer_new(setup->seed, on_traced, t, &t->tracer, why);

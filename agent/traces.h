@@ -3,8 +3,8 @@
 #ifndef PLX_AGENT_TRACES_H
 #define PLX_AGENT_TRACES_H
 
-#include "agent/core/pacer.h"
 #include "agent/core/policy.h"
+#include "agent/turnstile.h"
 #include "base/trace.h"
 #include "base/why.h"
 #include "proto/wire.h"
@@ -18,8 +18,8 @@ typedef void plx_traces_done_fn(void *arg, uint64_t request_id,
 
 struct plx_traces_setup {
     const struct plx_policy *policy; /* borrowed */
-    struct plx_pacer *pacer;         /* borrowed: the probes', so that both together keep
-                                        a target's rate */
+    struct plx_turnstile *turnstile; /* borrowed: the probes', so that both together
+                                        keep a target's rate */
     const char *resolver;            /* name servers; NULL: the system's */
     uint64_t seed;                   /* of source ports */
 };

@@ -36,10 +36,14 @@ static void add(struct plx_troubles *t, size_t *n, const char *fmt, ...)
 static void add_spool(struct plx_troubles *t, size_t *n,
                       const struct plx_spool_stats *spool)
 {
+    const char *meanwhile = spool->in_memory
+                                ? "are delivered from memory only, and would "
+                                  "not survive a restart"
+                                : "wait in memory";
     if (spool->state == PLX_SPOOL_FULL)
-        add(t, n, "the disk of the spool is full: results wait in memory");
+        add(t, n, "the disk of the spool is full: results %s", meanwhile);
     if (spool->state == PLX_SPOOL_FAILED)
-        add(t, n, "the spool cannot be written: results wait in memory");
+        add(t, n, "the spool cannot be written: results %s", meanwhile);
     if (spool->moved_aside)
         add(t, n, "the spool was damaged and moved aside: results are missing");
 }

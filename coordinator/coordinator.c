@@ -13,6 +13,7 @@
 #include "coordinator/io/rounds.h"
 #include "coordinator/io/verdicts.h"
 #include "coordinator/notify.h"
+#include "proto/session.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/jail.h"
@@ -305,7 +306,7 @@ static int start(struct coordinator *c, struct plx_why *why)
     if (err < 0)
         return err;
     if (plx_loop_add_fd(c->loop, plx_store_fd(c->store), EPOLLIN, on_store, c) < 0 ||
-        plx_loop_add_timer(c->loop, PLX_ROUNDS_NS, on_tick, c) < 0)
+        plx_loop_add_timer(c->loop, PLX_SESSION_TICK_NS, on_tick, c) < 0)
         return plx_why_set(why, PLX_EIO, "cannot set up the event loop");
     /* Whoever asks first is to hear what the stored results say. */
     plx_verdicts_tick(&c->desk, c->intake, plx_clock_wall());

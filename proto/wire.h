@@ -257,6 +257,12 @@ const char *plx_msg_type_token(enum plx_msg_type type);
  * PLX_WIRE_FRAME_MAX or the buffer's limit (out is then as before). Borrows `msg`. */
 int plx_wire_encode(const struct plx_msg *msg, struct plx_buf *out);
 
+/* Bytes of tasks in one frame: leaves room for what stands around them. One task has at
+ * most some 22 KiB (the limits of greetings and names). */
+#define PLX_WIRE_TASKS_BYTES (PLX_WIRE_FRAME_MAX - 4096)
+/* At least what the task takes in a frame. */
+size_t plx_wire_task_bytes(const struct plx_task *task);
+
 /* An arena that decoded messages live in; reused from frame to frame. */
 struct plx_wire_decoder;
 struct plx_wire_decoder *plx_wire_decoder_new(void);

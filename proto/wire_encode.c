@@ -130,6 +130,17 @@ static Parallax__V1__Task **tasks_of(struct plx_arena *arena, const struct plx_t
     return list;
 }
 
+/* Keys, lengths and integers at their longest: a varint has 10 bytes at most. */
+size_t plx_wire_task_bytes(const struct plx_task *task)
+{
+    const size_t number = 12, around = 8;
+    size_t n = around + 9 * number + strlen(task->host) + strlen(task->source) +
+               2 * around + number;
+    for (size_t i = 0; i < task->greeting.n_steps; i++)
+        n += task->greeting.steps[i].len + 2 * around + 3 * number;
+    return n;
+}
+
 static void *snapshot(struct plx_arena *arena, const struct plx_msg_snapshot *in)
 {
     Parallax__V1__Snapshot *out = array(arena, 1, sizeof *out);

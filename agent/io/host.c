@@ -3,6 +3,7 @@
 #include "agent/io/probe_socket.h"
 #include "agent/io/prober.h"
 #include "agent/io/routes.h"
+#include "agent/io/socket_set.h"
 #include "sys/clock.h"
 
 #include <arpa/inet.h>
@@ -152,6 +153,15 @@ static bool tells_routes(void)
     return fd >= 0;
 }
 
+static void try_io_uring(struct plx_host *h)
+{
+    enum plx_engine engine = PLX_ENGINE_AUTO;
+    struct plx_why why = {""};
+    plx_engine_choose(&engine, &why);
+    h->io_uring = engine == PLX_ENGINE_IO_URING;
+    snprintf(h->no_io_uring, sizeof h->no_io_uring, "%.63s", why.text);
+}
+
 /* ---- measured ---- */
 
 static int by_size(const void *a, const void *b)
@@ -197,7 +207,7 @@ static void measure_probes(struct plx_host *h, uint16_t port)
     const struct plx_probe_order order = {.addr = {.family = 4, .bytes = {127, 0, 0, 1}},
                                           .port = port,
                                           .timeout_ns = PLX_SEC_NS};
-    if (plx_prober_new(PLX_ENGINE_EPOLL, WINDOW, count_probe, &n_open, &prober, NULL))
+    if (plx_prober_new(PLX_ENGINE_EPOLL, WINDOW, 1, count_probe, &n_open, &prober, NULL))
         return;
     struct plx_mono began = plx_clock_mono();
     int64_t cpu_began = cpu_ns();
@@ -236,6 +246,7 @@ void plx_host_scan(struct plx_host *ret)
     h.reuses = plx_probe_socket_reuse_works();
     h.error_queue = has_error_queue();
     h.routes = tells_routes();
+    try_io_uring(&h);
     h.source4 = source_towards("192.0.2.1");
     h.source6 = source_towards("2001:db8::1");
     measure_timers(&h);

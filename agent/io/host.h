@@ -21,6 +21,8 @@ struct plx_host {
     bool reuses;                      /* a disarmed socket can be armed again */
     bool error_queue;                 /* who said no can be read */
     bool routes;                      /* changes of routes are told */
+    bool io_uring;                    /* direct descriptors for probe sockets */
+    char no_io_uring[64];             /* why not */
     struct plx_addr source4, source6; /* towards the internet; family 0: no route */
     /* measured */
     int64_t late_median_ns, late_worst_ns; /* timers of 10 ms, over half a second */

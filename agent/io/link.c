@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/rng.h"
 #include "base/text.h"
+#include "proto/session.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -12,10 +13,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define WELCOME_NS       (10 * PLX_SEC_NS)
-#define SILENCE_NS       (15 * PLX_SEC_NS) /* or three heartbeats, if that is longer */
 #define BACKOFF_MIN_NS   PLX_SEC_NS
-#define BACKOFF_MAX_NS   (60 * PLX_SEC_NS)
 #define HEARTBEAT_MIN_MS 200
 #define HEARTBEAT_MAX_MS 60000
 #define RESYNC_PAUSE_NS  (2 * PLX_SEC_NS)
@@ -126,8 +124,8 @@ static void begin_again(struct plx_link *link, struct plx_mono now)
     int64_t pause = (int64_t)plx_rng_below(&link->rng, (uint64_t)link->backoff_ns);
     link->until = plx_mono_add(now, pause);
     link->backoff_ns *= 2;
-    if (link->backoff_ns > BACKOFF_MAX_NS)
-        link->backoff_ns = BACKOFF_MAX_NS;
+    if (link->backoff_ns > PLX_SESSION_BACKOFF_MAX_NS)
+        link->backoff_ns = PLX_SESSION_BACKOFF_MAX_NS;
 }
 
 static void connect_now(struct plx_link *link, struct plx_mono now)
@@ -147,7 +145,7 @@ static void connect_now(struct plx_link *link, struct plx_mono now)
     }
     link->state = GREETING;
     link->hello_sent = false;
-    link->until = plx_mono_add(now, WELCOME_NS);
+    link->until = plx_mono_add(now, PLX_SESSION_WELCOME_NS);
 }
 
 static int send_on_channel(struct plx_link *link, const void *frame, size_t len)
@@ -192,7 +190,7 @@ static void greet(struct plx_link *link, struct plx_mono now)
     link->state = GREETING;
     link->hello_sent = false;
     link->down_since = link->heard;
-    link->until = plx_mono_add(now, WELCOME_NS);
+    link->until = plx_mono_add(now, PLX_SESSION_WELCOME_NS);
 }
 
 /* A send that would block means that the connection is lost: the queue is far longer
@@ -217,7 +215,7 @@ static void beat(struct plx_link *link, struct plx_mono now)
 static void take_sample(struct plx_link *link, const struct plx_msg_heartbeat_ack *ack)
 {
     int64_t rtt = plx_wall_diff(plx_clock_wall(), ack->agent_wall);
-    if (rtt <= 0 || rtt > SILENCE_NS)
+    if (rtt <= 0 || rtt > PLX_SESSION_SILENCE_NS)
         return; /* not ours, or our clock was set in between */
     link->samples[link->n_samples++ % SAMPLES] = (struct sample){
         .offset_ns = plx_wall_diff(ack->wall, ack->agent_wall) - rtt / 2,
@@ -265,7 +263,7 @@ static void on_refusal(struct plx_link *link, const struct plx_msg_refusal *refu
     if (!ends)
         return;
     /* It will not think better of it in a second. */
-    link->backoff_ns = BACKOFF_MAX_NS;
+    link->backoff_ns = PLX_SESSION_BACKOFF_MAX_NS;
     link->broken = true;
 }
 
@@ -323,8 +321,8 @@ static void tick_greeting(struct plx_link *link, struct plx_mono now)
 static void tick_up(struct plx_link *link, struct plx_mono now)
 {
     int64_t patience = link->heartbeat_ns * 3;
-    if (patience < SILENCE_NS)
-        patience = SILENCE_NS;
+    if (patience < PLX_SESSION_SILENCE_NS)
+        patience = PLX_SESSION_SILENCE_NS;
     if (plx_mono_diff(now, link->heard) > patience) {
         tell(link, "the coordinator fell silent");
         begin_again(link, now);

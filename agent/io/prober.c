@@ -74,17 +74,18 @@ struct kind_row {
 static const struct kind_row kinds[];
 
 /* Where probes in flight may be more than descriptors, so many of them may be watched. */
-static uint32_t watched_max(enum plx_engine engine, uint32_t max)
+static uint32_t watched_max(enum plx_engine engine, uint32_t max, uint32_t n_probers)
 {
     struct rlimit limit;
-    if (engine == PLX_ENGINE_EPOLL || getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
-        limit.rlim_cur / WATCHED_SHARE >= max)
+    if (engine == PLX_ENGINE_EPOLL || getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return max;
-    return (uint32_t)(limit.rlim_cur / WATCHED_SHARE);
+    rlim_t share = limit.rlim_cur / WATCHED_SHARE / n_probers;
+    return share < max ? (uint32_t)share : max;
 }
 
-int plx_prober_new(enum plx_engine engine, uint32_t max, plx_prober_done_fn *done,
-                   void *arg, struct plx_prober **ret, struct plx_why *why)
+int plx_prober_new(enum plx_engine engine, uint32_t max, uint32_t n_probers,
+                   plx_prober_done_fn *done, void *arg, struct plx_prober **ret,
+                   struct plx_why *why)
 {
     struct plx_prober *p = calloc(1, sizeof *p);
     if (!p)
@@ -99,7 +100,7 @@ int plx_prober_new(enum plx_engine engine, uint32_t max, plx_prober_done_fn *don
         plx_prober_destroy(&p);
         return err;
     }
-    p->watched_max = watched_max(engine, max);
+    p->watched_max = watched_max(engine, max, n_probers);
     p->done = done;
     p->arg = arg;
     p->turn_ns = plx_clock_mono().ns;

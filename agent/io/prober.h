@@ -48,10 +48,11 @@ struct plx_prober;
 
 /* For at most `max` attempts in flight. Checks how sockets behave here. With io_uring
  * `max` may be above RLIMIT_NOFILE; of the attempts in flight a quarter of that many are
- * watched then, and the others that should be are not. `engine` is not AUTO. Returns 0,
- * PLX_EIO. */
-int plx_prober_new(enum plx_engine engine, uint32_t max, plx_prober_done_fn *done,
-                   void *arg, struct plx_prober **ret, struct plx_why *why);
+ * watched then, shared by the `n_probers` of the process, and the others that should be
+ * are not. `engine` is not AUTO. Returns 0, PLX_EIO. */
+int plx_prober_new(enum plx_engine engine, uint32_t max, uint32_t n_probers,
+                   plx_prober_done_fn *done, void *arg, struct plx_prober **ret,
+                   struct plx_why *why);
 /* Attempts in flight end without a word. */
 void plx_prober_destroy(struct plx_prober **prober);
 

@@ -17,6 +17,8 @@
 #define GATHER_ROWS 4000 /* do not wait longer for more */
 #define IDLE_NS     PLX_SEC_NS
 #define RETRY_NS    PLX_SEC_NS
+/* A disk that takes nothing for so long is not waited for. */
+#define PATIENCE_NS (3 * PLX_SEC_NS)
 #define ACKS_MAX    64
 #define FRAMES_KEPT 64 /* frames that wait in events; more are left to be loaded */
 
@@ -60,7 +62,9 @@ struct plx_spool {
     struct plx_spool_mark acks[ACKS_MAX];
     size_t n_acks;
     uint64_t n_dropped; /* before the disk, since start */
-    bool failing;
+    int disk_err;       /* of the last try */
+    struct plx_mono failing_since, tried;
+    bool last_round;
 };
 
 static void *thread_main(void *arg);
@@ -81,6 +85,7 @@ static void take_totals(struct plx_spool *s)
     s->stats.oldest = totals.oldest;
     s->stats.lost = s->n_dropped + plx_spool_writer_lost(s->writer);
     s->stats.moved_aside = plx_spool_writer_moved_aside(s->writer);
+    s->stats.in_memory = plx_spool_writer_is_keeping(s->writer);
 }
 
 static int start_thread(struct plx_spool *s, struct plx_why *why)
@@ -268,9 +273,9 @@ static void wait_until(struct plx_spool *s, struct plx_mono until)
 static void wait_for_work(struct plx_spool *s)
 {
     const struct inbox *in = &s->inbox;
-    struct plx_mono idle_end =
-        plx_mono_add(plx_clock_mono(), s->failing ? RETRY_NS : IDLE_NS);
-    while (!in->stop && !in->wants_load && (in->results.n == 0 || s->failing)) {
+    bool waits = s->disk_err && !plx_spool_writer_is_keeping(s->writer);
+    struct plx_mono idle_end = plx_mono_add(plx_clock_mono(), waits ? RETRY_NS : IDLE_NS);
+    while (!in->stop && !in->wants_load && (in->results.n == 0 || waits)) {
         if (plx_clock_mono().ns >= idle_end.ns)
             return;
         wait_until(s, idle_end);
@@ -356,18 +361,43 @@ static void tell_state(struct plx_spool *s, int err)
     s->n_held = s->held.n;
     take_totals(s);
     pthread_mutex_unlock(&s->mutex);
-    s->failing = err != 0;
     if (changed && err)
         plx_logf(PLX_LOG_ERROR, "spool_failing", "why",
-                 "%s: %s; results wait in memory, tried again every second",
+                 "%s: %s; tried again every second, results stay in memory meanwhile",
                  plx_spool_writer_path(s->writer), plx_err_text(err));
     else if (changed)
         plx_log(PLX_LOG_INFO, "spool_recovered", "path", plx_spool_writer_path(s->writer),
                 NULL);
 }
 
-/* One transaction over all that was taken over; afterwards it is durable and told, or
- * still held and tried again. */
+/* Has the group written, unless the disk failed a moment ago. */
+static int try_disk(struct plx_spool *s, const struct plx_spool_group *group,
+                    struct plx_spool_events *events)
+{
+    struct plx_mono now = plx_clock_mono();
+    if (s->disk_err && plx_mono_diff(now, s->tried) < RETRY_NS && !s->last_round)
+        return s->disk_err;
+    struct plx_spool_events found = {NULL, NULL};
+    int err = plx_spool_writer_reopen(s->writer, &found);
+    publish(s, &found);
+    if (!err)
+        err = plx_spool_writer_commit(s->writer, group, events);
+    if (err && !s->disk_err)
+        s->failing_since = now;
+    s->tried = now;
+    s->disk_err = err;
+    return err;
+}
+
+/* Whether what the disk does not take is to go on without it. */
+static bool is_out_of_patience(const struct plx_spool *s)
+{
+    return plx_spool_writer_is_keeping(s->writer) ||
+           plx_mono_diff(plx_clock_mono(), s->failing_since) >= PATIENCE_NS;
+}
+
+/* One transaction over all that was taken over; afterwards it is durable and told, or in
+ * memory and told, or still held and tried again. */
 static void commit(struct plx_spool *s)
 {
     struct plx_spool_events events = {NULL, NULL};
@@ -376,15 +406,19 @@ static void commit(struct plx_spool *s)
                                           .drops = s->drops,
                                           .acks = s->acks,
                                           .n_acks = s->n_acks};
-    if (!group.n && !group.drops.n && !group.n_acks &&
+    if (!group.n && !group.drops.n && !group.n_acks && !s->disk_err &&
         !plx_spool_writer_is_over(s->writer))
         return;
-    int err = plx_spool_writer_commit(s->writer, &group, &events);
-    if (!err) {
+    int err = try_disk(s, &group, &events);
+    bool kept = err && is_out_of_patience(s);
+    if (kept)
+        plx_spool_writer_keep(s->writer, &group, &events);
+    if (!err || kept) {
         s->held.n = 0;
-        s->n_acks = 0;
         s->drops = (struct plx_spool_drops){0};
     }
+    if (!err)
+        s->n_acks = 0;
     /* The numbers first: who hears of the events may look at them. */
     tell_state(s, err);
     publish(s, &events);
@@ -396,6 +430,7 @@ bool plx_spool_round(struct plx_spool *spool)
     pthread_mutex_lock(&spool->mutex);
     struct work work = take_work(spool);
     pthread_mutex_unlock(&spool->mutex);
+    spool->last_round = work.stop;
     if (work.load)
         plx_spool_writer_load(spool->writer, work.from, &events);
     publish(spool, &events);

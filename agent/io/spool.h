@@ -3,10 +3,15 @@
  * A thread of its own owns the file: it gathers what comes within about 50 ms, numbers it
  * (stream id, contiguous numbers from 1), encodes it as frames ready to be sent, and
  * commits them with one fsync; only then does anybody hear of them. What has to be
- * dropped (over the bounds in bytes or age, or while the disk is full) becomes a gap: a
- * frame of its own that says how many results of which time are missing.
+ * dropped (over the bounds in bytes or age) becomes a gap: a frame of its own that says
+ * how many results of which time are missing.
  *
- * All functions are for the loop thread and never wait, but for _open and _close. */
+ * A disk that takes nothing for 3 s (full, read-only, broken, or no file can be made)
+ * stops no delivery: a new stream is kept in memory, bounded, told and loaded like any
+ * other. Once the disk takes it, what is left of it goes there.
+ *
+ * All functions are for the loop thread, but for _put, which any thread may call; none
+ * waits, but for _open and _close. */
 #ifndef PLX_AGENT_IO_SPOOL_H
 #define PLX_AGENT_IO_SPOOL_H
 
@@ -21,7 +26,7 @@
 struct plx_spool_limits {
     uint64_t max_bytes;
     int64_t max_age_ns;
-    size_t max_waiting; /* results in memory, waiting for the disk */
+    size_t max_waiting; /* results waiting for the disk; and again in memory only */
 };
 #define PLX_SPOOL_MAX_BYTES   (UINT64_C(1) << 30)
 #define PLX_SPOOL_MAX_AGE_NS  (7 * PLX_DAY_NS)
@@ -47,12 +52,13 @@ struct plx_spool_event {
 
 enum plx_spool_state {
     PLX_SPOOL_OK,
-    PLX_SPOOL_FULL,   /* no space on the disk: results wait in memory */
+    PLX_SPOOL_FULL,   /* no space on the disk, tried again */
     PLX_SPOOL_FAILED, /* another disk error, tried again */
 };
 
 struct plx_spool_stats {
     enum plx_spool_state state;
+    bool in_memory;   /* results go through memory only, meanwhile */
     bool moved_aside; /* a damaged file was found since start */
     uint64_t rows;    /* on disk, waiting in memory included */
     uint64_t bytes;
@@ -62,7 +68,8 @@ struct plx_spool_stats {
 
 struct plx_spool;
 
-/* Opens DIR/spool.db, moving a damaged one aside, and starts the thread. Copies. */
+/* Opens DIR/spool.db, moving a damaged one aside, and starts the thread. Copies. Fails on
+ * what somebody has to look at: another program's file, a newer version's, one in use. */
 int plx_spool_open(const char *dir, const struct plx_spool_limits *limits,
                    struct plx_spool **ret, struct plx_why *why);
 /* Commits what waits and ends the thread. */

@@ -44,7 +44,7 @@ static const char schema[] = "CREATE TABLE stream("
     X(TOTALS, "SELECT coalesce(sum((at & ((1 << 40) - 1)) - first + 1), 0),"             \
               " coalesce(sum(length(frame) + 64), 0), coalesce(min(from_ns), 0)"         \
               " FROM chunk WHERE gap = 0")                                               \
-    X(NEW_STREAM, "INSERT INTO stream(id, born_ns, last, acked) VALUES(?, ?, 0, 0)")     \
+    X(NEW_STREAM, "INSERT INTO stream(id, born_ns, last, acked) VALUES(?, ?, ?, ?)")     \
     X(APPEND, "INSERT INTO chunk(at, first, gap, from_ns, to_ns, frame)"                 \
               " VALUES(?, ?, ?, ?, ?, ?)")                                               \
     X(SET_LAST, "UPDATE stream SET last = max(last, ?2) WHERE place = ?1")               \
@@ -290,12 +290,14 @@ int plx_spool_db_totals(struct plx_spool_db *db, struct plx_spool_totals *ret)
     return finish(s, rc);
 }
 
-int plx_spool_db_new_stream(struct plx_spool_db *db, uint64_t id, struct plx_wall now,
-                            int64_t *ret_place)
+int plx_spool_db_new_stream(struct plx_spool_db *db, struct plx_spool_stream *stream,
+                            struct plx_wall now)
 {
-    int err = execute(db, SQL_NEW_STREAM, (int64_t[]){(int64_t)id, now.ns}, 2);
+    const int64_t values[] = {(int64_t)stream->id, now.ns, (int64_t)stream->last,
+                              (int64_t)stream->acked};
+    int err = execute(db, SQL_NEW_STREAM, values, 4);
     if (!err)
-        *ret_place = sqlite3_last_insert_rowid(db->sqlite);
+        stream->place = sqlite3_last_insert_rowid(db->sqlite);
     return err;
 }
 

@@ -52,9 +52,9 @@ int plx_spool_db_streams(struct plx_spool_db *db, struct plx_spool_stream *strea
                          size_t max, size_t *ret_n);
 int plx_spool_db_totals(struct plx_spool_db *db, struct plx_spool_totals *ret);
 
-/* Makes a stream with that id; sets its place. */
-int plx_spool_db_new_stream(struct plx_spool_db *db, uint64_t id, struct plx_wall now,
-                            int64_t *ret_place);
+/* Makes a stream with the id and marks of `stream`; sets its place. */
+int plx_spool_db_new_stream(struct plx_spool_db *db, struct plx_spool_stream *stream,
+                            struct plx_wall now);
 /* Appends and moves the stream's `last`. Borrows the frame. */
 int plx_spool_db_append(struct plx_spool_db *db, const struct plx_spool_chunk *chunk,
                         const void *frame, size_t len);

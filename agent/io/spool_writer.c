@@ -1,16 +1,19 @@
 #include "agent/io/spool_writer.h"
 
+#include "agent/io/spool_memory.h"
 #include "base/err.h"
 #include "base/text.h"
 #include "proto/wire.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
+#include <glob.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 /* At 24 bytes a result a full frame stays far below the frame limit. */
 #define FRAME_ROWS      1000
@@ -20,13 +23,20 @@
 #define DROPS_PER_TURN  2000
 #define FORGET_AFTER_NS (7 * PLX_DAY_NS)
 #define CHUNK_BYTES     64 /* what a chunk costs beside its frame */
+/* Of files that were damaged and moved aside, the last so many stay; of more than can be
+ * looked at in one go, the rest goes with the next. */
+#define DAMAGED_KEPT    3
+#define DAMAGED_SEEN    256
+
+static const char *const SUFFIXES[] = {"", "-wal", "-shm"};
 
 struct plx_spool_writer {
     char *path;
     struct plx_spool_limits limits;
-    struct plx_spool_db *db;
-    struct plx_spool_totals totals;
-    struct plx_spool_stream stream; /* the newest; id 0: to be made */
+    struct plx_spool_totals totals; /* of the file */
+    struct plx_spool_db *db;        /* NULL: the disk takes no file */
+    struct plx_spool_stream stream; /* the newest on disk; id 0: to be made */
+    struct plx_spool_memory memory; /* has a stream while the disk takes nothing */
     struct plx_wire_decoder *decoder;
     struct plx_result *merged; /* FRAME_ROWS of them */
     uint64_t lost;
@@ -103,16 +113,57 @@ static int find_streams(struct plx_spool_writer *w, struct plx_spool_events *eve
     return 0;
 }
 
+static int by_stamp(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The stamps of the files that were moved aside, at most `max`; returns how many. */
+static size_t find_damaged(const char *path, int64_t *stamps, size_t max)
+{
+    char pattern[4096 + 16];
+    glob_t found;
+    size_t n = 0;
+    snprintf(pattern, sizeof pattern, "%s.damaged-*", path);
+    if (glob(pattern, GLOB_NOSORT, NULL, &found))
+        return 0;
+    for (size_t i = 0; i < found.gl_pathc && n < max; i++) {
+        char *end;
+        int64_t stamp = strtoll(found.gl_pathv[i] + strlen(pattern) - 1, &end, 10);
+        if (*end == '\0' && stamp > 0)
+            stamps[n++] = stamp;
+    }
+    globfree(&found);
+    return n;
+}
+
+/* Keeps the last few of what was moved aside: a disk that dies would fill itself. */
+static void forget_old_damage(const char *path)
+{
+    int64_t stamps[DAMAGED_SEEN];
+    size_t n = find_damaged(path, stamps, DAMAGED_SEEN);
+    qsort(stamps, n, sizeof *stamps, by_stamp);
+    for (size_t i = 0; i + DAMAGED_KEPT < n; i++) {
+        for (size_t k = 0; k < sizeof SUFFIXES / sizeof *SUFFIXES; k++) {
+            char old[4096 + 64];
+            snprintf(old, sizeof old, "%s.damaged-%" PRId64 "%s", path, stamps[i],
+                     SUFFIXES[k]);
+            unlink(old);
+        }
+    }
+}
+
 static void move_aside(struct plx_spool_writer *w)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
     char from[4096], to[4096 + 64];
     int64_t stamp = plx_clock_wall().ns / PLX_SEC_NS;
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        snprintf(from, sizeof from, "%s%s", w->path, suffixes[i]);
-        snprintf(to, sizeof to, "%s.damaged-%" PRId64 "%s", w->path, stamp, suffixes[i]);
+    for (size_t i = 0; i < sizeof SUFFIXES / sizeof *SUFFIXES; i++) {
+        snprintf(from, sizeof from, "%s%s", w->path, SUFFIXES[i]);
+        snprintf(to, sizeof to, "%s.damaged-%" PRId64 "%s", w->path, stamp, SUFFIXES[i]);
         rename(from, to);
     }
+    forget_old_damage(w->path);
     w->moved_aside = true;
     w->stream = (struct plx_spool_stream){0};
     w->totals = (struct plx_spool_totals){0};
@@ -142,6 +193,23 @@ static int open_file(struct plx_spool_writer *w, struct plx_spool_events *events
     }
 }
 
+/* The stream in memory, told again after a reset. */
+static void tell_memory(const struct plx_spool_writer *w, struct plx_spool_events *events)
+{
+    if (!w->memory.stream.id)
+        return;
+    tell(events, PLX_SPOOL_STREAM, w->memory.stream.id);
+    events->tail->acked = w->memory.stream.acked;
+    events->tail->last = w->memory.stream.last;
+}
+
+/* Whether the disk may take a file later. A foreign file, a newer version's, one in use:
+ * somebody has to look at those. */
+static bool passes(int err)
+{
+    return err == PLX_ENOSPACE || err == PLX_EIO || err == PLX_ECORRUPT;
+}
+
 int plx_spool_writer_open(const char *path, const struct plx_spool_limits *limits,
                           struct plx_spool_events *events, struct plx_spool_writer **ret,
                           struct plx_why *why)
@@ -155,12 +223,40 @@ int plx_spool_writer_open(const char *path, const struct plx_spool_limits *limit
     w->merged = merged;
     w->decoder = plx_wire_decoder_new();
     int err = open_file(w, events, why);
-    if (err) {
+    if (err)
+        plx_spool_db_close(&w->db);
+    if (err && !passes(err)) {
         plx_spool_events_free(events);
         plx_spool_writer_close(&w);
         return err;
     }
+    if (err)
+        plx_log(PLX_LOG_ERROR, "spool_not_opened", "why",
+                why && why->text[0] ? why->text : plx_err_text(err), "instead",
+                "results are kept in memory until the disk takes them", NULL);
     *ret = w;
+    return 0;
+}
+
+int plx_spool_writer_reopen(struct plx_spool_writer *writer,
+                            struct plx_spool_events *events)
+{
+    struct plx_why why = {""};
+    struct plx_spool_events found = {NULL, NULL};
+    if (writer->db)
+        return 0;
+    int err = open_file(writer, &found, &why);
+    if (err) {
+        plx_spool_db_close(&writer->db);
+        plx_spool_events_free(&found);
+        return err;
+    }
+    /* The newest stream is told last: streams are named anew, in their order. */
+    tell(events, PLX_SPOOL_RESET, 0);
+    events->tail->next = found.head;
+    if (found.tail)
+        events->tail = found.tail;
+    tell_memory(writer, events);
     return 0;
 }
 
@@ -170,6 +266,11 @@ void plx_spool_writer_close(struct plx_spool_writer **writer)
     if (!w)
         return;
     plx_spool_db_close(&w->db);
+    if (w->memory.totals.rows)
+        plx_logf(PLX_LOG_ERROR, "results_lost", "why",
+                 "%" PRIu64 " results were in memory only, and the disk took none",
+                 w->memory.totals.rows);
+    plx_spool_memory_clear(&w->memory);
     plx_wire_decoder_destroy(&w->decoder);
     free(w->merged);
     free(w->path);
@@ -210,6 +311,22 @@ static bool merge(struct plx_spool_writer *w, const struct plx_buf *frame, size_
     return true;
 }
 
+/* The chunk that holds a number, or the first behind it, from wherever its stream is. */
+static int find_chunk(struct plx_spool_writer *w, struct plx_spool_mark at,
+                      struct plx_spool_chunk *ret, struct plx_buf *frame)
+{
+    const struct plx_spool_kept *kept;
+    if (at.stream_id != w->memory.stream.id)
+        return w->db ? plx_spool_db_load(w->db, at.stream_id, at.seq, ret, frame)
+                     : PLX_ENOTFOUND;
+    kept = plx_spool_memory_find(&w->memory, at.seq);
+    if (!kept)
+        return PLX_ENOTFOUND;
+    *ret = kept->chunk;
+    plx_buf_add(frame, kept->frame, kept->len);
+    return 0;
+}
+
 /* Takes in the chunks that follow `chunk` while they fit into one frame with it. An agent
  * that probes once a second stores frames of one result: sent as they are, a week of them
  * would be 600,000 messages. */
@@ -224,9 +341,9 @@ static void merge_followers(struct plx_spool_writer *w, struct plx_spool_chunk *
         struct plx_spool_chunk next;
         struct plx_buf more;
         plx_buf_init(&more, PLX_WIRE_FRAME_MAX);
-        bool fits = plx_spool_db_load(w->db, chunk->stream_id, chunk->last + 1, &next,
-                                      &more) == 0 &&
-                    !next.gap && next.first == chunk->last + 1 && merge(w, &more, &n);
+        const struct plx_spool_mark at = {chunk->stream_id, chunk->last + 1};
+        bool fits = find_chunk(w, at, &next, &more) == 0 && !next.gap &&
+                    next.first == chunk->last + 1 && merge(w, &more, &n);
         plx_buf_fini(&more);
         if (!fits)
             break;
@@ -249,7 +366,7 @@ static int load_one(struct plx_spool_writer *w, struct plx_spool_mark from,
                     struct plx_spool_chunk *chunk, struct plx_buf *frame)
 {
     plx_buf_init(frame, PLX_WIRE_FRAME_MAX);
-    int err = plx_spool_db_load(w->db, from.stream_id, from.seq, chunk, frame);
+    int err = find_chunk(w, from, chunk, frame);
     if (!err && chunk->gap && chunk->first < from.seq) {
         /* Its beginning was acknowledged as results before it became a gap. */
         plx_buf_fini(frame);
@@ -288,16 +405,31 @@ void plx_spool_writer_begin_stream(struct plx_spool_writer *writer)
     writer->stream = (struct plx_spool_stream){0};
 }
 
+/* The stream that what comes is added to. */
+static struct plx_spool_stream *newest(struct plx_spool_writer *w)
+{
+    return w->memory.stream.id ? &w->memory.stream : &w->stream;
+}
+
 static int ensure_stream(struct plx_spool_writer *w, struct plx_spool_events *events)
 {
-    if (w->stream.id)
+    if (newest(w)->id)
         return 0;
     struct plx_spool_stream stream = {.id = random_id()};
-    int err = plx_spool_db_new_stream(w->db, stream.id, plx_clock_wall(), &stream.place);
+    int err = plx_spool_db_new_stream(w->db, &stream, plx_clock_wall());
     if (err)
         return err;
     w->stream = stream;
     tell(events, PLX_SPOOL_STREAM, stream.id);
+    return 0;
+}
+
+static int store(struct plx_spool_writer *w, const struct plx_spool_chunk *chunk,
+                 const struct plx_buf *frame)
+{
+    if (chunk->stream_id != w->memory.stream.id)
+        return plx_spool_db_append(w->db, chunk, frame->data, frame->len);
+    plx_spool_memory_append(&w->memory, chunk, frame->data, frame->len);
     return 0;
 }
 
@@ -308,7 +440,7 @@ static int append(struct plx_spool_writer *w, const struct plx_spool_chunk *chun
     struct plx_buf frame;
     int err = encode(chunk, results, &frame);
     if (!err)
-        err = plx_spool_db_append(w->db, chunk, frame.data, frame.len);
+        err = store(w, chunk, &frame);
     if (err || !events) {
         plx_buf_fini(&frame);
         return err;
@@ -317,8 +449,8 @@ static int append(struct plx_spool_writer *w, const struct plx_spool_chunk *chun
     char *bytes = plx_buf_give(&frame, &len);
     const struct plx_spool_mark first = {chunk->stream_id, chunk->first};
     plx_spool_events_add(events, PLX_SPOOL_STORED, first, chunk->last, bytes, len);
-    w->stream.last = chunk->last;
-    if (!chunk->gap) {
+    newest(w)->last = chunk->last;
+    if (!chunk->gap && !w->memory.stream.id) {
         w->totals.rows += chunk->last - chunk->first + 1;
         w->totals.bytes += len + CHUNK_BYTES;
     }
@@ -337,12 +469,13 @@ static void set_time_span(struct plx_spool_chunk *chunk, const struct plx_result
     }
 }
 
-static struct plx_spool_chunk next_chunk(const struct plx_spool_writer *w, uint64_t n)
+static struct plx_spool_chunk next_chunk(struct plx_spool_writer *w, uint64_t n)
 {
-    return (struct plx_spool_chunk){.place = w->stream.place,
-                                    .stream_id = w->stream.id,
-                                    .first = w->stream.last + 1,
-                                    .last = w->stream.last + n};
+    const struct plx_spool_stream *stream = newest(w);
+    return (struct plx_spool_chunk){.place = stream->place,
+                                    .stream_id = stream->id,
+                                    .first = stream->last + 1,
+                                    .last = stream->last + n};
 }
 
 static int append_group(struct plx_spool_writer *w, const struct plx_spool_group *group,
@@ -391,6 +524,29 @@ static int enforce_bounds(struct plx_spool_writer *w, uint64_t *ret_dropped)
     return 0;
 }
 
+/* Moves the stream in memory, as far as it is not acknowledged, to the disk, where it
+ * goes on. That is also a proof that the disk takes something. */
+static int adopt_memory(struct plx_spool_writer *w)
+{
+    const struct plx_spool_memory *m = &w->memory;
+    if (!m->stream.id)
+        return 0;
+    struct plx_spool_stream stream = m->stream;
+    int err = plx_spool_db_new_stream(w->db, &stream, plx_clock_wall());
+    for (size_t i = m->head; !err && i < m->n; i++) {
+        struct plx_spool_chunk chunk = m->list[i].chunk;
+        chunk.place = stream.place;
+        err = plx_spool_db_append(w->db, &chunk, m->list[i].frame, m->list[i].len);
+        if (!chunk.gap) {
+            w->totals.rows += chunk.last - chunk.first + 1;
+            w->totals.bytes += m->list[i].len + CHUNK_BYTES;
+        }
+    }
+    w->stream = stream;
+    w->memory = (struct plx_spool_memory){.n = 0};
+    return err;
+}
+
 static int write_group(struct plx_spool_writer *w, const struct plx_spool_group *group,
                        struct plx_spool_events *events, uint64_t *ret_dropped)
 {
@@ -398,6 +554,8 @@ static int write_group(struct plx_spool_writer *w, const struct plx_spool_group 
     for (size_t i = 0; !err && i < group->n_acks; i++)
         err = plx_spool_db_ack(w->db, group->acks[i].stream_id, group->acks[i].seq,
                                &w->totals);
+    if (!err)
+        err = adopt_memory(w);
     if (!err)
         err = append_group(w, group, events);
     if (!err)
@@ -410,18 +568,25 @@ static int write_group(struct plx_spool_writer *w, const struct plx_spool_group 
     return err ? err : plx_spool_db_commit(w->db);
 }
 
-/* The file was damaged while we had it. Without a new one there is no promise to keep:
- * the agent ends rather than pretend. */
+/* The file was damaged while we had it. If there is no making a new one, memory it is. */
 static void start_over(struct plx_spool_writer *w, struct plx_spool_events *events)
 {
     struct plx_why why = {""};
     plx_spool_db_close(&w->db);
     move_aside(w);
-    if (plx_spool_db_open(w->path, &w->db, &why)) {
-        plx_log(PLX_LOG_ERROR, "spool_lost", "why", why.text, NULL);
-        abort();
-    }
+    if (plx_spool_db_open(w->path, &w->db, &why))
+        plx_log(PLX_LOG_ERROR, "spool_not_opened", "why", why.text, "instead",
+                "results are kept in memory until the disk takes them", NULL);
     tell(events, PLX_SPOOL_RESET, 0);
+    tell_memory(w, events);
+}
+
+/* Acknowledgements of the stream in memory need no disk. */
+static void ack_memory(struct plx_spool_writer *w, const struct plx_spool_group *group)
+{
+    for (size_t i = 0; i < group->n_acks; i++)
+        if (w->memory.stream.id && group->acks[i].stream_id == w->memory.stream.id)
+            plx_spool_memory_ack(&w->memory, group->acks[i].seq);
 }
 
 int plx_spool_writer_commit(struct plx_spool_writer *writer,
@@ -431,23 +596,68 @@ int plx_spool_writer_commit(struct plx_spool_writer *writer,
     const struct plx_spool_stream stream = writer->stream;
     const struct plx_spool_totals totals = writer->totals;
     uint64_t dropped = 0;
+    ack_memory(writer, group);
+    struct plx_spool_memory memory = writer->memory;
     int err = write_group(writer, group, events, &dropped);
     if (!err) {
         writer->lost += dropped;
+        plx_spool_memory_clear(&memory);
         return 0;
     }
     plx_spool_db_rollback(writer->db);
     plx_spool_events_free(events);
     writer->stream = stream;
     writer->totals = totals;
+    writer->memory = memory;
     if (err == PLX_ECORRUPT)
         start_over(writer, events);
     return err;
 }
 
+/* The oldest in memory become a gap of their own stream. */
+static void bound_memory(struct plx_spool_writer *w)
+{
+    struct plx_spool_chunk gap;
+    uint64_t dropped;
+    while (w->memory.totals.rows > w->limits.max_waiting &&
+           plx_spool_memory_drop_oldest(&w->memory, &gap, &dropped)) {
+        struct plx_buf frame;
+        if (encode(&gap, NULL, &frame))
+            abort(); /* a gap always fits */
+        plx_spool_memory_put_first(&w->memory, &gap, frame.data, frame.len);
+        plx_buf_fini(&frame);
+        w->lost += dropped;
+    }
+}
+
+void plx_spool_writer_keep(struct plx_spool_writer *writer,
+                           const struct plx_spool_group *group,
+                           struct plx_spool_events *events)
+{
+    ack_memory(writer, group);
+    if (!writer->memory.stream.id) {
+        writer->memory.stream.id = random_id();
+        tell_memory(writer, events);
+    }
+    if (append_group(writer, group, events))
+        plx_log(PLX_LOG_ERROR, "results_lost", "why", "they cannot be encoded", NULL);
+    bound_memory(writer);
+}
+
+bool plx_spool_writer_is_keeping(const struct plx_spool_writer *writer)
+{
+    return writer->memory.stream.id != 0;
+}
+
 struct plx_spool_totals plx_spool_writer_totals(const struct plx_spool_writer *writer)
 {
-    return writer->totals;
+    struct plx_spool_totals all = writer->totals;
+    const struct plx_spool_totals *more = &writer->memory.totals;
+    all.rows += more->rows;
+    all.bytes += more->bytes;
+    if (more->oldest.ns && (!all.oldest.ns || more->oldest.ns < all.oldest.ns))
+        all.oldest = more->oldest;
+    return all;
 }
 
 uint64_t plx_spool_writer_lost(const struct plx_spool_writer *writer)

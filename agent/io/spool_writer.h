@@ -38,7 +38,8 @@ struct plx_spool_group {
 
 struct plx_spool_writer;
 
-/* Opens the file, moving a damaged one aside, and tells the streams found in it. */
+/* Opens the file, moving a damaged one aside, and tells the streams found in it. A disk
+ * that takes no file is no error: what comes is kept in memory until it does. */
 int plx_spool_writer_open(const char *path, const struct plx_spool_limits *limits,
                           struct plx_spool_events *events, struct plx_spool_writer **ret,
                           struct plx_why *why);
@@ -48,6 +49,17 @@ void plx_spool_writer_close(struct plx_spool_writer **writer);
  * be tried again. */
 int plx_spool_writer_commit(struct plx_spool_writer *writer,
                             const struct plx_spool_group *group,
+                            struct plx_spool_events *events);
+/* Takes the results and drops of the group into memory instead, as a stream of its own
+ * that the next commit that succeeds moves to the disk. Beyond `max_waiting` results the
+ * oldest become gaps. */
+void plx_spool_writer_keep(struct plx_spool_writer *writer,
+                           const struct plx_spool_group *group,
+                           struct plx_spool_events *events);
+/* Whether there is such a stream. */
+bool plx_spool_writer_is_keeping(const struct plx_spool_writer *writer);
+/* Opens the file if that could not be done so far; nothing if it is open. */
+int plx_spool_writer_reopen(struct plx_spool_writer *writer,
                             struct plx_spool_events *events);
 /* Whether the bounds alone ask for a commit. */
 bool plx_spool_writer_is_over(const struct plx_spool_writer *writer);

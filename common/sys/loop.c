@@ -86,7 +86,7 @@ int plx_loop_new(plx_loop_signal_fn *on_signal, void *arg, struct plx_loop **ret
     loop->on_signal = on_signal;
     loop->signal_arg = arg;
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (loop->epoll_fd < 0 || open_signals(loop) < 0) {
+    if (loop->epoll_fd < 0 || (on_signal && open_signals(loop) < 0)) {
         plx_why_set(why, PLX_EIO, "cannot make the event loop: %s", strerror(errno));
         plx_loop_destroy(&loop);
         return PLX_EIO;

@@ -24,7 +24,8 @@ typedef void plx_loop_timer_fn(void *arg, struct plx_mono now);
 typedef void plx_loop_signal_fn(void *arg, int signo);
 
 /* Returns 0 or PLX_EIO. Blocks SIGINT, SIGTERM and SIGHUP in this thread (threads made
- * later inherit that) and takes them in through `on_signal`. */
+ * later inherit that) and takes them in through `on_signal`; NULL: leaves signals alone,
+ * for a second loop of the process, run by another thread. */
 int plx_loop_new(plx_loop_signal_fn *on_signal, void *arg, struct plx_loop **ret,
                  struct plx_why *why);
 void plx_loop_destroy(struct plx_loop **loop);

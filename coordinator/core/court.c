@@ -236,16 +236,23 @@ static struct plx_sight *new_sight(struct plx_court *court, uint32_t monitor,
     return &docket->sights[n];
 }
 
-/* The address a name leads to changes only when nobody probes the old one any more:
- * names that give each place another address would flap. */
+static size_t count_sights(const struct docket *docket, const struct plx_addr *address)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < docket->n_sights; i++)
+        n += plx_addr_equal(&docket->sights[i].address, address);
+    return n;
+}
+
+/* The address a name leads to is the one that most agents probed last. Another takes its
+ * place when more agents probe that one: so that no single agent decides for the others,
+ * and names that give each place another address do not flap. */
 static bool learns_address(const struct docket *docket, const struct plx_addr *address)
 {
     if (address->family == 0 || plx_addr_equal(address, &docket->address))
         return false;
-    for (size_t i = 0; i < docket->n_sights; i++)
-        if (plx_addr_equal(&docket->sights[i].address, &docket->address))
-            return docket->address.family == 0;
-    return true;
+    return docket->address.family == 0 ||
+           count_sights(docket, address) > count_sights(docket, &docket->address);
 }
 
 static void see(struct plx_court *court, uint32_t monitor, struct plx_sight *sight,

@@ -86,7 +86,8 @@ const struct plx_sight *plx_court_sight(const struct plx_court *court, uint32_t 
 char *plx_court_sentence(const struct plx_court *court,
                          const struct plx_judge_ruling *ruling);
 
-/* The address the judge holds the monitor to have: its own, or what its name led to last.
+/* The address the judge holds the monitor to have: its own, or what its name led most of
+ * its agents to last.
  * Family 0: not known yet. */
 struct plx_addr plx_court_address(const struct plx_court *court, uint32_t monitor);
 

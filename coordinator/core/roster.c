@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "proto/session.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +47,8 @@ const char *plx_presence_token(enum plx_presence presence)
 void plx_roster_policy_default(struct plx_roster_policy *ret)
 {
     *ret = (struct plx_roster_policy){
-        .lease_ns = 15 * PLX_SEC_NS,
+        .lease_ns = PLX_SESSION_LEASE_NS,
+        .return_ns = PLX_SESSION_RETURN_NS,
         .clock_off_ns = 2 * PLX_SEC_NS,
         .stuck_ns = 15 * PLX_SEC_NS,
     };
@@ -193,6 +195,7 @@ int plx_roster_add(struct plx_roster *roster, const struct plx_roster_entry *ent
     a->drained = entry->drained;
     a->software = plx_text_dup("");
     a->alive = presumed && !a->revoked;
+    a->presumed = a->alive;
     a->heard = now;
     HASH_ADD(by_id, roster->by_id, agent.id, sizeof a->id, e);
     index_name(roster, e);
@@ -257,6 +260,7 @@ static void heard(struct plx_agent *a, uint32_t slot, struct plx_mono now,
 {
     a->heard = now;
     a->last_seen = wall;
+    a->presumed = false;
     if (a->alive)
         return;
     a->alive = true;
@@ -444,6 +448,7 @@ void plx_roster_excuse(struct plx_roster *roster, struct plx_mono now, int64_t a
         if (!a->alive)
             continue;
         a->heard = now;
+        a->presumed |= away_ns >= PLX_SESSION_SILENCE_NS;
         a->moved = plx_mono_add(a->moved, away_ns);
     }
 }
@@ -462,11 +467,14 @@ void plx_roster_tick(struct plx_roster *roster, struct plx_mono now,
 {
     for (size_t i = 0; i < roster->n; i++) {
         struct plx_agent *a = &roster->entries[i]->agent;
-        if (!a->alive || plx_mono_diff(now, a->heard) <= roster->policy.lease_ns)
+        int64_t lease_ns =
+            a->presumed ? roster->policy.return_ns : roster->policy.lease_ns;
+        if (!a->alive || plx_mono_diff(now, a->heard) <= lease_ns)
             continue;
         if (!note(notes, PLX_NOTE_LOST, (uint32_t)i))
             return;
         a->alive = false;
+        a->presumed = false;
         a->stuck = false;
         a->doubled = false;
     }

@@ -71,7 +71,8 @@ struct plx_agent {
     bool alive; /* within its lease */
     bool stuck; /* heartbeats come, but its probes stand still */
     bool clock_off;
-    bool doubled; /* another process uses the same key */
+    bool doubled;  /* another process uses the same key */
+    bool presumed; /* alive for all we know: not heard since an absence of ours */
     struct plx_mono heard;
     struct plx_mono moved; /* when `progress` last changed */
     struct plx_mono connected_at;
@@ -80,7 +81,8 @@ struct plx_agent {
 };
 
 struct plx_roster_policy {
-    int64_t lease_ns;     /* default 15 s */
+    int64_t lease_ns;     /* default PLX_SESSION_LEASE_NS */
+    int64_t return_ns;    /* after an absence of ours; default PLX_SESSION_RETURN_NS */
     int64_t clock_off_ns; /* an offset beyond this is reported; default 2 s */
     int64_t stuck_ns;     /* beyond three of its shortest intervals; default 15 s */
 };
@@ -134,9 +136,10 @@ struct plx_roster_entry {
     bool drained;
 };
 
-/* Adds an agent. With `presumed` it counts as alive until a lease from `now` is over: at
- * a restart of the coordinator nobody loses a share for our own absence. Returns 0,
- * PLX_EEXISTS (id or name), PLX_ENOMEM (full), PLX_EINVAL (key). */
+/* Adds an agent. With `presumed` it counts as alive until it is heard, at most for
+ * `return_ns` from `now`: at a restart of the coordinator nobody loses a share for our
+ * own absence. Returns 0, PLX_EEXISTS (id or name), PLX_ENOMEM (full), PLX_EINVAL (key).
+ */
 int plx_roster_add(struct plx_roster *roster, const struct plx_roster_entry *entry,
                    bool presumed, struct plx_mono now, uint32_t *ret_slot);
 
@@ -197,8 +200,9 @@ void plx_roster_drain(struct plx_roster *roster, uint32_t slot, bool on,
 void plx_roster_revoke(struct plx_roster *roster, uint32_t slot,
                        struct plx_roster_notes *notes);
 
-/* We ourselves heard nothing for `away_ns` until `now`: nobody loses a lease for that,
- * and times of messages that waited meanwhile say nothing about clocks. */
+/* We ourselves heard nothing for `away_ns` until `now`: nobody loses a lease for that;
+ * those who noticed and pause before they connect again are presumed alive meanwhile. And
+ * times of messages that waited meanwhile say nothing about clocks. */
 void plx_roster_excuse(struct plx_roster *roster, struct plx_mono now, int64_t away_ns);
 
 /* Our wall clock was set by `step_ns`: the others' clocks are off by as much more. */

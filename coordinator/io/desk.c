@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Agents heard from so recently before a restart are given a lease to come back. */
-#define PRESUMED_NS (10 * PLX_MIN_NS)
+/* How far what the store knows of an agent's last sight may lag behind: intake writes it
+ * once a minute, some agents at a time. */
+#define SEEN_LAG_NS     (2 * PLX_MIN_NS)
+#define NOTE_RUNNING_NS (10 * PLX_SEC_NS)
 
 void plx_desk_init(struct plx_desk *desk, struct plx_store *store, struct plx_gate *gate)
 {
@@ -222,12 +224,25 @@ void plx_desk_add_token(struct plx_desk *desk, const struct plx_store_token *tok
 
 /* ---- loading ---- */
 
+/* When the coordinator last ran. A database of before this was written down has the last
+ * sight of any agent. */
+static struct plx_wall last_ran(const struct plx_store_config *config)
+{
+    struct plx_wall last = config->last_ran;
+    for (size_t i = 0; last.ns == 0 && i < config->n_agents; i++)
+        if (config->agents[i].last_seen.ns > last.ns)
+            last = config->agents[i].last_seen;
+    return last;
+}
+
+/* Who was there when we last ran is presumed to be there now, however long ago it is. */
 static void load_agents(struct plx_desk *desk, const struct plx_store_config *config)
 {
+    struct plx_wall since = plx_wall_add(last_ran(config), -SEEN_LAG_NS);
     for (size_t i = 0; i < config->n_agents; i++) {
         const struct plx_store_agent *agent = &config->agents[i];
-        int64_t age_ns = plx_wall_diff(desk->started_wall, agent->last_seen);
-        plx_desk_add_agent(desk, agent, agent->last_seen.ns > 0 && age_ns < PRESUMED_NS);
+        plx_desk_add_agent(desk, agent,
+                           agent->last_seen.ns > 0 && agent->last_seen.ns >= since.ns);
     }
 }
 
@@ -253,32 +268,93 @@ int64_t plx_desk_window_ns(const struct plx_desk *desk)
     return longest_ns < PLX_HOUR_NS ? 3 * longest_ns : 3 * PLX_HOUR_NS;
 }
 
+/* How far a replay has come. */
+struct replay {
+    struct plx_desk *desk;
+    struct plx_wall end; /* results age until then */
+    size_t n_read, n_heard;
+};
+
+/* What is older than three intervals of its own monitor no longer speaks for it: in a
+ * mixed fleet, the window of the slowest is full of old results of the fast. */
 static bool replay_result(void *arg, const struct plx_store_row *row)
 {
-    struct plx_desk *desk = arg;
-    uint32_t agent = plx_roster_by_id(desk->roster, row->agent_id);
+    struct replay *replay = arg;
+    struct plx_desk *desk = replay->desk;
     uint32_t monitor = plx_catalog_by_id(desk->catalog, row->result.monitor_id);
-    if (agent != PLX_ROSTER_NONE && monitor != PLX_CATALOG_NONE)
-        plx_court_replay(desk->court, desk->started_wall, row->received, agent, monitor,
-                         &row->result);
+    replay->n_read++;
+    if (monitor == PLX_CATALOG_NONE)
+        return true;
+    int64_t interval_ns = plx_catalog_at(desk->catalog, monitor)->interval_ns;
+    if (plx_wall_diff(replay->end, row->received) > 3 * interval_ns + PLX_MIN_NS)
+        return true;
+    uint32_t agent = plx_roster_by_id(desk->roster, row->agent_id);
+    if (agent == PLX_ROSTER_NONE)
+        return true;
+    plx_court_replay(desk->court, desk->started_wall, row->received, agent, monitor,
+                     &row->result);
+    replay->n_heard++;
     return true;
 }
 
-#define REPLAY_ROWS 500000
+/* A start must not take longer than agents take to come back. Where the whole window
+ * takes longer than REPLAY_NS (8,300 results/s fill that of 1 min monitors with 1.5
+ * million rows), the middle is left out: what came last says most. */
+#define REPLAY_ROWS   5000000
+#define REPLAY_NEWEST 250000
+#define REPLAY_NS     (20 * PLX_SEC_NS)
+
+/* A read ends at its own deadline, and is continued until ours. */
+static int replay_until(struct replay *replay, const struct plx_store_range *range,
+                        struct plx_store_cursor *cursor, int64_t budget_ns)
+{
+    struct plx_mono began = plx_clock_mono();
+    int err = PLX_ETIMEOUT;
+    while ((err == 0 || err == PLX_ETIMEOUT) && !cursor->at_end &&
+           plx_mono_diff(plx_clock_mono(), began) < budget_ns)
+        err = plx_store_read_results(replay->desk->store, range, cursor, REPLAY_ROWS,
+                                     replay_result, replay);
+    return err == PLX_ETIMEOUT ? 0 : err;
+}
+
+/* The newest rows, unless the cursor is among them already. */
+static int replay_newest(struct replay *replay, struct plx_store_cursor *cursor)
+{
+    const struct plx_store_range range = {.last_rows = REPLAY_NEWEST};
+    struct plx_store_cursor newest = {0};
+    int err = plx_store_read_results(replay->desk->store, &range, &newest, 0,
+                                     replay_result, replay);
+    if (err)
+        return err;
+    if (newest.day > cursor->day ||
+        (newest.day == cursor->day && newest.row > cursor->row))
+        *cursor = newest;
+    return replay_until(replay, &range, cursor, REPLAY_NS);
+}
 
 static void load_history(struct plx_desk *desk)
 {
     struct plx_store_cursor cursor = {0};
+    struct replay replay = {.desk = desk, .end = desk->started_wall};
     const struct plx_store_range range = {
         .from = plx_wall_add(desk->started_wall, -plx_desk_window_ns(desk)),
         .last_rows = REPLAY_ROWS,
     };
+    struct plx_mono began = plx_clock_mono();
     int err = plx_store_read_last_verdicts(desk->store, recall_verdict, desk);
     if (err == 0)
-        err = plx_store_read_results(desk->store, &range, &cursor, REPLAY_ROWS,
-                                     replay_result, desk);
+        err = replay_until(&replay, &range, &cursor, REPLAY_NS);
+    bool whole = cursor.at_end;
+    if (err == 0 && !whole)
+        err = replay_newest(&replay, &cursor);
     if (err < 0)
         plx_log(PLX_LOG_WARN, "history_not_read", "why", plx_err_text(err), NULL);
+    char took[PLX_DURATION_TEXT_MAX];
+    plx_logf(whole ? PLX_LOG_INFO : PLX_LOG_WARN, "history_read", "why",
+             "%zu results, %zu of them recent enough, in %s%s", replay.n_read,
+             replay.n_heard,
+             plx_duration_human(plx_mono_diff(plx_clock_mono(), began), took),
+             whole ? "" : "; some between the oldest and the newest were left out");
 }
 
 /* That nobody was heard while we were away is no silence of the agents. */
@@ -287,6 +363,17 @@ static void presume_alive(struct plx_desk *desk, struct plx_wall wall)
     for (uint32_t i = 0; i < plx_roster_count(desk->roster); i++)
         if (plx_roster_at(desk->roster, i)->alive)
             plx_court_heartbeat(desk->court, wall, i);
+}
+
+void plx_desk_tick(struct plx_desk *desk, struct plx_wall wall)
+{
+    for (uint32_t i = 0; i < plx_roster_count(desk->roster); i++)
+        if (plx_roster_at(desk->roster, i)->presumed)
+            plx_court_heartbeat(desk->court, wall, i);
+    if (plx_wall_diff(wall, desk->noted) < NOTE_RUNNING_NS && wall.ns >= desk->noted.ns)
+        return;
+    if (plx_store_note_running(desk->store, wall) == 0)
+        desk->noted = wall;
 }
 
 void plx_desk_excuse(struct plx_desk *desk, struct plx_mono now, struct plx_wall wall,

@@ -17,6 +17,7 @@
 #include "coordinator/io/guests.h"
 #include "coordinator/io/store_config.h"
 #include "coordinator/io/store_history.h"
+#include "proto/session.h"
 
 #include <stdint.h>
 
@@ -59,13 +60,14 @@ struct plx_desk {
     size_t n_tokens;
     struct plx_mono started;
     struct plx_wall started_wall;
+    struct plx_wall noted; /* when the store was last told that we run */
     struct plx_desk_counts counts;
     struct plx_door_counts door; /* as the enrolment door last told */
 };
 
-/* After a start or an absence, an "inconclusive" may be only that agents are not back:
- * they wait up to 60 s between attempts, try each for 10 s, and then have to probe. */
-#define PLX_DESK_SETTLING_NS (100 * PLX_SEC_NS)
+/* After a start or an absence, an "inconclusive" may be only that agents are not back,
+ * and then they have to probe. */
+#define PLX_DESK_SETTLING_NS (PLX_SESSION_RETURN_NS + 25 * PLX_SEC_NS)
 
 /* Empty. Borrows store and gate. */
 void plx_desk_init(struct plx_desk *desk, struct plx_store *store, struct plx_gate *gate);
@@ -100,6 +102,9 @@ void plx_desk_excuse(struct plx_desk *desk, struct plx_mono now, struct plx_wall
 /* Our wall clock was set, by hand or by a time server: no view becomes older or younger
  * for that. */
 void plx_desk_clock_set(struct plx_desk *desk, int64_t step_ns);
+/* A few times a second: those presumed to be there are not silent to the judge, and the
+ * store is told now and then that we run. */
+void plx_desk_tick(struct plx_desk *desk, struct plx_wall wall);
 
 /* Brings shares and judge up to date; steps for agents are owed afterwards. */
 void plx_desk_settle(struct plx_desk *desk);

@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "coordinator/io/bound.h"
+#include "proto/session.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -13,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEARTBEAT_MS     5000
-#define LEASE_MS         15000
 /* One agent's messages: what a spool that drains as fast as it may needs, twofold. */
 #define MESSAGES_PER_S   500
 #define MESSAGES_BURST   2000
@@ -126,48 +125,63 @@ static void refuse(struct plx_intake *intake, const struct plx_peer *peer, int e
     send_msg(intake, peer, &msg);
 }
 
+/* As many of the monitors' tasks as one frame takes, by number and by bytes. */
 static size_t fill_tasks(struct plx_intake *intake, const uint32_t *monitors, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    size_t i = 0, bytes = 0;
+    for (; i < n && i < PLX_WIRE_TASKS_MAX; i++) {
         intake->tasks[i] =
             plx_task_of(plx_catalog_at(intake->desk->catalog, monitors[i]));
-    return n;
+        bytes += plx_wire_task_bytes(&intake->tasks[i]);
+        if (i > 0 && bytes > PLX_WIRE_TASKS_BYTES)
+            break;
+    }
+    return i;
+}
+
+/* Every part says how many there are. */
+static uint32_t count_parts(struct plx_intake *intake, const struct plx_share_step *step)
+{
+    uint32_t parts = 0;
+    for (size_t at = 0; at < step->n_upserts; parts++)
+        at += fill_tasks(intake, step->upserts + at, step->n_upserts - at);
+    return parts > 0 ? parts : 1;
 }
 
 static int send_snapshot(struct plx_intake *intake, const struct plx_peer *peer,
                          const struct plx_share_step *step)
 {
-    size_t parts = (step->n_upserts + PLX_WIRE_TASKS_MAX - 1) / PLX_WIRE_TASKS_MAX;
-    if (parts == 0)
-        parts = 1;
+    uint32_t parts = count_parts(intake, step);
+    size_t at = 0;
     int err = 0;
-    for (size_t part = 0; part < parts && err == 0; part++) {
-        size_t first = part * PLX_WIRE_TASKS_MAX;
-        size_t n = step->n_upserts - first;
-        if (n > PLX_WIRE_TASKS_MAX)
-            n = PLX_WIRE_TASKS_MAX;
+    for (uint32_t part = 0; part < parts && err == 0; part++) {
+        size_t n = fill_tasks(intake, step->upserts + at, step->n_upserts - at);
         const struct plx_msg msg = {
             .type = PLX_MSG_SNAPSHOT,
             .snapshot = {.generation = step->generation,
-                         .part = (uint32_t)part,
-                         .parts = (uint32_t)parts,
+                         .part = part,
+                         .parts = parts,
                          .tasks = intake->tasks,
-                         .n_tasks = fill_tasks(intake, step->upserts + first, n)},
+                         .n_tasks = n},
         };
+        at += n;
         err = send_msg(intake, peer, &msg);
     }
     return err;
 }
 
+/* PLX_EAGAIN too if it does not fit one frame: the whole, in parts, takes its place. */
 static int send_delta(struct plx_intake *intake, const struct plx_peer *peer,
                       const struct plx_share_step *step)
 {
+    if (fill_tasks(intake, step->upserts, step->n_upserts) < step->n_upserts)
+        return PLX_EAGAIN;
     const struct plx_msg msg = {
         .type = PLX_MSG_DELTA,
         .delta = {.from_generation = step->from_generation,
                   .generation = step->generation,
                   .upserts = intake->tasks,
-                  .n_upserts = fill_tasks(intake, step->upserts, step->n_upserts),
+                  .n_upserts = step->n_upserts,
                   .removals = step->removals,
                   .n_removals = step->n_removals},
     };
@@ -209,8 +223,8 @@ static void welcome(struct letter *l)
                     .agent_name = l->agent->name,
                     .region = l->agent->region,
                     .wall = l->wall,
-                    .heartbeat_ms = HEARTBEAT_MS,
-                    .lease_ms = LEASE_MS},
+                    .heartbeat_ms = PLX_SESSION_HEARTBEAT_NS / PLX_MS_NS,
+                    .lease_ms = PLX_SESSION_LEASE_NS / PLX_MS_NS},
     };
     send_msg(l->intake, &l->parcel->peer, &msg);
 }
@@ -387,7 +401,7 @@ static bool may_report(const struct letter *l, const struct plx_result *result)
         return true;
     struct plx_wall at = plx_roster_correct(l->agent, result->started, l->wall);
     return monitor != PLX_CATALOG_NONE &&
-           at.ns < desk->started_wall.ns + LEASE_MS * PLX_MS_NS &&
+           at.ns < desk->started_wall.ns + PLX_SESSION_RETURN_NS &&
            plx_shares_could_have(desk->shares, l->slot, monitor);
 }
 
@@ -692,6 +706,7 @@ void plx_intake_tick(struct plx_intake *intake)
     keep_last_seen(intake);
     plx_roster_tick(intake->desk->roster, now, &notes);
     plx_desk_note(intake->desk, &notes);
+    plx_desk_tick(intake->desk, plx_clock_wall());
     plx_desk_settle(intake->desk);
     plx_intake_push(intake);
 }

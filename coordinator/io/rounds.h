@@ -9,7 +9,6 @@
 
 #include <stdbool.h>
 
-#define PLX_ROUNDS_NS (500 * PLX_MS_NS)
 
 /* Before the first round: takes in what the store has. Until the agents had time to come
  * back, what is unsure is no news. Blocks. */

@@ -244,6 +244,7 @@ int plx_store_remove_access(struct plx_store *store, enum plx_access_kind kind,
 
 struct plx_store_config {
     uint64_t generation;          /* 0: nothing was ever applied */
+    struct plx_wall last_ran;     /* as noted last; 0: never */
     struct plx_monitor *monitors; /* by id, ascending; so are the others */
     size_t n_monitors;
     struct plx_store_agent *agents; /* revoked ones too */
@@ -257,6 +258,9 @@ struct plx_store_config {
     struct plx_store_access *access; /* by kind and name; expired ones too */
     size_t n_access;
 };
+
+/* Notes that the coordinator runs. Impatient, not logged; nobody hears how it went. */
+int plx_store_note_running(struct plx_store *store, struct plx_wall now);
 
 /* Everything, as last committed. Gives `ret` (plx_store_config_fini). Blocks for the
  * read: for the start. */

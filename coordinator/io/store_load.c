@@ -127,10 +127,15 @@ static int read_table(struct plx_db *db, size_t table, struct plx_store_config *
 
 static int read_all(struct plx_db *db, struct plx_store_config *c, struct plx_why *why)
 {
-    int64_t generation = 0;
+    int64_t generation = 0, ran_us = 0;
     int err = plx_db_int(db, "SELECT value FROM state WHERE key = 'generation'", NULL,
                          &generation);
+    if (!err)
+        err = plx_db_int(
+            db, "SELECT coalesce((SELECT value FROM state WHERE key = 'ran_us'), 0)",
+            NULL, &ran_us);
     c->generation = (uint64_t)generation;
+    c->last_ran.ns = ran_us * PLX_US_NS;
     for (size_t i = 0; !err && i < sizeof TABLES / sizeof *TABLES; i++)
         err = read_table(db, i, c, why);
     return err;

@@ -5,13 +5,15 @@
  * with io_uring instead of epoll. */
 #include "host.h"
 
+#include <pthread.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static int64_t monitors = 1024, interval_ms = 60000, timeout_ms = 10000;
 static int64_t hole, hole_interval_ms = 5000, hole_timeout_ms = 5000;
 static int64_t hole_base = 0x0a630001, hole_ports = 1, max = 4096, window, known_us;
 static int64_t run_ms = 1000, warm_ms, n_probes, stall_at_ms, stall_ms, full, cpu = -1;
-static int64_t count_calls, uring;
+static int64_t count_calls, uring, threads = 1;
 static struct plx_bench_net net = {.base = 0x7f010001, .port = 20000, .n_ports = 1};
 
 static struct plx_bench_setup setup_of(void)
@@ -126,6 +128,56 @@ static void report_starts(const struct plx_bench_host *host)
         worst_share(seconds, n, (double)monitors * 1000 / (double)interval_ms));
 }
 
+/* ---- several threads ---- */
+
+enum { THREADS_MAX = 64 };
+
+static void *run_thread(void *arg)
+{
+    struct plx_bench_host *host = arg;
+    plx_bench_host_run(host, run_ms * PLX_MS_NS, 0);
+    return NULL;
+}
+
+/* A thread starts where its creator may run. */
+static void start_thread(pthread_t *thread, struct plx_bench_host *host, int64_t i)
+{
+    plx_bench_pin(i % sysconf(_SC_NPROCESSORS_ONLN));
+    if (pthread_create(thread, NULL, run_thread, host) != 0)
+        plx_bench_die("cannot start a thread");
+}
+
+static void run_threads(struct plx_bench_setup setup)
+{
+    struct plx_bench_host *hosts[THREADS_MAX];
+    pthread_t ids[THREADS_MAX];
+    struct plx_pacer_limits limits = plx_pacer_default_limits();
+    double probes = 0, rate = 0;
+    limits.in_flight = (uint32_t)max;
+    setup.turnstile = plx_turnstile_new(&limits);
+    setup.groups[0].n_monitors /= (uint32_t)threads;
+    for (int64_t i = 0; i < threads; i++) {
+        hosts[i] = plx_bench_host_new(&setup);
+        setup.groups[0].net.base += setup.groups[0].n_monitors;
+    }
+    int64_t spent_ns = plx_bench_cpu_ns();
+    for (int64_t i = 0; i < threads; i++)
+        start_thread(&ids[i], hosts[i], i);
+    for (int64_t i = 0; i < threads; i++) {
+        pthread_join(ids[i], NULL);
+        struct plx_bench_cost cost = plx_bench_host_cost(hosts[i]);
+        probes += (double)cost.ended;
+        rate += (double)cost.ended * 1e9 / (double)cost.wall_ns;
+    }
+    spent_ns = plx_bench_cpu_ns() - spent_ns;
+    plx_bench_print("probes", probes);
+    plx_bench_print("probes_s", rate);
+    plx_bench_print("cpu_us_probe", (double)spent_ns / 1e3 / probes);
+    for (int64_t i = 0; i < threads; i++)
+        plx_bench_host_destroy(&hosts[i]);
+    plx_turnstile_destroy(&setup.turnstile);
+}
+
 int main(int argc, char **argv)
 {
     const struct plx_bench_option options[] = {
@@ -148,6 +200,7 @@ int main(int argc, char **argv)
         {"full", &full},
         {"count_calls", &count_calls},
         {"uring", &uring},
+        {"threads", &threads},
         {"cpu", &cpu},
         {"base", &net.base},
         {"port", &net.port},
@@ -158,6 +211,10 @@ int main(int argc, char **argv)
     plx_bench_raise_nofile();
     plx_bench_pin(cpu);
     struct plx_bench_setup setup = setup_of();
+    if (threads > 1 && threads <= THREADS_MAX) {
+        run_threads(setup);
+        return 0;
+    }
     int64_t slab = plx_bench_slab_bytes();
     struct plx_bench_host *host = plx_bench_host_new(&setup);
     report_spread(host);

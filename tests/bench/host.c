@@ -26,6 +26,7 @@ struct plx_bench_host {
     struct plx_plan plan;
     struct plx_policy policy;
     struct plx_errands *errands;
+    struct plx_turnstile *turnstile;
     struct plx_result *ring;
     uint64_t n_results;
     bool counting, stalled;
@@ -185,8 +186,6 @@ static void order_due(struct plx_bench_host *h, struct plx_mono now, bool all_ou
         if (++n % PLX_ERRANDS_BATCH == 0 && !all_out)
             plx_errands_turn(h->errands);
     }
-    if (n % PLX_ERRANDS_BATCH != 0 && !all_out)
-        plx_errands_turn(h->errands);
 }
 
 static void begin_counting(struct plx_bench_host *h)
@@ -212,11 +211,11 @@ static void on_tick(void *arg, struct plx_mono now)
     int64_t elapsed = now.ns - h->began_ns;
     if (!h->counting && elapsed >= h->setup.warm_ns)
         begin_counting(h);
-    plx_errands_tick(h->errands, now);
     bool stalls = h->setup.stall_ns && !h->stalled && elapsed >= h->setup.stall_at_ns;
     order_due(h, now, stalls);
     if (stalls)
         stall(h); /* with fresh SYNs out, as to far targets: the worst moment there is */
+    plx_errands_tick(h->errands, now);
     if (now.ns >= h->until_ns)
         plx_loop_stop(h->loop);
 }
@@ -237,9 +236,16 @@ static void on_signal(void *arg, int signo)
 static void open_engine(struct plx_bench_host *h)
 {
     struct plx_why why = {0};
-    struct plx_errands_setup setup = {plx_pacer_default_limits(), &h->policy, NULL,
-                                      h->setup.engine};
-    setup.limits.in_flight = h->setup.prober_max;
+    struct plx_pacer_limits limits = plx_pacer_default_limits();
+    limits.in_flight = h->setup.prober_max;
+    struct plx_turnstile *shared = h->setup.turnstile;
+    if (!shared)
+        shared = h->turnstile = plx_turnstile_new(&limits);
+    const struct plx_errands_setup setup = {.turnstile = shared,
+                                            .policy = &h->policy,
+                                            .engine = h->setup.engine,
+                                            .in_flight = limits.in_flight,
+                                            .n_probers = 1};
     need(plx_errands_new(h->loop, &setup, on_result, h, &h->errands, &why), why.text);
     need(plx_loop_add_timer(h->loop, TICK_NS, on_tick, h), "timer");
     need(plx_loop_add_timer(h->loop, SLOW_TICK_NS, on_slow_tick, h), "timer");
@@ -253,7 +259,7 @@ struct plx_bench_host *plx_bench_host_new(const struct plx_bench_setup *setup)
     if (!h)
         abort();
     h->setup = *setup;
-    need(plx_loop_new(on_signal, h, &h->loop, &why), "loop");
+    need(plx_loop_new(setup->turnstile ? NULL : on_signal, h, &h->loop, &why), "loop");
     h->memory.bare = plx_bench_rss_bytes();
     h->jobs = plx_jobs_new(n, on_assigned, h);
     plx_plan_init(&h->plan, AGENT_SEED, plx_clock_mono(), plx_clock_wall());
@@ -273,6 +279,7 @@ void plx_bench_host_destroy(struct plx_bench_host **host)
     if (!h)
         return;
     plx_errands_destroy(&h->errands);
+    plx_turnstile_destroy(&h->turnstile);
     plx_loop_destroy(&h->loop);
     plx_plan_fini(&h->plan);
     plx_jobs_destroy(&h->jobs);

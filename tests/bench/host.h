@@ -5,6 +5,7 @@
 #define PLX_TESTS_BENCH_HOST_H
 
 #include "agent/io/socket_set.h"
+#include "agent/turnstile.h"
 #include "base/result.h"
 #include "measure.h"
 
@@ -22,6 +23,7 @@ struct plx_bench_setup {
     struct plx_bench_group groups[2]; /* [1]: the black hole, if any */
     uint32_t prober_max;              /* probes in flight */
     enum plx_engine engine;
+    struct plx_turnstile *turnstile; /* shared, borrowed; NULL: one of its own */
     /* > 0: as fast as it goes, with so many under way: the plan's clock is then virtual
      * and runs ahead to whatever is next. */
     int64_t window;

@@ -9,7 +9,7 @@
 set -euo pipefail
 
 source_dir=$(cd "$(dirname "$0")/../.." && pwd)
-benches=(probes whole syscalls paced rtt stall scale hole)
+benches=(probes threads whole syscalls paced rtt stall scale hole)
 # shellcheck disable=SC2034 # the benches use it
 rounds=${PLX_BENCH_ROUNDS:-5}
 output=table build="" names=()

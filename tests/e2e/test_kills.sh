@@ -14,6 +14,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../lib/check.sh"
 dir=$(mktemp -d /tmp/plx-kills-XXXXXX)
 agents=(us-east-1 eu-west-1 ap-south-1)
+# One as it comes, one with threads, one with threads and io_uring.
+declare -A options=([eu-west-1]="--threads 3" [ap-south-1]="--threads 2 --engine auto")
 declare -A pid
 seed=${PLX_SEED:-$$}
 RANDOM=$seed
@@ -39,17 +41,18 @@ start_coordinator() {
 }
 
 start_agent() {
-    "$bin/parallax-agent" run --data-dir "$dir/$1" >>"$dir/$1.log" 2>&1 &
+    # shellcheck disable=SC2086 # words
+    "$bin/parallax-agent" run ${options[$1]-} --data-dir "$dir/$1" >>"$dir/$1.log" 2>&1 &
     pid[$1]=$!
 }
 
 # until_ok SECONDS COMMAND…
 until_ok() {
-    local tries=$(($1 * 10))
+    local tries=$(($1 * 33))
     shift
     until "$@" >/dev/null 2>&1; do
         ((tries-- > 0)) || return 1
-        sleep 0.1
+        sleep 0.03
     done
 }
 
@@ -87,7 +90,7 @@ kill_one() {
         echo "nothing arrives any more, at $before results"
         return 1
     fi
-    sleep "0.$((RANDOM % 1000))"
+    sleep "$(printf '0.%03d' $((RANDOM % 400)))"
     kill -KILL "${pid[$victim]}"
     wait "${pid[$victim]}" 2>/dev/null || true
     # shellcheck disable=SC2119

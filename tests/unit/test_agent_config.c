@@ -45,7 +45,7 @@ static void every_key__is_taken(void **state)
     int err = load("data_dir: /x\n"
                    "endpoint: tcp://h:7440\n"
                    "labels: {provider: aws, asn: AS1}\n"
-                   "engine: auto\n"
+                   "engine: auto\nthreads: 4\n"
                    "limits: {max_in_flight: 7, rate: 2.5, per_target_rate: 0,\n"
                    "         per_target_burst: 3}\n"
                    "spool: {max_bytes: 2097152, max_age: 1d}\n"
@@ -60,6 +60,7 @@ static void every_key__is_taken(void **state)
     assert_int_equal(c.n_labels, 2);
     assert_string_equal(c.labels[1].value, "AS1");
     assert_int_equal(c.engine, PLX_ENGINE_AUTO);
+    assert_int_equal(c.threads, 4);
     assert_int_equal(c.limits.in_flight, 7);
     assert_true(c.limits.rate > 2.4 && c.limits.rate < 2.6);
     assert_true(c.limits.target_rate < 1e-9);
@@ -84,6 +85,8 @@ static void bad_files__are_refused_with_their_place(void **state)
         {"limits:\n  max_in_flight: 0\n", ":2:18: "},
         {"limits: 3\n", ":1:9: "},
         {"engine: kqueue\n", ":1:9: "},
+        {"threads: 0\n", ":1:10: "},
+        {"threads: many\n", ":1:10: "},
         {"endpoint: coordinator:7440\n", ":1:11: "},
         {"labels: {a b: c}\n", ":1:10: "},
         {"spool: {max_age: 5}\n", ":1:18: "},
@@ -111,6 +114,7 @@ static void empty_file__leaves_the_defaults(void **state)
     assert_int_equal(load("", &c, NULL), 0);
     assert_int_equal(c.limits.in_flight, PLX_PACER_IN_FLIGHT);
     assert_int_equal(c.engine, PLX_ENGINE_EPOLL);
+    assert_int_equal(c.threads, 1);
     assert_true(c.spool.max_bytes == PLX_SPOOL_MAX_BYTES);
     assert_null(c.endpoint);
     plx_agent_config_fini(&c);

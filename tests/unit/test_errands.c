@@ -18,6 +18,7 @@ struct world {
     struct plx_loop *loop;
     struct plx_dns_peer dns;
     struct plx_errands *errands;
+    struct plx_turnstile *turnstile;
     struct plx_policy policy;
     struct plx_pacer_limits limits;
     struct plx_result results[64];
@@ -70,8 +71,12 @@ static void begin(struct world *w)
     assert_int_equal(plx_loop_new(on_signal, NULL, &w->loop, NULL), 0);
     assert_int_equal(plx_dns_peer_start(&w->dns, w->loop, 0), 0);
     snprintf(servers, sizeof servers, "127.0.0.1:%u", w->dns.port);
-    const struct plx_errands_setup setup = {w->limits, &w->policy, servers,
-                                            PLX_ENGINE_EPOLL};
+    w->turnstile = plx_turnstile_new(&w->limits);
+    const struct plx_errands_setup setup = {.turnstile = w->turnstile,
+                                            .policy = &w->policy,
+                                            .resolver = servers,
+                                            .in_flight = w->limits.in_flight,
+                                            .n_probers = 1};
     assert_int_equal(plx_errands_new(w->loop, &setup, on_result, w, &w->errands, NULL),
                      0);
     plx_loop_add_timer(w->loop, 10 * PLX_MS_NS, on_tick, w);
@@ -81,6 +86,7 @@ static void begin(struct world *w)
 static void end(struct world *w)
 {
     plx_errands_destroy(&w->errands);
+    plx_turnstile_destroy(&w->turnstile);
     plx_dns_peer_stop(&w->dns, w->loop);
     plx_loop_destroy(&w->loop);
     plx_policy_fini(&w->policy);

@@ -95,7 +95,7 @@ static struct plx_prober *prober_of(uint32_t max, struct ends *ends)
 {
     struct plx_prober *prober = NULL;
     ends->n = 0;
-    assert_int_equal(plx_prober_new(engine, max, on_done, ends, &prober, NULL), 0);
+    assert_int_equal(plx_prober_new(engine, max, 1, on_done, ends, &prober, NULL), 0);
     return prober;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "coordinator/core/roster.h"
+#include "proto/session.h"
 
 #include <string.h>
 
@@ -103,7 +104,7 @@ static void an_agent__lives_as_long_as_it_is_heard(void **state)
     hello(w, 1);
     assert_string_equal(took(w), "CB");
     assert_int_equal(presence(w), PLX_PRESENCE_LIVE);
-    pass(w, 15 * PLX_SEC_NS);
+    pass(w, PLX_SESSION_LEASE_NS);
     assert_string_equal(took(w), "");
     pass(w, 1);
     assert_string_equal(took(w), "L");
@@ -257,14 +258,46 @@ static void a_revoked_agent__is_gone_by_key_and_frees_its_name(void **state)
     assert_int_equal(plx_roster_by_key(w->roster, KEY_B), other);
 }
 
-static void a_presumed_agent__has_one_lease_to_come_back(void **state)
+/* A dead agent was heard just before it died, a tick may just have been. */
+static void a_dead_agent__is_lost_early_enough_to_move_its_share_in_15_s(void **state)
+{
+    struct world *w = *state;
+    hello(w, 1);
+    took(w);
+    for (int64_t t = 0; t < PLX_SESSION_LEASE_NS; t += PLX_SESSION_TICK_NS)
+        pass(w, PLX_SESSION_TICK_NS);
+    assert_string_equal(took(w), "");
+    pass(w, PLX_SESSION_TICK_NS);
+    assert_string_equal(took(w), "L");
+    assert_true(w->now.ns <= 14500 * PLX_MS_NS);
+}
+
+/* Agents wait for up to a minute between attempts, and try for 10 s. */
+static void an_agent_that_noticed_our_absence__has_the_time_to_come_back(void **state)
+{
+    struct world *w = *state;
+    hello(w, 1);
+    took(w);
+    w->now.ns += 20 * PLX_SEC_NS;
+    plx_roster_excuse(w->roster, w->now, 20 * PLX_SEC_NS);
+    pass(w, 70 * PLX_SEC_NS);
+    assert_string_equal(took(w), "");
+    hello(w, 1);
+    assert_string_equal(took(w), "RC");
+    pass(w, PLX_SESSION_LEASE_NS + 1); /* from now on as ever */
+    assert_string_equal(took(w), "L");
+}
+
+static void a_presumed_agent__has_the_time_to_come_back(void **state)
 {
     struct world *w = *state;
     struct plx_roster_entry entry = {
         .id = 2, .name = "nyc-1", .region = "nyc", .key = KEY_B, .last_seen = WALL};
     assert_int_equal(plx_roster_add(w->roster, &entry, true, w->now, &w->slot), 0);
     assert_int_equal(presence(w), PLX_PRESENCE_LIVE);
-    pass(w, 16 * PLX_SEC_NS);
+    pass(w, 70 * PLX_SEC_NS);
+    assert_string_equal(took(w), "");
+    pass(w, 6 * PLX_SEC_NS);
     assert_string_equal(took(w), "L");
 }
 
@@ -294,7 +327,9 @@ int main(void)
         TEST(clocks__are_believed_only_where_messages_agree),
         TEST(corrected_times__are_never_in_the_future),
         TEST(a_revoked_agent__is_gone_by_key_and_frees_its_name),
-        TEST(a_presumed_agent__has_one_lease_to_come_back),
+        TEST(a_dead_agent__is_lost_early_enough_to_move_its_share_in_15_s),
+        TEST(an_agent_that_noticed_our_absence__has_the_time_to_come_back),
+        TEST(a_presumed_agent__has_the_time_to_come_back),
         TEST(draining__shows_while_alive),
     };
     return PLX_RUN(tests);

@@ -69,7 +69,8 @@ static void changed_route__changes_the_source_at_once(void **state)
     int fd;
     uint16_t port = listen_anywhere(&fd);
     struct plx_addr before = addr("127.0.0.1"), after = addr("127.0.0.9");
-    assert_int_equal(plx_prober_new(PLX_ENGINE_EPOLL, 4, on_done, &r, &prober, NULL), 0);
+    assert_int_equal(plx_prober_new(PLX_ENGINE_EPOLL, 4, 1, on_done, &r, &prober, NULL),
+                     0);
     for (int i = 0; i < 3; i++) {
         probe(prober, &r, "127.0.0.2", port);
         assert_int_equal(r.outcome, PLX_OUTCOME_OPEN);
@@ -104,7 +105,8 @@ static void silent_first_hop__is_ours_only_where_it_is_a_gateway(void **state)
     (void)state;
     struct plx_result r;
     struct plx_prober *prober = NULL;
-    assert_int_equal(plx_prober_new(PLX_ENGINE_EPOLL, 4, on_done, &r, &prober, NULL), 0);
+    assert_int_equal(plx_prober_new(PLX_ENGINE_EPOLL, 4, 1, on_done, &r, &prober, NULL),
+                     0);
     probe(prober, &r, "10.1.0.7", 80);
     assert_int_equal(r.outcome, PLX_OUTCOME_UNREACHABLE);
     assert_int_equal(r.unreach, PLX_UNREACH_HOST);
@@ -157,7 +159,8 @@ static void lost_link__is_ours_and_not_the_targets(void **state)
     sh("ip neigh replace 10.1.0.8 lladdr 02:00:00:00:00:08 dev v0 nud permanent && "
        "ip link add w0 type veth peer name w1 && ip link set w1 up && "
        "ip addr add 10.2.0.1/24 dev w0 && ip link set w0 up");
-    assert_int_equal(plx_prober_new(PLX_ENGINE_EPOLL, 4, on_done, &r, &prober, NULL), 0);
+    assert_int_equal(plx_prober_new(PLX_ENGINE_EPOLL, 4, 1, on_done, &r, &prober, NULL),
+                     0);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         probe_while(prober, &r, steps[i].meanwhile);
         assert_int_equal(r.detail, steps[i].detail);

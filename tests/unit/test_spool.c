@@ -311,6 +311,107 @@ static void full_disk__waits_and_goes_on_by_itself(void **state)
     plx_spool_close(&spool);
 }
 
+static void wait_for_state(struct plx_spool *spool, enum plx_spool_state wanted)
+{
+    struct plx_spool_stats stats;
+    do {
+        poll(NULL, 0, 5);
+        plx_spool_stats(spool, &stats);
+    } while (stats.state != wanted);
+}
+
+static void hear_more(struct plx_spool *spool, struct heard *h, size_t streams,
+                      uint64_t stored)
+{
+    while (h->n_streams < streams || h->stored < stored)
+        hear(spool, h);
+}
+
+/* The link is up all the while: nothing waits for the disk. */
+static void disk_full_for_long__is_delivered_from_memory_and_then_kept(void **state)
+{
+    (void)state;
+    struct heard h = {0}, again = {0};
+    struct plx_spool_stats stats;
+    struct rlimit was, tight;
+    signal(SIGXFSZ, SIG_IGN);
+    struct plx_spool *spool = open_spool();
+    put_and_hear(spool, 10, &h);
+    getrlimit(RLIMIT_FSIZE, &was);
+    tight = was;
+    tight.rlim_cur = 8192;
+    setrlimit(RLIMIT_FSIZE, &tight);
+    put(spool, 100);
+    hear_more(spool, &h, 2, 100);
+    assert_true(h.streams[1] != h.streams[0]);
+    plx_spool_stats(spool, &stats);
+    assert_true(stats.in_memory && stats.state != PLX_SPOOL_OK && stats.rows == 110);
+    plx_spool_ack(spool, h.streams[1], 100);
+    put_and_hear(spool, 20, &h);
+    plx_spool_stats(spool, &stats);
+    assert_true(stats.rows == 30);
+    load_all(spool, h.streams[1], 101, &h);
+    assert_true(h.rows == 20);
+    setrlimit(RLIMIT_FSIZE, &was);
+    wait_for_state(spool, PLX_SPOOL_OK);
+    put_and_hear(spool, 5, &h);
+    assert_int_equal(h.n_streams, 2);
+    plx_spool_close(&spool);
+    spool = open_spool();
+    hear_more(spool, &again, 2, 125);
+    assert_true(again.streams[1] == h.streams[1] && again.acked[1] == 100);
+    load_all(spool, h.streams[1], 101, &again);
+    assert_true(again.rows == 25);
+    plx_spool_close(&spool);
+}
+
+/* A folder in the file's place: none can be made. */
+static void no_file_at_all__is_memory_only_until_there_can_be_one(void **state)
+{
+    (void)state;
+    struct heard h = {0};
+    struct plx_spool_stats stats;
+    char path[96];
+    limits.max_waiting = 100;
+    snprintf(path, sizeof path, "%s/spool.db", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    struct plx_spool *spool = open_spool();
+    for (int i = 0; i < 5; i++) {
+        put(spool, 50);
+        hear_more(spool, &h, 1, 50 * (uint64_t)(i + 1));
+    }
+    plx_spool_stats(spool, &stats);
+    assert_true(stats.in_memory && stats.state == PLX_SPOOL_FAILED);
+    assert_true(stats.lost == 150 && stats.rows == 100);
+    load_all(spool, h.streams[0], 1, &h);
+    assert_true(h.rows == 100 && h.lost == 150);
+    assert_int_equal(rmdir(path), 0);
+    wait_for_state(spool, PLX_SPOOL_OK);
+    while (!h.reset)
+        hear(spool, &h);
+    load_all(spool, h.streams[0], 1, &h);
+    assert_true(h.rows == 100 && h.lost == 150);
+    plx_spool_close(&spool);
+}
+
+static void damaged_files__are_not_kept_for_ever(void **state)
+{
+    (void)state;
+    char command[256];
+    snprintf(command, sizeof command,
+             "cd %s; for i in 11 2 3 4 5; do touch spool.db.damaged-$i"
+             " spool.db.damaged-$i-wal; done; yes damaged | head -c 9000 >spool.db",
+             dir);
+    assert_int_equal(system(command), 0);
+    struct plx_spool *spool = open_spool();
+    plx_spool_close(&spool);
+    snprintf(command, sizeof command,
+             "cd %s; test \"$(ls -d spool.db.damaged-* | grep -vc wal)\" = 3 &&"
+             " test -e spool.db.damaged-11-wal && ! test -e spool.db.damaged-4-wal",
+             dir);
+    assert_int_equal(system(command), 0);
+}
+
 static void damaged_file__is_moved_aside(void **state)
 {
     (void)state;
@@ -375,7 +476,10 @@ int main(void)
         SPOOL_TEST(over_the_age__becomes_a_gap),
         SPOOL_TEST(no_room_in_memory__becomes_a_gap_at_the_end),
         SPOOL_TEST(full_disk__waits_and_goes_on_by_itself),
+        SPOOL_TEST(disk_full_for_long__is_delivered_from_memory_and_then_kept),
+        SPOOL_TEST(no_file_at_all__is_memory_only_until_there_can_be_one),
         SPOOL_TEST(damaged_file__is_moved_aside),
+        SPOOL_TEST(damaged_files__are_not_kept_for_ever),
         SPOOL_TEST(foreign_database__is_refused_and_untouched),
         SPOOL_TEST(stream_begun_on_demand__is_the_newest),
     };

@@ -16,7 +16,7 @@
 
 struct world {
     struct plx_loop *loop;
-    struct plx_pacer *pacer;
+    struct plx_turnstile *turnstile;
     struct plx_policy policy;
     struct plx_traces *traces;
     struct plx_trace last;
@@ -63,9 +63,9 @@ static void begin(struct world *w)
     assert_int_equal(getsockname(w->listener, (struct sockaddr *)&name, &len), 0);
     w->port = ntohs(name.sin_port);
     struct plx_pacer_limits limits = plx_pacer_default_limits();
-    w->pacer = plx_pacer_new(&limits);
+    w->turnstile = plx_turnstile_new(&limits);
     assert_int_equal(plx_loop_new(on_signal, NULL, &w->loop, NULL), 0);
-    const struct plx_traces_setup setup = {&w->policy, w->pacer, "127.0.0.1:1", 7};
+    const struct plx_traces_setup setup = {&w->policy, w->turnstile, "127.0.0.1:1", 7};
     assert_int_equal(plx_traces_new(w->loop, &setup, on_traced, w, &w->traces, NULL), 0);
     plx_loop_add_timer(w->loop, 10 * PLX_MS_NS, on_tick, w);
 }
@@ -74,7 +74,7 @@ static void end(struct world *w)
 {
     plx_traces_destroy(&w->traces);
     plx_loop_destroy(&w->loop);
-    plx_pacer_destroy(&w->pacer);
+    plx_turnstile_destroy(&w->turnstile);
     plx_policy_fini(&w->policy);
     close(w->listener);
 }
@@ -115,7 +115,6 @@ static void an_order__is_answered_under_its_id(void **state)
         assert_int_equal(w.last.flows[i].n_hops, 1);
     }
     assert_int_equal(plx_traces_under_way(w.traces), 0);
-    assert_int_equal(plx_pacer_in_flight(w.pacer), 0);
     end(&w);
 }
 

@@ -93,7 +93,7 @@ static void open_coordinator(void)
     if (plx_rounds_begin(&fleet.desk, &why) ||
         plx_intake_new(&fleet.desk, NULL, fleet.loop, "", &keys, &fleet.intake, &why))
         abort();
-    plx_loop_add_timer(fleet.loop, PLX_ROUNDS_NS, on_rounds, NULL);
+    plx_loop_add_timer(fleet.loop, PLX_SESSION_TICK_NS, on_rounds, NULL);
     plx_verdicts_tick(&fleet.desk, fleet.intake, plx_clock_wall());
 }
 

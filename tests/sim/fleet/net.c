@@ -217,6 +217,13 @@ void *plx_channel_socket(struct plx_channel *channel)
     return channel;
 }
 
+/* All are: nobody in here chooses an id. */
+bool plx_peer_is_given(const struct plx_peer *peer)
+{
+    (void)peer;
+    return true;
+}
+
 bool plx_peer_equal(const struct plx_peer *a, const struct plx_peer *b)
 {
     return a->len == b->len && memcmp(a->id, b->id, a->len) == 0;

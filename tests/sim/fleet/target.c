@@ -150,12 +150,14 @@ struct plx_prober {
     uint32_t max;
 };
 
-int plx_prober_new(enum plx_engine engine, uint32_t max, plx_prober_done_fn *done,
-                   void *arg, struct plx_prober **ret, struct plx_why *why)
+int plx_prober_new(enum plx_engine engine, uint32_t max, uint32_t n_probers,
+                   plx_prober_done_fn *done, void *arg, struct plx_prober **ret,
+                   struct plx_why *why)
 {
     struct plx_prober *p = calloc(1, sizeof *p);
     struct probe *probes = calloc(max, sizeof *probes);
     (void)engine;
+    (void)n_probers;
     (void)why;
     if (!p || !probes)
         abort();
