@@ -42,7 +42,7 @@ static void free_check(struct plx_check *check)
 
 /* ---- choosing and asking ---- */
 
-static bool is_wanted(const struct plx_agent *agent, const char **from, size_t n)
+bool plx_api_is_wanted(const struct plx_agent *agent, const char **from, size_t n)
 {
     const struct plx_candidate candidate = {
         .region = agent->region,
@@ -83,7 +83,7 @@ static void ask_all(struct plx_api *api, struct plx_check *check, const char **f
     for (uint32_t i = 0; i < plx_roster_count(roster) && check->n_asked < AGENTS_MAX;
          i++) {
         const struct plx_agent *agent = plx_roster_at(roster, i);
-        if (agent->alive && !agent->revoked && is_wanted(agent, from, n_from))
+        if (agent->alive && !agent->revoked && plx_api_is_wanted(agent, from, n_from))
             ask(api, check, i);
     }
 }

@@ -46,6 +46,8 @@ struct plx_desk_counts {
     uint64_t admin_requests;
 };
 
+struct plx_inquest;
+
 struct plx_desk {
     struct plx_roster *roster;
     struct plx_catalog *catalog;
@@ -53,9 +55,10 @@ struct plx_desk {
     struct plx_court *court;
     struct plx_events *events;
     struct plx_guests *guests;
-    struct plx_store *store; /* borrowed */
-    struct plx_gate *gate;   /* borrowed */
-    uint64_t generation;     /* of the monitors */
+    struct plx_store *store;     /* borrowed */
+    struct plx_gate *gate;       /* borrowed */
+    struct plx_inquest *inquest; /* borrowed; NULL: nothing is traced */
+    uint64_t generation;         /* of the monitors */
     struct plx_store_token *tokens;
     size_t n_tokens;
     struct plx_mono started;

@@ -72,6 +72,8 @@ struct plx_intake {
     uint32_t next_kept;     /* the slot whose last sight is looked at next */
     plx_intake_done_fn *on_done;
     void *on_done_arg;
+    plx_intake_traced_fn *on_traced;
+    void *on_traced_arg;
     char endpoint[PLX_BOUND_MAX];
     struct plx_task tasks[PLX_WIRE_TASKS_MAX];
 };
@@ -466,6 +468,14 @@ static void on_probe_done(struct letter *l)
                            &l->msg->probe_done.result);
 }
 
+static void on_trace_done(struct letter *l)
+{
+    const struct plx_msg_trace_done *done = &l->msg->trace_done;
+    if (l->intake->on_traced)
+        l->intake->on_traced(l->intake->on_traced_arg, l->slot, done->request_id,
+                             done->trace);
+}
+
 /* ---- receiving ---- */
 
 static void dispatch(struct letter *l, struct session *s)
@@ -479,6 +489,9 @@ static void dispatch(struct letter *l, struct session *s)
         break;
     case PLX_MSG_PROBE_DONE:
         on_probe_done(l);
+        break;
+    case PLX_MSG_TRACE_DONE:
+        on_trace_done(l);
         break;
     case PLX_MSG_BYE:
         on_bye(l, s);
@@ -729,6 +742,21 @@ int plx_intake_probe(struct plx_intake *intake, uint32_t agent_slot,
         return PLX_EGONE;
     const struct plx_msg msg = {.type = PLX_MSG_PROBE_NOW, .probe_now = *order};
     return send_msg(intake, &intake->sessions[agent_slot].peer, &msg);
+}
+
+int plx_intake_trace(struct plx_intake *intake, uint32_t agent_slot,
+                     const struct plx_msg_trace_now *order)
+{
+    if (!plx_intake_has(intake, agent_slot))
+        return PLX_EGONE;
+    const struct plx_msg msg = {.type = PLX_MSG_TRACE_NOW, .trace_now = *order};
+    return send_msg(intake, &intake->sessions[agent_slot].peer, &msg);
+}
+
+void plx_intake_on_traced(struct plx_intake *intake, plx_intake_traced_fn *fn, void *arg)
+{
+    intake->on_traced = fn;
+    intake->on_traced_arg = arg;
 }
 
 void plx_intake_on_done(struct plx_intake *intake, plx_intake_done_fn *fn, void *arg)
