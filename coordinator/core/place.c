@@ -314,14 +314,18 @@ static void join(struct plx_place *place, const struct plx_place_part *part)
         place->before = (struct plx_addr){0};
 }
 
-/* Whether a location that gets through does so over the same hops. */
-static bool gets_through(const struct plx_place *place, const struct plx_trace *trace)
+/* What a location that gets through has in common with the place. */
+static enum plx_place_share share_of(const struct plx_place *place,
+                                     const struct plx_trace *trace)
 {
-    if (place->spread)
-        return false;
     bool after = place->after.family && passes(trace, &place->after);
-    bool before = !place->before.family || passes(trace, &place->before);
-    return place->kind == PLX_PLACE_AT_TARGET || (after && before);
+    bool before = place->before.family && passes(trace, &place->before);
+    if (place->spread)
+        return PLX_PLACE_APART;
+    if (place->kind == PLX_PLACE_AT_TARGET ||
+        (after && (before || !place->before.family)))
+        return PLX_PLACE_THROUGH;
+    return before ? PLX_PLACE_END : PLX_PLACE_APART;
 }
 
 static void sum_up(const struct plx_place_view *views, size_t n, struct plx_place *place)
@@ -336,9 +340,12 @@ static void sum_up(const struct plx_place_view *views, size_t n, struct plx_plac
         place->n_failing_flows += part->n_failing;
         join(place, part);
     }
-    for (size_t i = 0; i < n; i++)
-        if (place->parts[i].kind == PLX_PLACE_NONE && gets_through(place, views[i].now))
-            place->selective = true;
+    for (size_t i = 0; i < n; i++) {
+        if (place->parts[i].kind != PLX_PLACE_NONE)
+            continue;
+        place->parts[i].share = share_of(place, views[i].now);
+        place->selective |= place->parts[i].share == PLX_PLACE_THROUGH;
+    }
     place->partial =
         place->n_failing_flows > 0 && place->n_failing_flows < place->n_flows;
 }

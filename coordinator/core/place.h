@@ -46,6 +46,13 @@ struct plx_place_view {
     const struct plx_trace *before; /* in good times; NULL: not known */
 };
 
+/* What a location that gets through has in common with the place. */
+enum plx_place_share {
+    PLX_PLACE_APART,   /* nothing */
+    PLX_PLACE_END,     /* the hop before which it broke */
+    PLX_PLACE_THROUGH, /* both ends: it gets through there */
+};
+
 /* One location's own finding. */
 struct plx_place_part {
     enum plx_place_kind kind;
@@ -59,6 +66,7 @@ struct plx_place_part {
     struct plx_addr was, is; /* … to `is` */
     uint8_t n_flows, n_failing;
     struct plx_hop reject; /* kind REJECT: what the hop said */
+    enum plx_place_share share;
 };
 
 struct plx_place {

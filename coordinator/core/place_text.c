@@ -66,6 +66,25 @@ static const char *hop_text(const struct plx_addr *addr, char buf[PLX_ADDR_TEXT_
     return addr->family ? plx_addr_format(addr, buf) : "the target";
 }
 
+/* The locations agree on the hop before only: the last that answered each of them. */
+static void add_afters(struct plx_place *place, const char *before)
+{
+    char text[PLX_ADDR_TEXT_MAX];
+    const char *gap = "between ";
+    for (size_t i = 0; i < place->n_parts; i++) {
+        const struct plx_addr *after = &place->parts[i].after;
+        bool said = !is_wanted(place, i, true) || !after->family;
+        for (size_t k = 0; k < i && !said; k++)
+            said = is_wanted(place, k, true) &&
+                   memcmp(&place->parts[k].after, after, sizeof *after) == 0;
+        if (said)
+            continue;
+        add(place, "%s%s", gap, plx_addr_format(after, text));
+        gap = " or ";
+    }
+    add(place, " and %s", before);
+}
+
 static void add_between(struct plx_place *place, const struct plx_place_part *part)
 {
     char after[PLX_ADDR_TEXT_MAX], before[PLX_ADDR_TEXT_MAX];
@@ -73,8 +92,7 @@ static void add_between(struct plx_place *place, const struct plx_place_part *pa
         add(place, "between %s and %s", hop_text(&part->after, after),
             hop_text(&part->before, before));
     else
-        add(place, "before %s, beyond the last hop that answers each location",
-            hop_text(&part->before, before));
+        add_afters(place, hop_text(&part->before, before));
     if (part->reject.kind == PLX_HOP_REJECT)
         add(place, " (it says it cannot go on: icmp %u/%u)", part->reject.icmp_type,
             part->reject.icmp_code);
@@ -158,15 +176,24 @@ static void add_where(const struct plx_place_view *views, struct plx_place *plac
     add_places(views, place, true);
 }
 
+/* Those that get through, by what they share with the place. */
 static void add_working(const struct plx_place_view *views, struct plx_place *place)
 {
+    char before[PLX_ADDR_TEXT_MAX];
+    enum plx_place_share share = PLX_PLACE_APART;
+    for (size_t i = 0; i < place->n_parts; i++)
+        if (place->parts[i].kind == PLX_PLACE_NONE && place->parts[i].share > share)
+            share = place->parts[i].share;
     if (place->n_working == 0)
         return;
     add(place, "; ");
     add_places(views, place, false);
-    if (place->selective)
-        add(place, " get%s through there, so that it is a filter or the way back",
-            place->n_working == 1 ? "s" : "");
+    const char *s = place->n_working == 1 ? "s" : "";
+    if (share == PLX_PLACE_THROUGH)
+        add(place, " get%s through there, so that it is a filter or the way back", s);
+    else if (share == PLX_PLACE_END)
+        add(place, " come%s to %s all the same, and get%s through", s,
+            hop_text(&place->before, before), s);
     else
         add(place, " reach%s it another way", place->n_working == 1 ? "es" : "");
 }
