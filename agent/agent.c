@@ -9,6 +9,7 @@
 #include "agent/traces.h"
 #include "base/err.h"
 #include "base/rng.h"
+#include "base/text.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -20,12 +21,16 @@
 
 #define FAST_TICK_NS     (10 * PLX_MS_NS)
 #define SLOW_TICK_NS     (100 * PLX_MS_NS)
+/* How long a coordinator that changes its key takes to start again, about. */
+#define CHANGE_PAUSE_NS  (2 * PLX_SEC_NS)
+#define ADOPT_PAUSE_NS   (200 * PLX_MS_NS)
 /* Leaving: probes under way get so long to end, results so long to be acknowledged. */
 #define LEAVE_PROBES_NS  PLX_SEC_NS
 #define LEAVE_RESULTS_NS (2500 * PLX_MS_NS)
 
 struct plx_agent_process {
     const struct plx_agent_config *config;
+    struct plx_trust *trust;
     struct plx_net *net;
     struct plx_loop *loop;
     struct plx_spool *spool;
@@ -94,6 +99,74 @@ static void on_heartbeat_ack(struct plx_agent_process *a,
     plx_link_resync(a->link);
 }
 
+/* ---- keys ---- */
+
+static void use_keys(struct plx_agent_process *a, bool again, int64_t pause_ns)
+{
+    const struct plx_enrolment *e = plx_trust_enrolment(a->trust);
+    const struct plx_link_keys keys = {e->server_key, e->next_key,
+                                       plx_trust_keys(a->trust),
+                                       plx_trust_new_keys(a->trust)};
+    plx_link_set_keys(a->link, &keys, again, pause_ns);
+}
+
+/* The coordinator is about to change its key, or has a new next one. */
+static void on_server_keys(struct plx_agent_process *a,
+                           const struct plx_msg_server_keys *msg)
+{
+    struct plx_why why = {""};
+    char *before = plx_text_dup(plx_trust_enrolment(a->trust)->server_key);
+    int err = plx_trust_take_server_keys(a->trust, msg->server_key, msg->next_key, &why);
+    if (err < 0)
+        plx_log(PLX_LOG_WARN, "server_keys_not_taken", "why", why.text, NULL);
+    if (err > 0) {
+        bool changed = strcmp(before, msg->server_key) != 0;
+        plx_log(PLX_LOG_INFO, changed ? "server_key_changed" : "next_server_key", "key",
+                changed ? msg->server_key : msg->next_key, NULL);
+        /* If this session came about by the key that is now the current one, it stays. */
+        use_keys(a, changed && !plx_link_uses_server(a->link, msg->server_key),
+                 CHANGE_PAUSE_NS);
+    }
+    free(before);
+}
+
+/* Told to make a new key, we name it; told that it is valid, we use it. */
+static void on_agent_key(struct plx_agent_process *a, const struct plx_msg_agent_key *msg)
+{
+    struct plx_why why = {""};
+    int err = plx_trust_make_new_keys(a->trust, &why);
+    if (err == 0 && *msg->public_key == '\0') {
+        const struct plx_msg answer = {
+            .type = PLX_MSG_AGENT_KEY,
+            .agent_key = {plx_trust_new_keys(a->trust)->public_key}};
+        plx_link_send(a->link, &answer);
+        use_keys(a, false, 0);
+        return;
+    }
+    bool ours = err == 0 &&
+                strcmp(plx_trust_new_keys(a->trust)->public_key, msg->public_key) == 0;
+    if (ours)
+        err = plx_trust_adopt_new_keys(a->trust, &why);
+    if (err < 0)
+        plx_log(PLX_LOG_WARN, "agent_key_not_changed", "why", why.text, NULL);
+    if (!ours || err < 0)
+        return;
+    plx_log(PLX_LOG_INFO, "agent_key_changed", "key", msg->public_key, NULL);
+    use_keys(a, true, ADOPT_PAUSE_NS);
+}
+
+/* A session by the new key: the coordinator has it, though its word got lost. */
+static void adopt_if_used(struct plx_agent_process *a)
+{
+    struct plx_why why = {""};
+    if (!plx_link_uses_new_own(a->link))
+        return;
+    if (plx_trust_adopt_new_keys(a->trust, &why) < 0)
+        plx_log(PLX_LOG_WARN, "agent_key_not_changed", "why", why.text, NULL);
+    else
+        use_keys(a, false, 0);
+}
+
 static void on_message(void *arg, const struct plx_msg *msg)
 {
     struct plx_agent_process *a = arg;
@@ -113,6 +186,12 @@ static void on_message(void *arg, const struct plx_msg *msg)
     case PLX_MSG_TRACE_NOW:
         if (!a->leaving)
             plx_traces_order(a->traces, &msg->trace_now);
+        break;
+    case PLX_MSG_SERVER_KEYS:
+        on_server_keys(a, &msg->server_keys);
+        break;
+    case PLX_MSG_AGENT_KEY:
+        on_agent_key(a, &msg->agent_key);
         break;
     case PLX_MSG_HEARTBEAT_ACK:
         on_heartbeat_ack(a, &msg->heartbeat_ack);
@@ -139,6 +218,7 @@ static void on_up(void *arg, const struct plx_msg_welcome *welcome, int64_t away
 {
     struct plx_agent_process *a = arg;
     (void)welcome;
+    adopt_if_used(a);
     plx_delivery_up(a->delivery, away_ns);
 }
 
@@ -155,6 +235,7 @@ static void on_heartbeat(void *arg, struct plx_msg_heartbeat *hb)
     plx_spool_stats(a->spool, &spool);
     hb->uptime_ms = (uint64_t)(plx_mono_diff(plx_clock_mono(), a->started) / PLX_MS_NS);
     hb->generation = plx_jobs_generation(a->jobs);
+    hb->keys_hash = plx_trust_keys_hash(a->trust);
     hb->spool_rows = spool.rows;
     hb->spool_bytes = spool.bytes;
     hb->spool_age_ms = age_ms(spool.oldest);
@@ -248,10 +329,9 @@ static int open_traces(struct plx_agent_process *a, struct plx_why *why)
     return plx_traces_new(a->loop, &setup, on_traced, a, &a->traces, why);
 }
 
-static int open_modules(struct plx_agent_process *a,
-                        const struct plx_enrolment *enrolment,
-                        const struct plx_keypair *keys, struct plx_why *why)
+static int open_modules(struct plx_agent_process *a, struct plx_why *why)
 {
+    const struct plx_enrolment *enrolment = plx_trust_enrolment(a->trust);
     const struct plx_agent_config *c = a->config;
     const struct plx_link_owner owner = {a, on_hello, on_heartbeat, on_up, on_message};
     const char *endpoint = c->endpoint ? c->endpoint : enrolment->endpoint;
@@ -263,12 +343,14 @@ static int open_modules(struct plx_agent_process *a,
     if (!err)
         err = plx_delivery_new(a->loop, a->spool, &a->delivery, why);
     if (!err)
-        err = open_crew(a, keys, why);
+        err = open_crew(a, plx_trust_keys(a->trust), why);
     if (!err)
         err = open_traces(a, why);
     if (!err)
-        err = plx_link_new(a->net, a->loop, endpoint, enrolment->server_key, keys, &owner,
-                           &a->link, why);
+        err = plx_link_new(a->net, a->loop, endpoint, enrolment->server_key,
+                           plx_trust_keys(a->trust), &owner, &a->link, why);
+    if (!err)
+        use_keys(a, false, 0);
     if (!err && (plx_loop_add_timer(a->loop, FAST_TICK_NS, on_fast_tick, a) ||
                  plx_loop_add_timer(a->loop, SLOW_TICK_NS, on_slow_tick, a)))
         err = plx_why_set(why, PLX_EIO, "cannot make timers");
@@ -314,23 +396,24 @@ void plx_agent_close(struct plx_agent_process **agent)
     *agent = NULL;
 }
 
-int plx_agent_open(const struct plx_agent_config *config,
-                   const struct plx_enrolment *enrolment, const struct plx_keypair *keys,
+int plx_agent_open(const struct plx_agent_config *config, struct plx_trust *trust,
                    struct plx_agent_process **ret, struct plx_why *why)
 {
     uint64_t boot_id;
+    const struct plx_enrolment *enrolment = plx_trust_enrolment(trust);
     if (getrandom(&boot_id, sizeof boot_id, 0) != sizeof boot_id)
         return plx_why_set(why, PLX_EIO, "cannot read random numbers");
     struct plx_agent_process *a = calloc(1, sizeof *a);
     if (!a)
         abort();
     a->config = config;
+    a->trust = trust;
     a->boot_id = boot_id;
     a->started = plx_clock_mono();
     plx_tallies_init(&a->tallies);
     a->jobs = plx_jobs_new(PLX_AGENT_MONITORS_MAX, on_job, a);
     a->keeper = plx_keeper_new(config->data_dir, enrolment->server_key, a->jobs);
-    int err = open_modules(a, enrolment, keys, why);
+    int err = open_modules(a, why);
     if (err) {
         plx_agent_close(&a);
         return err;
@@ -342,12 +425,11 @@ int plx_agent_open(const struct plx_agent_config *config,
     return 0;
 }
 
-int plx_agent_run(const struct plx_agent_config *config,
-                  const struct plx_enrolment *enrolment, const struct plx_keypair *keys,
+int plx_agent_run(const struct plx_agent_config *config, struct plx_trust *trust,
                   struct plx_why *why)
 {
     struct plx_agent_process *a;
-    int err = plx_agent_open(config, enrolment, keys, &a, why);
+    int err = plx_agent_open(config, trust, &a, why);
     if (err)
         return err;
     plx_notify("READY=1");

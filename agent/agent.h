@@ -3,8 +3,8 @@
 #define PLX_AGENT_AGENT_H
 
 #include "agent/config.h"
+#include "agent/trust.h"
 #include "base/why.h"
-#include "sys/channel.h"
 
 /* Monitors of one agent: more are refused. */
 #define PLX_AGENT_MONITORS_MAX 500000
@@ -13,15 +13,13 @@ struct plx_agent_process;
 
 /* Opens all modules on a loop of the agent's own, which is not run yet: for who drives
  * the loop itself. Borrows everything. */
-int plx_agent_open(const struct plx_agent_config *config,
-                   const struct plx_enrolment *enrolment, const struct plx_keypair *keys,
+int plx_agent_open(const struct plx_agent_config *config, struct plx_trust *trust,
                    struct plx_agent_process **ret, struct plx_why *why);
 void plx_agent_close(struct plx_agent_process **agent);
 
 /* Runs until a signal ends it. Borrows everything. Returns 0, or an error with a sentence
  * when it could not start. */
-int plx_agent_run(const struct plx_agent_config *config,
-                  const struct plx_enrolment *enrolment, const struct plx_keypair *keys,
+int plx_agent_run(const struct plx_agent_config *config, struct plx_trust *trust,
                   struct plx_why *why);
 
 #endif

@@ -353,6 +353,7 @@ void plx_enrolment_fini(struct plx_enrolment *enrolment)
 {
     free(enrolment->endpoint);
     free(enrolment->server_key);
+    free(enrolment->next_key);
     free(enrolment->name);
     free(enrolment->region);
     *enrolment = (struct plx_enrolment){0};
@@ -394,6 +395,10 @@ int plx_enrolment_load(const char *data_dir, struct plx_enrolment *ret,
         err = read_field(doc, "name", &e.name, why);
     if (!err)
         err = read_field(doc, "region", &e.region, why);
+    if (!err && plx_doc_root(doc) && plx_node_get(plx_doc_root(doc), "next_key"))
+        err = read_field(doc, "next_key", &e.next_key, why);
+    else if (!err)
+        e.next_key = plx_text_dup("");
     if (!err && !plx_key_is_valid(e.server_key))
         err = plx_why_set(why, PLX_EINVAL, "%s: 'server_key' is no key", path);
     if (err)
@@ -416,6 +421,8 @@ int plx_enrolment_save(const char *data_dir, const struct plx_enrolment *enrolme
     plx_json_object(&j);
     plx_json_kstr(&j, "endpoint", enrolment->endpoint);
     plx_json_kstr(&j, "server_key", enrolment->server_key);
+    if (enrolment->next_key && *enrolment->next_key)
+        plx_json_kstr(&j, "next_key", enrolment->next_key);
     plx_json_kstr(&j, "name", enrolment->name);
     plx_json_kstr(&j, "region", enrolment->region);
     plx_json_end(&j);

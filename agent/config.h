@@ -44,6 +44,7 @@ int plx_agent_config_load(struct plx_agent_config *config, const char *path,
 struct plx_enrolment {
     char *endpoint;
     char *server_key;
+    char *next_key; /* the coordinator's after its next change; "": not told yet */
     char *name;
     char *region;
 };

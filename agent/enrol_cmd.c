@@ -73,6 +73,7 @@ static void on_reply(struct enrolling *s, const struct plx_msg_enrol_reply *repl
         .endpoint = endpoint_of(reply->endpoint, s->token.endpoint),
         .server_key =
             plx_text_dup(*reply->server_key ? reply->server_key : s->token.server_key),
+        .next_key = plx_text_dup(reply->next_key),
         .name = plx_text_dup(reply->agent_name),
         .region = plx_text_dup(reply->region),
     };

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "sys/file.h"
+#include "sys/jail.h"
 #include "sys/log.h"
 
 #include <getopt.h>
@@ -142,22 +143,17 @@ static void fit_descriptors(struct plx_agent_config *config)
 
 static int run(struct plx_agent_config *config, struct plx_why *why)
 {
-    struct plx_enrolment enrolment = {0};
-    struct plx_keypair keys;
+    struct plx_trust *trust = NULL;
     int lock = -1;
-    char *key_path = plx_file_path(config->data_dir, "agent.key");
-    int err = plx_enrolment_load(config->data_dir, &enrolment, why);
+    plx_jail_keep_secrets();
+    int err = plx_trust_load(config->data_dir, &trust, why);
     if (!err)
         err = plx_file_lock_dir(config->data_dir, &lock, why);
     if (!err)
-        err = plx_keypair_load(key_path, &keys, why);
-    if (!err)
-        err = plx_agent_run(config, &enrolment, &keys, why);
-    plx_keypair_wipe(&keys);
-    plx_enrolment_fini(&enrolment);
+        err = plx_agent_run(config, trust, why);
+    plx_trust_destroy(&trust);
     if (lock >= 0)
         close(lock);
-    free(key_path);
     return err;
 }
 

@@ -63,6 +63,42 @@ bool plx_changes_any(const json_t *answer)
            0;
 }
 
+/* "ops, boss (after 15m, if nobody acknowledges)". */
+static void print_page(const json_t *page)
+{
+    const json_t *list = json_object_get(page, "pages");
+    plx_say("  %s: ", plx_field(page, "monitor"));
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *p = json_array_get(list, i);
+        bool escalation = plx_field_bool(p, "escalation");
+        const char *after = plx_field(p, "after");
+        bool later = strcmp(after, "0s") != 0 && strcmp(after, "0") != 0;
+        plx_say("%s%s", i ? ", " : "", plx_field(p, "receiver"));
+        if (later)
+            plx_say(" (after %s%s)", after, escalation ? ", if nobody acknowledges" : "");
+    }
+    plx_say("%s\n", json_array_size(list) > 0 ? "" : "nobody");
+}
+
+static void print_pages(const struct plx_cli *cli, const json_t *answer)
+{
+    const json_t *list = json_object_get(answer, "would_page");
+    if (json_array_size(list) == 0)
+        return;
+    plx_say("whom a failure would page:\n");
+    for (size_t i = 0; i < n_shown(cli, list); i++)
+        print_page(json_array_get(list, i));
+    print_rest(cli, list, ' ');
+}
+
+static void print_sections(const json_t *answer, bool dry_run)
+{
+    const json_t *list = json_object_get(answer, "sections");
+    for (size_t i = 0; i < json_array_size(list); i++)
+        plx_say("%s: %s\n", json_string_value(json_array_get(list, i)),
+                dry_run ? "good" : "applied");
+}
+
 static void print_totals(const json_t *answer, bool dry_run)
 {
     if (!plx_changes_any(answer)) {
@@ -116,5 +152,7 @@ void plx_changes_print(const struct plx_cli *cli, const json_t *answer, bool dry
     print_names(cli, json_object_get(answer, "added"), '+', PLX_STYLE_GOOD);
     print_changed(cli, json_object_get(answer, "changed"));
     print_names(cli, json_object_get(answer, "removed"), '-', PLX_STYLE_BAD);
+    print_sections(answer, dry_run);
+    print_pages(cli, answer);
     print_totals(answer, dry_run);
 }

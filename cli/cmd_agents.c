@@ -130,3 +130,12 @@ int plx_cmd_agents_label(struct plx_cli *cli)
     }
     return act(cli, "agents.label", &q, "has these labels now");
 }
+
+int plx_cmd_agents_rotate_key(struct plx_cli *cli)
+{
+    struct plx_question q;
+    plx_question_init(&q);
+    plx_json_kstr(&q.json, "name", cli->args.words[0]);
+    return act(cli, "agents.rotate_key", &q,
+               "makes itself a new key; agents show names it when it is in use");
+}

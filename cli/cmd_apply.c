@@ -34,9 +34,13 @@ static int check_only(struct plx_cli *cli, struct plx_files *files)
     if (cli->format == PLX_FORMAT_JSON)
         plx_say("{\"files\": %zu, \"monitors\": %zu}\n", files->n_files,
                 files->n_monitors);
-    else
+    else if (files->n_rules == 0)
         plx_say("%s: good, %zu monitor%s\n", files->name, files->n_monitors,
                 files->n_monitors == 1 ? "" : "s");
+    else
+        plx_say("%s: good, %zu monitor%s, %zu alerting rule%s\n", files->name,
+                files->n_monitors, files->n_monitors == 1 ? "" : "s", files->n_rules,
+                files->n_rules == 1 ? "" : "s");
     plx_files_fini(files);
     return PLX_EXIT_OK;
 }

@@ -61,6 +61,18 @@ static const struct plx_option history_options[] = {
     {0},
 };
 
+static const struct plx_option incidents_options[] = {
+    {"closed", 0, NULL, "those that are over instead of those that are not"},
+    {"all", 'a', NULL, "both"},
+    {0},
+};
+
+static const struct plx_option silence_options[] = {
+    {"for", 0, "TIME", "how long (required)"},
+    {"comment", 0, "TEXT", "why"},
+    {0},
+};
+
 static const struct plx_option results_options[] = {
     {"since", 0, "TIME", "from when on, default 2h ago"},
     {"until", 0, "TIME", "until when, default now"},
@@ -99,6 +111,11 @@ static const struct plx_option user_options[] = {
 static const struct plx_option api_token_options[] = {
     {"role", 'r', "ROLE", "viewer (default), operator or admin"},
     {"ttl", 0, "TIME", "how long it is valid, default for ever"},
+    {0},
+};
+
+static const struct plx_option rotate_options[] = {
+    {"force", 0, NULL, "even if some agents then have to be enrolled anew"},
     {0},
 };
 
@@ -142,9 +159,37 @@ const struct plx_command plx_commands[] = {
      trace_options, 1, 1, plx_cmd_trace, NULL},
     {"history", "MONITOR", "Past verdicts of a monitor", NULL, history_options, 1, 1,
      plx_cmd_history, NULL},
-    {"apply", "-f FILE…", "Make the monitors what the files say",
+    {"incidents list", "", "What is broken now, each cause once", NULL, incidents_options,
+     0, 0, plx_cmd_incidents_list, NULL},
+    {"incidents show", "ID", "One incident: monitors, timeline, who was told", NULL, NULL,
+     1, 1, plx_cmd_incidents_show, NULL},
+    {"incidents ack", "ID [TEXT]",
+     "Take an incident on: no more repetition or escalation", NULL, NULL, 1, 2,
+     plx_cmd_incidents_ack, NULL},
+    {"incidents note", "ID TEXT", "Write a line into an incident's timeline", NULL, NULL,
+     2, 2, plx_cmd_incidents_note, NULL},
+    {"silences list", "", "Silences that hold", NULL, NULL, 0, 0, plx_cmd_silences_list,
+     NULL},
+    {"silences add", "KEY=VALUE…", "Tell nobody of what matches, for a while",
+     "KEY is monitor, severity, kind, entity or a label; '*' in VALUE is any text. One "
+     "key\n"
+     "several times: either value; several keys: all of them.",
+     silence_options, 1, MANY, plx_cmd_silences_add, NULL},
+    {"silences rm", "ID", "End a silence now", NULL, NULL, 1, 1, plx_cmd_silences_rm,
+     NULL},
+    {"maintenance list", "", "Maintenance windows and when they are next", NULL, NULL, 0,
+     0, plx_cmd_maintenance_list, NULL},
+    {"receivers list", "", "Who is told, and how delivery goes", NULL, NULL, 0, 0,
+     plx_cmd_receivers_list, NULL},
+    {"receivers test", "RECEIVER", "Send a test message",
+     "Exits 0 if the first attempt is delivered, 1 if not.", NULL, 1, 1,
+     plx_cmd_receivers_test, NULL},
+    {"apply", "-f FILE…", "Make monitors, receivers and routes what the files say",
      "Nothing is applied unless every file is good. Errors read FILE:LINE:COLUMN.\n"
-     "Monitors that the files do not name stay, unless --prune is given.",
+     "Monitors that the files do not name stay, unless --prune is given. The keys\n"
+     "receivers, routes and maintenance each take the place of what there was. A dry "
+     "run\n"
+     "says whom a failure of each changed monitor would page.",
      apply_options, 0, MANY, plx_cmd_apply, NULL},
     {"diff", "-f FILE…", "What apply would change",
      "Exits 0 if nothing would change, 1 if something would.", diff_options, 0, MANY,
@@ -177,6 +222,9 @@ const struct plx_command plx_commands[] = {
      "Labels select the monitors an agent gets (locations: [provider=aws]) and tell the\n"
      "judge which agents stand apart. What an agent says of itself does neither.",
      agent_label_options, 1, 1, plx_cmd_agents_label, NULL},
+    {"agents rotate-key", "AGENT", "Let an agent make itself a new key",
+     "The old key is valid until the agent has begun a session with the new one.", NULL,
+     1, 1, plx_cmd_agents_rotate_key, NULL},
     {"agents revoke", "AGENT", "Shut an agent out for ever, at once", NULL, NULL, 1, 1,
      plx_cmd_agents_revoke, NULL},
     {"agents token create", "", "A token that enrols an agent",
@@ -200,6 +248,13 @@ const struct plx_command plx_commands[] = {
      api_token_options, 1, 1, plx_cmd_tokens_create, NULL},
     {"tokens revoke", "NAME", "Make a program's token invalid", NULL, NULL, 1, 1,
      plx_cmd_tokens_revoke, NULL},
+    {"keys show", "", "The coordinator's public keys, and who does not know the next one",
+     NULL, NULL, 0, 0, plx_cmd_keys_show, NULL},
+    {"keys rotate", "", "Change the coordinator's key to the next one",
+     "Agents hold the old and the next key together; the coordinator starts again with\n"
+     "the next, and makes another. After a theft of its data folder rotate twice: the\n"
+     "thief has the next key, too. Copies of admin.yaml elsewhere have to be renewed.",
+     rotate_options, 0, 0, plx_cmd_keys_rotate, NULL},
     {"health", "", "How the coordinator itself is", NULL, NULL, 0, 0, plx_cmd_health,
      NULL},
     {"judge", "", "Judge recorded results: JSON lines on standard input to JSON lines",

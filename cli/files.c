@@ -3,18 +3,19 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/text.h"
-#include "schema/monitors.h"
+#include "coordinator/receivers/receiver.h"
+#include "schema/apply.h"
 #include "sys/doc.h"
 #include "sys/file.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* One file's monitors. */
+/* What one file says. */
 struct source {
     const char *path;
     char *text;
-    struct plx_monitors monitors;
+    struct plx_apply_file file;
 };
 
 static size_t count(const struct plx_args *args)
@@ -45,7 +46,7 @@ static int read_source(struct source *s, const char *path, struct plx_why *why)
         plx_why_in(why, err, "%s:1:1", path);
     if (err < 0)
         return err;
-    return plx_monitors_parse(path, s->text, len, &s->monitors, why);
+    return plx_apply_parse(path, s->text, len, plx_receiver_check, NULL, &s->file, why);
 }
 
 /* A monitor's name and its file. */
@@ -67,9 +68,9 @@ static int refuse_same_names(const struct source *sources, size_t n, size_t n_mo
         abort();
     size_t k = 0;
     for (size_t i = 0; i < n; i++)
-        for (size_t m = 0; m < sources[i].monitors.n; m++)
+        for (size_t m = 0; m < sources[i].file.monitors.n; m++)
             owners[k++] =
-                (struct owner){sources[i].monitors.list[m].name, sources[i].path};
+                (struct owner){sources[i].file.monitors.list[m].name, sources[i].path};
     qsort(owners, k, sizeof *owners, by_name);
     int err = 0;
     for (size_t i = 1; i < k && err == 0; i++)
@@ -80,17 +81,64 @@ static int refuse_same_names(const struct source *sources, size_t n, size_t n_mo
     return err;
 }
 
+/* Each section in one file only: two would overwrite one another. */
+static int refuse_same_sections(const struct source *sources, size_t n,
+                                struct plx_why *why)
+{
+    for (int section = 0; section < PLX_SECTION_COUNT_; section++) {
+        const char *first = NULL;
+        for (size_t i = 0; i < n; i++) {
+            if (!sources[i].file.alerting.has[section])
+                continue;
+            if (first)
+                return plx_why_set(
+                    why, PLX_EINVAL, "'%s' is in %s and in %s",
+                    plx_alerting_section_token((enum plx_alerting_section)section), first,
+                    sources[i].path);
+            first = sources[i].path;
+        }
+    }
+    return 0;
+}
+
+static size_t count_rules(const struct plx_alerting *a)
+{
+    return a->n_receivers + a->n_routes + a->n_windows;
+}
+
+/* All files as one. */
+static void write_whole(const struct source *sources, size_t n, size_t n_monitors,
+                        struct plx_buf *text)
+{
+    bool any = false;
+    for (size_t i = 0; i < n; i++)
+        any = any || sources[i].file.has_monitors;
+    if (any)
+        plx_buf_text(text, n_monitors ? "monitors:\n" : "monitors: []\n");
+    for (size_t i = 0; i < n; i++)
+        for (size_t m = 0; m < sources[i].file.monitors.n; m++)
+            plx_monitor_to_yaml(&sources[i].file.monitors.list[m], text);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < PLX_SECTION_COUNT_; k++)
+            if (sources[i].file.alerting.text[k])
+                plx_buf_printf(text, "%s\n", sources[i].file.alerting.text[k]);
+}
+
 static int merge(struct source *sources, size_t n, struct plx_files *ret,
                  struct plx_why *why)
 {
     struct plx_buf text;
     size_t n_monitors = 0;
     for (size_t i = 0; i < n; i++)
-        n_monitors += sources[i].monitors.n;
+        n_monitors += sources[i].file.monitors.n;
     int err = refuse_same_names(sources, n, n_monitors, why);
+    if (err == 0)
+        err = refuse_same_sections(sources, n, why);
     if (err < 0)
         return err;
     *ret = (struct plx_files){.n_files = n, .n_monitors = n_monitors};
+    for (size_t i = 0; i < n; i++)
+        ret->n_rules += count_rules(&sources[i].file.alerting.alerting);
     ret->name = plx_text_dup(n == 1 ? sources[0].path : "files");
     if (n == 1) {
         ret->text = sources[0].text;
@@ -98,10 +146,7 @@ static int merge(struct source *sources, size_t n, struct plx_files *ret,
         return 0;
     }
     plx_buf_init(&text, PLX_DOC_BYTES_MAX);
-    plx_buf_text(&text, n_monitors ? "monitors:\n" : "monitors: []\n");
-    for (size_t i = 0; i < n; i++)
-        for (size_t m = 0; m < sources[i].monitors.n; m++)
-            plx_monitor_to_yaml(&sources[i].monitors.list[m], &text);
+    write_whole(sources, n, n_monitors, &text);
     bool overflow = text.overflow;
     ret->text = plx_buf_give(&text, NULL);
     return overflow ? plx_why_set(why, PLX_ETOOBIG, "the files are larger than 64 MiB")
@@ -124,7 +169,7 @@ int plx_files_read(const struct plx_args *args, struct plx_files *ret,
     if (err == 0)
         err = merge(sources, n, ret, why);
     for (size_t i = 0; i < n; i++) {
-        plx_monitors_fini(&sources[i].monitors);
+        plx_apply_file_fini(&sources[i].file);
         free(sources[i].text);
     }
     free(sources);

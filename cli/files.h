@@ -1,4 +1,5 @@
-/* The monitors files of a command line, read and checked here before anybody is asked. */
+/* The files for apply of a command line, read and checked here before anybody is asked.
+ */
 #ifndef PLX_CLI_FILES_H
 #define PLX_CLI_FILES_H
 
@@ -8,6 +9,7 @@ struct plx_files {
     char *name; /* what the coordinator's errors begin with */
     char *text; /* one file's as it is; several ones' monitors written anew */
     size_t n_files, n_monitors;
+    size_t n_rules; /* receivers, routes, windows */
 };
 
 /* Reads the files of --file and of the command's words. 0, or an error with a sentence

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "coordinator/http/http.h"
 #include "coordinator/io/admin.h"
+#include "coordinator/io/alerts.h"
 #include "coordinator/io/api.h"
 #include "coordinator/io/desk.h"
 #include "coordinator/io/door_process.h"
@@ -11,6 +12,7 @@
 #include "coordinator/io/gate.h"
 #include "coordinator/io/inquest.h"
 #include "coordinator/io/intake.h"
+#include "coordinator/io/keyring.h"
 #include "coordinator/io/rounds.h"
 #include "coordinator/io/verdicts.h"
 #include "coordinator/notify.h"
@@ -34,6 +36,8 @@
 /* Descriptors below which a fleet of any size would not fit. */
 #define DESCRIPTORS_MIN 4096
 #define ENDPOINT_MAX    384
+/* For answers under way. */
+#define RESTART_NS      (500 * PLX_MS_NS)
 /* What may wait for the disk: also room for one application of 200,000 monitors. */
 #define QUEUE_BYTES     ((size_t)256 * 1024 * 1024)
 
@@ -48,10 +52,11 @@ struct coordinator {
     struct plx_net *net;
     struct plx_store *store;
     struct plx_gate *gate;
-    struct plx_keypair keys, admin_keys, enrol_keys;
+    struct plx_keyring keys;
     struct plx_door_process door;
     struct plx_desk desk;
     bool has_desk;
+    struct plx_alerts *alerts;
     struct plx_worker *worker;
     struct plx_intake *intake;
     struct plx_inquest *inquest;
@@ -60,6 +65,8 @@ struct coordinator {
     struct plx_admin *admin;
     struct plx_http *http; /* NULL: off */
     struct plx_mono dropped;
+    bool restart; /* with other keys, at restart_at */
+    struct plx_mono restart_at;
     bool failed; /* the store did: nothing more is written before a restart */
 };
 
@@ -83,6 +90,13 @@ static void on_store(void *arg, uint32_t events)
     struct coordinator *c = arg;
     (void)events;
     plx_store_poll(c->store);
+}
+
+static void on_alerts(void *arg, uint32_t events)
+{
+    struct coordinator *c = arg;
+    (void)events;
+    plx_alerts_poll(c->alerts);
 }
 
 /* A coordinator that cannot write acknowledges nothing and answers from memory that
@@ -122,8 +136,10 @@ static void on_tick(void *arg, struct plx_mono now)
         plx_http_tick(c->http, now);
     plx_enrol_tick(c->enrol, now);
     drop_old(c, now);
-    if (!works)
+    if (!works || plx_alerts_failed(c->alerts))
         end_for_store(c);
+    if (c->restart && plx_mono_diff(now, c->restart_at) >= 0)
+        plx_loop_stop(c->loop);
 }
 
 /* ---- starting ---- */
@@ -167,24 +183,6 @@ static void raise_descriptors(void)
                  (uint64_t)limit.rlim_cur);
 }
 
-static int load_keys(struct coordinator *c, struct plx_why *why)
-{
-    char *path = plx_file_path(c->config->data_dir, "coordinator.key");
-    int err = plx_keypair_ensure(path, &c->keys, why);
-    free(path);
-    if (err < 0)
-        return err;
-    path = plx_file_path(c->config->data_dir, "admin.key");
-    err = plx_keypair_ensure(path, &c->admin_keys, why);
-    free(path);
-    if (err < 0)
-        return err;
-    path = plx_file_path(c->config->data_dir, "enrol.key");
-    err = plx_keypair_ensure(path, &c->enrol_keys, why);
-    free(path);
-    return err;
-}
-
 static int open_store(struct coordinator *c, struct plx_why *why)
 {
     struct plx_store_options options;
@@ -205,7 +203,7 @@ static int open_floor(struct coordinator *c, struct plx_why *why)
     if (err == 0)
         err = open_store(c, why);
     if (err == 0)
-        err = load_keys(c, why);
+        err = plx_keyring_load(c->config->data_dir, &c->keys, why);
     if (err == 0)
         err = plx_net_new(&c->net, why);
     if (err == 0)
@@ -221,8 +219,15 @@ static int open_desk(struct coordinator *c, struct plx_why *why)
 {
     plx_desk_init(&c->desk, c->store, c->gate);
     c->has_desk = true;
-    plx_gate_allow(c->gate, PLX_GATE_DOMAIN_ADMIN, c->admin_keys.public_key);
-    return plx_rounds_begin(&c->desk, why);
+    plx_desk_set_keys(&c->desk, c->keys.current.public_key, c->keys.next.public_key);
+    plx_gate_allow(c->gate, PLX_GATE_DOMAIN_ADMIN, c->keys.admin.public_key);
+    int err = plx_rounds_begin(&c->desk, why);
+    if (err == 0)
+        err = plx_alerts_new(&c->desk, &c->alerts, why);
+    if (err == 0)
+        err = plx_alerts_load(c->alerts, why);
+    c->desk.alerts = c->alerts;
+    return err;
 }
 
 /* An address that was asked for must work; the usual one is not worth a refusal to
@@ -242,12 +247,27 @@ static int open_http(struct coordinator *c, struct plx_why *why)
     return 0;
 }
 
+/* The ports have one key each, so the process starts again for it; the answer and what
+ * the agents are told go out before. */
+static int rotate_keys(void *arg, struct plx_why *why)
+{
+    struct coordinator *c = arg;
+    int err = plx_keyring_rotate(c->config->data_dir, &c->keys, why);
+    if (err < 0)
+        return err;
+    plx_desk_set_keys(&c->desk, c->keys.current.public_key, c->keys.next.public_key);
+    plx_intake_tell_keys(c->intake);
+    c->restart = true;
+    c->restart_at = plx_mono_add(plx_clock_mono(), RESTART_NS);
+    return 0;
+}
+
 static int open_doors(struct coordinator *c, struct plx_why *why)
 {
     char host[PLX_HOST_MAX + 1], agents[ENDPOINT_MAX], enrol[ENDPOINT_MAX];
     find_host(c->config, host);
-    int err = plx_intake_new(&c->desk, c->net, c->loop, c->config->listen, &c->keys,
-                             &c->intake, why);
+    int err = plx_intake_new(&c->desk, c->net, c->loop, c->config->listen,
+                             &c->keys.current, &c->intake, why);
     if (err < 0)
         return err;
     c->inquest = plx_inquest_new(&c->desk, c->intake, c->config->trace_interval_ns);
@@ -256,8 +276,7 @@ static int open_doors(struct coordinator *c, struct plx_why *why)
     const struct plx_enrol_options enrolment = {
         .endpoint = c->config->enrol_listen,
         .agents_endpoint = agents,
-        .server_key = c->keys.public_key,
-        .keys = &c->enrol_keys,
+        .keys = &c->keys.enrol,
         .doorman = plx_door_process_doorman(&c->door),
     };
     err = plx_enrol_new(&c->desk, c->loop, &enrolment, &c->enrol, why);
@@ -267,10 +286,16 @@ static int open_doors(struct coordinator *c, struct plx_why *why)
     err = plx_worker_new(c->loop, SLOW_TASKS_MAX, &c->worker, why);
     if (err < 0)
         return err;
-    const struct plx_api_options options = {enrol, c->enrol_keys.public_key, c->worker};
+    const struct plx_api_options options = {
+        .enrol_endpoint = enrol,
+        .server_key = c->keys.enrol.public_key,
+        .worker = c->worker,
+        .rotate = rotate_keys,
+        .rotate_arg = c,
+    };
     plx_api_new(&c->desk, c->intake, &options, &c->api);
     err = plx_admin_new(&c->desk, c->api, c->net, c->loop, c->config->admin_listen,
-                        &c->keys, &c->admin, why);
+                        &c->keys.current, &c->admin, why);
     return err < 0 ? err : open_http(c, why);
 }
 
@@ -290,7 +315,7 @@ static int write_admin_file(struct coordinator *c, struct plx_why *why)
                      "# Written at every start: how the command line reaches this "
                      "coordinator.\n"
                      "endpoint: \"%s\"\nserver_key: \"%s\"\nkey: \"admin.key\"\n",
-                     endpoint, c->keys.public_key);
+                     endpoint, c->keys.current.public_key);
     char *path = plx_file_path(c->config->data_dir, "admin.yaml");
     int err = plx_file_write_private(path, text, (size_t)n, why);
     free(path);
@@ -311,6 +336,7 @@ static int start(struct coordinator *c, struct plx_why *why)
     if (err < 0)
         return err;
     if (plx_loop_add_fd(c->loop, plx_store_fd(c->store), EPOLLIN, on_store, c) < 0 ||
+        plx_loop_add_fd(c->loop, plx_alerts_fd(c->alerts), EPOLLIN, on_alerts, c) < 0 ||
         plx_loop_add_timer(c->loop, PLX_SESSION_TICK_NS, on_tick, c) < 0)
         return plx_why_set(why, PLX_EIO, "cannot set up the event loop");
     /* Whoever asks first is to hear what the stored results say. */
@@ -336,6 +362,8 @@ static void stop(struct coordinator *c)
         plx_http_quit(c->http);
     if (c->api)
         plx_api_quit(c->api);
+    if (c->alerts)
+        plx_alerts_drop_tests(c->alerts);
     plx_worker_destroy(&c->worker);
     if (c->store) {
         plx_store_stop(c->store);
@@ -348,15 +376,14 @@ static void stop(struct coordinator *c)
     c->desk.inquest = NULL;
     plx_inquest_destroy(&c->inquest);
     plx_intake_destroy(&c->intake);
+    plx_alerts_destroy(&c->alerts);
     if (c->has_desk)
         plx_desk_fini(&c->desk);
     plx_gate_destroy(&c->gate);
     plx_net_destroy(&c->net);
     plx_store_destroy(&c->store);
     plx_loop_destroy(&c->loop);
-    plx_keypair_wipe(&c->keys);
-    plx_keypair_wipe(&c->admin_keys);
-    plx_keypair_wipe(&c->enrol_keys);
+    plx_keyring_wipe(&c->keys);
     if (c->lock_fd >= 0)
         close(c->lock_fd);
 }
@@ -381,9 +408,10 @@ int plx_coordinator_run(const struct plx_config *config, struct plx_why *why)
         if (c->failed)
             err = say_failure(c, why);
     }
+    bool restart = c->restart && err == 0;
     stop(c);
     if (err == 0)
-        plx_log(PLX_LOG_INFO, "stopped", NULL);
+        plx_log(PLX_LOG_INFO, restart ? "starting_again" : "stopped", NULL);
     free(c);
-    return err;
+    return restart ? PLX_COORDINATOR_RESTART : err;
 }

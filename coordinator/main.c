@@ -129,8 +129,13 @@ int main(int argc, char **argv)
         plx_log_set_level(config.log_level);
         plx_log_json(config.log_json);
         plx_log_timestamps(isatty(STDERR_FILENO));
-        if (plx_coordinator_run(&config, &why) < 0)
+        err = plx_coordinator_run(&config, &why);
+        if (err < 0)
             code = complain(EXIT_FAILED, why.text);
+        if (err == PLX_COORDINATOR_RESTART) {
+            execv("/proc/self/exe", argv);
+            code = complain(EXIT_FAILED, "cannot start again: start it by hand");
+        }
     }
     plx_config_fini(&config);
     return code;

@@ -33,8 +33,11 @@ struct sample {
 struct plx_link {
     struct plx_net *net;
     struct plx_loop *loop;
-    char *endpoint, *server_key;
-    struct plx_keypair keys;
+    char *endpoint;
+    char server_keys[2][PLX_KEY_TEXT_MAX]; /* [1] "": none */
+    char server_in_use[PLX_KEY_TEXT_MAX];  /* of the channel */
+    struct plx_keypair own[2];             /* [1] public_key "": none */
+    unsigned n_attempts, server_used, own_used, server_before, own_before;
     struct plx_link_owner owner;
     struct plx_wire_decoder *decoder;
     struct plx_rng rng;
@@ -44,6 +47,7 @@ struct plx_link {
     bool broken; /* found within a receive: acted on at the next tick */
     struct plx_mono until;
     int64_t backoff_ns;
+    int64_t pause_ns;    /* before the next attempt, at the least */
     struct plx_mono now; /* as of the last tick: fine enough for all that is timed here */
     struct plx_mono heard, beat_at, resynced, down_since;
     int64_t heartbeat_ns;
@@ -54,6 +58,20 @@ struct plx_link {
 };
 
 static bool on_socket(void *arg);
+
+static void set_keys(struct plx_link *link, const struct plx_link_keys *keys)
+{
+    const char *next = keys->next_server_key ? keys->next_server_key : "";
+    snprintf(link->server_keys[0], PLX_KEY_TEXT_MAX, "%s", keys->server_key);
+    snprintf(link->server_keys[1], PLX_KEY_TEXT_MAX, "%s", next);
+    link->own[0] = *keys->own;
+    plx_keypair_wipe(&link->own[1]);
+    if (keys->new_own)
+        link->own[1] = *keys->new_own;
+    link->n_attempts = 0;
+    link->server_used = link->server_before = 0;
+    link->own_used = link->own_before = 0;
+}
 
 int plx_link_new(struct plx_net *net, struct plx_loop *loop, const char *endpoint,
                  const char *server_key, const struct plx_keypair *keys,
@@ -69,8 +87,8 @@ int plx_link_new(struct plx_net *net, struct plx_loop *loop, const char *endpoin
     link->net = net;
     link->loop = loop;
     link->endpoint = plx_text_dup(endpoint);
-    link->server_key = plx_text_dup(server_key);
-    link->keys = *keys;
+    const struct plx_link_keys first = {.server_key = server_key, .own = keys};
+    set_keys(link, &first);
     link->owner = *owner;
     link->decoder = plx_wire_decoder_new();
     link->backoff_ns = BACKOFF_MIN_NS;
@@ -97,9 +115,9 @@ void plx_link_destroy(struct plx_link **link)
         plx_channel_set_linger(l->channel, LINGER_MS);
     close_channel(l);
     plx_wire_decoder_destroy(&l->decoder);
-    plx_keypair_wipe(&l->keys);
+    plx_keypair_wipe(&l->own[0]);
+    plx_keypair_wipe(&l->own[1]);
     free(l->endpoint);
-    free(l->server_key);
     free(l);
     *link = NULL;
 }
@@ -119,20 +137,46 @@ static void begin_again(struct plx_link *link, struct plx_mono now)
     close_channel(link);
     if (link->state == UP)
         link->down_since = link->heard;
+    else { /* what did not work is not tried twice in a row */
+        link->server_used = link->server_before;
+        link->own_used = link->own_before;
+    }
     link->state = WAITING;
     link->broken = false;
     int64_t pause = (int64_t)plx_rng_below(&link->rng, (uint64_t)link->backoff_ns);
-    link->until = plx_mono_add(now, pause);
+    link->until = plx_mono_add(now, link->pause_ns + pause);
+    link->pause_ns = 0;
     link->backoff_ns *= 2;
     if (link->backoff_ns > PLX_SESSION_BACKOFF_MAX_NS)
         link->backoff_ns = PLX_SESSION_BACKOFF_MAX_NS;
 }
 
+/* What worked last, but every third attempt since then an alternative, by turns. */
+static void choose_keys(struct plx_link *link)
+{
+    bool servers = link->server_keys[1][0] != '\0';
+    bool owns = link->own[1].public_key[0] != '\0';
+    unsigned attempt = link->n_attempts++;
+    if (attempt % 3 != 2 || (!servers && !owns))
+        return;
+    if (servers && (!owns || attempt % 6 == 2))
+        link->server_used = !link->server_used;
+    else
+        link->own_used = !link->own_used;
+}
+
 static void connect_now(struct plx_link *link, struct plx_mono now)
 {
     struct plx_why why = {""};
-    int err = plx_channel_connect(link->net, link->endpoint, link->server_key,
-                                  &link->keys, &link->channel, &why);
+    unsigned server = link->server_used, own = link->own_used;
+    choose_keys(link);
+    int err = plx_channel_connect(link->net, link->endpoint,
+                                  link->server_keys[link->server_used],
+                                  &link->own[link->own_used], &link->channel, &why);
+    link->server_before = server;
+    link->own_before = own;
+    snprintf(link->server_in_use, PLX_KEY_TEXT_MAX, "%s",
+             link->server_keys[link->server_used]);
     if (!err && plx_loop_add_socket(link->loop, plx_channel_socket(link->channel),
                                     on_socket, link)) {
         plx_channel_destroy(&link->channel);
@@ -226,6 +270,9 @@ static void take_sample(struct plx_link *link, const struct plx_msg_heartbeat_ac
 static void on_welcome(struct plx_link *link, const struct plx_msg_welcome *welcome)
 {
     bool was_up = link->state == UP;
+    link->n_attempts = 0;
+    link->server_before = link->server_used;
+    link->own_before = link->own_used;
     uint32_t ms = welcome->heartbeat_ms;
     ms = ms < HEARTBEAT_MIN_MS ? HEARTBEAT_MIN_MS : ms;
     ms = ms > HEARTBEAT_MAX_MS ? HEARTBEAT_MAX_MS : ms;
@@ -374,4 +421,25 @@ void plx_link_resync(struct plx_link *link)
     link->resynced = link->now;
     plx_log(PLX_LOG_INFO, "assignment_resync", NULL);
     say_hello(link);
+}
+
+void plx_link_set_keys(struct plx_link *link, const struct plx_link_keys *keys,
+                       bool again, int64_t pause_ns)
+{
+    set_keys(link, keys);
+    if (!again)
+        return;
+    link->backoff_ns = pause_ns;
+    link->pause_ns = pause_ns;
+    link->broken = true; /* this may be within a receive */
+}
+
+bool plx_link_uses_server(const struct plx_link *link, const char *server_key)
+{
+    return link->state == UP && strcmp(link->server_in_use, server_key) == 0;
+}
+
+bool plx_link_uses_new_own(const struct plx_link *link)
+{
+    return link->state == UP && link->own_used == 1;
 }

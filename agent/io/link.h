@@ -31,6 +31,15 @@ struct plx_link_owner {
 
 struct plx_link;
 
+/* By which keys a session may come about. With alternatives every third attempt takes the
+ * next one of them, in place of what it replaces. */
+struct plx_link_keys {
+    const char *server_key;
+    const char *next_server_key; /* NULL or "": none */
+    const struct plx_keypair *own;
+    const struct plx_keypair *new_own; /* NULL: none */
+};
+
 /* Begins to connect. Copies the texts and keys. */
 int plx_link_new(struct plx_net *net, struct plx_loop *loop, const char *endpoint,
                  const char *server_key, const struct plx_keypair *keys,
@@ -50,5 +59,14 @@ int plx_link_send(struct plx_link *link, const struct plx_msg *msg);
 int plx_link_send_frame(struct plx_link *link, const void *frame, size_t len);
 /* Says hello again on the same session: the assignment held is not the right one. */
 void plx_link_resync(struct plx_link *link);
+
+/* Other keys from now on (copied). With `again` the session ends and begins anew with
+ * them, `pause_ns` to twice that later. */
+void plx_link_set_keys(struct plx_link *link, const struct plx_link_keys *keys,
+                       bool again, int64_t pause_ns);
+/* True if there is a session that came about by that key of the coordinator's. */
+bool plx_link_uses_server(const struct plx_link *link, const char *server_key);
+/* True if the session came about by plx_link_keys.new_own. */
+bool plx_link_uses_new_own(const struct plx_link *link);
 
 #endif

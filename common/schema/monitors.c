@@ -172,6 +172,14 @@ static int read_root(const struct plx_doc *doc, struct plx_monitors *ret,
         return read_list(doc, &root, 1, true, ret, why);
     if (plx_doc_known_keys(doc, root, top, 1, why) < 0)
         return PLX_EINVAL;
+    return plx_monitors_read(doc, list, ret, why);
+}
+
+int plx_monitors_read(const struct plx_doc *doc, const struct plx_node *list,
+                      struct plx_monitors *ret, struct plx_why *why)
+{
+    if (!list)
+        return read_root(doc, ret, why);
     if (list->kind != PLX_NODE_LIST)
         return plx_doc_error(doc, list, why, "'monitors' must be a list");
     return read_list(doc, list->items, list->n, false, ret, why);

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/monitor.h"
 #include "base/why.h"
+#include "sys/doc.h"
 
 #include <stddef.h>
 
@@ -25,6 +26,10 @@ struct plx_monitors {
 int plx_monitors_parse(const char *name, const char *text, size_t len,
                        struct plx_monitors *ret, struct plx_why *why);
 int plx_monitors_load(const char *path, struct plx_monitors *ret, struct plx_why *why);
+/* The same of a document that is read already: what stands under its key `monitors`
+ * (`list`), or, with NULL, the whole of it. */
+int plx_monitors_read(const struct plx_doc *doc, const struct plx_node *list,
+                      struct plx_monitors *ret, struct plx_why *why);
 void plx_monitors_fini(struct plx_monitors *monitors);
 
 /* One monitor with the keys of the YAML schema, defaults included. */

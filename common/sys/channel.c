@@ -18,8 +18,12 @@
 #define FRAME_MAX_BYTES        (1024 * 1024) /* 20 strangers cost 1.26 GB without */
 #define HANDSHAKE_MS           2000 /* 30 s let a flood shut an honest agent out */
 #define BACKLOG_CONNECTIONS    4096 /* 100 costs a reconnect storm a 1 s stall */
-#define HEARTBEAT_MS           5000
-#define HEARTBEAT_TIMEOUT_MS   15000
+/* Dead hosts are the kernel's to find. Not ZMTP heartbeats: where a peer fills its queue
+ * and hangs up, their timer runs into an assertion of libzmq 4.3.4
+ * (stream_engine_base.cpp:
+ * !_io_error), and any agent could end the coordinator so. */
+#define KEEPALIVE_S            5
+#define KEEPALIVE_PROBES       3
 #define QUEUE_MESSAGES         1000
 #define ZAP_ENFORCE_DOMAIN_OPT 93 /* ZMQ_ZAP_ENFORCE_DOMAIN, a draft name in 4.3.4 */
 
@@ -107,8 +111,10 @@ static int set_common(void *socket, const struct plx_channel_limits *limits)
     const struct option options[] = {
         {ZMQ_LINGER, 0},
         {ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS},
-        {ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS},
-        {ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS},
+        {ZMQ_TCP_KEEPALIVE, 1},
+        {ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_S},
+        {ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_S},
+        {ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_PROBES},
         {ZMQ_SNDHWM, limits->queue_messages},
         {ZMQ_RCVHWM, limits->queue_messages},
         {ZMQ_IPV6, 1},

@@ -437,6 +437,15 @@ struct plx_wall plx_court_since(const struct plx_court *court, uint32_t monitor,
                : from_judge(court, ruling->since);
 }
 
+bool plx_court_recorded(const struct plx_court *court, uint32_t monitor,
+                        enum plx_judge_verdict *ret)
+{
+    if (monitor >= court->n_dockets || !court->dockets[monitor].known)
+        return false;
+    *ret = court->dockets[monitor].verdict;
+    return true;
+}
+
 const char *plx_court_word(struct plx_court *court, uint32_t monitor,
                            const struct plx_judge_ruling *ruling)
 {

@@ -77,6 +77,10 @@ const char *plx_court_word(struct plx_court *court, uint32_t monitor,
 struct plx_wall plx_court_since(const struct plx_court *court, uint32_t monitor,
                                 const struct plx_judge_ruling *ruling);
 
+/* The verdict that was recorded or told last. False: none ever. */
+bool plx_court_recorded(const struct plx_court *court, uint32_t monitor,
+                        enum plx_judge_verdict *ret);
+
 /* Lent until the next result; NULL: it has not reported. */
 const struct plx_sight *plx_court_sight(const struct plx_court *court, uint32_t monitor,
                                         uint32_t agent);

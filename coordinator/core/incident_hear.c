@@ -331,8 +331,9 @@ void plx_incidents_fault(struct plx_incidents *incidents, struct plx_wall now,
     if (!incident)
         incident = plx_incident_open(incidents, now, kind, fault->entity, fault->why,
                                      fault->onset);
-    take_fault(incidents, incident, now, fault);
+    /* Before its members change places: they tell who is kin. */
     merge_kin(incidents, incident, now, fault);
+    take_fault(incidents, incident, now, fault);
 }
 
 /* ---- verdicts ---- */

@@ -129,6 +129,8 @@ bool plx_notice_muted(const struct plx_notice_rules *rules,
 static size_t add_target(struct plx_notice_target ret[PLX_NOTICE_TARGETS_MAX], size_t n,
                          struct plx_notice_target target)
 {
+    if (strcmp(target.receiver, "none") == 0)
+        return n;
     for (size_t i = 0; i < n; i++) {
         if (strcmp(ret[i].receiver, target.receiver) != 0)
             continue;

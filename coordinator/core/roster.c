@@ -21,7 +21,7 @@
 struct entry {
     struct plx_agent agent;
     uint32_t slot;
-    UT_hash_handle by_id, by_name, by_key;
+    UT_hash_handle by_id, by_name, by_key, by_old_key;
 };
 
 struct plx_roster {
@@ -29,7 +29,7 @@ struct plx_roster {
     struct plx_mono excused_until;
     struct entry **entries;
     size_t n, cap;
-    struct entry *by_id, *by_name, *by_key;
+    struct entry *by_id, *by_name, *by_key, *by_old_key;
 };
 
 const char *plx_presence_token(enum plx_presence presence)
@@ -104,6 +104,7 @@ void plx_roster_destroy(struct plx_roster **roster)
     HASH_CLEAR(by_id, r->by_id);
     HASH_CLEAR(by_name, r->by_name);
     HASH_CLEAR(by_key, r->by_key);
+    HASH_CLEAR(by_old_key, r->by_old_key);
     for (size_t i = 0; i < r->n; i++)
         free_entry(r->entries[i]);
     free(r->entries);
@@ -234,6 +235,8 @@ uint32_t plx_roster_by_key(const struct plx_roster *roster, const char *key)
         return PLX_ROSTER_NONE;
     struct entry *e;
     HASH_FIND(by_key, roster->by_key, key, PLX_AGENT_KEY_MAX - 1, e);
+    if (!e)
+        HASH_FIND(by_old_key, roster->by_old_key, key, PLX_AGENT_KEY_MAX - 1, e);
     return e ? e->slot : PLX_ROSTER_NONE;
 }
 
@@ -417,6 +420,29 @@ void plx_roster_set_own_labels(struct plx_roster *roster, uint32_t slot,
     copy_labels(labels, n, &a->own_labels, &a->n_own_labels);
 }
 
+void plx_roster_retire_old_key(struct plx_roster *roster, uint32_t slot)
+{
+    struct entry *e = roster->entries[slot];
+    if (e->agent.old_key[0] == '\0')
+        return;
+    HASH_DELETE(by_old_key, roster->by_old_key, e);
+    e->agent.old_key[0] = '\0';
+}
+
+int plx_roster_change_key(struct plx_roster *roster, uint32_t slot, const char *key)
+{
+    struct entry *e = roster->entries[slot];
+    if (plx_roster_by_key(roster, key) != PLX_ROSTER_NONE || e->agent.revoked)
+        return PLX_EEXISTS;
+    plx_roster_retire_old_key(roster, slot);
+    HASH_DELETE(by_key, roster->by_key, e);
+    memcpy(e->agent.old_key, e->agent.key, sizeof e->agent.old_key);
+    plx_text_copy(e->agent.key, sizeof e->agent.key, key);
+    HASH_ADD(by_key, roster->by_key, agent.key, PLX_AGENT_KEY_MAX - 1, e);
+    HASH_ADD(by_old_key, roster->by_old_key, agent.old_key, PLX_AGENT_KEY_MAX - 1, e);
+    return 0;
+}
+
 void plx_roster_drain(struct plx_roster *roster, uint32_t slot, bool on,
                       struct plx_roster_notes *notes)
 {
@@ -433,6 +459,7 @@ void plx_roster_revoke(struct plx_roster *roster, uint32_t slot,
     struct entry *e = roster->entries[slot];
     if (e->agent.revoked)
         return;
+    plx_roster_retire_old_key(roster, slot);
     HASH_DELETE(by_key, roster->by_key, e);
     e->agent.revoked = true;
     e->agent.alive = false;

@@ -59,6 +59,7 @@ struct plx_agent {
     struct plx_label *own_labels; /* what it says of itself: only shown */
     size_t n_own_labels;
     char key[PLX_AGENT_KEY_MAX];
+    char old_key[PLX_AGENT_KEY_MAX]; /* still valid beside it; "": none */
     struct plx_wall enrolled;
     struct plx_wall last_seen; /* 0: never */
     bool revoked;
@@ -146,7 +147,8 @@ int plx_roster_add(struct plx_roster *roster, const struct plx_roster_entry *ent
 size_t plx_roster_count(const struct plx_roster *roster);
 /* Lent until the roster's end, contents until the next step. NULL beyond the count. */
 const struct plx_agent *plx_roster_at(const struct plx_roster *roster, uint32_t slot);
-/* The slot, or PLX_ROSTER_NONE. A revoked agent is found by id and name, not by key. */
+/* The slot, or PLX_ROSTER_NONE. A revoked agent is found by id and name, not by key; one
+ * whose key was changed by both. */
 uint32_t plx_roster_by_id(const struct plx_roster *roster, uint64_t id);
 uint32_t plx_roster_by_name(const struct plx_roster *roster, const char *name);
 uint32_t plx_roster_by_key(const struct plx_roster *roster, const char *key);
@@ -193,6 +195,11 @@ void plx_roster_set_labels(struct plx_roster *roster, uint32_t slot,
                            const struct plx_label *labels, size_t n);
 void plx_roster_set_own_labels(struct plx_roster *roster, uint32_t slot,
                                const struct plx_label *labels, size_t n);
+
+/* Another key from now on; the one before is valid too until it is retired. Returns 0 or
+ * PLX_EEXISTS (somebody has it). */
+int plx_roster_change_key(struct plx_roster *roster, uint32_t slot, const char *key);
+void plx_roster_retire_old_key(struct plx_roster *roster, uint32_t slot);
 
 /* Operator's decisions; a note STANDING if anything changed. */
 void plx_roster_drain(struct plx_roster *roster, uint32_t slot, bool on,

@@ -60,7 +60,23 @@ static const struct method methods[] = {
      {"name", "role", "ttl"}},
     {"tokens.revoke", plx_api_access_token_revoke, PLX_ROLE_ADMIN, {"name"}},
     {"events", plx_api_events, PLX_ROLE_VIEWER, {"after", "epoch", "wait"}},
+    {"incidents.list", plx_api_incidents_list, PLX_ROLE_VIEWER, {"state", "limit"}},
+    {"incidents.show", plx_api_incidents_show, PLX_ROLE_VIEWER, {"id"}},
+    {"incidents.ack", plx_api_incidents_ack, PLX_ROLE_OPERATOR, {"id", "text"}},
+    {"incidents.note", plx_api_incidents_note, PLX_ROLE_OPERATOR, {"id", "text"}},
+    {"silences.list", plx_api_silences_list, PLX_ROLE_VIEWER, {NULL}},
+    {"silences.add",
+     plx_api_silences_add,
+     PLX_ROLE_OPERATOR,
+     {"match", "for", "comment"}},
+    {"silences.remove", plx_api_silences_remove, PLX_ROLE_OPERATOR, {"id"}},
+    {"maintenance.list", plx_api_maintenance_list, PLX_ROLE_VIEWER, {NULL}},
+    {"receivers.list", plx_api_receivers_list, PLX_ROLE_VIEWER, {NULL}},
+    {"receivers.test", plx_api_receivers_test, PLX_ROLE_OPERATOR, {"name"}},
     {"health", plx_api_health, PLX_ROLE_VIEWER, {NULL}},
+    {"agents.rotate_key", plx_api_agents_rotate_key, PLX_ROLE_ADMIN, {"name"}},
+    {"keys.show", plx_api_keys_show, PLX_ROLE_VIEWER, {NULL}},
+    {"keys.rotate", plx_api_keys_rotate, PLX_ROLE_ADMIN, {"force"}},
 };
 #define N_METHODS (sizeof methods / sizeof *methods)
 
@@ -75,6 +91,8 @@ void plx_api_new(struct plx_desk *desk, struct plx_intake *intake,
     api->worker = options->worker;
     api->enrol_endpoint = plx_text_dup(options->enrol_endpoint);
     api->server_key = plx_text_dup(options->server_key);
+    api->rotate = options->rotate;
+    api->rotate_arg = options->rotate_arg;
     api->next_check = 1;
     plx_intake_on_done(intake, plx_checks_done, api);
     *ret = api;

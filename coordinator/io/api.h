@@ -19,8 +19,12 @@
 
 struct plx_api_options {
     const char *enrol_endpoint; /* for tokens: where agents reach the enrolment port */
-    const char *server_key;     /* for tokens: the public key */
+    const char *server_key;     /* for tokens: the public key there */
     struct plx_worker *worker;  /* borrowed; for passwords */
+    /* Changes the coordinator's key, tells the agents and starts the process again soon;
+     * NULL: cannot. */
+    int (*rotate)(void *arg, struct plx_why *why);
+    void *rotate_arg;
 };
 
 struct plx_api;

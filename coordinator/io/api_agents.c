@@ -50,6 +50,7 @@ void plx_api_write_agent(struct plx_api *api, uint32_t slot, struct plx_json *j)
     plx_json_kstr(j, "region", a->region);
     plx_api_write_labels(a->labels, a->n_labels, j);
     plx_api_write_labels_as("own_labels", a->own_labels, a->n_own_labels, j);
+    plx_json_kstr(j, "key", a->key);
     plx_json_kstr(j, "state", plx_presence_token(plx_roster_presence(a)));
     plx_json_kbool(j, "connected", plx_intake_has(api->intake, slot));
     plx_json_kstr(j, "software", a->software);

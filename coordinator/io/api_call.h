@@ -17,6 +17,8 @@ struct plx_api {
     struct plx_worker *worker;
     char *enrol_endpoint;
     char *server_key;
+    int (*rotate)(void *arg, struct plx_why *why);
+    void *rotate_arg;
     struct plx_check *checks; /* waiting for agents */
     uint64_t next_check;
     struct plx_tracer_call *traces; /* waiting for agents */
@@ -77,7 +79,8 @@ plx_method_fn plx_api_apply, plx_api_monitors_list, plx_api_monitors_show,
     plx_api_monitors_remove, plx_api_monitors_pause, plx_api_monitors_resume,
     plx_api_monitors_export;
 plx_method_fn plx_api_agents_list, plx_api_agents_show, plx_api_agents_revoke,
-    plx_api_agents_drain, plx_api_agents_label;
+    plx_api_agents_drain, plx_api_keys_show, plx_api_keys_rotate,
+    plx_api_agents_rotate_key, plx_api_agents_label;
 plx_method_fn plx_api_token_create, plx_api_token_list, plx_api_token_revoke;
 plx_method_fn plx_api_status, plx_api_explain, plx_api_history, plx_api_results_export;
 plx_method_fn plx_api_check, plx_api_trace;
@@ -86,6 +89,11 @@ plx_method_fn plx_api_access_token_list, plx_api_access_token_create,
     plx_api_access_token_revoke;
 plx_method_fn plx_api_events;
 plx_method_fn plx_api_health;
+
+plx_method_fn plx_api_incidents_list, plx_api_incidents_show, plx_api_incidents_ack,
+    plx_api_incidents_note;
+plx_method_fn plx_api_silences_list, plx_api_silences_add, plx_api_silences_remove,
+    plx_api_maintenance_list, plx_api_receivers_list, plx_api_receivers_test;
 
 /* Shared pieces of answers. */
 void plx_api_write_agent(struct plx_api *api, uint32_t slot, struct plx_json *j);

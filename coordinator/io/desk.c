@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "proto/wire.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -164,9 +165,30 @@ void plx_desk_note(struct plx_desk *desk, const struct plx_roster_notes *notes)
     }
 }
 
+void plx_desk_change_key(struct plx_desk *desk, uint32_t slot, const char *key)
+{
+    plx_desk_retire_old_key(desk, slot);
+    if (plx_roster_change_key(desk->roster, slot, key) < 0)
+        return;
+    plx_gate_allow(desk->gate, PLX_GATE_DOMAIN_AGENTS, key);
+    plx_log(PLX_LOG_INFO, "agent_key_changed", "agent",
+            plx_roster_at(desk->roster, slot)->name, NULL);
+}
+
+void plx_desk_retire_old_key(struct plx_desk *desk, uint32_t slot)
+{
+    const struct plx_agent *agent = plx_roster_at(desk->roster, slot);
+    if (agent->old_key[0] == '\0')
+        return;
+    plx_gate_deny(desk->gate, PLX_GATE_DOMAIN_AGENTS, agent->old_key);
+    plx_roster_retire_old_key(desk->roster, slot);
+    plx_log(PLX_LOG_INFO, "agent_old_key_retired", "agent", agent->name, NULL);
+}
+
 void plx_desk_revoke(struct plx_desk *desk, uint32_t slot)
 {
     struct plx_roster_notes notes = {.n = 0};
+    plx_desk_retire_old_key(desk, slot);
     plx_gate_deny(desk->gate, PLX_GATE_DOMAIN_AGENTS,
                   plx_roster_at(desk->roster, slot)->key);
     plx_roster_revoke(desk->roster, slot, &notes);
@@ -191,6 +213,13 @@ void plx_desk_settle(struct plx_desk *desk)
     plx_shares_settle(desk->shares, plx_clock_mono(), &monitors, &n);
     for (size_t i = 0; i < n; i++)
         plx_court_set_monitor(desk->court, monitors[i]);
+}
+
+void plx_desk_set_keys(struct plx_desk *desk, const char *current, const char *next)
+{
+    snprintf(desk->keys.current, sizeof desk->keys.current, "%s", current);
+    snprintf(desk->keys.next, sizeof desk->keys.next, "%s", next);
+    desk->keys.hash = plx_wire_keys_hash(current, next);
 }
 
 /* ---- tokens ---- */

@@ -46,6 +46,13 @@ struct plx_desk_counts {
     uint64_t admin_requests;
 };
 
+/* The public keys by which agents know us. */
+struct plx_desk_keys {
+    char current[PLX_KEY_TEXT_MAX];
+    char next[PLX_KEY_TEXT_MAX];
+    uint64_t hash; /* plx_wire_keys_hash */
+};
+struct plx_alerts;
 struct plx_inquest;
 
 struct plx_desk {
@@ -55,15 +62,17 @@ struct plx_desk {
     struct plx_court *court;
     struct plx_events *events;
     struct plx_guests *guests;
-    struct plx_store *store;     /* borrowed */
-    struct plx_gate *gate;       /* borrowed */
+    struct plx_store *store;   /* borrowed */
+    struct plx_gate *gate;     /* borrowed */
+    struct plx_alerts *alerts; /* borrowed; NULL: nobody is alerted */
     struct plx_inquest *inquest; /* borrowed; NULL: nothing is traced */
-    uint64_t generation;         /* of the monitors */
+    uint64_t generation;       /* of the monitors */
     struct plx_store_token *tokens;
     size_t n_tokens;
     struct plx_mono started;
     struct plx_wall started_wall;
-    struct plx_wall noted; /* when the store was last told that we run */
+    struct plx_wall noted;     /* when the store was last told that we run */
+    struct plx_desk_keys keys; /* as the next start has them */
     struct plx_desk_counts counts;
     struct plx_door_counts door; /* as the enrolment door last told */
 };
@@ -93,6 +102,10 @@ void plx_desk_set_labels(struct plx_desk *desk, uint32_t slot,
                          const struct plx_label *labels, size_t n);
 /* Logs and carries out what the roster found. */
 void plx_desk_note(struct plx_desk *desk, const struct plx_roster_notes *notes);
+/* Another key of the agent's, as the store has committed it: the one before is admitted
+ * too, until it is retired. */
+void plx_desk_change_key(struct plx_desk *desk, uint32_t slot, const char *key);
+void plx_desk_retire_old_key(struct plx_desk *desk, uint32_t slot);
 /* A revocation or (un)draining that the store has committed. */
 void plx_desk_revoke(struct plx_desk *desk, uint32_t slot);
 void plx_desk_drain(struct plx_desk *desk, uint32_t slot, bool on);
@@ -111,6 +124,9 @@ void plx_desk_tick(struct plx_desk *desk, struct plx_wall wall);
 
 /* Brings shares and judge up to date; steps for agents are owed afterwards. */
 void plx_desk_settle(struct plx_desk *desk);
+
+/* What agents are told of our keys from now on. */
+void plx_desk_set_keys(struct plx_desk *desk, const char *current, const char *next);
 
 /* Tokens, as the store has committed them. */
 void plx_desk_add_token(struct plx_desk *desk, const struct plx_store_token *token);

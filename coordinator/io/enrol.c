@@ -33,7 +33,7 @@ struct plx_enrol {
     struct plx_keypair keys;
     struct plx_wire_decoder *decoder;
     struct plx_buf out;
-    char *agents_endpoint, *server_key;
+    char *agents_endpoint;
     char endpoint[PLX_LISTENER_TEXT_MAX];
     int listen_fd, pair_fd; /* pair_fd < 0: there is no door */
     struct plx_mono opened, reopen_at;
@@ -143,7 +143,8 @@ static void welcome(const struct request *request, const struct plx_store_agent 
                         .agent_name = agent->name,
                         .region = agent->region,
                         .endpoint = enrol->agents_endpoint,
-                        .server_key = enrol->server_key},
+                        .server_key = desk->keys.current,
+                        .next_key = desk->keys.next},
     };
     answer(request, &msg);
 }
@@ -307,7 +308,6 @@ int plx_enrol_new(struct plx_desk *desk, struct plx_loop *loop,
     enrol->keys = *options->keys;
     enrol->decoder = plx_wire_decoder_new();
     enrol->agents_endpoint = plx_text_dup(options->agents_endpoint);
-    enrol->server_key = plx_text_dup(options->server_key);
     enrol->listen_fd = enrol->pair_fd = -1;
     enrol->pause_ns = PAUSE_MIN_NS;
     plx_buf_init(&enrol->out, PLX_DOOR_FRAME_MAX);
@@ -335,7 +335,6 @@ void plx_enrol_destroy(struct plx_enrol **enrol)
     plx_buf_fini(&e->out);
     plx_keypair_wipe(&e->keys);
     free(e->agents_endpoint);
-    free(e->server_key);
     free(e);
     *enrol = NULL;
 }

@@ -26,7 +26,6 @@ struct plx_doorman {
 struct plx_enrol_options {
     const char *endpoint;           /* to listen on */
     const char *agents_endpoint;    /* what new agents are told to connect to */
-    const char *server_key;         /* and whom to expect there */
     const struct plx_keypair *keys; /* the door's own: tokens name its public half */
     struct plx_doorman doorman;
 };

@@ -41,6 +41,15 @@ void plx_intake_tick(struct plx_intake *intake);
 /* Orders probes at once. Returns 0, PLX_EGONE (not connected) or PLX_EAGAIN. */
 int plx_intake_probe(struct plx_intake *intake, uint32_t agent_slot,
                      const struct plx_msg_probe_now *order);
+/* Tells every connected agent our keys as the desk has them. */
+void plx_intake_tell_keys(struct plx_intake *intake);
+/* True if the agent's session has shown that it holds them. */
+bool plx_intake_knows_keys(const struct plx_intake *intake, uint32_t agent_slot);
+
+/* Tells the agent to make a new key. Returns 0, PLX_EGONE (not connected) or PLX_EAGAIN.
+ */
+int plx_intake_order_key(struct plx_intake *intake, uint32_t agent_slot);
+
 /* The routing id of the agent's session, for tests; len 0: none. */
 struct plx_peer plx_intake_peer(const struct plx_intake *intake, uint32_t agent_slot);
 /* Orders a trace; returns as plx_intake_probe. */

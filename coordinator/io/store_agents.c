@@ -204,6 +204,50 @@ int plx_store_set_agent_state(struct plx_store *store, uint64_t agent_id,
     return plx_store_submit(store, &job->plain.job);
 }
 
+/* ---- key ---- */
+
+struct key_job {
+    struct plx_store_plain_job plain;
+    uint64_t agent_id;
+    const char *key;
+    struct plx_wall now;
+};
+
+static int key_run(struct plx_store *store, struct plx_store_job *job)
+{
+    const struct key_job *set = (const struct key_job *)job;
+    struct plx_store_agent agent;
+    int err = plx_store_agent_by_id(&store->db, set->agent_id, &agent);
+    if (err)
+        return err;
+    if (agent.state == PLX_AGENT_REVOKED)
+        err = plx_why_set(&job->why, PLX_ECONFLICT, "agent '%s' is revoked", agent.name);
+    else
+        err =
+            plx_db_run(&store->db, "UPDATE agents SET public_key = ?2 WHERE id = ?1",
+                       PLX_BINDS(plx_bind_uint(set->agent_id), plx_bind_text(set->key)));
+    if (!err)
+        err = plx_store_log_change(store, set->now, "agent", "agent_key", agent.name, "");
+    plx_store_agent_fini(&agent);
+    return err;
+}
+
+static const struct plx_store_job_class KEY = {
+    .name = "agent_key", .run = key_run, .finish = plx_store_plain_finish};
+
+int plx_store_set_agent_key(struct plx_store *store, uint64_t agent_id, const char *key,
+                            struct plx_wall now, plx_store_done_fn *done, void *arg)
+{
+    if (!plx_key_is_valid(key))
+        return PLX_EINVAL;
+    struct key_job *job = plx_store_job_new(&KEY, sizeof *job, arg);
+    job->plain.done = done;
+    job->agent_id = agent_id;
+    job->key = plx_store_job_text(&job->plain.job, key);
+    job->now = now;
+    return plx_store_submit(store, &job->plain.job);
+}
+
 /* ---- labels ---- */
 
 struct labels_job {

@@ -105,6 +105,11 @@ int plx_store_set_agent_state(struct plx_store *store, uint64_t agent_id,
                               enum plx_agent_state state, const char *who,
                               struct plx_wall now, plx_store_done_fn *done, void *arg);
 
+/* Replaces the agent's key. PLX_ENOTFOUND; PLX_EEXISTS: an agent has or
+ * had that key; PLX_ECONFLICT: it is revoked. */
+int plx_store_set_agent_key(struct plx_store *store, uint64_t agent_id, const char *key,
+                            struct plx_wall now, plx_store_done_fn *done, void *arg);
+
 /* Replaces the labels it was given. PLX_ENOTFOUND, PLX_EINVAL. Copies. */
 int plx_store_set_agent_labels(struct plx_store *store, uint64_t agent_id,
                                const struct plx_label *labels, size_t n, const char *who,

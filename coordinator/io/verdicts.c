@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "coordinator/io/alerts.h"
 #include "coordinator/io/fault_heads.h"
 #include "coordinator/io/inquest.h"
 #include "sys/clock.h"
@@ -247,6 +248,25 @@ static void free_records(struct record *records, size_t n)
     free(records);
 }
 
+/* ---- alerts ---- */
+
+static void alert_faults(struct plx_desk *desk, const struct plx_judge_output *output,
+                         struct plx_wall now)
+{
+    for (size_t i = 0; desk->alerts && i < output->n_faults; i++)
+        plx_alerts_fault(desk->alerts, now, &output->faults[i]);
+}
+
+static void alert_verdicts(struct plx_desk *desk, const struct record *records, size_t n,
+                           struct plx_wall now)
+{
+    for (size_t i = 0; desk->alerts && i < n; i++)
+        plx_alerts_verdict(desk->alerts, now, records[i].monitor, records[i].now,
+                           records[i].faults, records[i].n_faults, records[i].sentence);
+    if (desk->alerts)
+        plx_alerts_tick(desk->alerts, now);
+}
+
 void plx_verdicts_tick(struct plx_desk *desk, struct plx_intake *intake,
                        struct plx_wall now)
 {
@@ -255,6 +275,7 @@ void plx_verdicts_tick(struct plx_desk *desk, struct plx_intake *intake,
     size_t n;
     plx_court_tick(desk->court, now, &output, &transitions, &n);
     log_faults(desk, output, now);
+    alert_faults(desk, output, now);
     struct record *records = copy_transitions(desk->court, transitions, n);
     size_t n_probes = output->n_probes;
     struct plx_judge_probe *probes = calloc(n_probes + 1, sizeof *probes);
@@ -266,6 +287,7 @@ void plx_verdicts_tick(struct plx_desk *desk, struct plx_intake *intake,
         find_scopes(desk, records, n);
         store_records(desk, records, n, now);
     }
+    alert_verdicts(desk, records, n, now);
     order_probes(desk, intake, probes, n_probes);
     free(probes);
     free_records(records, n);

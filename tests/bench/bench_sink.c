@@ -174,8 +174,8 @@ static void enrol(const char *dir, const char *endpoint, const char *server_key)
     struct plx_keypair keys;
     struct plx_why why = {0};
     char name[] = "bench";
-    const struct plx_enrolment enrolment = {(char *)(uintptr_t)endpoint,
-                                            (char *)(uintptr_t)server_key, name, name};
+    const struct plx_enrolment enrolment = {
+        (char *)(uintptr_t)endpoint, (char *)(uintptr_t)server_key, NULL, name, name};
     snprintf(path, sizeof path, "%s/agent.key", dir);
     need(plx_keypair_ensure(path, &keys, &why), "agent's key");
     need(plx_enrolment_save(dir, &enrolment, &why), "enrolment");

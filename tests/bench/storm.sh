@@ -45,7 +45,7 @@ lines_in() {
 }
 
 memory_mb() { awk '/^VmHWM/ {print int($2 / 1024)}' "/proc/$1/status"; }
-verdicts() { sqlite3 -readonly "$dir/data/parallax.db" 'SELECT count(*) FROM verdicts'; }
+verdicts() { sqlite3 -cmd '.timeout 10000' -readonly "$dir/data/parallax.db" 'SELECT count(*) FROM verdicts'; }
 all_up() {
     local tries=600
     until p status >/dev/null 2>&1; do ((tries-- > 0)) || return 1; sleep 0.2; done

@@ -28,6 +28,13 @@ static void on_store(void *arg, uint32_t events)
     plx_store_poll(fx->store.store);
 }
 
+static void on_alerts(void *arg, uint32_t events)
+{
+    struct coordinator_fixture *fx = arg;
+    (void)events;
+    plx_alerts_poll(fx->alerts);
+}
+
 static void on_look(void *arg, struct plx_mono now)
 {
     struct coordinator_fixture *fx = arg;
@@ -79,26 +86,33 @@ static void rooms_up(struct coordinator_fixture *fx)
     assert_int_equal(plx_gate_new(fx->net, NULL, &fx->gate, &why), 0);
     plx_desk_init(&fx->desk, fx->store.store, fx->gate);
     assert_int_equal(plx_desk_load(&fx->desk, &why), 0);
+    assert_int_equal(plx_alerts_new(&fx->desk, &fx->alerts, &why), 0);
+    assert_int_equal(plx_alerts_load(fx->alerts, &why), 0);
+    fx->desk.alerts = fx->alerts;
     assert_int_equal(plx_intake_new(&fx->desk, fx->net, fx->loop, "tcp://127.0.0.1:*",
                                     &fx->keys, &fx->intake, &why),
                      0);
     assert_int_equal(plx_keypair_generate(&fx->door_keys, &why), 0);
+    plx_desk_set_keys(&fx->desk, fx->keys.public_key, fx->door_keys.public_key);
     const struct plx_enrol_options enrolment = {
         .endpoint = "tcp://127.0.0.1:*",
         .agents_endpoint = plx_intake_endpoint(fx->intake),
-        .server_key = fx->keys.public_key,
         .keys = &fx->door_keys,
         .doorman = {fx, open_door, await_door},
     };
     assert_int_equal(plx_enrol_new(&fx->desk, fx->loop, &enrolment, &fx->enrol, &why), 0);
     assert_int_equal(plx_worker_new(fx->loop, 16, &fx->worker, &why), 0);
-    const struct plx_api_options options = {plx_enrol_endpoint(fx->enrol),
-                                            fx->door_keys.public_key, fx->worker};
+    const struct plx_api_options options = {
+        .enrol_endpoint = plx_enrol_endpoint(fx->enrol),
+        .server_key = fx->door_keys.public_key,
+        .worker = fx->worker,
+    };
     plx_api_new(&fx->desk, fx->intake, &options, &fx->api);
     assert_int_equal(plx_admin_new(&fx->desk, fx->api, fx->net, fx->loop,
                                    "tcp://127.0.0.1:*", &fx->keys, &fx->admin, &why),
                      0);
     plx_loop_add_fd(fx->loop, plx_store_fd(fx->store.store), EPOLLIN, on_store, fx);
+    plx_loop_add_fd(fx->loop, plx_alerts_fd(fx->alerts), EPOLLIN, on_alerts, fx);
     plx_loop_add_timer(fx->loop, LOOK_NS, on_look, fx);
 }
 
@@ -112,6 +126,7 @@ void coordinator_up(struct coordinator_fixture *fx)
 static void rooms_down(struct coordinator_fixture *fx)
 {
     plx_api_quit(fx->api);
+    plx_alerts_drop_tests(fx->alerts);
     plx_worker_destroy(&fx->worker);
     plx_store_stop(fx->store.store);
     plx_store_poll(fx->store.store);
@@ -119,17 +134,28 @@ static void rooms_down(struct coordinator_fixture *fx)
     plx_admin_destroy(&fx->admin);
     plx_enrol_destroy(&fx->enrol);
     plx_intake_destroy(&fx->intake);
+    plx_alerts_destroy(&fx->alerts);
     plx_desk_fini(&fx->desk);
     plx_gate_destroy(&fx->gate);
     plx_net_destroy(&fx->net);
     plx_loop_destroy(&fx->loop);
 }
 
-void coordinator_restart(struct coordinator_fixture *fx)
+void coordinator_stop(struct coordinator_fixture *fx)
 {
     rooms_down(fx);
     fixture_close(&fx->store);
+}
+
+void coordinator_start(struct coordinator_fixture *fx)
+{
     rooms_up(fx);
+}
+
+void coordinator_restart(struct coordinator_fixture *fx)
+{
+    coordinator_stop(fx);
+    coordinator_start(fx);
 }
 
 void coordinator_down(struct coordinator_fixture *fx)

@@ -6,6 +6,7 @@
 #include "store_fixture.h"
 
 #include "coordinator/io/admin.h"
+#include "coordinator/io/alerts.h"
 #include "coordinator/io/api.h"
 #include "coordinator/io/enrol.h"
 #include "coordinator/io/intake.h"
@@ -27,6 +28,7 @@ struct coordinator_fixture {
     struct plx_intake *intake;
     struct plx_worker *worker;
     struct plx_enrol *enrol;
+    struct plx_alerts *alerts;
     struct plx_api *api;
     struct plx_admin *admin;
     bool (*until)(void *arg);
@@ -44,6 +46,9 @@ void coordinator_up(struct coordinator_fixture *fx);
 /* Stops and starts on the same store. Agents are to be closed before, as their sockets
  * are on the same loop. */
 void coordinator_restart(struct coordinator_fixture *fx);
+/* Its two halves: in between, nobody has the database open. */
+void coordinator_stop(struct coordinator_fixture *fx);
+void coordinator_start(struct coordinator_fixture *fx);
 void coordinator_down(struct coordinator_fixture *fx);
 
 /* Runs the loop until `until` says so; fails the test after 10 s. */

@@ -128,7 +128,9 @@ static void enrolment__is_read_as_it_was_written(void **state)
     struct plx_why why = {""};
     assert_non_null(mkdtemp(dir));
     plx_keypair_generate(&keys, NULL);
-    struct plx_enrolment was = {"tcp://h:7440", keys.public_key, "fra \"1\"", "fra"}, is;
+    struct plx_enrolment was = {"tcp://h:7440", keys.public_key, keys.public_key,
+                                "fra \"1\"", "fra"},
+                         is;
     assert_int_equal(plx_enrolment_load(dir, &is, &why), PLX_ENOTFOUND);
     assert_non_null(strstr(why.text, "enroll"));
     assert_int_equal(plx_enrolment_save(dir, &was, NULL), 0);

@@ -515,6 +515,44 @@ static void a_stolen_routing_id__gets_nothing_of_its_owner(void **state)
     assert_string_equal(plx_roster_at(fx.desk.roster, 0)->name, "victim");
 }
 
+/* A new key of an agent's: only when asked for, and only one that nobody has. */
+static void a_new_key_nobody_asked_for__is_not_taken(void **state)
+{
+    (void)state;
+    struct scripted_agent one, two;
+    struct plx_keypair fresh;
+    struct plx_why why;
+    agent_join(&one, &fx, "fra", "one");
+    agent_join(&two, &fx, "fra", "two");
+    assert_int_equal(plx_keypair_generate(&fresh, &why), 0);
+    const struct plx_msg claims[] = {
+        {.type = PLX_MSG_AGENT_KEY, .agent_key = {fresh.public_key}},
+        {.type = PLX_MSG_AGENT_KEY, .agent_key = {two.keys.public_key}},
+    };
+    agent_say(&one, &claims[0]);
+    agent_await_beyond(&one, PLX_MSG_REFUSAL, 0);
+    coordinator_ask(&fx, "agents.rotate_key", "{\"name\":\"one\"}");
+    agent_await_beyond(&one, PLX_MSG_AGENT_KEY, 0);
+    agent_say(&one, &claims[1]); /* another's */
+    agent_await_beyond(&one, PLX_MSG_REFUSAL, 1);
+    assert_string_equal(plx_roster_at(fx.desk.roster, 0)->key, one.keys.public_key);
+    agent_say(&one, &claims[0]);
+    agent_await_beyond(&one, PLX_MSG_AGENT_KEY, 1);
+    assert_string_equal(plx_roster_at(fx.desk.roster, 0)->key, fresh.public_key);
+
+    struct plx_keypair old = one.keys; /* valid together, until the new one is used */
+    assert_true(plx_gate_admits(fx.gate, PLX_GATE_DOMAIN_AGENTS, old.public_key));
+    agent_close(&one);
+    agent_connect(&one, &fx, &fresh, plx_intake_endpoint(fx.intake));
+    agent_hello(&one);
+    assert_false(plx_gate_admits(fx.gate, PLX_GATE_DOMAIN_AGENTS, old.public_key));
+    agent_close(&one);
+    agent_close(&two);
+    coordinator_restart(&fx);
+    assert_string_equal(plx_roster_at(fx.desk.roster, 0)->key, fresh.public_key);
+    assert_false(plx_gate_admits(fx.gate, PLX_GATE_DOMAIN_AGENTS, old.public_key));
+}
+
 static size_t lines_of(const char *log, const char *event)
 {
     size_t n = 0;
@@ -851,6 +889,7 @@ int main(void)
         TEST(labels_an_agent_claims__select_nothing),
         TEST(a_chosen_routing_id__is_refused_and_counted),
         TEST(a_stolen_routing_id__gets_nothing_of_its_owner),
+        TEST(a_new_key_nobody_asked_for__is_not_taken),
         TEST(what_is_refused__is_logged_once_and_counted),
         TEST(an_export__comes_page_by_page),
         TEST(an_export_that_makes_no_sense__is_refused),

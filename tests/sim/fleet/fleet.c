@@ -12,6 +12,7 @@
 #include "sys.h"
 #include "sys/clock.h"
 #include "target.h"
+#include "trust.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@ struct machine {
     struct plx_agent_config config;
     struct plx_label label;
     char provider[8], region[8], data_dir[24];
-    struct plx_enrolment enrolment;
+    struct plx_trust *trust;
     struct plx_keypair keys;
     uint32_t region_no, provider_no;
     bool drained;
@@ -113,7 +114,7 @@ static void open_agent(struct plx_sim_node *node)
     struct plx_why why = {""};
     node->opening = true;
     node->round_is_due = false;
-    if (plx_agent_open(&m->config, &m->enrolment, &m->keys, &m->agent, &why))
+    if (plx_agent_open(&m->config, m->trust, &m->agent, &why))
         abort();
     node->opening = false;
     plx_sim_loop_fd(node->loop, plx_spool_fd(node->spool));
@@ -357,16 +358,18 @@ static void draw_agent(uint32_t index)
         .labels = &m->label,
         .n_labels = 1,
         .limits = plx_pacer_default_limits(),
+        .threads = 1,
         .spool = {.max_bytes = plx_sim_chance(0.3) ? 20000 : PLX_SPOOL_MAX_BYTES,
                   .max_age_ns = plx_sim_chance(0.3) ? PLX_HOUR_NS : PLX_SPOOL_MAX_AGE_NS,
                   .max_waiting = plx_sim_chance(0.3) ? 50 : PLX_SPOOL_MAX_WAITING},
     };
     m->config.limits.in_flight = 64;
     m->config.limits.n_buckets = 256;
-    m->enrolment = (struct plx_enrolment){.endpoint = (char *)"tcp://127.0.0.1:7440",
-                                          .server_key = m->keys.secret_key,
-                                          .name = node->name,
-                                          .region = m->region};
+    const struct plx_enrolment enrolment = {.endpoint = (char *)"tcp://127.0.0.1:7440",
+                                            .server_key = m->keys.secret_key,
+                                            .name = node->name,
+                                            .region = m->region};
+    m->trust = plx_sim_trust(&enrolment, &m->keys);
     plx_sim_store_enrol(index, m->region, m->provider);
 }
 

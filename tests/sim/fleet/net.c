@@ -217,7 +217,6 @@ void *plx_channel_socket(struct plx_channel *channel)
     return channel;
 }
 
-/* All are: nobody in here chooses an id. */
 bool plx_peer_is_given(const struct plx_peer *peer)
 {
     (void)peer;

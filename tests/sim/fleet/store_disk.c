@@ -19,7 +19,7 @@
 /* Rows kept for a restart: more than any window asks for. */
 #define KEEP_NS   (4 * PLX_HOUR_NS)
 
-enum job_kind { INGEST, TOUCH, VERDICTS };
+enum job_kind { INGEST, TOUCH, RUNS, VERDICTS };
 
 struct job {
     struct job *next;
@@ -74,6 +74,7 @@ static struct {
         struct plx_wall at;
         bool known;
     } last[4096]; /* by monitor id */
+    struct plx_wall last_ran;
     int64_t slow_until;
 } disk;
 
@@ -178,6 +179,7 @@ int plx_store_load(struct plx_store *store, struct plx_store_config *ret,
 {
     (void)store, (void)why;
     *ret = (struct plx_store_config){.generation = disk.generation,
+                                     .last_ran = disk.last_ran,
                                      .n_monitors = disk.n_monitors,
                                      .n_agents = disk.n_agents};
     ret->monitors = resized(NULL, disk.n_monitors + 1, sizeof *ret->monitors);
@@ -199,6 +201,11 @@ void plx_store_config_fini(struct plx_store_config *config)
 void plx_store_token_fini(struct plx_store_token *token)
 {
     (void)token;
+}
+
+void plx_store_access_fini(struct plx_store_access *access)
+{
+    (void)access;
 }
 
 /* ---- the process's hold ---- */
@@ -347,6 +354,8 @@ static void keep(struct job *job)
 {
     if (job->kind == INGEST)
         keep_batch(job);
+    else if (job->kind == RUNS)
+        disk.last_ran = job->at;
     else if (job->kind == TOUCH)
         disk.agents[job->agent - 1].last_seen = job->at;
     for (size_t i = 0; job->kind == VERDICTS && i < job->n; i++) {
@@ -516,6 +525,19 @@ int plx_store_touch_agent(struct plx_store *store, uint64_t agent_id,
                             .arg = arg};
     (void)software, (void)labels, (void)n_labels;
     return submit(store, &job);
+}
+
+int plx_store_note_running(struct plx_store *store, struct plx_wall now)
+{
+    const struct job job = {.kind = RUNS, .at = now};
+    return submit(store, &job);
+}
+
+int plx_store_set_agent_key(struct plx_store *store, uint64_t agent_id, const char *key,
+                            struct plx_wall now, plx_store_done_fn *done, void *arg)
+{
+    (void)store, (void)agent_id, (void)key, (void)now, (void)done, (void)arg;
+    return PLX_EUNSUPPORTED;
 }
 
 static enum plx_judge_verdict verdict_of(const char *token)

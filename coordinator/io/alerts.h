@@ -1,0 +1,74 @@
+/* Alerts: incidents kept in step with judge, store, configuration and notifier.
+ *
+ * The judge's words go into the incidents (core/incident); what comes of them is
+ * committed in one transaction with the notices it causes, and only then handed to the
+ * notifier. Everything comes back from the store at a start. Loop thread. */
+#ifndef PLX_COORDINATOR_ALERTS_H
+#define PLX_COORDINATOR_ALERTS_H
+
+#include "coordinator/core/incident.h"
+#include "coordinator/core/notice.h"
+#include "coordinator/io/desk.h"
+#include "coordinator/io/notifier.h"
+#include "schema/alerting.h"
+
+struct plx_alerts;
+
+/* Borrows the desk. */
+int plx_alerts_new(struct plx_desk *desk, struct plx_alerts **ret, struct plx_why *why);
+void plx_alerts_destroy(struct plx_alerts **alerts);
+/* Configuration, silences, incidents and waiting notices from the store; what is recorded
+ * of each monitor is in the court by then. Blocks: for the start. */
+int plx_alerts_load(struct plx_alerts *alerts, struct plx_why *why);
+
+/* Readable when plx_alerts_poll has something to do. */
+int plx_alerts_fd(const struct plx_alerts *alerts);
+void plx_alerts_poll(struct plx_alerts *alerts);
+/* A change could not be handed to the store: memory is ahead of the disk, and only a
+ * restart brings them together. */
+bool plx_alerts_failed(const struct plx_alerts *alerts);
+
+/* ---- hearing ---- */
+
+void plx_alerts_fault(struct plx_alerts *alerts, struct plx_wall now,
+                      const struct plx_judge_fault *fault);
+void plx_alerts_verdict(struct plx_alerts *alerts, struct plx_wall now, uint32_t slot,
+                        enum plx_judge_verdict verdict, const uint64_t *faults,
+                        size_t n_faults, const char *sentence);
+/* The monitor in the slot is about to be removed, or was paused. */
+void plx_alerts_forget(struct plx_alerts *alerts, uint32_t slot);
+/* Decides and commits. After the court's tick, or after somebody said something. */
+void plx_alerts_tick(struct plx_alerts *alerts, struct plx_wall now);
+
+/* ---- asking and changing ---- */
+
+struct plx_incidents *plx_alerts_incidents(struct plx_alerts *alerts);
+struct plx_notifier *plx_alerts_notifier(struct plx_alerts *alerts);
+const struct plx_alerting *plx_alerts_config(const struct plx_alerts *alerts);
+const struct plx_notice_rules *plx_alerts_rules(const struct plx_alerts *alerts);
+
+/* The sections of the file take the place of those there were. Takes their parts out of
+ * the file. They are committed. */
+void plx_alerts_configure(struct plx_alerts *alerts, struct plx_alerting_file *file);
+/* What the configuration would be with the file; the parts are lent by both. Only to be
+ * read, and freed as arrays never: they are not copies. */
+void plx_alerts_preview(const struct plx_alerts *alerts,
+                        const struct plx_alerting_file *file, struct plx_alerting *ret);
+
+/* A silence that is committed. Takes its parts. */
+void plx_alerts_add_silence(struct plx_alerts *alerts, struct plx_silence *silence);
+/* False: there is none. */
+bool plx_alerts_end_silence(struct plx_alerts *alerts, uint64_t id);
+
+/* Sends a test message to a receiver; `fn` is called once, with what came of the first
+ * attempt, or never if the process ends before. PLX_ENOTFOUND. */
+typedef void plx_alerts_test_fn(void *arg, const struct plx_notifier_result *result);
+int plx_alerts_test(struct plx_alerts *alerts, const char *receiver, const char *who,
+                    plx_alerts_test_fn *fn, void *arg);
+/* Nobody is told any more what came of tests: their listeners are called with NULL. */
+void plx_alerts_drop_tests(struct plx_alerts *alerts);
+
+/* A silence's match, as it is stored. 0 or PLX_EMALFORMED. */
+int plx_alerts_read_match(const char *json, struct plx_match *ret, struct plx_why *why);
+
+#endif

@@ -1,0 +1,273 @@
+#!/usr/bin/env bash
+# From a dead service to a webhook and back, with real processes on loopback: open,
+# acknowledge, resolve; a silence; receivers that hang, fail, redirect and flood; what is
+# refused at apply; and kill -9 of the coordinator around transitions, after which every
+# notice has been delivered, repeats only with the same key.
+#
+#   test_alerts.sh BIN_DIR [KILLS]
+set -euo pipefail
+bin=$(cd "$1" && pwd)
+kills=${2:-4}
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/lib/check.sh
+. "$here/../lib/check.sh"
+dir=$(mktemp -d /tmp/plx-alerts-XXXXXX)
+coordinator='' peers='' agents=() servers=()
+
+cleanup() {
+    local pid
+    for pid in $coordinator $peers "${agents[@]}" "${servers[@]}"; do
+        kill "$pid" 2>/dev/null || true
+    done
+    wait 2>/dev/null || true
+    rm -rf "$dir"
+}
+trap cleanup EXIT
+
+# Ports that nothing else here uses; below the ephemeral range.
+base=$((13000 + $$ % 8000))
+
+p() { "$bin/parallax" --data-dir "$dir/coordinator" "$@"; }
+
+start_coordinator() {
+    "$bin/parallax-coordinator" run --data-dir "$dir/coordinator" --advertise 127.0.0.1 \
+        --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
+        --admin-listen "tcp://127.0.0.1:$((base + 2))" >>"$dir/coordinator.log" 2>&1 &
+    coordinator=$!
+}
+
+# until_ok SECONDS COMMAND…
+until_ok() {
+    local tries=$(($1 * 10))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        ((tries-- > 0)) || return 1
+        sleep 0.1
+    done
+}
+
+# A TCP server on 127.0.5.1:PORT that is there or not.
+serve() {
+    python3 -c '
+import socket, sys
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("127.0.5.1", int(sys.argv[1])))
+s.listen(64)
+while True:
+    s.accept()[0].close()
+' "$1" &
+    servers+=($!)
+}
+unserve() {
+    local pid
+    for pid in "${servers[@]}"; do
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+    servers=()
+}
+
+# events MANNER [EVENT]: bodies that receiver got, of that event.
+events() {
+    jq -c --arg event "${2-}" '.body | fromjson | select($event == "" or .event == $event)' \
+        "$dir/$1.jsonl" 2>/dev/null || true
+}
+n_events() { events "$@" | wc -l; }
+has_events() { [[ $(n_events "$1" "$2") -ge $3 ]]; }
+verdict_is() { [[ $(p status "$1" -o json | jq -r '.monitors[0].verdict') == "$2" ]]; }
+
+mkdir -p "$dir/coordinator"
+start_coordinator
+until_ok 20 p health || { cat "$dir/coordinator.log"; exit 1; }
+for place in us-a eu-b ap-c; do
+    token=$(p agents token create --region "${place%-*}" --label "provider=${place#*-}" --quiet)
+    "$bin/parallax-agent" enroll "$token" --data-dir "$dir/$place" --name "$place" >/dev/null
+    "$bin/parallax-agent" run --data-dir "$dir/$place" >>"$dir/$place.log" 2>&1 &
+    agents+=($!)
+done
+
+manners=(good late error refuse redirect hang huge flaky)
+words=()
+for i in "${!manners[@]}"; do words+=("${manners[i]}=$((base + 10 + i))"); done
+python3 "$here/../lib/webhook_peer.py" "$dir" "${words[@]}" >"$dir/peers.log" 2>&1 &
+peers=$!
+until_ok 10 grep -q ready "$dir/peers.log"
+printf 'a secret of ours\n' >"$dir/secret"
+
+# ---- what is refused ----
+
+# refused WHAT PLACE SENTENCE: apply of standard input says so.
+refused() {
+    local said
+    if said=$(p apply -f - 2>&1); then
+        not_ok "$1: applied"
+    elif [[ $said == -:"$2":* && $said == *"$3"* ]]; then
+        ok "refused: $1"
+    else
+        not_ok "refused: $1: $said"
+    fi
+}
+refused "an unknown kind" 2:23 "there is no kind of receiver 'webhok'; did you mean 'webhook'" <<'YAML'
+receivers:
+  - {name: ops, kind: webhok, url: "http://127.0.0.1/"}
+YAML
+refused "a secret in the file" 2:58 "'secret' is a secret" <<'YAML'
+receivers:
+  - {name: ops, kind: webhook, url: "http://h/", secret: abc}
+YAML
+refused "no URL" 2:37 "must be an http:// or https:// URL" <<'YAML'
+receivers:
+  - {name: ops, kind: webhook, url: "gopher://h/"}
+YAML
+refused "a route to nobody known" 5:17 "there is no receiver 'oops'; did you mean 'ops'" <<'YAML'
+receivers:
+  - {name: ops, kind: webhook, url: "http://127.0.0.1:9/"}
+routes:
+  - match: {severity: critical}
+    receivers: [oops]
+YAML
+refused "an unknown severity" 4:24 "critical, warning or ours" <<'YAML'
+receivers:
+  - {name: ops, kind: webhook, url: "http://127.0.0.1:9/"}
+routes:
+  - {match: {severity: fatal}, receivers: [ops]}
+YAML
+refused "an unknown time zone" 2:25 "there is no time zone 'Europe/Berlln'" <<'YAML'
+maintenance:
+  - {name: patch, zone: Europe/Berlln, days: [sun], from: "02:00", until: "04:00"}
+YAML
+refused "a day that is none" 2:26 "mon, tue, wed" <<'YAML'
+maintenance:
+  - {name: patch, days: [sunday], from: "02:00", until: "04:00"}
+YAML
+refused "an escalation to nobody" 4:5 "go together" <<'YAML'
+receivers:
+  - {name: ops, kind: webhook, url: "http://127.0.0.1:9/"}
+routes:
+  - {receivers: [ops], escalate_after: 15m}
+YAML
+
+# ---- set up ----
+
+{
+    echo "receivers:"
+    for i in "${!manners[@]}"; do
+        echo "  - {name: ${manners[i]}, kind: webhook, url: 'http://127.0.0.1:$((base + 10 + i))/hook',"
+        echo "     timeout: 2s, max_per_minute: 600, give_up: 20s, secret_file: '$dir/secret'}"
+    done
+    cat <<'YAML'
+routes:
+  - match: {severity: critical, team: web}
+    receivers: [good, late, error, refuse, redirect, hang, huge, flaky]
+  - match: {severity: [warning, ours]}
+    receivers: [late]
+YAML
+} >"$dir/alerting.yaml"
+service=$((base + 30))
+cat >"$dir/monitors.yaml" <<YAML
+monitors:
+  - {monitor_type: tcp, name: web, host: 127.0.5.1, port: $service, check_interval: 2s, timeout: 2s,
+     locations: [us, eu, ap], labels: {team: web}}
+YAML
+check "the rules are good" p apply --check -f "$dir/alerting.yaml"
+check "they are applied" p apply -f "$dir/alerting.yaml"
+dry=$(p apply --dry-run -f "$dir/monitors.yaml")
+check "a dry run says whom it would page" grep -q 'web: good, late, error' <<<"$dry"
+serve "$service"
+p apply -f "$dir/monitors.yaml" >/dev/null
+check "no secret is listed" bash -c "! '$bin/parallax' --data-dir '$dir/coordinator' receivers list -o json | grep -q 'a secret of ours'"
+check "a test message arrives" p receivers test good
+check "one that is refused is said to be" bash -c "! '$bin/parallax' --data-dir '$dir/coordinator' receivers test refuse"
+check "it is up" until_ok 60 verdict_is web up
+# On a starved machine a first look may have timed out.
+quiet() { [[ $(p incidents list -o json | jq '.incidents | length') == 0 ]]; }
+check "and all is quiet" until_ok 120 quiet
+for manner in "${manners[@]}"; do : >"$dir/$manner.jsonl"; done
+
+# ---- down, acknowledged, up ----
+
+unserve
+began=$EPOCHREALTIME
+check "the page comes" until_ok 60 has_events good open 1
+awk -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN {printf "        page %.1f s after the service ended\n", b - a}'
+page=$(events good open | head -n 1)
+says_it() {
+    jq -e '.severity == "critical" and .members == ["web"] and .labels.team == "web" and
+        (.sentence | length) > 10 and .state == "open"' <<<"$page" >/dev/null
+}
+check "with what, why and who" says_it
+signed=$(python3 - "$dir" <<'PY'
+import hashlib, hmac, json, sys
+line = json.loads(open(sys.argv[1] + "/good.jsonl", encoding="utf-8").readline())
+parts = dict(p.split("=") for p in line["headers"]["X-Parallax-Signature"].split(","))
+mac = hmac.new(b"a secret of ours", (parts["t"] + "." + line["body"]).encode(), hashlib.sha256)
+body = json.loads(line["body"])
+print(mac.hexdigest() == parts["v1"] and line["headers"]["Idempotency-Key"] == body["key"])
+PY
+)
+check "signed, and with its key" [ "$signed" = True ]
+id=$(jq -r .incident <<<"$page")
+check "a slow receiver has it, too" until_ok 10 has_events late open 1
+check "one that fails twice has it in the end" until_ok 20 has_events flaky open 1
+check "the redirect is not followed" bash -c "! grep -q /moved '$dir/good.jsonl'"
+check "a flood is cut off" until_ok 20 test -s "$dir/huge.sent"
+check "after less than 64 MB" [ "$(head -n 1 "$dir/huge.sent")" -lt 67108864 ]
+p incidents ack "$id" "on it" >/dev/null
+check "the acknowledgement is told" until_ok 10 has_events good ack 1
+check "with the note" [ "$(events good ack | jq -r .note)" = "on it" ]
+p incidents note "$id" "it was the cable" >/dev/null
+serve "$service"
+check "the end is told" until_ok 90 has_events good resolve 1
+check "one page, one end" [ "$(n_events good open)/$(n_events good resolve)" = 1/1 ]
+check "the timeline has the note" grep -q 'it was the cable' <<<"$(p incidents show "$id")"
+dead() { [[ $(p receivers list -o json | jq '[.dead_letters[].receiver] | unique | length') -ge 4 ]]; }
+check "who cannot be told is a dead letter" until_ok 60 dead
+p receivers list | sed 's/^/        /'
+
+# ---- a silence ----
+
+silence=$(p silences add team=web --for 10m --comment test -o json | jq .silence.id)
+unserve
+check "it is down again" until_ok 60 verdict_is web service_down
+muted() { p incidents list -o json | jq -e '.incidents[] | select(.muted_by != "")' >/dev/null; }
+check "nobody is told: silenced" until_ok 20 muted
+check "really nobody" [ "$(n_events good open)" = 1 ]
+p silences rm "$silence" >/dev/null
+check "after the silence they are" until_ok 20 has_events good open 2
+serve "$service"
+check "and of the end" until_ok 90 has_events good resolve 2
+
+# ---- killed around transitions ----
+
+p apply -f - >/dev/null <<YAML
+receivers:
+  - {name: good, kind: webhook, url: 'http://127.0.0.1:$((base + 10))/hook', timeout: 2s, max_per_minute: 6000}
+  - {name: late, kind: webhook, url: 'http://127.0.0.1:$((base + 11))/hook', timeout: 2s, max_per_minute: 6000}
+routes:
+  - {match: {team: web}, receivers: [good, late]}
+YAML
+for ((i = 0; i < kills; i++)); do
+    if ((i % 2 == 0)); then unserve; else serve "$service"; fi
+    sleep "$(awk -v r="$RANDOM" 'BEGIN {printf "%.2f", 0.2 + 8 * r / 32768}')"
+    kill -KILL "$coordinator"
+    wait "$coordinator" 2>/dev/null || true
+    start_coordinator
+    until_ok 20 p health
+done
+((kills % 2 == 0)) || serve "$service"
+check "after $kills kills everything is over in the end" until_ok 400 quiet
+settled() { [[ $(sqlite3 -readonly "file:$dir/coordinator/parallax.db?mode=ro" \
+    "SELECT count(*) FROM outbox WHERE state = 'waiting'") == 0 ]]; }
+check "the outbox is empty" until_ok 60 settled
+sqlite3 -readonly "file:$dir/coordinator/parallax.db?mode=ro" \
+    "SELECT key FROM outbox WHERE receiver IN ('good', 'late') AND state <> 'dead'
+     AND key NOT LIKE 'parallax-test%'" | sort >"$dir/written"
+cat "$dir/good.jsonl" "$dir/late.jsonl" | jq -r '.body | fromjson | .key' | sort -u >"$dir/arrived"
+check "every notice arrived ($(wc -l <"$dir/written"))" [ -z "$(comm -23 "$dir/written" "$dir/arrived")" ]
+balanced=$(cat "$dir/good.jsonl" | jq -r '.body | fromjson | select(.event == "open" or .event == "resolve") | "\(.incident) \(.event) \(.key)"' |
+    sort -u | awk '{n[$1 " " $2]++; ids[$1]} END {bad = 0; for (i in ids) if (n[i " open"] != n[i " resolve"]) bad++; print bad}')
+check "each page has its end" [ "$balanced" = 0 ]
+repeats=$(jq -r '.body | fromjson | .key' "$dir/good.jsonl" | sort | uniq -d | wc -l)
+echo "        $(wc -l <"$dir/good.jsonl") deliveries to good, $repeats keys more than once"
+check_report
