@@ -43,6 +43,7 @@ static const struct plx_option explain_options[] = {
 static const struct plx_option check_options[] = {
     {"from", 0, "LOCATION", "a region or key=value instead of all; may be repeated"},
     {"timeout", 't', "TIME", "of the probe, default 5s"},
+    {"burst", 0, NULL, "five attempts from each, summed up"},
     {"greeting", 0, "NAME", "speak, as in ssh, smtp or redis: docs/MONITORS.md has all"},
     {"expect", 0, "WHAT", "open (default), refused, filtered or closed"},
     {0},

@@ -45,7 +45,7 @@ static const struct method methods[] = {
     {"check",
      plx_api_check,
      PLX_ROLE_OPERATOR,
-     {"target", "from", "timeout", "greeting", "expect"}},
+     {"target", "from", "timeout", "burst", "greeting", "expect"}},
     {"trace",
      plx_api_trace,
      PLX_ROLE_OPERATOR,

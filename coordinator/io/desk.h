@@ -62,11 +62,11 @@ struct plx_desk {
     struct plx_court *court;
     struct plx_events *events;
     struct plx_guests *guests;
-    struct plx_store *store;   /* borrowed */
-    struct plx_gate *gate;     /* borrowed */
-    struct plx_alerts *alerts; /* borrowed; NULL: nobody is alerted */
+    struct plx_store *store;     /* borrowed */
+    struct plx_gate *gate;       /* borrowed */
+    struct plx_alerts *alerts;   /* borrowed; NULL: nobody is alerted */
     struct plx_inquest *inquest; /* borrowed; NULL: nothing is traced */
-    uint64_t generation;       /* of the monitors */
+    uint64_t generation;         /* of the monitors */
     struct plx_store_token *tokens;
     size_t n_tokens;
     struct plx_mono started;

@@ -117,6 +117,19 @@ look db
 check "… and IPv4 leads there" is '.place.kind == "none"'
 "$LAB" heal all >/dev/null
 
+# A burst is five attempts from each, on ports of their own.
+burst() { got=$(fleet_cli check "${target[mail]}" --burst --output json) || true; }
+burst
+check "a burst of a service that is well" is '.bursts | length == 4 and all(.attempts == 5 and .ok == 5)'
+"$LAB" flows 50 from region us-east to host mail >/dev/null
+for _ in 1 2 3; do
+    burst
+    ! is '.bursts | map(select(.ok > 0 and .ok < 5)) | length > 0' || break
+done
+check "… of one that loses some flows: k of n" is '.bursts | map(select(.ok > 0 and .ok < 5)) | length > 0'
+check "… and the others see five of five" is '[.bursts[] | select(.region != "us-east") | .ok] | all(. == 5)'
+"$LAB" heal all >/dev/null
+
 "$LAB" nat on us-east-a >/dev/null
 look bastion --flows 4
 check "a way through a NAT is a way" is '.place.kind == "none"'
