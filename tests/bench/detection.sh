@@ -72,7 +72,7 @@ for ((run = 0; run < runs; run++)); do
         if fleet_wait "$host" service_down 60 >/dev/null; then
             seconds_of "$host" | tee -a "$FLEET_DIR/$kind" | sed "s/^/$kind $host /" >&2
         else
-            echo "$kind $host: no verdict" >&2
+            echo "$kind $host: no verdict, but $(fleet_verdict "$host")" >&2
         fi
         "$LAB" heal all >/dev/null
     done
