@@ -60,6 +60,7 @@ static const struct plx_route routes[] = {
                {"monitor", "monitors", PLX_QUERY_TEXTS},
                {"after", "after", PLX_QUERY_TEXT}}},
     {.verb = "POST", .path = V1 "/checks", .kind = PLX_ROUTE_STREAM, .method = "check"},
+    {.verb = "POST", .path = V1 "/traces", .kind = PLX_ROUTE_STREAM, .method = "trace"},
     {.verb = "GET", .path = V1 "/agents", .method = "agents.list"},
     {.verb = "GET",
      .path = V1 "/agents/{name}",

@@ -45,7 +45,11 @@ static const struct method methods[] = {
     {"check",
      plx_api_check,
      PLX_ROLE_OPERATOR,
-     {"target", "from", "timeout", "greeting", "expect"}},
+     {"target", "from", "timeout", "burst", "greeting", "expect"}},
+    {"trace",
+     plx_api_trace,
+     PLX_ROLE_OPERATOR,
+     {"target", "from", "flows", "hops", "ip"}},
     {"users.list", plx_api_users_list, PLX_ROLE_ADMIN, {NULL}},
     {"users.put", plx_api_users_put, PLX_ROLE_ADMIN, {"name", "role", "password"}},
     {"users.remove", plx_api_users_remove, PLX_ROLE_ADMIN, {"name"}},
@@ -100,6 +104,7 @@ void plx_api_destroy(struct plx_api **api)
         return;
     plx_intake_on_done((*api)->intake, NULL, NULL);
     plx_checks_drop(*api);
+    plx_api_traces_drop(*api);
     plx_waiters_drop(*api);
     free((*api)->enrol_endpoint);
     free((*api)->server_key);
@@ -116,6 +121,7 @@ void plx_api_tick(struct plx_api *api, struct plx_mono now)
 void plx_api_quit(struct plx_api *api)
 {
     plx_checks_drop(api);
+    plx_api_traces_drop(api);
     plx_waiters_drop(api);
 }
 

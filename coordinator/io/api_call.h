@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 struct plx_check;
+struct plx_tracer_call;
 struct plx_waiter;
 
 struct plx_api {
@@ -20,7 +21,8 @@ struct plx_api {
     void *rotate_arg;
     struct plx_check *checks; /* waiting for agents */
     uint64_t next_check;
-    struct plx_waiter *waiters; /* for events */
+    struct plx_tracer_call *traces; /* waiting for agents */
+    struct plx_waiter *waiters;     /* for events */
 };
 
 struct plx_call {
@@ -81,7 +83,7 @@ plx_method_fn plx_api_agents_list, plx_api_agents_show, plx_api_agents_revoke,
     plx_api_agents_rotate_key, plx_api_agents_label;
 plx_method_fn plx_api_token_create, plx_api_token_list, plx_api_token_revoke;
 plx_method_fn plx_api_status, plx_api_explain, plx_api_history, plx_api_results_export;
-plx_method_fn plx_api_check;
+plx_method_fn plx_api_check, plx_api_trace;
 plx_method_fn plx_api_users_list, plx_api_users_put, plx_api_users_remove;
 plx_method_fn plx_api_access_token_list, plx_api_access_token_create,
     plx_api_access_token_revoke;
@@ -110,6 +112,11 @@ void plx_checks_tick(struct plx_api *api, struct plx_mono now);
 void plx_checks_done(void *api, uint32_t agent_slot, uint64_t request_id,
                      const struct plx_result *result);
 void plx_checks_drop(struct plx_api *api);
+
+/* api_trace.c: life of the traces. */
+void plx_api_traces_drop(struct plx_api *api);
+/* Whether the agent is in one of these locations; true for none named. */
+bool plx_api_is_wanted(const struct plx_agent *agent, const char **from, size_t n);
 
 /* api_events.c: life of those who wait for events. */
 void plx_waiters_tick(struct plx_api *api, struct plx_mono now);

@@ -55,6 +55,7 @@ struct plx_desk_keys {
     uint64_t hash; /* plx_wire_keys_hash */
 };
 struct plx_alerts;
+struct plx_inquest;
 
 struct plx_desk {
     struct plx_roster *roster;
@@ -63,10 +64,11 @@ struct plx_desk {
     struct plx_court *court;
     struct plx_events *events;
     struct plx_guests *guests;
-    struct plx_store *store;   /* borrowed */
-    struct plx_gate *gate;     /* borrowed */
-    struct plx_alerts *alerts; /* borrowed; NULL: nobody is alerted */
-    uint64_t generation;       /* of the monitors */
+    struct plx_store *store;     /* borrowed */
+    struct plx_gate *gate;       /* borrowed */
+    struct plx_alerts *alerts;   /* borrowed; NULL: nobody is alerted */
+    struct plx_inquest *inquest; /* borrowed; NULL: nothing is traced */
+    uint64_t generation;         /* of the monitors */
     struct plx_store_token *tokens;
     size_t n_tokens;
     struct plx_mono started;

@@ -55,6 +55,9 @@ static void dispatch(struct plx_letter *l, struct plx_session *s)
     case PLX_MSG_RESULTS:
         plx_intake_on_results(l, s);
         break;
+    case PLX_MSG_TRACE_DONE:
+        plx_intake_on_trace_done(l);
+        break;
     case PLX_MSG_PROBE_DONE:
         plx_intake_on_probe_done(l);
         break;
@@ -301,6 +304,21 @@ int plx_intake_probe(struct plx_intake *intake, uint32_t agent_slot,
         return PLX_EGONE;
     const struct plx_msg msg = {.type = PLX_MSG_PROBE_NOW, .probe_now = *order};
     return plx_intake_send(intake, &intake->sessions[agent_slot].peer, &msg);
+}
+
+int plx_intake_trace(struct plx_intake *intake, uint32_t agent_slot,
+                     const struct plx_msg_trace_now *order)
+{
+    if (!plx_intake_has(intake, agent_slot))
+        return PLX_EGONE;
+    const struct plx_msg msg = {.type = PLX_MSG_TRACE_NOW, .trace_now = *order};
+    return plx_intake_send(intake, &intake->sessions[agent_slot].peer, &msg);
+}
+
+void plx_intake_on_traced(struct plx_intake *intake, plx_intake_traced_fn *fn, void *arg)
+{
+    intake->on_traced = fn;
+    intake->on_traced_arg = arg;
 }
 
 void plx_intake_on_done(struct plx_intake *intake, plx_intake_done_fn *fn, void *arg)

@@ -44,6 +44,8 @@ struct plx_intake {
     uint32_t next_kept;     /* the slot whose last sight is looked at next */
     plx_intake_done_fn *on_done;
     void *on_done_arg;
+    plx_intake_traced_fn *on_traced;
+    void *on_traced_arg;
     char endpoint[PLX_BOUND_MAX];
     struct plx_task tasks[PLX_WIRE_TASKS_MAX];
 };
@@ -82,5 +84,6 @@ void plx_intake_on_agent_key(struct plx_letter *l, struct plx_session *s);
 void plx_intake_on_bye(struct plx_letter *l, struct plx_session *s);
 void plx_intake_on_results(struct plx_letter *l, struct plx_session *s);
 void plx_intake_on_probe_done(struct plx_letter *l);
+void plx_intake_on_trace_done(struct plx_letter *l);
 
 #endif

@@ -154,3 +154,11 @@ void plx_intake_on_probe_done(struct plx_letter *l)
         l->intake->on_done(l->intake->on_done_arg, l->slot, l->msg->probe_done.request_id,
                            &l->msg->probe_done.result);
 }
+
+void plx_intake_on_trace_done(struct plx_letter *l)
+{
+    const struct plx_msg_trace_done *done = &l->msg->trace_done;
+    if (l->intake->on_traced)
+        l->intake->on_traced(l->intake->on_traced_arg, l->slot, done->request_id,
+                             done->trace);
+}
