@@ -103,18 +103,13 @@ static const char *header(const struct plx_exchange *x, const char *name)
     return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
 }
 
+/* Whom the limits count against: an IPv4 address, or the /64 of an IPv6 address, since
+ * one customer has all of it. */
 static void caller_address(const struct plx_exchange *x, char ret[INET6_ADDRSTRLEN])
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *addr = info ? info->client_addr : NULL;
-    snprintf(ret, INET6_ADDRSTRLEN, "?");
-    if (addr && addr->sa_family == AF_INET)
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)addr)->sin_addr,
-                  ret, INET6_ADDRSTRLEN);
-    else if (addr && addr->sa_family == AF_INET6)
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr,
-                  ret, INET6_ADDRSTRLEN);
+    plx_throttle_address(info ? info->client_addr : NULL, ret);
 }
 
 /* Who asks: by token, else by session. */
@@ -150,6 +145,15 @@ static bool changes_something(const struct plx_exchange *x)
     return strcmp(x->match.route->verb, "GET") != 0;
 }
 
+/* Whether this counts as a failure to say who they are: a bad token, and a login until it
+ * has succeeded, so that many at once are no way around the limit. Who is known is never
+ * held up by the failures of others: behind a proxy all have one address. */
+static bool guesses(const struct plx_exchange *x, bool known)
+{
+    return x->match.route->kind == PLX_ROUTE_LOGIN ||
+           (!known && header(x, MHD_HTTP_HEADER_AUTHORIZATION));
+}
+
 /* 0, or the status to refuse with. */
 static unsigned admit(struct plx_exchange *x, const char **why)
 {
@@ -157,13 +161,11 @@ static unsigned admit(struct plx_exchange *x, const char **why)
     struct plx_mono now = plx_clock_mono();
     char address[INET6_ADDRSTRLEN];
     caller_address(x, address);
-    if (!plx_throttle_has(http->failures, address, now)) {
+    bool known = identify(x);
+    if (guesses(x, known) && !plx_throttle_spend(http->failures, address, now)) {
         *why = "too many failed logins or bad tokens from your address: wait a minute";
         return MHD_HTTP_TOO_MANY_REQUESTS;
     }
-    bool known = identify(x);
-    if (!known && header(x, MHD_HTTP_HEADER_AUTHORIZATION))
-        plx_throttle_spend(http->failures, address, now);
     if (!known && !x->match.route->open) {
         *why = "log in, or send an API token: Authorization: Bearer plxt_…";
         return MHD_HTTP_UNAUTHORIZED;
@@ -443,20 +445,21 @@ static ssize_t read_stream(void *arg, uint64_t at, char *out, size_t max)
     return n;
 }
 
-static void note_failed_login(const struct plx_exchange *x)
+/* A login that worked, or was not tried, was no guess. */
+static void note_login(const struct plx_exchange *x)
 {
     char address[INET6_ADDRSTRLEN];
-    if (x->match.route->kind != PLX_ROUTE_LOGIN || x->status != MHD_HTTP_UNAUTHORIZED)
+    if (x->match.route->kind != PLX_ROUTE_LOGIN || x->status == MHD_HTTP_UNAUTHORIZED)
         return;
     caller_address(x, address);
-    plx_throttle_spend(x->http->failures, address, plx_clock_mono());
+    plx_throttle_refund(x->http->failures, address, plx_clock_mono());
 }
 
 /* Back from the loop. */
 static enum MHD_Result reply(struct plx_exchange *x)
 {
     note_phase(x, PLX_CALLER_ANSWER);
-    note_failed_login(x);
+    note_login(x);
     pthread_mutex_lock(&x->http->lock);
     bool streaming = x->streaming;
     pthread_mutex_unlock(&x->http->lock);

@@ -169,12 +169,33 @@ check "… with its length said before" http 413 -H "$(as admin)" -H 'Expect: 10
 check "no JSON" http 400 -H "$(as admin)" -d 'monitors' "$url/api/v1/monitors"
 garbage() { printf 'NONSENSE\x00\xff\r\n\r\n' | timeout 5 bash -c "cat >/dev/tcp/127.0.0.1/$((base + 3))" || true; http 200 "$url/healthz"; }
 check "garbage harms nobody" garbage
+# All at once: whoever waits for no answer gets no more tries than who does.
 guess() {
-    for _ in $(seq 12); do login wrong >/dev/null; done
-    http 429 "$url/healthz"
+    local pids=() n
+    for n in $(seq 40); do
+        curl -s -o /dev/null -w '%{http_code}\n' -H 'X-Parallax: 1' -d '{"name":"ada","password":"wrong"}' \
+            "$url/api/v1/session" >"$dir/guess.$n" &
+        pids+=($!)
+    done
+    wait "${pids[@]}"
+    n=$(cat "$dir"/guess.* | grep -c 401)
+    [[ $n -ge 1 && $n -le 12 ]] || { echo "  $n guesses were looked at"; return 1; }
 }
-check "guessing passwords is slowed down" guess
-check "what was refused is counted" bash -c "sleep 7; curl -s -H '$(as viewer)' $url/metrics | grep -qE '^parallax_http_refused_total\{why=\"forbidden\"\} [1-9]'"
+# One more is allowed every 6 s.
+slowed_down() {
+    local n
+    for n in $(seq 15); do
+        [[ $("$@") != 429 ]] || return 0
+    done
+    return 1
+}
+wrong_token() { curl -s -o /dev/null -w '%{http_code}' -H "Authorization: Bearer plxt_wrong" "$url/api/v1/status"; }
+check "guessing passwords is slowed down, however many at once" guess
+check "… and who goes on is told to wait" slowed_down login wrong
+check "… and tokens too" slowed_down wrong_token
+check "… but who has a good token is not held up by it" http 200 -H "$(as viewer)" "$url/api/v1/status"
+check "… nor are questions whether it lives" http 200 "$url/healthz"
+check "what was refused is counted" bash -c "curl -s -H '$(as viewer)' $url/metrics | grep -qE '^parallax_http_refused_total\{why=\"forbidden\"\} [1-9]'"
 
 kill "$coordinator"
 wait "$coordinator" && ok "it stops with streams open" || not_ok "it stops with streams open"
