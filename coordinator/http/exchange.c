@@ -11,7 +11,8 @@
 
 #define QUEUE_MAX        256
 #define BODY_MAX         (16 * 1024 * 1024)
-#define OPEN_BODY_MAX    4096 /* of those who have not said who they are */
+#define FORM_BODY_MAX    (64 * 1024) /* where no file is expected */
+#define OPEN_BODY_MAX    4096        /* of those who have not said who they are */
 #define STREAM_BYTES_MAX (1024 * 1024)
 #define SESSION_COOKIE   "parallax_session"
 /* A page of another site can send requests with our cookie, but not with a header of its
@@ -183,11 +184,23 @@ static unsigned admit(struct plx_exchange *x, const char **why)
     return 0;
 }
 
+/* The role, before a body is read that would be refused for it: bodies cost memory. */
+static bool may(const struct plx_exchange *x, char why[96])
+{
+    const char *method = x->match.route->method;
+    enum plx_role needed;
+    if (!method || plx_api_may(method, x->guest.role, &needed))
+        return true;
+    snprintf(why, 96, "'%s' takes the role %s", method, plx_role_token(needed));
+    return false;
+}
+
 /* ---- reading ---- */
 
 static size_t body_limit(const struct plx_exchange *x)
 {
-    return x->match.route->open ? OPEN_BODY_MAX : BODY_MAX;
+    const struct plx_route *route = x->match.route;
+    return route->open ? OPEN_BODY_MAX : route->takes_files ? BODY_MAX : FORM_BODY_MAX;
 }
 
 static void note_phase(const struct plx_exchange *x, int phase)
@@ -218,6 +231,7 @@ static enum MHD_Result open_exchange(struct plx_exchange *x, const char *verb,
 {
     const char *why = "", *encodings = header(x, MHD_HTTP_HEADER_ACCEPT_ENCODING);
     const char *length = header(x, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    char denial[96];
     int64_t n = 0;
     note_phase(x, PLX_CALLER_BODY);
     x->head = strcmp(verb, "HEAD") == 0;
@@ -235,6 +249,8 @@ static enum MHD_Result open_exchange(struct plx_exchange *x, const char *verb,
     unsigned status = admit(x, &why);
     if (status)
         return refuse(x, status, PLX_EDENIED, why);
+    if (!may(x, denial))
+        return refuse(x, MHD_HTTP_FORBIDDEN, PLX_EDENIED, denial);
     plx_buf_init(&x->body, body_limit(x));
     if (length &&
         (plx_text_int(length, 0, INT64_MAX, &n) < 0 || (uint64_t)n > body_limit(x)))
@@ -329,6 +345,7 @@ static enum MHD_Result hand_over(struct plx_exchange *x)
 {
     struct plx_http *http = x->http;
     const uint64_t one = 1;
+    note_phase(x, PLX_CALLER_ANSWER); /* from here on it is we who take long */
     pthread_mutex_lock(&http->lock);
     bool room = !http->quitting && http->n_queue < QUEUE_MAX;
     if (room) {

@@ -111,12 +111,17 @@ check "a check without agents" http 404 -H "$(as operator)" -d '{"target":"127.0
 
 # ---- caching and compression ----
 check "an answer has a tag" http 200 -H "$(as viewer)" "$url/api/v1/monitors"
+check "what is private is in no shared cache" grep -qi '^cache-control: private' "$dir/head"
 tag=$(sed -n 's/^ETag: \(.*\)\r$/\1/ip' "$dir/head")
 check "… and is not sent twice" http 304 -H "$(as viewer)" -H "If-None-Match: $tag" "$url/api/v1/monitors"
 check "long answers are compressed" http 200 --compressed -H "$(as viewer)" "$url/metrics"
 check "… if asked for" grep -qi '^content-encoding: gzip' "$dir/head"
 check "a wrong verb" http 405 -X DELETE -H "$(as admin)" "$url/api/v1/status"
 check "… hears the right ones" grep -q '^Allow: GET' "$dir/head"
+
+check "a secret is answered" http 200 -H "$(as admin)" -d '{"name":"brief"}' "$url/api/v1/tokens"
+check "… and in no cache at all" grep -qi '^cache-control: no-store' "$dir/head"
+tokens[brief]=$(jq -r .token "$dir/body")
 
 # ---- people ----
 login() { curl -s -o "$dir/body" -D "$dir/head" -c "$dir/jar" -w '%{http_code}' -H 'X-Parallax: 1' \
@@ -157,15 +162,36 @@ curl -sN --max-time 1 -H "$(as viewer)" -H "Last-Event-ID: $id" "$url/api/v1/eve
 check "a watcher that was away gets what it missed" grep -q "id: $last" "$dir/again"
 check "… once" bash -c "! grep -q 'id: $id\$' '$dir/again'"
 
+# Whoever is shut out hears no more of it.
+ends_stream() {
+    local reader tries=60
+    curl -sN "${how[@]}" "$url/api/v1/events" >"$dir/brief" 2>/dev/null &
+    reader=$!
+    until grep -q retry "$dir/brief" 2>/dev/null; do ((tries-- > 0)) || break; sleep 0.1; done
+    "$@" >/dev/null
+    while kill -0 "$reader" 2>/dev/null && ((tries-- > 0)); do sleep 0.1; done
+    ! kill "$reader" 2>/dev/null
+}
+how=(-H "$(as brief)")
+check "a revoked token's stream ends" ends_stream p tokens revoke brief
+printf 'a long password\n' | p users put ada --role operator >/dev/null
+login 'a long password' >/dev/null
+how=(-b "$dir/jar")
+check "… and that of who logs out" ends_stream curl -s -X DELETE -b "$dir/jar" -H 'X-Parallax: 1' "$url/api/v1/session"
+
 # ---- hostile ----
 check "a path that climbs" http 404 --path-as-is "$url/../../etc/passwd"
 check "… also escaped" http 404 --path-as-is "$url/%2e%2e/%2e%2e/etc/passwd"
 check "a bad escape" http 400 -H "$(as viewer)" "$url/api/v1/monitors/%zz"
 head -c 20000000 /dev/zero >"$dir/big"
+head -c 70000 /dev/zero >"$dir/form"
+tokens[operator2]=$(p tokens create operator2 --role operator 2>/dev/null)
 # Who goes on sending may lose the answer with the connection.
 too_long() { http "$1" -H "$(as admin)" -H 'Expect:' --data-binary "@$dir/big" "$url/api/v1/monitors"; }
 check "a body without end is not read" eval 'too_long 413 || too_long "curl 55" || too_long "curl 56"'
 check "… with its length said before" http 413 -H "$(as admin)" -H 'Expect: 100-continue' --data-binary "@$dir/big" "$url/api/v1/monitors"
+check "a body is not even asked of who may not send it" http 403 -H "$(as viewer)" -H 'Expect: 100-continue' --data-binary "@$dir/big" "$url/api/v1/monitors"
+check "… nor more than a form where no file belongs" http 413 -H "$(as operator2)" -H 'Expect: 100-continue' --data-binary "@$dir/form" "$url/api/v1/checks"
 check "no JSON" http 400 -H "$(as admin)" -d 'monitors' "$url/api/v1/monitors"
 garbage() { printf 'NONSENSE\x00\xff\r\n\r\n' | timeout 5 bash -c "cat >/dev/tcp/127.0.0.1/$((base + 3))" || true; http 200 "$url/healthz"; }
 check "garbage harms nobody" garbage
