@@ -98,7 +98,11 @@ static void add_headers(const struct plx_exchange *x, struct MHD_Response *respo
     add(response, "Referrer-Policy", "no-referrer");
     add(response, "Content-Security-Policy", PAGE_POLICY);
     add(response, "Cross-Origin-Resource-Policy", "same-origin");
-    add(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
+    /* Never in a cache that is shared; what was made for one request, a token, in none.
+     */
+    bool is_get = x->match.route && strcmp(x->match.route->verb, "GET") == 0;
+    add(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+        is_get ? "private, no-cache" : "no-store");
     add(response, MHD_HTTP_HEADER_VARY, "Accept-Encoding, Cookie, Authorization");
     if (x->status == MHD_HTTP_UNAUTHORIZED)
         add(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");

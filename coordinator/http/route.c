@@ -22,7 +22,7 @@ static const struct plx_route routes[] = {
      .query = {{"monitor", "monitors", PLX_QUERY_TEXTS},
                {"label", "labels", PLX_QUERY_LABELS}}},
     {.verb = "GET", .path = V1 "/monitors", .method = "monitors.list"},
-    {.verb = "POST", .path = V1 "/monitors", .method = "apply"},
+    {.verb = "POST", .path = V1 "/monitors", .method = "apply", .takes_files = true},
     {.verb = "GET", .path = V1 "/monitors.yaml", .method = "monitors.export"},
     {.verb = "GET",
      .path = V1 "/monitors/{name}",

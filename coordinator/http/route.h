@@ -44,6 +44,7 @@ struct plx_route {
     const char *variable; /* key of the body that takes the path's variable */
     bool listed;          /* as a list of one */
     bool open;            /* needs no token */
+    bool takes_files;     /* a long body: a file of monitors */
     struct {
         const char *name; /* in the query */
         const char *key;  /* in the body */

@@ -179,6 +179,14 @@ static json_t *read_body(const struct plx_api_request *request, struct plx_why *
     return body;
 }
 
+bool plx_api_may(const char *method, enum plx_role role, enum plx_role *ret_needed)
+{
+    struct plx_why why;
+    const struct method *found = find_method(method, &why);
+    *ret_needed = found ? found->role : PLX_ROLE_ADMIN;
+    return found && role >= found->role;
+}
+
 void plx_api_call(struct plx_api *api, const struct plx_api_request *request)
 {
     struct plx_why why = {""};
