@@ -5,12 +5,12 @@
 #include "agent/delivery.h"
 #include "agent/io/keeper.h"
 #include "agent/io/link.h"
-#include "agent/notify.h"
 #include "base/err.h"
 #include "base/rng.h"
 #include "base/text.h"
 #include "sys/clock.h"
 #include "sys/log.h"
+#include "sys/notify.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,6 +38,7 @@ struct plx_agent_process {
     struct plx_jobs *jobs;
     struct plx_keeper *keeper;
     struct plx_tallies tallies;
+    struct plx_watchdog watchdog;
     uint64_t boot_id;
     struct plx_mono started;
     bool leaving;
@@ -248,6 +249,7 @@ static void leave_when_done(struct plx_agent_process *a, struct plx_mono now)
 static void on_slow_tick(void *arg, struct plx_mono now)
 {
     struct plx_agent_process *a = arg;
+    plx_watchdog_tick(&a->watchdog, now);
     plx_tallies_watch_clock(&a->tallies, now, plx_clock_wall());
     plx_link_tick(a->link, now);
     plx_delivery_tick(a->delivery, now);
@@ -376,6 +378,7 @@ int plx_agent_open(const struct plx_agent_config *config, struct plx_trust *trus
     a->boot_id = boot_id;
     a->started = plx_clock_mono();
     plx_tallies_init(&a->tallies);
+    plx_watchdog_init(&a->watchdog);
     a->jobs = plx_jobs_new(PLX_AGENT_MONITORS_MAX, on_job, a);
     a->keeper = plx_keeper_new(config->data_dir, enrolment->server_key, a->jobs);
     int err = open_modules(a, why);

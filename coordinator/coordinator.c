@@ -14,12 +14,12 @@
 #include "coordinator/io/keyring.h"
 #include "coordinator/io/rounds.h"
 #include "coordinator/io/verdicts.h"
-#include "coordinator/notify.h"
 #include "proto/session.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/jail.h"
 #include "sys/loop.h"
+#include "sys/notify.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -62,6 +62,7 @@ struct coordinator {
     struct plx_api *api;
     struct plx_admin *admin;
     struct plx_http *http; /* NULL: off */
+    struct plx_watchdog watchdog;
     struct plx_mono dropped;
     bool restart; /* with other keys, at restart_at */
     struct plx_mono restart_at;
@@ -127,6 +128,7 @@ static void drop_old(struct coordinator *c, struct plx_mono now)
 static void on_tick(void *arg, struct plx_mono now)
 {
     struct coordinator *c = arg;
+    plx_watchdog_tick(&c->watchdog, now);
     bool works = plx_rounds_make(&c->desk, c->intake);
     plx_api_tick(c->api, now);
     if (c->http)
@@ -388,6 +390,7 @@ int plx_coordinator_run(const struct plx_config *config, struct plx_why *why)
         abort();
     c->config = config;
     c->lock_fd = -1;
+    plx_watchdog_init(&c->watchdog);
     c->dropped = plx_mono_add(plx_clock_mono(), -DROP_NS);
     int err = start(c, why);
     if (err == 0) {

@@ -1,7 +1,6 @@
 #include "sys.h"
 
 #include "agent/io/spool_round.h"
-#include "agent/notify.h"
 #include "base/err.h"
 #include "base/text.h"
 #include "coordinator/io/bound.h"
