@@ -30,6 +30,11 @@ static const struct plx_option add_options[] = {
     {0},
 };
 
+static const struct plx_option import_options[] = {
+    {"locations", 'l', "LIST", "where from, of every monitor; default all"},
+    {0},
+};
+
 static const struct plx_option status_options[] = {
     {"label", 'l', "KEY=VALUE", "only monitors with this label; may be repeated"},
     {0},
@@ -197,6 +202,13 @@ const struct plx_command plx_commands[] = {
     {"monitors export", "", "All monitors as a file for apply",
      "YAML; with --output json, JSON that apply takes as well.", NULL, 0, 0,
      plx_cmd_monitors_export, NULL},
+    {"import", "TOOL FILE…", "Another tool's configuration as monitors",
+     "TOOL is gatus, uptime-kuma (kuma.db or a JSON backup), blackbox (blackbox.yml, "
+     "then\n"
+     "prometheus.yml and files of alerting rules) or cloudprober. The monitors go to\n"
+     "standard output, as a file for apply; what has no equivalent to standard error.\n"
+     "With --output json both are one document. Exits 0, or 1 if an entry is left out.",
+     import_options, 2, MANY, plx_cmd_import, NULL},
     {"agents list", "", "The vantage points and how they are", NULL, NULL, 0, 0,
      plx_cmd_agents_list, NULL},
     {"agents show", "AGENT", "One agent in full", NULL, NULL, 1, 1, plx_cmd_agents_show,

@@ -127,7 +127,7 @@ mode() {
 }
 
 views_up() {
-    [[ $(p status watched --output json | jq '[.monitors[0].views[] | select(.outcome == "open")] | length') == 3 ]]
+    [[ $(p status watched --output json | jq '[.monitors[0].locations[] | select(.outcome == "open")] | length') == 3 ]]
 }
 
 sql() { sqlite3 "$dir/one/root/var/lib/parallax/parallax.db" "$1"; }
