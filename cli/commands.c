@@ -35,6 +35,13 @@ static const struct plx_option import_options[] = {
     {0},
 };
 
+static const struct plx_option doctor_options[] = {
+    {"config", 0, "FILE", "default /etc/parallax/coordinator.yaml"},
+    {"agent-dir", 0, "DIR", "an agent's data folder, default /var/lib/parallax-agent"},
+    {"agent-config", 0, "FILE", "default /etc/parallax/agent.yaml"},
+    {0},
+};
+
 static const struct plx_option status_options[] = {
     {"label", 'l', "KEY=VALUE", "only monitors with this label; may be repeated"},
     {0},
@@ -256,6 +263,12 @@ const struct plx_command plx_commands[] = {
      rotate_options, 0, 0, plx_cmd_keys_rotate, NULL},
     {"health", "", "How the coordinator itself is", NULL, NULL, 0, 0, plx_cmd_health,
      NULL},
+    {"doctor", "", "What is wrong on this machine, and what to do about it",
+     "Looks at configuration, folders, keys, database, ports, disk, descriptors and "
+     "clock\n"
+     "of the coordinator and the agent that are here, and whether they are reachable.\n"
+     "Exits 1 if something is wrong.",
+     doctor_options, 0, 0, plx_cmd_doctor, NULL},
     {"judge", "", "Judge recorded results: JSON lines on standard input to JSON lines",
      NULL, NULL, 0, 0, NULL, plx_cmd_judge},
     {"replay", "[FILE]", "What would have paged under other rules, and what did",

@@ -19,6 +19,10 @@ struct plx_config {
     uint32_t retention_days; /* of results; default 30 */
     enum plx_log_level log_level;
     bool log_json;
+    /* Reads file and flags again, as at the start, into `ret`, which is initialised only
+     * on success; NULL: cannot. */
+    int (*again)(void *arg, struct plx_config *ret, struct plx_why *why);
+    void *again_arg;
 };
 
 void plx_config_init(struct plx_config *config);
