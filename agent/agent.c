@@ -5,21 +5,24 @@
 #include "agent/delivery.h"
 #include "agent/io/keeper.h"
 #include "agent/io/link.h"
-#include "agent/notify.h"
 #include "agent/traces.h"
 #include "base/err.h"
 #include "base/rng.h"
 #include "base/text.h"
 #include "sys/clock.h"
 #include "sys/log.h"
+#include "sys/notify.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #define FAST_TICK_NS     (10 * PLX_MS_NS)
+/* Configurations kept because a probe may be asking one of them. */
+#define RELOADS_MAX      1000
 #define SLOW_TICK_NS     (100 * PLX_MS_NS)
 /* How long a coordinator that changes its key takes to start again, about. */
 #define CHANGE_PAUSE_NS  (2 * PLX_SEC_NS)
@@ -41,10 +44,14 @@ struct plx_agent_process {
     struct plx_jobs *jobs;
     struct plx_keeper *keeper;
     struct plx_tallies tallies;
+    struct plx_watchdog watchdog;
     uint64_t boot_id;
     struct plx_mono started;
     bool leaving;
     struct plx_mono leave_began;
+    struct plx_policy *policy;                      /* that the lanes ask */
+    struct plx_agent_config *reloaded[RELOADS_MAX]; /* by SIGHUP */
+    size_t n_reloaded;
     unsigned generation_misses; /* acks in a row that named another generation */
 };
 
@@ -269,6 +276,7 @@ static void on_fast_tick(void *arg, struct plx_mono now)
 static void on_slow_tick(void *arg, struct plx_mono now)
 {
     struct plx_agent_process *a = arg;
+    plx_watchdog_tick(&a->watchdog, now);
     plx_tallies_watch_clock(&a->tallies, now, plx_clock_wall());
     plx_traces_slow_tick(a->traces, now);
     plx_link_tick(a->link, now);
@@ -278,11 +286,38 @@ static void on_slow_tick(void *arg, struct plx_mono now)
         leave_when_done(a, now);
 }
 
+/* Log level and format, and the policy. The policies before may be in use by a lane just
+ * now: they are kept until the end. */
+static void reload(struct plx_agent_process *a)
+{
+    struct plx_agent_config *config = calloc(1, sizeof *config);
+    struct plx_why why = {""};
+    if (!config)
+        abort();
+    plx_notify_reloading(plx_clock_mono());
+    if (!a->config->again || a->n_reloaded >= RELOADS_MAX ||
+        a->config->again(a->config->again_arg, config, &why) < 0) {
+        plx_log(PLX_LOG_WARN, "reload_refused", "why",
+                why.text[0] ? why.text : "start again instead", NULL);
+        free(config);
+    } else {
+        plx_log_set_level(config->log_level);
+        plx_log_json(config->log_json);
+        a->policy->instead = &config->policy;
+        a->reloaded[a->n_reloaded++] = config;
+        plx_log(PLX_LOG_INFO, "reload", "why",
+                "log level, log format and policy hold; the rest needs a restart", NULL);
+    }
+    plx_notify("READY=1");
+}
+
 static void on_signal(void *arg, int signo)
 {
     struct plx_agent_process *a = arg;
-    if (signo == 1 /* SIGHUP: a closed terminal is no reason to stop */)
+    if (signo == SIGHUP) {
+        reload(a);
         return;
+    }
     if (a->leaving) {
         plx_loop_stop(a->loop);
         return;
@@ -303,7 +338,7 @@ static int open_crew(struct plx_agent_process *a, const struct plx_keypair *keys
     const struct plx_crew_setup setup = {
         .n_threads = c->threads,
         .limits = c->limits,
-        .lane = {.probing = {.policy = &c->policy,
+        .lane = {.probing = {.policy = a->policy,
                              .resolver = c->resolver,
                              .engine = c->engine},
                  /* The key is what stays the same over restarts, and differs between
@@ -363,6 +398,10 @@ static void close_modules(struct plx_agent_process *a)
 {
     plx_traces_destroy(&a->traces);
     plx_crew_destroy(&a->crew);
+    while (a->n_reloaded > 0) {
+        plx_agent_config_fini(a->reloaded[--a->n_reloaded]);
+        free(a->reloaded[a->n_reloaded]);
+    }
     plx_delivery_destroy(&a->delivery);
     plx_link_destroy(&a->link);
     plx_spool_close(&a->spool);
@@ -396,7 +435,7 @@ void plx_agent_close(struct plx_agent_process **agent)
     *agent = NULL;
 }
 
-int plx_agent_open(const struct plx_agent_config *config, struct plx_trust *trust,
+int plx_agent_open(struct plx_agent_config *config, struct plx_trust *trust,
                    struct plx_agent_process **ret, struct plx_why *why)
 {
     uint64_t boot_id;
@@ -407,10 +446,12 @@ int plx_agent_open(const struct plx_agent_config *config, struct plx_trust *trus
     if (!a)
         abort();
     a->config = config;
+    a->policy = &config->policy;
     a->trust = trust;
     a->boot_id = boot_id;
     a->started = plx_clock_mono();
     plx_tallies_init(&a->tallies);
+    plx_watchdog_init(&a->watchdog);
     a->jobs = plx_jobs_new(PLX_AGENT_MONITORS_MAX, on_job, a);
     a->keeper = plx_keeper_new(config->data_dir, enrolment->server_key, a->jobs);
     int err = open_modules(a, why);
@@ -425,7 +466,7 @@ int plx_agent_open(const struct plx_agent_config *config, struct plx_trust *trus
     return 0;
 }
 
-int plx_agent_run(const struct plx_agent_config *config, struct plx_trust *trust,
+int plx_agent_run(struct plx_agent_config *config, struct plx_trust *trust,
                   struct plx_why *why)
 {
     struct plx_agent_process *a;

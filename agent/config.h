@@ -31,6 +31,10 @@ struct plx_agent_config {
     uint32_t threads; /* that probe, >= 1 */
     enum plx_log_level log_level;
     bool log_json;
+    /* Reads file and flags again, as at the start, into `ret`, which is initialised only
+     * on success; NULL: cannot. */
+    int (*again)(void *arg, struct plx_agent_config *ret, struct plx_why *why);
+    void *again_arg;
 };
 
 /* The defaults. */

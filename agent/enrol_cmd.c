@@ -9,11 +9,14 @@
 #include "sys/file.h"
 #include "sys/loop.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <grp.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define TOTAL_NS (14 * PLX_SEC_NS)
@@ -26,7 +29,8 @@ static const char usage[] =
     "  --name NAME      wished for; by default the coordinator gives one\n"
     "  --data-dir DIR   where keys and enrolment are kept (default " PLX_AGENT_DATA_DIR
     ")\n"
-    "  --config FILE    configuration, for data_dir and labels\n";
+    "  --config FILE    configuration, for data_dir and labels\n"
+    "Called by root, it acts as the owner of the data folder.\n";
 
 struct enrolling {
     const struct plx_agent_config *config;
@@ -169,11 +173,27 @@ static int talk(struct enrolling *s)
     return s->err;
 }
 
+/* Called by root for a daemon that runs as somebody else, the files must be the
+ * daemon's: we become the folder's owner, for good. */
+static int become_owner(const char *dir, struct plx_why *why)
+{
+    struct stat st;
+    if (geteuid() != 0 || stat(dir, &st) < 0 || st.st_uid == 0)
+        return 0;
+    if (setgroups(0, NULL) < 0 || setresgid(st.st_gid, st.st_gid, st.st_gid) < 0 ||
+        setresuid(st.st_uid, st.st_uid, st.st_uid) < 0)
+        return plx_why_set(why, PLX_EDENIED, "cannot act as the owner of %s (uid %u): %s",
+                           dir, (unsigned)st.st_uid, strerror(errno));
+    return 0;
+}
+
 static int prepare(struct enrolling *s, int *ret_lock)
 {
     const char *dir = s->config->data_dir;
     char *key_path = plx_file_path(dir, "agent.key");
-    int err = plx_file_make_dir(dir, s->why);
+    int err = become_owner(dir, s->why);
+    if (!err)
+        err = plx_file_make_dir(dir, s->why);
     if (!err)
         err = plx_file_lock_dir(dir, ret_lock, s->why);
     if (!err)

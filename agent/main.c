@@ -1,4 +1,5 @@
 /* parallax-agent: argv to subcommands. */
+#include "agent/config_cmd.h"
 #include "agent/enrol_cmd.h"
 #include "agent/probe_cmd.h"
 #include "agent/run_cmd.h"
@@ -15,6 +16,7 @@ static const char usage[] =
     "  enroll TOKEN [--name NAME]             join a coordinator\n"
     "  probe HOST:PORT…                       probe now, without a coordinator\n"
     "  trace HOST:PORT                        the way there, router by router\n"
+    "  config check FILE                      whether a configuration is good\n"
     "  scan-self                              say what this host can hold\n"
     "  --version, --help\n"
     "parallax-agent COMMAND --help says more.\n";
@@ -26,7 +28,7 @@ struct command {
 
 static const struct command commands[] = {
     {"run", plx_run_cmd},     {"enroll", plx_enrol_cmd},   {"probe", plx_probe_cmd},
-    {"trace", plx_trace_cmd}, {"scan-self", plx_scan_cmd},
+    {"trace", plx_trace_cmd}, {"scan-self", plx_scan_cmd}, {"config", plx_config_cmd},
 };
 
 int main(int argc, char **argv)

@@ -47,6 +47,7 @@ static int load_file(struct plx_agent_config *config, int argc, char **argv)
     struct plx_why why = {""};
     int c;
     opterr = 0;
+    optind = 1;
     while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
         if (c == 'c' && plx_agent_config_load(config, optarg, &why)) {
             fprintf(stderr, "parallax-agent: %s\n", why.text);
@@ -157,11 +158,34 @@ static int run(struct plx_agent_config *config, struct plx_why *why)
     return err;
 }
 
+struct arguments {
+    int argc;
+    char **argv;
+};
+
+/* What is wrong goes to standard error as at the start; the running configuration
+ * stays. */
+static int read_again(void *arg, struct plx_agent_config *ret, struct plx_why *why)
+{
+    const struct arguments *args = arg;
+    plx_agent_config_init(ret);
+    optind = 1;
+    if (parse_options(ret, args->argc, args->argv) == 0)
+        return 0;
+    plx_agent_config_fini(ret);
+    return plx_why_set(why, PLX_EINVAL,
+                       "the configuration cannot be read: the running "
+                       "one stays");
+}
+
 int plx_run_cmd(int argc, char **argv)
 {
+    struct arguments args = {argc, argv};
     struct plx_agent_config config;
     struct plx_why why = {""};
     plx_agent_config_init(&config);
+    config.again = read_again;
+    config.again_arg = &args;
     int end = parse_options(&config, argc, argv);
     int status = end - 1;
     if (!end) {

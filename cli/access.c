@@ -25,7 +25,7 @@ static char *usual_place(void)
     if (access(own, F_OK) == 0)
         return own;
     free(own);
-    return plx_text_dup("/var/lib/parallax/coordinator/admin.yaml");
+    return plx_text_dup("/var/lib/parallax/admin.yaml");
 }
 
 static char *file_of(const struct plx_cli *cli)

@@ -30,6 +30,18 @@ static const struct plx_option add_options[] = {
     {0},
 };
 
+static const struct plx_option import_options[] = {
+    {"locations", 'l', "LIST", "where from, of every monitor; default all"},
+    {0},
+};
+
+static const struct plx_option doctor_options[] = {
+    {"config", 0, "FILE", "default /etc/parallax/coordinator.yaml"},
+    {"agent-dir", 0, "DIR", "an agent's data folder, default /var/lib/parallax-agent"},
+    {"agent-config", 0, "FILE", "default /etc/parallax/agent.yaml"},
+    {0},
+};
+
 static const struct plx_option status_options[] = {
     {"label", 'l', "KEY=VALUE", "only monitors with this label; may be repeated"},
     {0},
@@ -211,6 +223,13 @@ const struct plx_command plx_commands[] = {
     {"monitors export", "", "All monitors as a file for apply",
      "YAML; with --output json, JSON that apply takes as well.", NULL, 0, 0,
      plx_cmd_monitors_export, NULL},
+    {"import", "TOOL FILE…", "Another tool's configuration as monitors",
+     "TOOL is gatus, uptime-kuma (kuma.db or a JSON backup), blackbox (blackbox.yml, "
+     "then\n"
+     "prometheus.yml and files of alerting rules) or cloudprober. The monitors go to\n"
+     "standard output, as a file for apply; what has no equivalent to standard error.\n"
+     "With --output json both are one document. Exits 0, or 1 if an entry is left out.",
+     import_options, 2, MANY, plx_cmd_import, NULL},
     {"agents list", "", "The vantage points and how they are", NULL, NULL, 0, 0,
      plx_cmd_agents_list, NULL},
     {"agents show", "AGENT", "One agent in full", NULL, NULL, 1, 1, plx_cmd_agents_show,
@@ -258,6 +277,12 @@ const struct plx_command plx_commands[] = {
      rotate_options, 0, 0, plx_cmd_keys_rotate, NULL},
     {"health", "", "How the coordinator itself is", NULL, NULL, 0, 0, plx_cmd_health,
      NULL},
+    {"doctor", "", "What is wrong on this machine, and what to do about it",
+     "Looks at configuration, folders, keys, database, ports, disk, descriptors and "
+     "clock\n"
+     "of the coordinator and the agent that are here, and whether they are reachable.\n"
+     "Exits 1 if something is wrong.",
+     doctor_options, 0, 0, plx_cmd_doctor, NULL},
     {"judge", "", "Judge recorded results: JSON lines on standard input to JSON lines",
      NULL, NULL, 0, 0, NULL, plx_cmd_judge},
     {"replay", "[FILE]", "What would have paged under other rules, and what did",

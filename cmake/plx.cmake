@@ -21,6 +21,8 @@ target_compile_options(plx_flags INTERFACE
   -fno-common -fstack-protector-strong)
 target_compile_definitions(plx_flags INTERFACE
   _GNU_SOURCE PLX_VERSION="${PROJECT_VERSION}" $<$<CONFIG:RelWithDebInfo>:_FORTIFY_SOURCE=2>)
+# What an overflow could redirect is read-only before main begins.
+target_link_options(plx_flags INTERFACE -Wl,-z,relro,-z,now)
 # Functions nobody may call here; see the header for what to use instead.
 target_compile_options(plx_flags INTERFACE
   -include ${PROJECT_SOURCE_DIR}/common/base/poison.h)
@@ -55,7 +57,7 @@ function(plx_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE plx_flags ${ARG_LINKS})
-  install(TARGETS ${name} RUNTIME DESTINATION bin)
+  install(TARGETS ${name} RUNTIME DESTINATION bin COMPONENT ${name})
 endfunction()
 
 # plx_test(NAME SOURCES <files…> LINKS <libs…>): a cmocka executable known to ctest.

@@ -20,6 +20,10 @@ struct plx_config {
     int64_t trace_interval_ns; /* of ways of good times; 0: never; default 1h */
     enum plx_log_level log_level;
     bool log_json;
+    /* Reads file and flags again, as at the start, into `ret`, which is initialised only
+     * on success; NULL: cannot. */
+    int (*again)(void *arg, struct plx_config *ret, struct plx_why *why);
+    void *again_arg;
 };
 
 void plx_config_init(struct plx_config *config);

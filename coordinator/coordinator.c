@@ -15,12 +15,12 @@
 #include "coordinator/io/keyring.h"
 #include "coordinator/io/rounds.h"
 #include "coordinator/io/verdicts.h"
-#include "coordinator/notify.h"
 #include "proto/session.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/jail.h"
 #include "sys/loop.h"
+#include "sys/notify.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -47,6 +47,7 @@
 
 struct coordinator {
     const struct plx_config *config;
+    uint32_t retention_days; /* as last read */
     int lock_fd;
     struct plx_loop *loop;
     struct plx_net *net;
@@ -64,6 +65,7 @@ struct coordinator {
     struct plx_api *api;
     struct plx_admin *admin;
     struct plx_http *http; /* NULL: off */
+    struct plx_watchdog watchdog;
     struct plx_mono dropped;
     bool restart; /* with other keys, at restart_at */
     struct plx_mono restart_at;
@@ -72,12 +74,30 @@ struct coordinator {
 
 /* ---- running ---- */
 
+static void reload(struct coordinator *c)
+{
+    struct plx_config config;
+    struct plx_why why = {""};
+    plx_notify_reloading(plx_clock_mono());
+    if (!c->config->again || c->config->again(c->config->again_arg, &config, &why) < 0) {
+        plx_log(PLX_LOG_WARN, "reload_refused", "why", why.text, NULL);
+    } else {
+        plx_log_set_level(config.log_level);
+        plx_log_json(config.log_json);
+        c->retention_days = config.retention_days;
+        plx_config_fini(&config);
+        plx_log(PLX_LOG_INFO, "reload", "why",
+                "log level, log format and retention hold; the rest needs a restart",
+                NULL);
+    }
+    plx_notify("READY=1");
+}
+
 static void on_signal(void *arg, int signo)
 {
     struct coordinator *c = arg;
     if (signo == SIGHUP) {
-        plx_log(PLX_LOG_INFO, "reload", "why", "nothing to reload: monitors are applied",
-                NULL);
+        reload(c);
         return;
     }
     plx_log(PLX_LOG_INFO, "stopping", "signal", signo == SIGTERM ? "SIGTERM" : "SIGINT",
@@ -122,13 +142,14 @@ static void drop_old(struct coordinator *c, struct plx_mono now)
     c->dropped = now;
     plx_store_drop_before(
         c->store,
-        plx_wall_add(plx_clock_wall(), -(int64_t)c->config->retention_days * PLX_DAY_NS),
+        plx_wall_add(plx_clock_wall(), -(int64_t)c->retention_days * PLX_DAY_NS),
         on_dropped, c);
 }
 
 static void on_tick(void *arg, struct plx_mono now)
 {
     struct coordinator *c = arg;
+    plx_watchdog_tick(&c->watchdog, now);
     bool works = plx_rounds_make(&c->desk, c->intake);
     plx_inquest_tick(c->inquest, now);
     plx_api_tick(c->api, now);
@@ -394,7 +415,9 @@ int plx_coordinator_run(const struct plx_config *config, struct plx_why *why)
     if (!c)
         abort();
     c->config = config;
+    c->retention_days = config->retention_days;
     c->lock_fd = -1;
+    plx_watchdog_init(&c->watchdog);
     c->dropped = plx_mono_add(plx_clock_mono(), -DROP_NS);
     int err = start(c, why);
     if (err == 0) {

@@ -13,6 +13,7 @@
 
 static const char usage[] =
     "Usage: parallax-coordinator run --data-dir DIR [OPTION…]\n"
+    "       parallax-coordinator config check FILE\n"
     "\n"
     "Takes in what agents see, judges it, answers the parallax command.\n"
     "\n"
@@ -34,6 +35,7 @@ static const char usage[] =
     "  --log-format FORMAT   text (key=value) or json; default text\n"
     "  --help, --version\n"
     "\n"
+    "SIGHUP reads the file again: log level and format and the retention hold at once.\n"
     "Exits 0 after SIGTERM or SIGINT, 1 if it cannot serve, 2 for bad usage.\n";
 
 static const struct option options[] = {
@@ -114,13 +116,47 @@ static int read_config(int argc, char **argv, struct plx_config *config,
     return 0;
 }
 
+struct arguments {
+    int argc;
+    char **argv;
+};
+
+static int read_again(void *arg, struct plx_config *ret, struct plx_why *why)
+{
+    const struct arguments *args = arg;
+    plx_config_init(ret);
+    int err = read_config(args->argc, args->argv, ret, why);
+    if (err < 0)
+        plx_config_fini(ret);
+    return err;
+}
+
+static int check_config(const char *path)
+{
+    struct plx_config config;
+    struct plx_why why = {""};
+    plx_config_init(&config);
+    int err = plx_config_load(&config, path, &why);
+    if (err < 0)
+        fprintf(stderr, "%s\n", why.text);
+    else
+        printf("%s: good\n", path);
+    plx_config_fini(&config);
+    return err < 0 ? EXIT_USAGE : 0;
+}
+
 int main(int argc, char **argv)
 {
+    struct arguments args = {argc, argv};
     struct plx_config config;
     struct plx_why why = {""};
     if (argc > 1 && strcmp(argv[1], PLX_DOOR_COMMAND) == 0)
         return plx_door_process_main(argc, argv);
+    if (argc == 4 && strcmp(argv[1], "config") == 0 && strcmp(argv[2], "check") == 0)
+        return check_config(argv[3]);
     plx_config_init(&config);
+    config.again = read_again;
+    config.again_arg = &args;
     int err = read_config(argc, argv, &config, &why);
     int code = 0;
     if (err < 0) {

@@ -7,8 +7,8 @@
 #   deploy/packages.sh install GROUP…    install what is missing; calls no package manager
 #                                        at all (and needs no root) if nothing is
 #
-# GROUP is build, run, demo or test; each names only what the others do not. In a list "a|b" means
-# that either will do and that a is installed if neither is there.
+# GROUP is build, package, run, demo or test; each names only what the others do not. In a
+# list "a|b" means that either will do and that a is installed if neither is there.
 
 plx_packages_build=(
     build-essential cmake ninja-build pkg-config git ca-certificates
@@ -16,6 +16,9 @@ plx_packages_build=(
     libjansson-dev libyaml-dev libc-ares-dev libpcre2-dev uthash-dev libcmocka-dev
     libmicrohttpd-dev zlib1g-dev libcurl4-openssl-dev liburing-dev
 )
+
+# What makes and checks the Debian packages, beside what builds the programs.
+plx_packages_package=(scdoc dpkg-dev file lintian debootstrap)
 
 plx_packages_run=(
     ca-certificates libzmq5 libprotobuf-c1 libsqlite3-0 libsodium23 libjansson4
@@ -42,11 +45,12 @@ plx_packages_test=(
 plx_packages_group() {
     case $1 in
     build) printf '%s\n' "${plx_packages_build[@]}" ;;
+    package) printf '%s\n' "${plx_packages_package[@]}" ;;
     run) printf '%s\n' "${plx_packages_run[@]}" ;;
     demo) printf '%s\n' "${plx_packages_demo[@]}" ;;
     test) printf '%s\n' "${plx_packages_test[@]}" ;;
     *)
-        printf 'packages: no group "%s" (build, run, demo, test)\n' "$1" >&2
+        printf 'packages: no group "%s" (build, package, run, demo, test)\n' "$1" >&2
         return 2
         ;;
     esac
@@ -126,7 +130,7 @@ plx_packages_main() {
         ;;
     install) plx_packages_ensure "$@" ;;
     *)
-        printf 'usage: packages.sh list|missing|install build|run|demo|test …\n' >&2
+        printf 'usage: packages.sh list|missing|install build|package|run|demo|test …\n' >&2
         return 2
         ;;
     esac

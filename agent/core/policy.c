@@ -168,6 +168,9 @@ bool plx_policy_permits(const struct plx_policy *policy, const struct plx_addr *
                         uint16_t port)
 {
     struct plx_addr a = unmapped(addr);
+    const struct plx_policy *instead = policy->instead;
+    if (instead)
+        policy = instead;
     if (any_matches(policy->deny, policy->n_deny, &a, port))
         return false;
     if (any_matches(policy->allow, policy->n_allow, &a, port))

@@ -25,6 +25,9 @@ struct plx_policy_rule {
 struct plx_policy {
     struct plx_policy_rule *allow, *deny;
     size_t n_allow, n_deny;
+    /* Holds in place of this one, whose users need not be told; NULL: none. Whoever sets
+     * it keeps what it points to for as long as anybody may ask. */
+    _Atomic(const struct plx_policy *) instead;
 };
 
 void plx_policy_fini(struct plx_policy *policy);

@@ -16,9 +16,9 @@ static const char *const level_tokens[] = {"debug", "info", "warn", "error"};
 
 /* Process-wide by nature: there is one standard error. Set before threads start. */
 static struct {
-    enum plx_log_level level;
+    _Atomic enum plx_log_level level; /* these two may change while threads log */
     bool timestamps;
-    bool json;
+    _Atomic bool json;
 } config = {.level = PLX_LOG_INFO};
 
 void plx_log_set_level(enum plx_log_level level)
@@ -50,6 +50,7 @@ int plx_log_level_parse(const char *token, enum plx_log_level *ret)
 struct line {
     struct plx_buf buf;
     struct plx_json json;
+    bool is_json;
 };
 
 static bool is_bare(const char *value)
@@ -67,7 +68,7 @@ static void put_pair(struct line *line, const char *key, const char *value)
 {
     if (!value)
         value = "";
-    if (config.json) {
+    if (line->is_json) {
         plx_json_kstr(&line->json, key, value);
         return;
     }
@@ -88,7 +89,8 @@ static void line_begin(struct line *line, enum plx_log_level level, const char *
 {
     plx_buf_init(&line->buf, LINE_MAX_BYTES);
     plx_json_init(&line->json, &line->buf);
-    if (config.json)
+    line->is_json = config.json; /* once for the whole line */
+    if (line->is_json)
         plx_json_object(&line->json);
     char text[PLX_WALL_TEXT_MAX];
     if (config.timestamps)
@@ -99,7 +101,7 @@ static void line_begin(struct line *line, enum plx_log_level level, const char *
 
 static void line_end(struct line *line)
 {
-    if (config.json)
+    if (line->is_json)
         plx_json_end(&line->json);
     line->buf.limit++; /* the newline always fits */
     line->buf.overflow = false;

@@ -13,7 +13,7 @@
 
 enum plx_log_level { PLX_LOG_DEBUG, PLX_LOG_INFO, PLX_LOG_WARN, PLX_LOG_ERROR };
 
-/* Lines below `level` are dropped. Default PLX_LOG_INFO. Call before threads start. */
+/* Lines below `level` are dropped. Default PLX_LOG_INFO. Any thread. */
 void plx_log_set_level(enum plx_log_level level);
 /* "debug", "info", "warn", "error"; 0 or PLX_EINVAL. */
 int plx_log_level_parse(const char *token, enum plx_log_level *ret);

@@ -1,7 +1,6 @@
 #include "sys.h"
 
 #include "agent/io/spool_round.h"
-#include "agent/notify.h"
 #include "base/err.h"
 #include "base/text.h"
 #include "coordinator/io/bound.h"
@@ -308,6 +307,23 @@ void plx_log(enum plx_log_level level, const char *event, ...)
     }
     va_end(args);
     fputc('\n', out);
+}
+
+/* Nobody reloads a configuration here. */
+void plx_log_set_level(enum plx_log_level level)
+{
+    (void)level;
+}
+
+void plx_log_json(bool on)
+{
+    (void)on;
+}
+
+int plx_log_level_parse(const char *token, enum plx_log_level *ret)
+{
+    (void)token, (void)ret;
+    return PLX_EINVAL;
 }
 
 void plx_logf(enum plx_log_level level, const char *event, const char *key,
