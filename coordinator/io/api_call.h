@@ -9,6 +9,7 @@
 
 struct plx_check;
 struct plx_waiter;
+struct plx_overview;
 
 struct plx_api {
     struct plx_desk *desk;
@@ -20,7 +21,8 @@ struct plx_api {
     void *rotate_arg;
     struct plx_check *checks; /* waiting for agents */
     uint64_t next_check;
-    struct plx_waiter *waiters; /* for events */
+    struct plx_waiter *waiters;    /* for events */
+    struct plx_overview *overview; /* as last written; NULL: not yet */
 };
 
 struct plx_call {
@@ -80,7 +82,8 @@ plx_method_fn plx_api_agents_list, plx_api_agents_show, plx_api_agents_revoke,
     plx_api_agents_drain, plx_api_keys_show, plx_api_keys_rotate,
     plx_api_agents_rotate_key, plx_api_agents_label;
 plx_method_fn plx_api_token_create, plx_api_token_list, plx_api_token_revoke;
-plx_method_fn plx_api_status, plx_api_explain, plx_api_history, plx_api_results_export;
+plx_method_fn plx_api_status, plx_api_overview, plx_api_explain, plx_api_history,
+    plx_api_results_export;
 plx_method_fn plx_api_check;
 plx_method_fn plx_api_users_list, plx_api_users_put, plx_api_users_remove;
 plx_method_fn plx_api_access_token_list, plx_api_access_token_create,
@@ -114,5 +117,6 @@ void plx_checks_drop(struct plx_api *api);
 /* api_events.c: life of those who wait for events. */
 void plx_waiters_tick(struct plx_api *api, struct plx_mono now);
 void plx_waiters_drop(struct plx_api *api);
+void plx_overview_drop(struct plx_api *api);
 
 #endif
