@@ -209,6 +209,15 @@ static void copy_header(const struct plx_exchange *x, const char *name, char *re
         ret[0] = '\0';
 }
 
+static enum MHD_Result open_file(struct plx_exchange *x)
+{
+    const struct plx_file *file = plx_files_find(x->http->files, x->match.variable);
+    if (!file)
+        return refuse(x, MHD_HTTP_NOT_FOUND, PLX_ENOTFOUND, "there is no such file");
+    note_phase(x, PLX_CALLER_ANSWER);
+    return plx_answer_file(x, file);
+}
+
 /* The headers are in. Finds out what is wanted and by whom; answers at once if that is
  * enough. */
 static enum MHD_Result open_exchange(struct plx_exchange *x, const char *verb,
@@ -233,6 +242,8 @@ static enum MHD_Result open_exchange(struct plx_exchange *x, const char *verb,
     unsigned status = admit(x, &why);
     if (status)
         return refuse(x, status, PLX_EDENIED, why);
+    if (x->match.route->kind == PLX_ROUTE_FILE)
+        return open_file(x);
     plx_buf_init(&x->body, body_limit(x));
     if (length &&
         (plx_text_int(length, 0, INT64_MAX, &n) < 0 || (uint64_t)n > body_limit(x)))

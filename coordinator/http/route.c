@@ -8,6 +8,12 @@
 #define V1 "/api/v1"
 
 static const struct plx_route routes[] = {
+    {.verb = "GET", .path = "/", .kind = PLX_ROUTE_FILE, .open = true},
+    {.verb = "GET",
+     .path = "/assets/{name}",
+     .kind = PLX_ROUTE_FILE,
+     .variable = "name",
+     .open = true},
     {.verb = "GET", .path = "/healthz", .kind = PLX_ROUTE_ALIVE, .open = true},
     {.verb = "GET", .path = "/readyz", .kind = PLX_ROUTE_READY, .open = true},
     {.verb = "GET", .path = "/metrics", .kind = PLX_ROUTE_METRICS},

@@ -197,6 +197,7 @@ static void free_http(struct plx_http *http)
         plx_loop_remove_fd(http->loop, http->wake_fd);
         close(http->wake_fd);
     }
+    plx_files_destroy(&http->files);
     plx_throttle_destroy(&http->rates);
     plx_throttle_destroy(&http->failures);
     pthread_mutex_destroy(&http->lock);
@@ -221,6 +222,7 @@ int plx_http_new(struct plx_desk *desk, struct plx_intake *intake, struct plx_ap
         .behind_tls = options->behind_tls,
         .rates = plx_throttle_new(RATE, RATE_BURST),
         .failures = plx_throttle_new(FAILURE_RATE, FAILURE_BURST),
+        .files = plx_files_new(),
         .pinged = plx_clock_mono(),
     };
     http->queue_end = &http->queue;

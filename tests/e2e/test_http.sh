@@ -127,11 +127,20 @@ check "maintenance is listed" http 200 -H "$(as viewer)" "$url/api/v1/maintenanc
 check "receivers are listed" http 200 -H "$(as viewer)" "$url/api/v1/receivers"
 check "a receiver that is not there" http 404 -X POST -H "$(as operator)" "$url/api/v1/receivers/nobody/test"
 
-# ---- the overview ----
+# ---- the overview and the dashboard's files ----
 check "the overview" http 200 -H "$(as viewer)" "$url/api/v1/overview"
 check "… names every monitor, without locations" body '.monitors[0].name == "discard/9" and .monitors[0].verdict == "paused" and .monitors[0].locations == null'
 tag=$(sed -n 's/^ETag: \(.*\)\r$/\1/ip' "$dir/head")
 check "… the same once more, for nothing" http 304 -H "$(as viewer)" -H "If-None-Match: $tag" "$url/api/v1/overview"
+check "the dashboard's page needs no token" http 200 "$url/"
+check "… runs no script but ours" grep -qi "^content-security-policy: default-src 'none'; script-src 'self'" "$dir/head"
+script=$(grep -o '/assets/app-[A-Za-z0-9]*\.js' "$dir/body")
+check "… its script" http 200 --compressed "$url$script"
+check "… is compressed" grep -qi '^content-encoding: gzip' "$dir/head"
+check "… and kept for good, as its name changes with it" grep -qi '^cache-control: .*immutable' "$dir/head"
+tag=$(sed -n 's/^ETag: \(.*\)\r$/\1/ip' "$dir/head")
+check "… or asked for by its tag" http 304 -H "If-None-Match: $tag" "$url$script"
+check "a file that is not there" http 404 "$url/assets/nope.js"
 
 # ---- caching and compression ----
 check "an answer has a tag" http 200 -H "$(as viewer)" "$url/api/v1/monitors"
