@@ -56,26 +56,31 @@ for region in us-east eu-west ap-south; do
 done
 
 # The services live in the browser's driver (tests/web/drive.mjs).
-names=(accounts checkout search images mail-out ledger)
-teams=(web web web media mail billing)
-ports=()
+# NAME TEAM TIER: each at an address of its own.
+fleet=(
+    'accounts web edge' 'checkout web edge' 'search web edge' 'images media edge'
+    'mail-out mail core' 'ledger billing core' 'invoices billing core' 'sessions web core'
+    'orders-db data store' 'users-db data store' 'queue data store' 'cache data store'
+)
+places=()
 {
     echo monitors:
-    for i in "${!names[@]}"; do
-        ports+=($((base + 10 + i)))
+    for i in "${!fleet[@]}"; do
+        read -r name team tier <<<"${fleet[i]}"
+        places+=("127.0.1.$((10 + i)):$((base + 10 + i))")
         cat <<YAML
-- {name: ${names[i]}, host: 127.0.0.1, port: ${ports[i]}, check_interval: 5s, timeout: 2s,
-   locations: [all], labels: {team: ${teams[i]}, env: prod}}
+- {name: $name, host: 127.0.1.$((10 + i)), port: $((base + 10 + i)), check_interval: 5s,
+   timeout: 2s, locations: [us-east, eu-west, ap-south], labels: {team: $team, tier: $tier}}
 YAML
     done
 } >"$dir/monitors.yaml"
 printf 'a long password\n' | p users put ada --role operator >/dev/null
 
 (cd "$repo/tests/web" && exec timeout -k 5 150 node drive.mjs \
-    "http://127.0.0.1:$((base + 3))" 'a long password' "$shots" "${ports[@]}") &
+    "http://127.0.0.1:$((base + 3))" 'a long password' "$shots" "${places[@]}") &
 driver=$!
-listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-until listening "${ports[-1]}" || [[ ! -e /proc/$driver ]]; do sleep 0.1; done
+listening() { (exec 3<>"/dev/tcp/${1/://}") 2>/dev/null; }
+until listening "${places[-1]}" || [[ ! -e /proc/$driver ]]; do sleep 0.1; done
 p apply -f "$dir/monitors.yaml" >/dev/null
 check "the dashboard in a browser" wait "$driver"
 check_report

@@ -1,15 +1,15 @@
 // Drives the dashboard as its readers do: a real Chromium against a real coordinator.
 //
-//   node drive.mjs URL PASSWORD SHOTS PORT…   called by tests/e2e/test_web.sh
+//   node drive.mjs URL PASSWORD SHOTS ADDRESS:PORT…   called by tests/e2e/test_web.sh
 //
-// The services that the coordinator's agents watch on 127.0.0.1:PORT… live in this
+// The services that the coordinator's agents watch at these addresses live in this
 // process; one is stopped and started again. Screenshots are left in SHOTS.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import net from 'node:net';
 import { chromium } from 'playwright-core';
 
-const [url, password, shots, ...ports] = process.argv.slice(2);
+const [url, password, shots, ...places] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const browserPath = process.env.PLX_CHROMIUM || '/usr/bin/chromium';
 const LATE_MS = 2000; // a verdict is on the page after that at the latest
@@ -23,12 +23,13 @@ function check(what, good, more = '') {
 // ---- what is watched ----
 
 const services = new Map();
-const start = (port) => new Promise((done) => {
+const start = (place) => new Promise((done) => {
     const server = net.createServer((socket) => socket.destroy());
-    services.set(port, server);
-    server.listen(Number(port), '127.0.0.1', done);
+    const [address, port] = place.split(':');
+    services.set(place, server);
+    server.listen(Number(port), address, done);
 });
-const stop = (port) => new Promise((done) => services.get(port).close(done));
+const stop = (place) => new Promise((done) => services.get(place).close(done));
 
 // ---- the browser ----
 
@@ -75,9 +76,9 @@ async function logIn(page) {
     check('logged in, and everything is up', true);
 }
 
-async function seeFailure(page, port, name) {
+async function seeFailure(page, place, name) {
     const loads = await page.evaluate(() => performance.timeOrigin);
-    await stop(port);
+    await stop(place);
     await answer(page, '1 down');
     const seen = Date.now();
     const { history } = await api(page, `/monitors/${name}/history`);
@@ -138,9 +139,9 @@ async function silences(page) {
     check('… and ended', await page.getByText('Nothing is silenced.').waitFor().then(() => true, () => false));
 }
 
-async function runCheck(page, port) {
+async function runCheck(page, place) {
     await visit(page, 'check', 'Check now');
-    await page.getByLabel('Target').fill(`127.0.0.1:${port}`);
+    await page.getByLabel('Target').fill(place);
     await page.getByRole('button', { name: 'Check' }).click();
     await page.getByRole('heading', { name: '3 of 3 answered' }).waitFor();
     check('a check from all locations', (await page.locator('tbody .word.good').count()) === 3);
@@ -168,9 +169,9 @@ async function keys(page, name) {
     check('… and open', await page.getByRole('heading', { name: 'Who sees what' }).waitFor().then(() => true, () => false));
 }
 
-async function recovery(page, port) {
+async function recovery(page, place) {
     await visit(page, '', /down/);
-    await start(port);
+    await start(place);
     await answer(page, 'Everything is up', 60000);
     check('recovery is live, too', true);
 }
@@ -189,8 +190,8 @@ async function looks(page) {
 }
 
 async function main() {
-    const down = ports[1];
-    for (const port of ports) await start(port);
+    const down = places[1];
+    for (const place of places) await start(place);
     const browser = await chromium.launch({
         executablePath: browserPath,
         args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking', '--disable-component-update', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
@@ -207,7 +208,7 @@ async function main() {
         await readAndAct(page, 'checkout');
         await incident(page, 'checkout');
         await silences(page);
-        await runCheck(page, ports[0]);
+        await runCheck(page, places[0]);
         await keys(page, 'checkout');
         await recovery(page, down);
         await looks(page);
