@@ -188,7 +188,7 @@ static size_t body_limit(const struct plx_exchange *x)
     return x->match.route->open ? OPEN_BODY_MAX : BODY_MAX;
 }
 
-static void note_phase(const struct plx_exchange *x, int phase)
+static void note_phase(const struct plx_exchange *x, enum plx_caller_phase phase)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -196,8 +196,10 @@ static void note_phase(const struct plx_exchange *x, int phase)
     if (!caller)
         return;
     pthread_mutex_lock(&x->http->lock);
+    if (caller->phase != phase)
+        caller->since = plx_clock_mono();
     caller->phase = phase;
-    caller->since = plx_clock_mono();
+    caller->known = x->guest.name[0] != '\0';
     pthread_mutex_unlock(&x->http->lock);
 }
 
@@ -244,6 +246,7 @@ static enum MHD_Result open_exchange(struct plx_exchange *x, const char *verb,
         return refuse(x, status, PLX_EDENIED, why);
     if (x->match.route->kind == PLX_ROUTE_FILE)
         return open_file(x);
+    note_phase(x, PLX_CALLER_BODY); /* once more: now it is known by whom */
     plx_buf_init(&x->body, body_limit(x));
     if (length &&
         (plx_text_int(length, 0, INT64_MAX, &n) < 0 || (uint64_t)n > body_limit(x)))

@@ -47,10 +47,13 @@ struct plx_exchange {
     bool is_stream;
 };
 
+enum plx_caller_phase { PLX_CALLER_HEADERS, PLX_CALLER_BODY, PLX_CALLER_ANSWER };
+
 /* A connection, for the deadlines; with the lock. */
 struct plx_caller {
     int fd;
-    enum { PLX_CALLER_HEADERS, PLX_CALLER_BODY, PLX_CALLER_ANSWER } phase;
+    enum plx_caller_phase phase;
+    bool known; /* they have said who they are: may send long bodies */
     struct plx_mono since;
     struct plx_caller *prev, *next;
 };
