@@ -203,7 +203,7 @@ static size_t body_limit(const struct plx_exchange *x)
     return route->open ? OPEN_BODY_MAX : route->takes_files ? BODY_MAX : FORM_BODY_MAX;
 }
 
-static void note_phase(const struct plx_exchange *x, int phase)
+static void note_phase(const struct plx_exchange *x, enum plx_caller_phase phase)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -211,8 +211,10 @@ static void note_phase(const struct plx_exchange *x, int phase)
     if (!caller)
         return;
     pthread_mutex_lock(&x->http->lock);
+    if (caller->phase != phase)
+        caller->since = plx_clock_mono();
     caller->phase = phase;
-    caller->since = plx_clock_mono();
+    caller->known = x->guest.name[0] != '\0';
     pthread_mutex_unlock(&x->http->lock);
 }
 
@@ -222,6 +224,15 @@ static void copy_header(const struct plx_exchange *x, const char *name, char *re
     const char *value = header(x, name);
     if (!value || plx_text_copy(ret, size, value) < 0)
         ret[0] = '\0';
+}
+
+static enum MHD_Result open_file(struct plx_exchange *x)
+{
+    const struct plx_file *file = plx_files_find(x->http->files, x->match.variable);
+    if (!file)
+        return refuse(x, MHD_HTTP_NOT_FOUND, PLX_ENOTFOUND, "there is no such file");
+    note_phase(x, PLX_CALLER_ANSWER);
+    return plx_answer_file(x, file);
 }
 
 /* The headers are in. Finds out what is wanted and by whom; answers at once if that is
@@ -251,6 +262,9 @@ static enum MHD_Result open_exchange(struct plx_exchange *x, const char *verb,
         return refuse(x, status, PLX_EDENIED, why);
     if (!may(x, denial))
         return refuse(x, MHD_HTTP_FORBIDDEN, PLX_EDENIED, denial);
+    if (x->match.route->kind == PLX_ROUTE_FILE)
+        return open_file(x);
+    note_phase(x, PLX_CALLER_BODY); /* once more: now it is known by whom */
     plx_buf_init(&x->body, body_limit(x));
     if (length &&
         (plx_text_int(length, 0, INT64_MAX, &n) < 0 || (uint64_t)n > body_limit(x)))

@@ -36,6 +36,7 @@ static const struct method methods[] = {
     {"agents.token.list", plx_api_token_list, PLX_ROLE_ADMIN, {NULL}},
     {"agents.token.revoke", plx_api_token_revoke, PLX_ROLE_ADMIN, {"id"}},
     {"status", plx_api_status, PLX_ROLE_VIEWER, {"monitors", "labels"}},
+    {"overview", plx_api_overview, PLX_ROLE_VIEWER, {NULL}},
     {"explain", plx_api_explain, PLX_ROLE_VIEWER, {"monitor"}},
     {"history", plx_api_history, PLX_ROLE_VIEWER, {"monitor", "since"}},
     {"results.export",
@@ -106,6 +107,7 @@ void plx_api_destroy(struct plx_api **api)
     plx_checks_drop(*api);
     plx_api_traces_drop(*api);
     plx_waiters_drop(*api);
+    plx_overview_drop(*api);
     free((*api)->enrol_endpoint);
     free((*api)->server_key);
     free(*api);

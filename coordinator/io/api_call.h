@@ -10,6 +10,7 @@
 struct plx_check;
 struct plx_tracer_call;
 struct plx_waiter;
+struct plx_overview;
 
 struct plx_api {
     struct plx_desk *desk;
@@ -23,6 +24,7 @@ struct plx_api {
     uint64_t next_check;
     struct plx_tracer_call *traces; /* waiting for agents */
     struct plx_waiter *waiters;     /* for events */
+    struct plx_overview *overview;  /* as last written; NULL: not yet */
 };
 
 struct plx_call {
@@ -82,7 +84,8 @@ plx_method_fn plx_api_agents_list, plx_api_agents_show, plx_api_agents_revoke,
     plx_api_agents_drain, plx_api_keys_show, plx_api_keys_rotate,
     plx_api_agents_rotate_key, plx_api_agents_label;
 plx_method_fn plx_api_token_create, plx_api_token_list, plx_api_token_revoke;
-plx_method_fn plx_api_status, plx_api_explain, plx_api_history, plx_api_results_export;
+plx_method_fn plx_api_status, plx_api_overview, plx_api_explain, plx_api_history,
+    plx_api_results_export;
 plx_method_fn plx_api_check, plx_api_trace;
 plx_method_fn plx_api_users_list, plx_api_users_put, plx_api_users_remove;
 plx_method_fn plx_api_access_token_list, plx_api_access_token_create,
@@ -121,5 +124,6 @@ bool plx_api_is_wanted(const struct plx_agent *agent, const char **from, size_t 
 /* api_events.c: life of those who wait for events. */
 void plx_waiters_tick(struct plx_api *api, struct plx_mono now);
 void plx_waiters_drop(struct plx_api *api);
+void plx_overview_drop(struct plx_api *api);
 
 #endif

@@ -109,6 +109,39 @@ check "an unknown parameter" http 400 -H "$(as viewer)" "$url/api/v1/status?colo
 check "an operator pauses" http 200 -X POST -H "$(as operator)" "$url/api/v1/monitors/discard%2F9/pause"
 check "a check without agents" http 404 -H "$(as operator)" -d '{"target":"127.0.0.1:9"}' "$url/api/v1/checks"
 
+# ---- incidents, silences, receivers ----
+check "no incident is open" http 200 -H "$(as viewer)" "$url/api/v1/incidents?state=open&limit=5"
+check "… in the list" body '.incidents == []'
+check "an incident that is not there" http 404 -H "$(as viewer)" "$url/api/v1/incidents/7"
+check "… is not acknowledged" http 404 -H "$(as operator)" -d '{"text":"mine"}' "$url/api/v1/incidents/7/ack"
+check "an incident's number is one" http 400 -H "$(as viewer)" "$url/api/v1/incidents/seven"
+check "… and the field is named" body '.field == "id"'
+check "an operator silences" http 200 -H "$(as operator)" -d '{"match":{"team":"db"},"for":"1h","comment":"disk swap"}' "$url/api/v1/silences"
+check "… under their name" body '.silence.author == "token a-operator" and .silence.comment == "disk swap"'
+silence=$(jq .silence.id "$dir/body")
+check "a silence without an end" http 400 -H "$(as operator)" -d '{"match":{"team":"db"}}' "$url/api/v1/silences"
+check "a viewer sees it" http 200 -H "$(as viewer)" "$url/api/v1/silences"
+check "… listed" body '.silences | length == 1'
+check "and it is ended" http 200 -X DELETE -H "$(as operator)" "$url/api/v1/silences/$silence"
+check "maintenance is listed" http 200 -H "$(as viewer)" "$url/api/v1/maintenance"
+check "receivers are listed" http 200 -H "$(as viewer)" "$url/api/v1/receivers"
+check "a receiver that is not there" http 404 -X POST -H "$(as operator)" "$url/api/v1/receivers/nobody/test"
+
+# ---- the overview and the dashboard's files ----
+check "the overview" http 200 -H "$(as viewer)" "$url/api/v1/overview"
+check "… names every monitor, without locations" body '.monitors[0].name == "discard/9" and .monitors[0].verdict == "paused" and .monitors[0].locations == null'
+tag=$(sed -n 's/^ETag: \(.*\)\r$/\1/ip' "$dir/head")
+check "… the same once more, for nothing" http 304 -H "$(as viewer)" -H "If-None-Match: $tag" "$url/api/v1/overview"
+check "the dashboard's page needs no token" http 200 "$url/"
+check "… runs no script but ours" grep -qi "^content-security-policy: default-src 'none'; script-src 'self'" "$dir/head"
+script=$(grep -o '/assets/app-[A-Za-z0-9]*\.js' "$dir/body")
+check "… its script" http 200 --compressed "$url$script"
+check "… is compressed" grep -qi '^content-encoding: gzip' "$dir/head"
+check "… and kept for good, as its name changes with it" grep -qi '^cache-control: .*immutable' "$dir/head"
+tag=$(sed -n 's/^ETag: \(.*\)\r$/\1/ip' "$dir/head")
+check "… or asked for by its tag" http 304 -H "If-None-Match: $tag" "$url$script"
+check "a file that is not there" http 404 "$url/assets/nope.js"
+
 # ---- caching and compression ----
 check "an answer has a tag" http 200 -H "$(as viewer)" "$url/api/v1/monitors"
 check "what is private is in no shared cache" grep -qi '^cache-control: private' "$dir/head"
