@@ -15,6 +15,7 @@
 
 #define STREAMS_MAX 256
 #define PING_NS     (15 * PLX_SEC_NS)
+#define TURN_NS     (20 * PLX_MS_NS)
 
 /* ---- methods of the API ---- */
 
@@ -365,39 +366,46 @@ static void handle(struct plx_exchange *x)
     fail(x, PLX_ENOTFOUND, "");
 }
 
-static struct plx_exchange *take_queue(struct plx_http *http)
+/* The oldest; NULL: there is none. */
+static struct plx_exchange *take_queued(struct plx_http *http)
 {
     pthread_mutex_lock(&http->lock);
-    struct plx_exchange *list = http->queue;
-    http->queue = NULL;
-    http->queue_end = &http->queue;
-    http->n_queue = 0;
+    struct plx_exchange *x = http->queue;
+    if (x) {
+        http->queue = x->next;
+        if (!http->queue)
+            http->queue_end = &http->queue;
+        http->n_queue--;
+        x->next = NULL;
+    }
     pthread_mutex_unlock(&http->lock);
-    return list;
+    return x;
 }
 
+/* For so long, then the loop's others get their turn: agents wait for their acks, and a
+ * question may take long that one guest asks a hundred times. */
 void plx_desk_side_wake(void *arg, uint32_t events)
 {
     struct plx_http *http = arg;
+    struct plx_mono end = plx_mono_add(plx_clock_mono(), TURN_NS);
+    const uint64_t one = 1;
     uint64_t n;
     (void)events;
     ssize_t got = read(http->wake_fd, &n, sizeof n);
     (void)got;
-    struct plx_exchange *next;
-    for (struct plx_exchange *x = take_queue(http); x; x = next) {
-        next = x->next;
-        x->next = NULL;
+    for (struct plx_exchange *x = take_queued(http); x; x = take_queued(http)) {
         handle(x);
+        if (plx_mono_diff(plx_clock_mono(), end) >= 0) {
+            got = write(http->wake_fd, &one, sizeof one); /* perhaps for nothing */
+            return;
+        }
     }
 }
 
 void plx_desk_side_quit(struct plx_http *http)
 {
-    struct plx_exchange *next;
-    for (struct plx_exchange *x = take_queue(http); x; x = next) {
-        next = x->next;
+    for (struct plx_exchange *x = take_queued(http); x; x = take_queued(http))
         fail(x, PLX_EGONE, "the coordinator is stopping");
-    }
     while (http->streams) {
         struct plx_exchange *x = http->streams;
         http->streams = x->next_stream;

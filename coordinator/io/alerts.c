@@ -414,6 +414,10 @@ static void on_test_committed(void *arg, int err, const char *why,
                               const struct plx_letter *letters, size_t n)
 {
     struct test *test = arg;
+    if (!test->fn) { /* the letter is in the outbox; the next start sends it */
+        free(test);
+        return;
+    }
     if (err < 0 || n == 0) {
         struct plx_notifier_result failed = {.state = PLX_LETTER_DEAD};
         struct plx_alerts *a = test->alerts;
@@ -498,7 +502,9 @@ void plx_alerts_drop_tests(struct plx_alerts *alerts)
         struct test *test = alerts->tests;
         alerts->tests = test->next;
         test->fn(test->arg, NULL);
-        free(test);
+        test->fn = NULL;
+        if (test->letter != 0) /* else the store still has it, and brings it back */
+            free(test);
     }
 }
 

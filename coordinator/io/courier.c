@@ -6,11 +6,14 @@
 #include "sys/file.h"
 
 #include <curl/curl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
 #define CONNECT_MS 5000
 #define SECRET_MAX 4096
@@ -24,6 +27,7 @@ struct plx_courier_job {
     struct plx_request request;
     struct plx_buf answer;
     bool cut;
+    bool off_limits;
     size_t sent; /* mail: of the body */
     char error[CURL_ERROR_SIZE];
 };
@@ -101,7 +105,13 @@ static int read_secret(const struct plx_label *option, size_t name_len, bool is_
         *ret = plx_text_dup(value);
         return 0;
     }
-    int err = plx_file_read(option->value, SECRET_MAX, &text, &len, why);
+    /* What has no end, or waits for a writer, would hold up every receiver. */
+    struct stat st;
+    if (stat(option->value, &st) == 0 && !S_ISREG(st.st_mode))
+        return plx_why_set(why, PLX_EINVAL, "'%s' is not a regular file", option->value);
+    int err = strcmp(option->value, "-") == 0
+                  ? plx_why_set(why, PLX_EINVAL, "a secret is in no standard input")
+                  : plx_file_read(option->value, SECRET_MAX, &text, &len, why);
     if (err < 0)
         return err;
     while (len > 0 && strchr("\r\n \t", text[len - 1]))
@@ -181,6 +191,36 @@ static size_t on_mail(char *to, size_t size, size_t n, void *arg)
     return len;
 }
 
+/* Link-local: a cloud's metadata service and its secrets, or a neighbour nobody meant. */
+static bool is_off_limits(const struct sockaddr *addr)
+{
+    const uint8_t *v4 = NULL;
+    if (addr->sa_family == AF_INET)
+        v4 = (const uint8_t *)&((const struct sockaddr_in *)(const void *)addr)->sin_addr;
+    if (addr->sa_family == AF_INET6) {
+        const struct in6_addr *v6 =
+            &((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr;
+        if (IN6_IS_ADDR_LINKLOCAL(v6))
+            return true;
+        if (IN6_IS_ADDR_V4MAPPED(v6))
+            v4 = &v6->s6_addr[12];
+    }
+    return v4 && v4[0] == 169 && v4[1] == 254;
+}
+
+/* Looks at the address itself: names may change between a look and a connection. */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose,
+                                 struct curl_sockaddr *address)
+{
+    struct plx_courier_job *job = arg;
+    (void)purpose;
+    if (is_off_limits(&address->addr)) {
+        job->off_limits = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 static void set_http(struct plx_courier_job *job)
 {
     CURL *easy = job->easy;
@@ -224,6 +264,8 @@ static void set_common(struct plx_courier_job *job, int64_t timeout_ns)
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, ms);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, ms < CONNECT_MS ? ms : CONNECT_MS);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, AGENT);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, job);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, job);
     if (r->username)
@@ -316,6 +358,8 @@ static enum plx_fate judge(struct plx_courier_job *job, CURLcode rc, struct plx_
     curl_easy_getinfo(job->easy, CURLINFO_RESPONSE_CODE, &status);
     const char *trouble = job->error[0] ? job->error : curl_easy_strerror(rc);
     bool whole = rc == CURLE_OK || job->cut;
+    if (job->off_limits && !whole)
+        trouble = "its address is link-local, which is off limits to receivers";
     if (job->request.transport == PLX_TRANSPORT_HTTP && !whole)
         status = 0;
     const struct plx_reply reply = {

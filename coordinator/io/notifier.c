@@ -194,6 +194,7 @@ static bool take_token(struct lane *lane, struct plx_mono now)
     return false;
 }
 
+/* Lets go of the lock for a while. */
 static void begin(struct plx_notifier *n, struct lane *lane, struct plx_mono now)
 {
     struct plx_why why = {""};
@@ -204,8 +205,18 @@ static void begin(struct plx_notifier *n, struct lane *lane, struct plx_mono now
     if (!take_token(lane, now))
         return;
     enum plx_fate fate;
-    if (plx_courier_send(n->courier, &lane->receiver, lane->head->letter.body, &lane->job,
-                         &fate, &why) < 0)
+    struct plx_courier_job *job = NULL;
+    struct plx_receiver receiver;
+    plx_receiver_copy(&receiver, &lane->receiver);
+    /* It reads secrets from disk, which the loop must not wait for. Lanes stay, and only
+     * this thread takes letters out of them. */
+    pthread_mutex_unlock(&n->lock);
+    int err = plx_courier_send(n->courier, &receiver, lane->head->letter.body, &job,
+                               &fate, &why);
+    plx_receiver_fini(&receiver);
+    pthread_mutex_lock(&n->lock);
+    lane->job = job;
+    if (err < 0)
         conclude(n, lane, fate, 0, why.text);
 }
 

@@ -179,6 +179,19 @@ p apply -f "$dir/monitors.yaml" >/dev/null
 check "no secret is listed" bash -c "! '$bin/parallax' --data-dir '$dir/coordinator' receivers list -o json | grep -q 'a secret of ours'"
 check "a test message arrives" p receivers test good
 check "one that is refused is said to be" bash -c "! '$bin/parallax' --data-dir '$dir/coordinator' receivers test refuse"
+# What is no file for a secret, and no place for a notice.
+mkfifo "$dir/pipe"
+cat "$dir/alerting.yaml" >"$dir/odd.yaml"
+sed -i "s|^routes:|  - {name: pipe, kind: webhook, url: 'http://127.0.0.1:9/', secret_file: '$dir/pipe'}\\n  - {name: meta, kind: webhook, url: 'http://169.254.169.254/latest'}\\nroutes:|" "$dir/odd.yaml"
+p apply -f "$dir/odd.yaml" >/dev/null
+test_says() {
+    p receivers test "$1" -o json >"$dir/said" || true # it exits as the test went
+    grep -q "$2" "$dir/said" || { cat "$dir/said"; return 1; }
+}
+check "a secret is not read from a pipe" test_says pipe "is not a regular file"
+check "nothing is sent to link-local addresses" test_says meta "off limits"
+check "… and the coordinator goes on" p health
+p apply -f "$dir/alerting.yaml" >/dev/null
 check "it is up" until_ok 60 verdict_is web up
 # On a starved machine a first look may have timed out.
 quiet() { [[ $(p incidents list -o json | jq '.incidents | length') == 0 ]]; }
