@@ -5,9 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-/* An onset is given up only when it misses the cost by this much: rounding cannot make
- * that up, and exchanges (which ask for a gain of 0.1) would turn it down, too. */
-#define CLEAR  0.2
 /* Agents of a filter that are followed one by one; a filter with more is evaluated. */
 #define SLOTS  24u
 /* ln 4: what naming a subset of two out of three agents costs a filter, at least. */
@@ -79,7 +76,7 @@ static bool is_dead(const struct bound *b, uint32_t onset)
             sum += b->net[slot][onset];
             n++;
         }
-    return sum < b->cost - CLEAR || (b->filter && n < 2);
+    return sum < b->cost - PLX_BOUND_CLEAR || (b->filter && n < 2);
 }
 
 static void bury(struct bound *b)
@@ -104,12 +101,13 @@ static void weigh_vantage(struct bound *b, const struct plx_scope *scope)
     bury(b);
 }
 
-static void weigh_good(struct bound *b, const struct plx_good *good)
+/* True when it speaks against any onset. */
+static bool weigh_good(struct bound *b, const struct plx_good *good)
 {
     uint32_t slot = slot_of(b, good->agent);
     bool turned = false;
     if (slot >= b->n_slots)
-        return; /* of a filter: not in the subset */
+        return false; /* of a filter: not in the subset */
     for (uint32_t k = 0; k < b->n_onsets; k++) {
         uint32_t since = b->s->times[k] + b->s->slack;
         if (good->last <= since)
@@ -117,8 +115,7 @@ static void weigh_good(struct bound *b, const struct plx_good *good)
         b->net[slot][k] -= b->against * plx_score_good_after(good, since);
         turned = true;
     }
-    if (turned)
-        bury(b);
+    return turned;
 }
 
 static void weigh_monitor(struct bound *b, const struct plx_scope *scope,
@@ -126,13 +123,16 @@ static void weigh_monitor(struct bound *b, const struct plx_scope *scope,
 {
     const struct plx_score *s = b->s;
     const struct plx_fleet_monitor *m = &s->fleet->monitors[monitor];
-    for (uint32_t i = 0; i < m->n_cells && b->alive != 0; i++) {
+    bool turned = false;
+    for (uint32_t i = 0; i < m->n_cells; i++) {
         const struct plx_cell *c = &s->ev->cells[m->cell0 + i];
         struct plx_good good;
         if (plx_scope_has_agent(s->fleet, scope, c->agent) &&
             plx_score_good(c, m->interval_tk, s->times[0], &good))
-            weigh_good(b, &good);
+            turned |= weigh_good(b, &good);
     }
+    if (turned)
+        bury(b);
 }
 
 uint32_t plx_bound_onsets(const struct plx_score *s, const struct plx_scope *scope,

@@ -6,6 +6,10 @@
 
 #include "coordinator/core/judge_score.h"
 
+/* An onset is given up only when it misses the cost by this much: rounding cannot make
+ * that up, and exchanges (which ask for a gain of 0.1) would turn it down, too. */
+#define PLX_BOUND_CLEAR 0.2
+
 /* Of the first `n_onsets` of score->times, those (as bits) at which the fault may earn
  * more than its cost from the cells in score->open. Never leaves out one that does. */
 uint32_t plx_bound_onsets(const struct plx_score *score, const struct plx_scope *scope,

@@ -113,38 +113,60 @@ static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t
 
 /* --- candidates ----------------------------------------------------------------- */
 
+/* The bucket of the key, or the free one where it would go. */
+static struct plx_cand_bucket *bucket_of(const struct plx_cover *c, uint64_t key)
+{
+    uint64_t i = plx_hash_mix(key);
+    for (;; i++) {
+        struct plx_cand_bucket *b = &c->buckets[i & (c->n_buckets - 1)];
+        if (b->cand == PLX_CANDS_NONE || b->key == key)
+            return b;
+    }
+}
+
 uint32_t plx_cands_find(struct plx_cover *c, const struct plx_scope *scope)
 {
-    uint64_t h = plx_hash_mix(plx_scope_key(*scope));
-    for (uint32_t i = c->buckets[h & (c->n_buckets - 1)]; i != PLX_CANDS_NONE;
-         i = c->cands[i].next)
-        if (plx_scope_key(c->cands[i].scope) == plx_scope_key(*scope))
-            return i;
-    return PLX_CANDS_NONE;
+    return bucket_of(c, plx_scope_key(*scope))->cand;
+}
+
+/* Makes room for `n` candidates beside those there are, at most half full. */
+static void buckets_reach(struct plx_cover *c, uint32_t n)
+{
+    uint32_t want = c->n_buckets ? c->n_buckets : 64;
+    while (want / 2 < c->n_cands + n)
+        want *= 2;
+    if (want == c->n_buckets)
+        return;
+    plx_cands_reach(&c->buckets, &c->cap_buckets, want, sizeof *c->buckets);
+    c->n_buckets = want;
+    for (uint32_t i = 0; i < want; i++)
+        c->buckets[i].cand = PLX_CANDS_NONE;
+    for (uint32_t i = 0; i < c->n_cands; i++) {
+        uint64_t key = plx_scope_key(c->cands[i].scope);
+        *bucket_of(c, key) = (struct plx_cand_bucket){key, i};
+    }
 }
 
 static uint32_t cand_of(struct plx_cover *c, const struct plx_scope *scope)
 {
-    uint32_t i = plx_cands_find(c, scope);
-    if (i != PLX_CANDS_NONE)
-        return i;
+    buckets_reach(c, 1);
+    uint64_t key = plx_scope_key(*scope);
+    struct plx_cand_bucket *b = bucket_of(c, key);
+    if (b->cand != PLX_CANDS_NONE)
+        return b->cand;
     plx_cands_reach(&c->cands, &c->cap_cands, c->n_cands + 1, sizeof *c->cands);
-    uint64_t h = plx_hash_mix(plx_scope_key(*scope)) & (c->n_buckets - 1);
-    c->cands[c->n_cands] = (struct plx_cand){.scope = *scope, .next = c->buckets[h]};
-    c->buckets[h] = c->n_cands;
+    c->cands[c->n_cands] = (struct plx_cand){.scope = *scope};
+    *b = (struct plx_cand_bucket){key, c->n_cands};
     return c->n_cands++;
 }
 
-static void buckets_clear(struct plx_cover *c)
+/* Begins anew, with room for about as many candidates as `n_fails` have. */
+static void buckets_clear(struct plx_cover *c, uint32_t n_fails)
 {
-    uint32_t want = 64;
-    while (want < c->n_fails * 4 && want < 1u << 22)
-        want *= 2;
-    plx_cands_reach(&c->buckets, &c->cap_buckets, want, sizeof *c->buckets);
-    c->n_buckets = want;
-    memset(c->buckets, 0xff, c->n_buckets * sizeof *c->buckets);
     c->n_cands = 0;
     c->n_cand_of = 0;
+    c->n_buckets = 0;
+    buckets_reach(c, n_fails < 1u << 20 ? n_fails * 2 : 1u << 21);
 }
 
 static void propose_for(struct plx_cover *c, struct plx_fail *fail,
@@ -160,17 +182,45 @@ static void propose_for(struct plx_cover *c, struct plx_fail *fail,
     }
 }
 
+/* Scopes of fails that are looked up a little later, so that their buckets come from
+ * memory meanwhile. */
+#define LOOKUPS 4u
+
+struct lookup {
+    struct plx_scope scopes[PLX_SCOPES_OF_CELL];
+    uint32_t fail, n;
+};
+
+static void look_up_later(const struct plx_cover *c, const struct plx_evidence *ev,
+                          uint32_t f, struct lookup *ret)
+{
+    const struct plx_fail *fail = &c->fails[f];
+    ret->fail = f;
+    ret->n = plx_scope_of_cell(c->fleet, fail->monitor, &ev->cells[fail->cell],
+                               c->score.policy->without, ret->scopes);
+    for (uint32_t i = 0; i < ret->n; i++) {
+        uint64_t at = plx_hash_mix(plx_scope_key(ret->scopes[i]));
+        __builtin_prefetch(&c->buckets[at & (c->n_buckets - 1)]);
+    }
+}
+
 static void propose(struct plx_cover *c, const struct plx_evidence *ev)
 {
-    struct plx_scope scopes[PLX_SCOPES_OF_CELL];
+    struct lookup later[LOOKUPS];
+    uint32_t n = 0, done = 0;
     for (uint32_t f = 0; f < c->n_fails; f++) {
-        struct plx_fail *fail = &c->fails[f];
-        fail->n_cands = 0;
-        if (fail->by >= 0)
+        c->fails[f].n_cands = 0;
+        if (c->fails[f].by >= 0)
             continue;
-        uint32_t n = plx_scope_of_cell(c->fleet, fail->monitor, &ev->cells[fail->cell],
-                                       c->score.policy->without, scopes);
-        propose_for(c, fail, scopes, n);
+        if (n - done == LOOKUPS) {
+            const struct lookup *l = &later[done++ % LOOKUPS];
+            propose_for(c, &c->fails[l->fail], l->scopes, l->n);
+        }
+        look_up_later(c, ev, f, &later[n++ % LOOKUPS]);
+    }
+    for (; done < n; done++) {
+        const struct lookup *l = &later[done % LOOKUPS];
+        propose_for(c, &c->fails[l->fail], l->scopes, l->n);
     }
 }
 
@@ -228,7 +278,10 @@ void plx_cands_gather(struct plx_cover *c, const struct plx_evidence *ev, uint32
 void plx_cands_propose(struct plx_cover *c, const struct plx_evidence *ev,
                        const struct plx_standing *standing, uint32_t n_standing)
 {
-    buckets_clear(c);
+    uint32_t n = 0;
+    for (uint32_t f = 0; f < c->n_fails; f++)
+        n += c->fails[f].by < 0;
+    buckets_clear(c, n);
     propose(c, ev);
     propose_vantage(c);
     link_members(c);
@@ -250,7 +303,7 @@ void plx_cands_propose_loud(struct plx_cover *c, const uint32_t *n_fails,
                             const struct plx_standing *standing, uint32_t n_standing)
 {
     struct plx_scope scopes[PLX_SCOPES_OF_CELL];
-    buckets_clear(c);
+    buckets_clear(c, 0);
     for (uint32_t a = 0; a < c->fleet->n_agents; a++) {
         uint32_t n =
             n_fails[a] > PLX_CANDS_MANY ? plx_scope_of_agent(c->fleet, a, scopes) : 0;

@@ -23,7 +23,12 @@ struct plx_cand {
     uint32_t onset;
     uint32_t round; /* of the greedy pass when evaluated */
     double bonus;
-    uint32_t next; /* hash chain */
+};
+
+/* Open addressing; free while `cand` is PLX_CANDS_NONE. */
+struct plx_cand_bucket {
+    uint64_t key; /* plx_scope_key */
+    uint32_t cand;
 };
 
 struct plx_cover {
@@ -33,7 +38,7 @@ struct plx_cover {
     uint32_t n_fails, cap_fails;
     struct plx_cand *cands;
     uint32_t n_cands, cap_cands;
-    uint32_t *buckets;
+    struct plx_cand_bucket *buckets; /* never full */
     uint32_t n_buckets, cap_buckets;
     uint32_t *cand_of; /* per fail: its candidates */
     uint32_t n_cand_of, cap_cand_of;

@@ -14,6 +14,8 @@
 #define APART     (20 * SEC)
 /* Enough to hear every location of an ordinary monitor once. */
 #define ALL       12u
+/* Before all are asked because of a single answer that does not come. */
+#define FEW       3u
 /* Rounds of a burst (stage 2 is the first). */
 #define STAGE_MAX 5
 /* A path is asked again until so many failures apart. */
@@ -237,12 +239,13 @@ static void ask_aside(struct search *s, const struct scene *scene)
     }
 }
 
-/* How many probes a lone first failure is worth: what the quiet budget has saved up. */
+/* How many probes a lone first failure is worth: what the quiet budget has saved up. One
+ * that is no mere silence is worth two at least, whatever is left. */
 static uint32_t first_size(const struct search *s, const struct scene *scene)
 {
-    if (scene->odd_kind)
-        return 3;
     double b = s->p->quiet;
+    if (scene->odd_kind)
+        return b >= 3 ? 3 : 2;
     return b >= 8 ? 3 : b >= 3 ? 2 : 1;
 }
 
@@ -256,6 +259,13 @@ static void pursue(struct search *s, struct scene *scene, struct plx_watch *w)
         w->asked = s->now;
     }
     bool hush = scene->n_pending > 0 && s->now - w->asked >= HUSH;
+    if (w->stage == 1 && !several && hush && scene->n_pending == 1 && !w->few) {
+        /* Two accidents are likelier than an outage still. */
+        ask(s, scene, scene->monitor, FEW, false, &s->p->doubt);
+        w->few = true;
+        w->asked = s->now;
+        return;
+    }
     if (w->stage == 1 && (several || hush)) {
         ask(s, scene, scene->monitor, ALL, false, &s->p->doubt);
         s->fleet->monitors[scene->monitor].asked_all = s->now;
@@ -273,11 +283,12 @@ static void pursue(struct search *s, struct scene *scene, struct plx_watch *w)
     }
 }
 
-/* Others see it well: is it this agent's path? Ask the same agent again, well apart. */
+/* Others see it well: is it this agent's path? Ask the same agent again, well apart; two
+ * failures in a row are still mostly accidents, and the next scheduled probe is free. */
 static void retry(struct search *s, const struct plx_fail *fail)
 {
     struct plx_cell *c = &s->ev->cells[fail->cell];
-    if ((c->n_apart < 2 && fail->by < 0) || c->n_apart > PATH_MAX ||
+    if ((c->n_apart < 3 && fail->by < 0) || c->n_apart > PATH_MAX ||
         (c->flags & PLX_CELL_PENDING) || s->now - c->last < APART ||
         in_flight(s, &s->fleet->monitors[fail->monitor], c))
         return;

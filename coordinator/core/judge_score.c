@@ -525,22 +525,28 @@ static uint32_t list_onsets(struct plx_score *s, const struct plx_scope *scope,
     return ONSETS_MAX;
 }
 
-/* Most that the open fails could earn: cheap, and enough to drop most candidates. */
-static double upper_bound(const struct plx_score *s, const struct plx_scope *scope,
-                          const struct plx_fail *fails)
+/* Can the open fails not earn the cost even if nothing speaks against the fault? Cheap,
+ * and enough to drop most candidates. `exact`: how far it falls short matters. */
+static bool is_hopeless(const struct plx_score *s, const struct plx_scope *scope,
+                        const struct plx_fail *fails, double cost, bool exact)
 {
-    double sum = 0;
-    for (uint32_t i = 0; i < s->n_open; i++)
-        sum += fails[s->open[i]].nats + 4.0;
-    if (!plx_scope_kind(scope->type)->vantage)
-        return sum;
-    const uint32_t *ids;
-    uint32_t n;
-    plx_scope_agents(s->fleet, scope, &ids, &n);
-    for (uint32_t i = 0; i < n; i++)
-        if (!s->claimed[ids[i]])
-            sum += plx_score_own(s, ids[i], 0);
-    return sum;
+    double sum = 0, most = 0;
+    for (uint32_t i = 0; i < s->n_open; i++) {
+        const struct plx_fail *f = &fails[s->open[i]];
+        sum += f->nats + 4.0;
+        most += f->most > 0 ? f->most : 0;
+    }
+    if (plx_scope_kind(scope->type)->vantage) {
+        const uint32_t *ids;
+        uint32_t n;
+        double own = 0;
+        plx_scope_agents(s->fleet, scope, &ids, &n);
+        for (uint32_t i = 0; i < n; i++)
+            own += s->claimed[ids[i]] ? 0 : plx_score_own(s, ids[i], 0);
+        sum += own;
+        most += own;
+    }
+    return sum <= cost || (!exact && most < cost - PLX_BOUND_CLEAR);
 }
 
 static void list_open(struct plx_score *s, const struct plx_fail *fails,
@@ -562,7 +568,7 @@ double plx_score_gain(struct plx_score *s, const struct plx_scope *scope,
 {
     list_open(s, fails, members, n);
     double cost = s->policy->cost[plx_scope_kind(scope->type)->class] - bonus;
-    if (upper_bound(s, scope, fails) <= cost)
+    if (is_hopeless(s, scope, fails, cost, bonus > 0))
         return -INFINITY;
     uint32_t n_onsets = list_onsets(s, scope, fails);
     if (n_onsets == 0)

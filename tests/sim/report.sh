@@ -41,7 +41,7 @@ sensitivity)
     ;;
 esac
 
-part ten 200
+part ten 1000
 part ten-overlap 120
 part quiet 120
 part hostile 120
