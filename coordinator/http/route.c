@@ -17,6 +17,7 @@ static const struct plx_route routes[] = {
     {.verb = "GET", .path = "/healthz", .kind = PLX_ROUTE_ALIVE, .open = true},
     {.verb = "GET", .path = "/readyz", .kind = PLX_ROUTE_READY, .open = true},
     {.verb = "GET", .path = "/metrics", .kind = PLX_ROUTE_METRICS},
+    {.verb = "GET", .path = "/metrics/monitors", .kind = PLX_ROUTE_MONITOR_METRICS},
     {.verb = "POST", .path = V1 "/session", .kind = PLX_ROUTE_LOGIN, .open = true},
     {.verb = "DELETE", .path = V1 "/session", .kind = PLX_ROUTE_LOGOUT},
     {.verb = "GET", .path = V1 "/session", .kind = PLX_ROUTE_WHOAMI},
