@@ -23,7 +23,7 @@ enum plx_route_kind {
     PLX_ROUTE_LOGIN,
     PLX_ROUTE_LOGOUT,
     PLX_ROUTE_WHOAMI,
-    PLX_ROUTE_FILE, /* a file of the dashboard's */
+    PLX_ROUTE_FILE, /* a file that is part of the program */
 };
 
 /* What a query parameter becomes in the body. */
