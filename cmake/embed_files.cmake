@@ -1,7 +1,7 @@
-# cmake -DFOLDER=<…/dist> -DOUT=<file.c> -P embed_files.cmake
+# cmake -DFOLDER=<…/dist> -DALSO=<file> -DOUT=<file.c> -P embed_files.cmake
 #
-# Turns every file of FOLDER into a C array, with its name (coordinator/http/files.h).
-file(GLOB files ${FOLDER}/*)
+# Turns every file of FOLDER, and ALSO, into a C array, with its name (coordinator/http/files.h).
+file(GLOB files ${FOLDER}/* ${ALSO})
 list(SORT files)
 set(text "/* Made from the dashboard's built files at build time. */\n")
 string(APPEND text "#include \"coordinator/http/files.h\"\n\n")

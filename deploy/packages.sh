@@ -41,7 +41,7 @@ plx_packages_test=(
     nftables iproute2 tcpdump util-linux 'mawk|gawk'
     sqlite3 jq curl python3 shellcheck procps systemd
     clang clang-format-14 libclang-rt-14-dev
-    chromium 'npm|nodejs'
+    chromium 'npm|nodejs' prometheus
 )
 
 plx_packages_group() {

@@ -95,8 +95,12 @@ static void answer_metrics(struct plx_exchange *x)
     struct plx_buf buf;
     struct plx_http_counts counts;
     plx_buf_init(&buf, PLX_API_BODY_MAX);
-    plx_http_counts(x->http, &counts);
-    plx_metrics_write(x->http->desk, &counts, &buf);
+    if (x->match.route->kind == PLX_ROUTE_MONITOR_METRICS) {
+        plx_metrics_write_monitors(x->http->desk, &buf);
+    } else {
+        plx_http_counts(x->http, &counts);
+        plx_metrics_write(x->http->desk, &counts, &buf);
+    }
     plx_exchange_answer(x, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", &buf);
     plx_exchange_release(x);
 }
@@ -343,6 +347,7 @@ static void handle(struct plx_exchange *x)
         open_events(x);
         return;
     case PLX_ROUTE_METRICS:
+    case PLX_ROUTE_MONITOR_METRICS:
         answer_metrics(x);
         return;
     case PLX_ROUTE_ALIVE:

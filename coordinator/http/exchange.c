@@ -228,7 +228,9 @@ static void copy_header(const struct plx_exchange *x, const char *name, char *re
 
 static enum MHD_Result open_file(struct plx_exchange *x)
 {
-    const struct plx_file *file = plx_files_find(x->http->files, x->match.variable);
+    const char *name =
+        x->match.route->method ? x->match.route->method : x->match.variable;
+    const struct plx_file *file = plx_files_find(x->http->files, name);
     if (!file)
         return refuse(x, MHD_HTTP_NOT_FOUND, PLX_ENOTFOUND, "there is no such file");
     note_phase(x, PLX_CALLER_ANSWER);

@@ -75,7 +75,7 @@ struct plx_files *plx_files_new(void)
         struct plx_file *file = &files->list[i];
         file->plain = plain;
         file->type = type_of(plain->name);
-        file->forever = strcmp(plain->name, PAGE) != 0;
+        file->forever = strchr(plain->name, '-') != NULL;
         plx_content_tag(plain->bytes, plain->len, file->tag);
         plx_buf_init(&file->gzip, FILE_MAX);
         plx_gzip(plain->bytes, plain->len, Z_BEST_COMPRESSION, &file->gzip);

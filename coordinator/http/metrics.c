@@ -4,6 +4,7 @@
 #include "sys/clock.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 static void head(struct plx_buf *out, const char *name, const char *type,
                  const char *help)
@@ -135,4 +136,33 @@ void plx_metrics_write(struct plx_desk *desk, const struct plx_http_counts *http
     write_store(desk, out);
     write_doors(desk, out);
     write_http(http, out);
+}
+
+/* A label's value, escaped as the text format wants it. */
+static void write_quoted(struct plx_buf *out, const char *text)
+{
+    plx_buf_char(out, '"');
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            plx_buf_char(out, '\\');
+        plx_buf_char(out, *text);
+    }
+    plx_buf_char(out, '"');
+}
+
+void plx_metrics_write_monitors(struct plx_desk *desk, struct plx_buf *out)
+{
+    size_t n;
+    uint32_t *slots = plx_catalog_sorted(desk->catalog, &n);
+    head(out, "parallax_monitor_verdict", "gauge",
+         "1, with the monitor's verdict as a label.");
+    for (size_t i = 0; i < n; i++) {
+        struct plx_judge_ruling ruling = {.why = ""};
+        plx_judge_view(plx_court_judge(desk->court), slots[i], &ruling);
+        plx_buf_text(out, "parallax_monitor_verdict{monitor=");
+        write_quoted(out, plx_catalog_at(desk->catalog, slots[i])->name);
+        plx_buf_printf(out, ",verdict=\"%s\"} 1\n",
+                       plx_court_word(desk->court, slots[i], &ruling));
+    }
+    free(slots);
 }

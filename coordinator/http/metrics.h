@@ -9,5 +9,8 @@
 
 void plx_metrics_write(struct plx_desk *desk, const struct plx_http_counts *http,
                        struct plx_buf *out);
+/* For those who want a series for each monitor: verdicts. Not part of the above, whose
+ * number of series does not grow with the fleet. */
+void plx_metrics_write_monitors(struct plx_desk *desk, struct plx_buf *out);
 
 #endif

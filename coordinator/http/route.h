@@ -13,16 +13,17 @@
 #include <stddef.h>
 
 enum plx_route_kind {
-    PLX_ROUTE_API,     /* a method of the API */
-    PLX_ROUTE_STREAM,  /* one whose parts are sent as they come, as JSON lines */
-    PLX_ROUTE_EVENTS,  /* server-sent events */
-    PLX_ROUTE_METRICS, /* for Prometheus */
-    PLX_ROUTE_ALIVE,   /* /healthz: answers while the loop turns */
-    PLX_ROUTE_READY,   /* /readyz: and stores what it is given */
+    PLX_ROUTE_API,             /* a method of the API */
+    PLX_ROUTE_STREAM,          /* one whose parts are sent as they come, as JSON lines */
+    PLX_ROUTE_EVENTS,          /* server-sent events */
+    PLX_ROUTE_METRICS,         /* for Prometheus */
+    PLX_ROUTE_MONITOR_METRICS, /* the same, a series for each monitor */
+    PLX_ROUTE_ALIVE,           /* /healthz: answers while the loop turns */
+    PLX_ROUTE_READY,           /* /readyz: and stores what it is given */
     PLX_ROUTE_LOGIN,
     PLX_ROUTE_LOGOUT,
     PLX_ROUTE_WHOAMI,
-    PLX_ROUTE_FILE, /* a file of the dashboard's */
+    PLX_ROUTE_FILE, /* a file that is part of the program */
 };
 
 /* What a query parameter becomes in the body. */

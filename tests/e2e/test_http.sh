@@ -142,6 +142,35 @@ tag=$(sed -n 's/^ETag: \(.*\)\r$/\1/ip' "$dir/head")
 check "… or asked for by its tag" http 304 -H "If-None-Match: $tag" "$url$script"
 check "a file that is not there" http 404 "$url/assets/nope.js"
 
+# ---- the description of the API ----
+check "the API describes itself" http 200 "$url/api/v1/openapi.json"
+cp "$dir/body" "$dir/openapi"
+described() { jq -r '.paths | to_entries[] | .key as $p | .value | keys[] | ascii_upcase + " " + $p' "$dir/openapi"; }
+check "… every route, and no other" diff <(described | sort) <(routes | sort)
+# as_described PATTERN URL_PATH: the answer is of the type and has the keys that are said.
+as_described() {
+    local type
+    http 200 -H "$(as admin)" --max-time 3 "$url$2" || return 1
+    type=$(jq -r --arg p "$1" '.paths[$p].get.responses["200"].content | keys[0]' "$dir/openapi")
+    [[ $type == "*/*" ]] || grep -qi "^content-type: $type" "$dir/head" || { echo "  not $type"; return 1; }
+    [[ $type != application/json ]] ||
+        jq -e --slurpfile o "$dir/openapi" --arg p "$1" \
+            '($o[0].paths[$p].get.responses["200"].content["application/json"].schema.required // []) - keys == []' \
+            "$dir/body" >/dev/null || { echo "  lacks what is required"; return 1; }
+}
+kept_to() {
+    local verb path n=0 bad=0
+    while read -r verb path; do
+        # An agent or incident there is none of here; events do not end.
+        [[ $verb == GET && $path != */events && $path != */agents/* && $path != */incidents/* &&
+            $path != /assets/* && $path != */session ]] || continue
+        as_described "$path" "${path/\{name\}/discard%2F9}" || { echo "  $path"; bad=1; }
+        n=$((n + 1))
+    done < <(described)
+    [[ $n -ge 20 && $bad -eq 0 ]]
+}
+check "… and every answer keeps to it" kept_to
+
 # ---- caching and compression ----
 check "an answer has a tag" http 200 -H "$(as viewer)" "$url/api/v1/monitors"
 check "what is private is in no shared cache" grep -qi '^cache-control: private' "$dir/head"
