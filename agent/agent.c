@@ -5,6 +5,7 @@
 #include "agent/delivery.h"
 #include "agent/io/keeper.h"
 #include "agent/io/link.h"
+#include "agent/traces.h"
 #include "base/err.h"
 #include "base/rng.h"
 #include "base/text.h"
@@ -19,6 +20,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#define FAST_TICK_NS     (10 * PLX_MS_NS)
 /* Configurations kept because a probe may be asking one of them. */
 #define RELOADS_MAX      1000
 #define SLOW_TICK_NS     (100 * PLX_MS_NS)
@@ -37,6 +39,7 @@ struct plx_agent_process {
     struct plx_spool *spool;
     struct plx_delivery *delivery;
     struct plx_crew *crew;
+    struct plx_traces *traces;
     struct plx_link *link;
     struct plx_jobs *jobs;
     struct plx_keeper *keeper;
@@ -57,6 +60,14 @@ static void answer_check(void *arg, const struct plx_result *result, uint64_t re
     struct plx_agent_process *a = arg;
     const struct plx_msg msg = {.type = PLX_MSG_PROBE_DONE,
                                 .probe_done = {request_id, *result}};
+    plx_link_send(a->link, &msg);
+}
+
+static void on_traced(void *arg, uint64_t request_id, const struct plx_trace *trace)
+{
+    struct plx_agent_process *a = arg;
+    const struct plx_msg msg = {.type = PLX_MSG_TRACE_DONE,
+                                .trace_done = {request_id, trace}};
     plx_link_send(a->link, &msg);
 }
 
@@ -179,6 +190,10 @@ static void on_message(void *arg, const struct plx_msg *msg)
     case PLX_MSG_PROBE_NOW:
         plx_crew_probe_now(a->crew, &msg->probe_now);
         break;
+    case PLX_MSG_TRACE_NOW:
+        if (!a->leaving)
+            plx_traces_order(a->traces, &msg->trace_now);
+        break;
     case PLX_MSG_SERVER_KEYS:
         on_server_keys(a, &msg->server_keys);
         break;
@@ -252,11 +267,18 @@ static void leave_when_done(struct plx_agent_process *a, struct plx_mono now)
     plx_loop_stop(a->loop);
 }
 
+static void on_fast_tick(void *arg, struct plx_mono now)
+{
+    struct plx_agent_process *a = arg;
+    plx_traces_tick(a->traces, now);
+}
+
 static void on_slow_tick(void *arg, struct plx_mono now)
 {
     struct plx_agent_process *a = arg;
     plx_watchdog_tick(&a->watchdog, now);
     plx_tallies_watch_clock(&a->tallies, now, plx_clock_wall());
+    plx_traces_slow_tick(a->traces, now);
     plx_link_tick(a->link, now);
     plx_delivery_tick(a->delivery, now);
     plx_keeper_tick(a->keeper, now);
@@ -333,6 +355,15 @@ static int open_crew(struct plx_agent_process *a, const struct plx_keypair *keys
     return plx_crew_new(a->loop, a->jobs, &setup, &a->crew, why);
 }
 
+static int open_traces(struct plx_agent_process *a, struct plx_why *why)
+{
+    const struct plx_traces_setup setup = {.policy = &a->config->policy,
+                                           .turnstile = plx_crew_turnstile(a->crew),
+                                           .resolver = a->config->resolver,
+                                           .seed = a->boot_id};
+    return plx_traces_new(a->loop, &setup, on_traced, a, &a->traces, why);
+}
+
 static int open_modules(struct plx_agent_process *a, struct plx_why *why)
 {
     const struct plx_enrolment *enrolment = plx_trust_enrolment(a->trust);
@@ -349,12 +380,15 @@ static int open_modules(struct plx_agent_process *a, struct plx_why *why)
     if (!err)
         err = open_crew(a, plx_trust_keys(a->trust), why);
     if (!err)
+        err = open_traces(a, why);
+    if (!err)
         err = plx_link_new(a->net, a->loop, endpoint, enrolment->server_key,
                            plx_trust_keys(a->trust), &owner, &a->link, why);
     if (!err)
         use_keys(a, false, 0);
-    if (!err && plx_loop_add_timer(a->loop, SLOW_TICK_NS, on_slow_tick, a))
-        err = plx_why_set(why, PLX_EIO, "cannot make a timer");
+    if (!err && (plx_loop_add_timer(a->loop, FAST_TICK_NS, on_fast_tick, a) ||
+                 plx_loop_add_timer(a->loop, SLOW_TICK_NS, on_slow_tick, a)))
+        err = plx_why_set(why, PLX_EIO, "cannot make timers");
     if (!err)
         plx_delivery_set_link(a->delivery, a->link);
     return err;
@@ -362,6 +396,7 @@ static int open_modules(struct plx_agent_process *a, struct plx_why *why)
 
 static void close_modules(struct plx_agent_process *a)
 {
+    plx_traces_destroy(&a->traces);
     plx_crew_destroy(&a->crew);
     while (a->n_reloaded > 0) {
         plx_agent_config_fini(a->reloaded[--a->n_reloaded]);

@@ -267,6 +267,11 @@ void plx_crew_leave(struct plx_crew *crew)
         post(&crew->hands[i], LEAVE, NULL, 0);
 }
 
+struct plx_turnstile *plx_crew_turnstile(const struct plx_crew *crew)
+{
+    return crew->turnstile;
+}
+
 uint32_t plx_crew_under_way(const struct plx_crew *crew)
 {
     uint32_t n = crew->lane ? plx_lane_under_way(crew->lane) : 0;

@@ -47,6 +47,9 @@ void plx_crew_probe_now(struct plx_crew *crew, const struct plx_msg_probe_now *m
 /* Nothing is begun any more. */
 void plx_crew_leave(struct plx_crew *crew);
 
+/* What keeps the targets' rates. Lent: for others that send to them. */
+struct plx_turnstile *plx_crew_turnstile(const struct plx_crew *crew);
+
 /* Probes under way, as of a moment ago. */
 uint32_t plx_crew_under_way(const struct plx_crew *crew);
 

@@ -8,13 +8,17 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define NO_SLOT        UINT32_MAX
-#define FAST_TICK_NS   (10 * PLX_MS_NS)
-#define SLOW_TICK_NS   (100 * PLX_MS_NS)
+#define NO_SLOT            UINT32_MAX
+#define FAST_TICK_NS       (10 * PLX_MS_NS)
+#define SLOW_TICK_NS       (100 * PLX_MS_NS)
 /* Probes begun in one tick; the rest is due at the next. */
-#define TICK_PROBES    1024
+#define TICK_PROBES        1024
 /* How late a probe out of turn may start. */
-#define ORDER_GRACE_NS (5 * PLX_SEC_NS)
+#define ORDER_GRACE_NS     (5 * PLX_SEC_NS)
+/* A scheduled probe has waited its whole timeout already: what is asked to confirm it
+ * waits for the kernel's first resend (1 s) and its answer, so that a verdict comes in
+ * seconds. A server that speaks gets the time its steps have. */
+#define CONFIRM_TIMEOUT_NS (1500 * PLX_MS_NS)
 
 struct plx_lane {
     struct plx_jobs *jobs;
@@ -51,6 +55,8 @@ static void probe_job_now(struct plx_lane *l, uint32_t slot, enum plx_probe_kind
 {
     char host[PLX_ADDR_TEXT_MAX];
     struct plx_task task = plx_job_task(plx_jobs_at(l->jobs, slot), host);
+    if (task.timeout_ns > CONFIRM_TIMEOUT_NS && plx_greeting_is_none(&task.greeting))
+        task.timeout_ns = CONFIRM_TIMEOUT_NS;
     probe_now(l, &task, kind, tag);
 }
 

@@ -42,7 +42,7 @@ static void print_line(const struct plx_cli *cli, const json_t *answer)
 static void on_answer(void *arg, json_t *answer, bool last)
 {
     const struct plx_cli *cli = arg;
-    if (!last && cli->format == PLX_FORMAT_TABLE)
+    if (!last && cli->format == PLX_FORMAT_TABLE && !plx_args_has(&cli->args, "burst"))
         print_line(cli, answer);
 }
 
@@ -82,6 +82,8 @@ static int fill_question(struct plx_question *q, const struct plx_args *args,
                            "--timeout must be a duration such as 5s: '%s'", timeout);
     plx_json_kstr(&q->json, "target", args->words[0]);
     plx_json_kstr(&q->json, "timeout", timeout);
+    if (plx_args_has(args, "burst"))
+        plx_json_kbool(&q->json, "burst", true);
     if (plx_args_has(args, "greeting"))
         plx_json_kstr(&q->json, "greeting", plx_args_value(args, "greeting", ""));
     if (plx_args_has(args, "expect"))
@@ -109,12 +111,32 @@ static size_t count(const json_t *answer, bool ok)
     return n;
 }
 
+/* Each agent's attempts, summed up. */
+static void print_bursts(const struct plx_cli *cli, const json_t *answer)
+{
+    const json_t *list = json_object_get(answer, "bursts");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        long long n = (long long)plx_field_int(one, "attempts");
+        long long ok = (long long)plx_field_int(one, "ok");
+        enum plx_style style = ok == n  ? PLX_STYLE_GOOD
+                               : ok > 0 ? PLX_STYLE_WARN
+                                        : PLX_STYLE_BAD;
+        plx_say("%-16s %-20s ", plx_field(one, "region"), plx_field(one, "agent"));
+        printf("%s", plx_style_on(cli, style));
+        plx_say("%lld of %lld", ok, n);
+        printf("%s\n", plx_style_off(cli, style));
+    }
+}
+
 static void print_end(const json_t *answer, const char *expected)
 {
     char missing[2048];
     bool open = strcmp(expected, "open") == 0;
-    plx_say("%zu of %lld %s%s\n", count(answer, true),
-            (long long)plx_field_int(answer, "asked"), open ? "connect" : "see it ",
+    bool burst = json_array_size(json_object_get(answer, "bursts")) > 0;
+    size_t n = burst ? json_array_size(json_object_get(answer, "answers"))
+                     : (size_t)plx_field_int(answer, "asked");
+    plx_say("%zu of %zu %s%s\n", count(answer, true), n, open ? "connect" : "see it ",
             open ? "" : expected);
     plx_field_list(answer, "missing", missing, sizeof missing);
     if (missing[0])
@@ -135,8 +157,10 @@ int plx_cmd_check(struct plx_cli *cli)
     if (code == PLX_EXIT_OK) {
         if (cli->format == PLX_FORMAT_CSV)
             print_csv(cli, json_object_get(answer, "answers"));
-        else if (!plx_show_data(cli, answer))
+        else if (!plx_show_data(cli, answer)) {
+            print_bursts(cli, answer);
             print_end(answer, plx_args_value(&cli->args, "expect", "open"));
+        }
         if (count(answer, false) > 0)
             code = PLX_EXIT_NO;
         else

@@ -42,6 +42,26 @@ static void print_faults(const struct plx_cli *cli, const json_t *answer, const 
         print_fault(json_array_get(list, i), plx_field(answer, "sentence"), now);
 }
 
+/* Where it broke, as far as traces can tell. */
+static void print_places(const struct plx_cli *cli, const json_t *answer, const char *now)
+{
+    const json_t *list = json_object_get(answer, "places");
+    if (json_array_size(list) == 0)
+        return;
+    print_title(cli, "Where it broke");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        long long waiting = (long long)plx_field_int(one, "waiting");
+        plx_say("  %s, traced ", plx_field(one, "fault"));
+        plx_view_moment(plx_field(one, "at"), now);
+        plx_say(" from %zu locations: %s\n",
+                json_array_size(json_object_get(one, "traces")),
+                plx_field(json_object_get(one, "place"), "sentence"));
+        if (waiting > 0)
+            plx_say("    %lld locations have not answered yet\n", waiting);
+    }
+}
+
 static void print_numbers(const struct plx_cli *cli, const json_t *answer)
 {
     const json_t *loss = json_object_get(answer, "loss");
@@ -94,6 +114,7 @@ static void print_people(const struct plx_cli *cli, const json_t *answer)
     plx_view_headline(cli, answer, now);
     plx_view_locations(cli, answer);
     print_faults(cli, answer, now);
+    print_places(cli, answer, now);
     print_numbers(cli, answer);
     print_changes(cli, answer, now);
     if (plx_field(monitor, "runbook")[0]) {

@@ -55,8 +55,17 @@ static const struct plx_option explain_options[] = {
 static const struct plx_option check_options[] = {
     {"from", 0, "LOCATION", "a region or key=value instead of all; may be repeated"},
     {"timeout", 't', "TIME", "of the probe, default 5s"},
+    {"burst", 0, NULL, "five attempts from each, summed up"},
     {"greeting", 0, "NAME", "speak, as in ssh, smtp or redis: docs/MONITORS.md has all"},
     {"expect", 0, "WHAT", "open (default), refused, filtered or closed"},
+    {0},
+};
+
+static const struct plx_option trace_options[] = {
+    {"from", 0, "LOCATION", "a region or key=value instead of all; may be repeated"},
+    {"flows", 0, "N", "source ports side by side, 1 to 16, default 4"},
+    {"hops", 0, "N", "at most so far, 1 to 30, default 30"},
+    {"ip", 0, "4|6", "only this address family"},
     {0},
 };
 
@@ -156,6 +165,11 @@ const struct plx_command plx_commands[] = {
      "could\n"
      "tell.",
      check_options, 1, 1, plx_cmd_check, NULL},
+    {"trace", "HOST:PORT", "Walk the way from every location, and say where it breaks",
+     "SYNs of growing TTL, half-open as a probe. Exits 0 if every flow reaches the "
+     "target, 1\n"
+     "if one does not, 3 if nobody could trace.",
+     trace_options, 1, 1, plx_cmd_trace, NULL},
     {"history", "MONITOR", "Past verdicts of a monitor", NULL, history_options, 1, 1,
      plx_cmd_history, NULL},
     {"incidents list", "", "What is broken now, each cause once", NULL, incidents_options,

@@ -17,6 +17,7 @@ int plx_cmd_monitors_export(struct plx_cli *cli);
 int plx_cmd_status(struct plx_cli *cli);
 int plx_cmd_explain(struct plx_cli *cli);
 int plx_cmd_check(struct plx_cli *cli);
+int plx_cmd_trace(struct plx_cli *cli);
 int plx_cmd_history(struct plx_cli *cli);
 int plx_cmd_incidents_list(struct plx_cli *cli);
 int plx_cmd_incidents_show(struct plx_cli *cli);

@@ -17,6 +17,7 @@ void plx_config_init(struct plx_config *config)
         .enrol_listen = plx_text_dup("tcp://*:7441"),
         .admin_listen = plx_text_dup("tcp://127.0.0.1:7442"),
         .retention_days = 30,
+        .trace_interval_ns = PLX_HOUR_NS,
         .log_level = PLX_LOG_INFO,
     };
 }
@@ -83,6 +84,18 @@ static int set_advertise(struct plx_config *config, const char *value,
     return set_text(&config->advertise, value);
 }
 
+static int set_trace_interval(struct plx_config *config, const char *value,
+                              struct plx_why *why)
+{
+    int64_t ns = 0;
+    if (strcmp(value, "off") != 0 &&
+        (plx_duration_parse(value, &ns) < 0 || ns < PLX_MIN_NS || ns > 30 * PLX_DAY_NS))
+        return plx_why_set(why, PLX_EINVAL,
+                           "trace_interval '%s': must be 1m to 30d, or off", value);
+    config->trace_interval_ns = ns;
+    return 0;
+}
+
 static int set_retention(struct plx_config *config, const char *value,
                          struct plx_why *why)
 {
@@ -125,6 +138,8 @@ int plx_config_set(struct plx_config *config, const char *key, const char *value
         return set_endpoint(&config->admin_listen, key, value, why);
     if (strcmp(key, "advertise") == 0)
         return set_advertise(config, value, why);
+    if (strcmp(key, "trace_interval") == 0)
+        return set_trace_interval(config, value, why);
     if (strcmp(key, "retention_days") == 0)
         return set_retention(config, value, why);
     if (strncmp(key, "http_", 5) == 0)
@@ -138,8 +153,9 @@ static int load_doc(struct plx_config *config, const struct plx_doc *doc,
                     struct plx_why *why)
 {
     static const char *const known[] = {
-        "data_dir",       "listen",    "enrol_listen", "admin_listen", "advertise",
-        "retention_days", "log_level", "log_format",   "http_listen",  "http_behind_tls",
+        "data_dir",    "listen",          "enrol_listen",   "admin_listen",
+        "advertise",   "retention_days",  "log_level",      "log_format",
+        "http_listen", "http_behind_tls", "trace_interval",
     };
     const struct plx_node *root = plx_doc_root(doc);
     if (!root)

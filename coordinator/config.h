@@ -16,7 +16,8 @@ struct plx_config {
     char *http_listen;    // "off": no HTTP; NULL: 127.0.0.1:7480 if it is free
     bool http_behind_tls; /* a proxy in front ends TLS: cookies over https only */
     char *advertise; /* the host that agents are told to connect to; NULL: found out */
-    uint32_t retention_days; /* of results; default 30 */
+    uint32_t retention_days;   /* of results; default 30 */
+    int64_t trace_interval_ns; /* of ways of good times; 0: never; default 1h */
     enum plx_log_level log_level;
     bool log_json;
     /* Reads file and flags again, as at the start, into `ret`, which is initialised only

@@ -10,6 +10,7 @@
 #include "coordinator/io/door_process.h"
 #include "coordinator/io/enrol.h"
 #include "coordinator/io/gate.h"
+#include "coordinator/io/inquest.h"
 #include "coordinator/io/intake.h"
 #include "coordinator/io/keyring.h"
 #include "coordinator/io/rounds.h"
@@ -59,6 +60,7 @@ struct coordinator {
     struct plx_alerts *alerts;
     struct plx_worker *worker;
     struct plx_intake *intake;
+    struct plx_inquest *inquest;
     struct plx_enrol *enrol;
     struct plx_api *api;
     struct plx_admin *admin;
@@ -149,6 +151,7 @@ static void on_tick(void *arg, struct plx_mono now)
     struct coordinator *c = arg;
     plx_watchdog_tick(&c->watchdog, now);
     bool works = plx_rounds_make(&c->desk, c->intake);
+    plx_inquest_tick(c->inquest, now);
     plx_api_tick(c->api, now);
     if (c->http)
         plx_http_tick(c->http, now);
@@ -288,6 +291,8 @@ static int open_doors(struct coordinator *c, struct plx_why *why)
                              &c->keys.current, &c->intake, why);
     if (err < 0)
         return err;
+    c->inquest = plx_inquest_new(&c->desk, c->intake, c->config->trace_interval_ns);
+    c->desk.inquest = c->inquest;
     advertise(plx_intake_endpoint(c->intake), host, agents);
     const struct plx_enrol_options enrolment = {
         .endpoint = c->config->enrol_listen,
@@ -390,6 +395,8 @@ static void stop(struct coordinator *c)
     plx_http_destroy(&c->http);
     plx_admin_destroy(&c->admin);
     plx_enrol_destroy(&c->enrol);
+    c->desk.inquest = NULL;
+    plx_inquest_destroy(&c->inquest);
     plx_intake_destroy(&c->intake);
     plx_alerts_destroy(&c->alerts);
     if (c->has_desk)

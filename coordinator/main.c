@@ -29,6 +29,8 @@ static const char usage[] =
     "  --advertise HOST      how agents reach this machine, default what is listened on\n"
     "                        or the machine's name\n"
     "  --retention-days N    how long results are kept, default 30\n"
+    "  --trace-interval T    how often ways of good times are walked, default 1h, or "
+    "off\n"
     "  --log-level LEVEL     debug, info, warn or error; default info\n"
     "  --log-format FORMAT   text (key=value) or json; default text\n"
     "  --help, --version\n"
@@ -46,6 +48,7 @@ static const struct option options[] = {
     {"http-behind-tls", required_argument, NULL, 'o'},
     {"advertise", required_argument, NULL, 'o'},
     {"retention-days", required_argument, NULL, 'o'},
+    {"trace-interval", required_argument, NULL, 'o'},
     {"log-level", required_argument, NULL, 'o'},
     {"log-format", required_argument, NULL, 'o'},
     {"help", no_argument, NULL, 'h'},

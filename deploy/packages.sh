@@ -31,7 +31,8 @@ plx_packages_demo=(redis-server)
 
 # The services are for the network lab, which runs its own copies with its own folders; the
 # clusters and daemons that Debian sets up beside them are not used. exim4-daemon-heavy
-# counts as well because installing the light one would remove it.
+# counts as well because installing the light one would remove it. chromium and npm are for
+# the dashboard's test; a nodejs that is not Debian's brings an npm of its own.
 plx_packages_test=(
     postgresql redis-server openssh-server openssh-client
     'exim4-daemon-light|exim4-daemon-heavy'
@@ -40,6 +41,7 @@ plx_packages_test=(
     nftables iproute2 tcpdump util-linux 'mawk|gawk'
     sqlite3 jq curl python3 shellcheck procps systemd
     clang clang-format-14 libclang-rt-14-dev
+    chromium 'npm|nodejs'
 )
 
 plx_packages_group() {

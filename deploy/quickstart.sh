@@ -111,13 +111,23 @@ wait_for() {
 
 start_coordinator() {
     is_ours coordinator && return
-    say "starting the coordinator (agents on 7440, enrolment on 7441, admin on 7442)"
+    say "starting the coordinator (agents on 7440, enrolment on 7441, admin on 7442, dashboard on 7480)"
     start coordinator "$bin/parallax-coordinator" run --data-dir "$data/coordinator" \
         --advertise 127.0.0.1
     if ! wait_for 10 parallax health || ! is_ours coordinator; then
         tail -n 5 "$data/coordinator.log" >&2
         die "the coordinator did not start; its log is $data/coordinator.log"
     fi
+}
+
+# ensure_user: where there is no user yet, one with a random password, which is shown this
+# once and kept nowhere.
+ensure_user() {
+    local users
+    users=$(parallax users list --output json)
+    [[ $users != *'"role"'* ]] || return 0
+    first_password=$(head -c 15 /dev/urandom | base64 | tr '+/' 'xy')
+    parallax users put admin --role admin <<<"$first_password" >/dev/null
 }
 
 start_agent() {
@@ -147,7 +157,16 @@ Try next (p stands for: $bin/parallax --data-dir $data/coordinator):
   p check 127.0.0.1:22        one probe from all locations, now
   p agents list               the vantage points
   p apply -f FILE --dry-run   what a monitors file would change
-Stop the Redis server and look at the status again. End all of it: deploy/quickstart.sh --stop
+
+The dashboard: http://127.0.0.1:7480/
+TXT
+    if [[ -n ${first_password-} ]]; then
+        echo "  log in as admin with the password $first_password (shown this once)"
+    else
+        echo "  a forgotten password: p users put admin --role admin"
+    fi
+    cat <<TXT
+Stop the Redis server and look at the status or the dashboard again. End all of it: deploy/quickstart.sh --stop
 TXT
 }
 
@@ -172,6 +191,7 @@ main() {
     ensure_redis
     mkdir -p "$data/coordinator"
     start_coordinator
+    ensure_user
     for region in "${regions[@]}"; do start_agent "$region"; done
     say "applying $monitors"
     parallax apply -f "$monitors"

@@ -27,6 +27,8 @@ const char *plx_msg_type_token(enum plx_msg_type type)
         [PLX_MSG_ADMIN_RESPONSE] = "admin_response",
         [PLX_MSG_SERVER_KEYS] = "server_keys",
         [PLX_MSG_AGENT_KEY] = "agent_key",
+        [PLX_MSG_TRACE_NOW] = "trace_now",
+        [PLX_MSG_TRACE_DONE] = "trace_done",
     };
     return (size_t)type < sizeof tokens / sizeof *tokens ? tokens[type] : "unknown";
 }

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/monitor.h"
 #include "base/result.h"
+#include "base/trace.h"
 #include "base/why.h"
 
 #include <stddef.h>
@@ -46,6 +47,8 @@ enum plx_msg_type {
     PLX_MSG_ADMIN_RESPONSE,
     PLX_MSG_SERVER_KEYS,
     PLX_MSG_AGENT_KEY,
+    PLX_MSG_TRACE_NOW,
+    PLX_MSG_TRACE_DONE,
 };
 
 /* What an agent needs to probe a monitor. Strings are lent by whoever made the message.
@@ -158,6 +161,21 @@ struct plx_msg_probe_done {
     struct plx_result result;
 };
 
+struct plx_msg_trace_now {
+    uint64_t request_id;
+    const char *host; /* name or address */
+    uint16_t port;
+    enum plx_ip ip;
+    const char *source; /* "" for the kernel's choice */
+    uint8_t flows;      /* 1 … PLX_TRACE_FLOWS_MAX */
+    uint8_t max_hops;   /* 1 … PLX_TRACE_HOPS_MAX */
+};
+
+struct plx_msg_trace_done {
+    uint64_t request_id;
+    const struct plx_trace *trace;
+};
+
 struct plx_msg_bye {
     const char *reason;
 };
@@ -227,6 +245,8 @@ struct plx_msg {
         struct plx_msg_admin_response admin_response;
         struct plx_msg_server_keys server_keys;
         struct plx_msg_agent_key agent_key;
+        struct plx_msg_trace_now trace_now;
+        struct plx_msg_trace_done trace_done;
     };
 };
 
@@ -260,6 +280,12 @@ int plx_wire_decode(struct plx_wire_decoder *decoder, const void *frame, size_t 
 void plx_wire_encode_monitor(const struct plx_monitor *monitor, struct plx_buf *out);
 int plx_wire_decode_monitor(const void *bytes, size_t len, struct plx_monitor *ret,
                             struct plx_why *why);
+
+/* One trace as bytes for the database, and back. Decoding returns 0, PLX_EMALFORMED or
+ * PLX_ETOOBIG. */
+void plx_wire_encode_trace(const struct plx_trace *trace, struct plx_buf *out);
+int plx_wire_decode_trace(const void *bytes, size_t len, struct plx_trace *ret,
+                          struct plx_why *why);
 
 /* The task an agent gets for a monitor; strings are lent by `monitor`. */
 struct plx_task plx_task_of(const struct plx_monitor *monitor);

@@ -4,6 +4,7 @@
 #include "proto/arena.h"
 #include "proto/parallax.pb-c.h"
 #include "proto/wire.h"
+#include "proto/wire_trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -535,6 +536,34 @@ static void admin_response(struct check *c, const Parallax__V1__AdminResponse *i
     out->more = in->more;
 }
 
+static void trace_now(struct check *c, const Parallax__V1__TraceNow *in,
+                      struct plx_msg_trace_now *out)
+{
+    out->request_id = in->request_id;
+    out->host = text(c, "trace_now.host", in->host);
+    out->source = text(c, "trace_now.source", in->source);
+    out->port = (uint16_t)in->port;
+    out->ip = (enum plx_ip)in->ip;
+    out->flows = (uint8_t)in->flows;
+    out->max_hops = (uint8_t)in->max_hops;
+    bool known = in->ip == PLX_IP_ANY || in->ip == PLX_IP_4 || in->ip == PLX_IP_6;
+    if (!plx_text_is_host(out->host) || !is_source(out->source) || !known)
+        fail(c, PLX_EMALFORMED, "trace_now.host", "(or source, or ip) cannot be");
+    in_range(c, "trace_now.port", in->port, 1, 65535);
+    in_range(c, "trace_now.flows", in->flows, 1, PLX_TRACE_FLOWS_MAX);
+    in_range(c, "trace_now.max_hops", in->max_hops, 1, PLX_TRACE_HOPS_MAX);
+}
+
+static void trace_done(struct check *c, const Parallax__V1__TraceDone *in,
+                       struct plx_msg_trace_done *out)
+{
+    struct plx_why inner = {""};
+    struct plx_trace *trace = alloc(c, 1, sizeof *trace);
+    *out = (struct plx_msg_trace_done){in->request_id, trace};
+    if (trace && plx_wire_trace_unpack(in->trace, trace, &inner) < 0)
+        fail(c, PLX_EMALFORMED, "trace_done.trace", inner.text);
+}
+
 static void take_body(struct check *c, const Parallax__V1__Envelope *env,
                       struct plx_msg *m)
 {
@@ -562,6 +591,8 @@ static void take_body(struct check *c, const Parallax__V1__Envelope *env,
         BODY(ADMIN_RESPONSE, admin_response);
         BODY(SERVER_KEYS, server_keys);
         BODY(AGENT_KEY, agent_key);
+        BODY(TRACE_NOW, trace_now);
+        BODY(TRACE_DONE, trace_done);
 #undef BODY
     default:
         fail(c, PLX_EMALFORMED, "body", "is missing or of an unknown kind");

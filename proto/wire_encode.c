@@ -3,6 +3,7 @@
 #include "proto/arena.h"
 #include "proto/parallax.pb-c.h"
 #include "proto/wire.h"
+#include "proto/wire_trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -433,6 +434,29 @@ static void *admin_response(struct plx_arena *arena,
     return out;
 }
 
+static void *trace_now(struct plx_arena *arena, const struct plx_msg_trace_now *in)
+{
+    Parallax__V1__TraceNow *out = array(arena, 1, sizeof *out);
+    parallax__v1__trace_now__init(out);
+    SET(out, request_id, in->request_id);
+    out->host = text(in->host);
+    SET(out, port, in->port);
+    SET(out, ip, (uint32_t)in->ip);
+    out->source = text(in->source);
+    SET(out, flows, in->flows);
+    SET(out, max_hops, in->max_hops);
+    return out;
+}
+
+static void *trace_done(struct plx_arena *arena, const struct plx_msg_trace_done *in)
+{
+    Parallax__V1__TraceDone *out = array(arena, 1, sizeof *out);
+    parallax__v1__trace_done__init(out);
+    SET(out, request_id, in->request_id);
+    out->trace = plx_wire_trace_pack(arena, in->trace);
+    return out;
+}
+
 /* Fills the envelope's one body. */
 static void put_body(struct plx_arena *arena, const struct plx_msg *m,
                      Parallax__V1__Envelope *env)
@@ -461,6 +485,8 @@ static void put_body(struct plx_arena *arena, const struct plx_msg *m,
         BODY(ADMIN_RESPONSE, admin_response);
         BODY(SERVER_KEYS, server_keys);
         BODY(AGENT_KEY, agent_key);
+        BODY(TRACE_NOW, trace_now);
+        BODY(TRACE_DONE, trace_done);
 #undef BODY
     case PLX_MSG_NONE:
         break;
@@ -544,5 +570,14 @@ void plx_wire_encode_monitor(const struct plx_monitor *m, struct plx_buf *out)
     SET(&pb, recovery_successes, m->recovery_successes);
     pb.greeting = greeting_of(&arena, &m->greeting);
     pack(&pb.base, out);
+    plx_arena_fini(&arena);
+}
+
+void plx_wire_encode_trace(const struct plx_trace *trace, struct plx_buf *out)
+{
+    struct plx_arena arena;
+    plx_arena_init(&arena, ENCODE_ARENA_MAX);
+    const Parallax__V1__Trace *pb = plx_wire_trace_pack(&arena, trace);
+    pack(&pb->base, out);
     plx_arena_fini(&arena);
 }

@@ -12,6 +12,9 @@
 #include <unistd.h>
 
 #define EVENTS_MAX      64
+/* Flows begun between two ticks: a socket, a port and a SYN take about 30 us, and the
+ * loop's probes are not to wait a millisecond for them. */
+#define TURN_FLOWS      32
 /* Source ports of traces: above the registered ones, tried until one is free. */
 #define PORT_FIRST      20000u
 #define PORT_SPAN       12000u
@@ -48,6 +51,7 @@ struct plx_tracer {
     struct plx_rng rng;
     struct flow flows[PLX_TRACER_FLOWS_MAX];
     uint32_t n_flows, n_runs;
+    uint32_t n_begun; /* flows, in this turn */
     struct run *queue, **queue_end;
 };
 
@@ -232,11 +236,13 @@ static void begin_run(struct plx_tracer *t, struct run *run)
 
 static void begin_waiting(struct plx_tracer *t)
 {
-    while (t->queue && t->n_flows + t->queue->order.n_flows <= PLX_TRACER_FLOWS_MAX) {
+    while (t->queue && t->n_begun < TURN_FLOWS &&
+           t->n_flows + t->queue->order.n_flows <= PLX_TRACER_FLOWS_MAX) {
         struct run *run = t->queue;
         t->queue = run->next;
         if (!t->queue)
             t->queue_end = &t->queue;
+        t->n_begun += run->order.n_flows;
         begin_run(t, run);
     }
 }
@@ -277,8 +283,7 @@ void plx_tracer_ready(struct plx_tracer *t)
 void plx_tracer_tick(struct plx_tracer *t)
 {
     static const struct plx_hop silent = {.kind = PLX_HOP_SILENT};
-    if (t->n_flows == 0)
-        return;
+    t->n_begun = 0;
     struct plx_mono now = plx_clock_mono();
     for (size_t i = 0; i < PLX_TRACER_FLOWS_MAX; i++) {
         struct flow *f = &t->flows[i];

@@ -2,14 +2,10 @@
 
 #include "base/err.h"
 
-#include <sodium.h>
-#include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #define GZIP_MIN   1024
 #define GZIP_LEVEL 3
-#define GZIP_BITS  (15 + 16) /* zlib's way to ask for gzip's header */
 
 /* Scripts, styles and pictures from ourselves only, nobody may frame us. */
 #define PAGE_POLICY                                                                      \
@@ -98,7 +94,11 @@ static void add_headers(const struct plx_exchange *x, struct MHD_Response *respo
     add(response, "Referrer-Policy", "no-referrer");
     add(response, "Content-Security-Policy", PAGE_POLICY);
     add(response, "Cross-Origin-Resource-Policy", "same-origin");
-    add(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
+    /* Never in a cache that is shared; what was made for one request, a token, in none.
+     */
+    bool is_get = x->match.route && strcmp(x->match.route->verb, "GET") == 0;
+    const char *usual = is_get ? "private, no-cache" : "no-store";
+    add(response, MHD_HTTP_HEADER_CACHE_CONTROL, x->cache ? x->cache : usual);
     add(response, MHD_HTTP_HEADER_VARY, "Accept-Encoding, Cookie, Authorization");
     if (x->status == MHD_HTTP_UNAUTHORIZED)
         add(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
@@ -115,38 +115,17 @@ static void add_headers(const struct plx_exchange *x, struct MHD_Response *respo
 /* Replaces the answer by its gzip, if that is shorter. */
 static bool compress_answer(struct plx_exchange *x)
 {
-    z_stream z = {0};
-    if (!x->takes_gzip || x->answer.len < GZIP_MIN ||
-        deflateInit2(&z, GZIP_LEVEL, Z_DEFLATED, GZIP_BITS, 8, Z_DEFAULT_STRATEGY) !=
-            Z_OK)
-        return false;
-    size_t cap = deflateBound(&z, x->answer.len);
-    char *out = malloc(cap);
-    if (!out)
-        abort();
-    z.next_in = (Bytef *)x->answer.data;
-    z.avail_in = (uInt)x->answer.len;
-    z.next_out = (Bytef *)out;
-    z.avail_out = (uInt)cap;
-    bool done = deflate(&z, Z_FINISH) == Z_STREAM_END && z.total_out < x->answer.len;
-    if (done) {
-        plx_buf_clear(&x->answer);
-        plx_buf_add(&x->answer, out, z.total_out);
+    struct plx_buf gzip;
+    plx_buf_init(&gzip, PLX_API_BODY_MAX);
+    bool shorter = x->takes_gzip && x->answer.len >= GZIP_MIN &&
+                   plx_gzip(x->answer.data, x->answer.len, GZIP_LEVEL, &gzip);
+    if (shorter) {
+        plx_buf_fini(&x->answer);
+        x->answer = gzip;
+    } else {
+        plx_buf_fini(&gzip);
     }
-    deflateEnd(&z);
-    free(out);
-    return done;
-}
-
-/* A tag of the content: the same bytes, the same tag. */
-static void make_tag(const struct plx_buf *answer, char ret[48])
-{
-    uint8_t hash[16];
-    char hex[33];
-    crypto_generichash(hash, sizeof hash, (const unsigned char *)plx_buf_str(answer),
-                       answer->len, NULL, 0);
-    sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
-    snprintf(ret, 48, "\"%s\"", hex);
+    return shorter;
 }
 
 static enum MHD_Result queue(struct plx_exchange *x, struct MHD_Response *response)
@@ -165,7 +144,7 @@ enum MHD_Result plx_answer_send(struct plx_exchange *x)
     bool tagged = x->status == MHD_HTTP_OK && x->match.route &&
                   strcmp(x->match.route->verb, "GET") == 0;
     if (tagged)
-        make_tag(&x->answer, tag);
+        plx_content_tag(plx_buf_str(&x->answer), x->answer.len, tag);
     if (tagged && strcmp(tag, x->if_none_match) == 0) {
         x->status = MHD_HTTP_NOT_MODIFIED;
         plx_buf_clear(&x->answer);
@@ -186,4 +165,22 @@ enum MHD_Result plx_answer_stream(struct plx_exchange *x,
 {
     return queue(
         x, MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 16 * 1024, read, x, NULL));
+}
+
+enum MHD_Result plx_answer_file(struct plx_exchange *x, const struct plx_file *file)
+{
+    bool same = strcmp(file->tag, x->if_none_match) == 0;
+    bool gzip = x->takes_gzip && file->gzip.len > 0;
+    const void *bytes = gzip ? (const void *)file->gzip.data : file->plain->bytes;
+    size_t len = gzip ? file->gzip.len : file->plain->len;
+    x->type = file->type;
+    x->cache = file->forever ? "public, max-age=31536000, immutable" : NULL;
+    x->status = same ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK;
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        same ? 0 : len, (void *)(uintptr_t)bytes, MHD_RESPMEM_PERSISTENT);
+    if (response)
+        add(response, MHD_HTTP_HEADER_ETAG, file->tag);
+    if (response && gzip && !same)
+        add(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+    return queue(x, response);
 }

@@ -303,8 +303,26 @@ void plx_desk_side_event(void *arg, const struct plx_event *event)
     to_streams(arg, event);
 }
 
+/* Ends the streams of those who would not be let in any more. */
+static void weed_streams(struct plx_http *http)
+{
+    struct plx_wall now = plx_clock_wall();
+    struct plx_exchange **p = &http->streams;
+    while (*p) {
+        struct plx_exchange *x = *p;
+        if (plx_guests_is_in(http->desk->guests, &x->guest, x->cookie, now)) {
+            p = &x->next_stream;
+            continue;
+        }
+        *p = x->next_stream;
+        plx_exchange_end(x);
+        plx_exchange_release(x);
+    }
+}
+
 void plx_desk_side_ping(struct plx_http *http, struct plx_mono now)
 {
+    weed_streams(http);
     if (plx_mono_diff(now, http->pinged) < PING_NS)
         return;
     http->pinged = now;

@@ -11,7 +11,8 @@
 
 #define QUEUE_MAX        256
 #define BODY_MAX         (16 * 1024 * 1024)
-#define OPEN_BODY_MAX    4096 /* of those who have not said who they are */
+#define FORM_BODY_MAX    (64 * 1024) /* where no file is expected */
+#define OPEN_BODY_MAX    4096        /* of those who have not said who they are */
 #define STREAM_BYTES_MAX (1024 * 1024)
 #define SESSION_COOKIE   "parallax_session"
 /* A page of another site can send requests with our cookie, but not with a header of its
@@ -103,18 +104,13 @@ static const char *header(const struct plx_exchange *x, const char *name)
     return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
 }
 
+/* Whom the limits count against: an IPv4 address, or the /64 of an IPv6 address, since
+ * one customer has all of it. */
 static void caller_address(const struct plx_exchange *x, char ret[INET6_ADDRSTRLEN])
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *addr = info ? info->client_addr : NULL;
-    snprintf(ret, INET6_ADDRSTRLEN, "?");
-    if (addr && addr->sa_family == AF_INET)
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)addr)->sin_addr,
-                  ret, INET6_ADDRSTRLEN);
-    else if (addr && addr->sa_family == AF_INET6)
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr,
-                  ret, INET6_ADDRSTRLEN);
+    plx_throttle_address(info ? info->client_addr : NULL, ret);
 }
 
 /* Who asks: by token, else by session. */
@@ -150,6 +146,15 @@ static bool changes_something(const struct plx_exchange *x)
     return strcmp(x->match.route->verb, "GET") != 0;
 }
 
+/* Whether this counts as a failure to say who they are: a bad token, and a login until it
+ * has succeeded, so that many at once are no way around the limit. Who is known is never
+ * held up by the failures of others: behind a proxy all have one address. */
+static bool guesses(const struct plx_exchange *x, bool known)
+{
+    return x->match.route->kind == PLX_ROUTE_LOGIN ||
+           (!known && header(x, MHD_HTTP_HEADER_AUTHORIZATION));
+}
+
 /* 0, or the status to refuse with. */
 static unsigned admit(struct plx_exchange *x, const char **why)
 {
@@ -157,13 +162,11 @@ static unsigned admit(struct plx_exchange *x, const char **why)
     struct plx_mono now = plx_clock_mono();
     char address[INET6_ADDRSTRLEN];
     caller_address(x, address);
-    if (!plx_throttle_has(http->failures, address, now)) {
+    bool known = identify(x);
+    if (guesses(x, known) && !plx_throttle_spend(http->failures, address, now)) {
         *why = "too many failed logins or bad tokens from your address: wait a minute";
         return MHD_HTTP_TOO_MANY_REQUESTS;
     }
-    bool known = identify(x);
-    if (!known && header(x, MHD_HTTP_HEADER_AUTHORIZATION))
-        plx_throttle_spend(http->failures, address, now);
     if (!known && !x->match.route->open) {
         *why = "log in, or send an API token: Authorization: Bearer plxt_…";
         return MHD_HTTP_UNAUTHORIZED;
@@ -181,14 +184,26 @@ static unsigned admit(struct plx_exchange *x, const char **why)
     return 0;
 }
 
+/* The role, before a body is read that would be refused for it: bodies cost memory. */
+static bool may(const struct plx_exchange *x, char why[96])
+{
+    const char *method = x->match.route->method;
+    enum plx_role needed;
+    if (!method || plx_api_may(method, x->guest.role, &needed))
+        return true;
+    snprintf(why, 96, "'%s' takes the role %s", method, plx_role_token(needed));
+    return false;
+}
+
 /* ---- reading ---- */
 
 static size_t body_limit(const struct plx_exchange *x)
 {
-    return x->match.route->open ? OPEN_BODY_MAX : BODY_MAX;
+    const struct plx_route *route = x->match.route;
+    return route->open ? OPEN_BODY_MAX : route->takes_files ? BODY_MAX : FORM_BODY_MAX;
 }
 
-static void note_phase(const struct plx_exchange *x, int phase)
+static void note_phase(const struct plx_exchange *x, enum plx_caller_phase phase)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -196,8 +211,10 @@ static void note_phase(const struct plx_exchange *x, int phase)
     if (!caller)
         return;
     pthread_mutex_lock(&x->http->lock);
+    if (caller->phase != phase)
+        caller->since = plx_clock_mono();
     caller->phase = phase;
-    caller->since = plx_clock_mono();
+    caller->known = x->guest.name[0] != '\0';
     pthread_mutex_unlock(&x->http->lock);
 }
 
@@ -209,6 +226,15 @@ static void copy_header(const struct plx_exchange *x, const char *name, char *re
         ret[0] = '\0';
 }
 
+static enum MHD_Result open_file(struct plx_exchange *x)
+{
+    const struct plx_file *file = plx_files_find(x->http->files, x->match.variable);
+    if (!file)
+        return refuse(x, MHD_HTTP_NOT_FOUND, PLX_ENOTFOUND, "there is no such file");
+    note_phase(x, PLX_CALLER_ANSWER);
+    return plx_answer_file(x, file);
+}
+
 /* The headers are in. Finds out what is wanted and by whom; answers at once if that is
  * enough. */
 static enum MHD_Result open_exchange(struct plx_exchange *x, const char *verb,
@@ -216,6 +242,7 @@ static enum MHD_Result open_exchange(struct plx_exchange *x, const char *verb,
 {
     const char *why = "", *encodings = header(x, MHD_HTTP_HEADER_ACCEPT_ENCODING);
     const char *length = header(x, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    char denial[96];
     int64_t n = 0;
     note_phase(x, PLX_CALLER_BODY);
     x->head = strcmp(verb, "HEAD") == 0;
@@ -233,6 +260,11 @@ static enum MHD_Result open_exchange(struct plx_exchange *x, const char *verb,
     unsigned status = admit(x, &why);
     if (status)
         return refuse(x, status, PLX_EDENIED, why);
+    if (!may(x, denial))
+        return refuse(x, MHD_HTTP_FORBIDDEN, PLX_EDENIED, denial);
+    if (x->match.route->kind == PLX_ROUTE_FILE)
+        return open_file(x);
+    note_phase(x, PLX_CALLER_BODY); /* once more: now it is known by whom */
     plx_buf_init(&x->body, body_limit(x));
     if (length &&
         (plx_text_int(length, 0, INT64_MAX, &n) < 0 || (uint64_t)n > body_limit(x)))
@@ -327,6 +359,7 @@ static enum MHD_Result hand_over(struct plx_exchange *x)
 {
     struct plx_http *http = x->http;
     const uint64_t one = 1;
+    note_phase(x, PLX_CALLER_ANSWER); /* from here on it is we who take long */
     pthread_mutex_lock(&http->lock);
     bool room = !http->quitting && http->n_queue < QUEUE_MAX;
     if (room) {
@@ -443,20 +476,21 @@ static ssize_t read_stream(void *arg, uint64_t at, char *out, size_t max)
     return n;
 }
 
-static void note_failed_login(const struct plx_exchange *x)
+/* A login that worked, or was not tried, was no guess. */
+static void note_login(const struct plx_exchange *x)
 {
     char address[INET6_ADDRSTRLEN];
-    if (x->match.route->kind != PLX_ROUTE_LOGIN || x->status != MHD_HTTP_UNAUTHORIZED)
+    if (x->match.route->kind != PLX_ROUTE_LOGIN || x->status == MHD_HTTP_UNAUTHORIZED)
         return;
     caller_address(x, address);
-    plx_throttle_spend(x->http->failures, address, plx_clock_mono());
+    plx_throttle_refund(x->http->failures, address, plx_clock_mono());
 }
 
 /* Back from the loop. */
 static enum MHD_Result reply(struct plx_exchange *x)
 {
     note_phase(x, PLX_CALLER_ANSWER);
-    note_failed_login(x);
+    note_login(x);
     pthread_mutex_lock(&x->http->lock);
     bool streaming = x->streaming;
     pthread_mutex_unlock(&x->http->lock);

@@ -4,10 +4,12 @@
  *   exchange.c  one request until its answer                 HTTP thread, handed to the
  *   desk_side.c what the loop does with it                   loop and back
  *   answer.c    statuses, headers, compression               HTTP thread
+ *   files.c     the dashboard's files                        HTTP thread
  */
 #ifndef PLX_HTTP_IMPL_H
 #define PLX_HTTP_IMPL_H
 
+#include "coordinator/http/files.h"
 #include "coordinator/http/http.h"
 #include "coordinator/http/route.h"
 #include "coordinator/http/throttle.h"
@@ -35,7 +37,8 @@ struct plx_exchange {
     bool ended;
     bool gone; /* the connection is */
     unsigned status;
-    const char *type; /* of the content */
+    const char *type;  /* of the content */
+    const char *cache; /* Cache-Control; NULL: "no-cache" */
     char allow[64];
     struct plx_buf answer;
     size_t n_sent;                    /* of a stream's answer */
@@ -44,10 +47,13 @@ struct plx_exchange {
     bool is_stream;
 };
 
+enum plx_caller_phase { PLX_CALLER_HEADERS, PLX_CALLER_BODY, PLX_CALLER_ANSWER };
+
 /* A connection, for the deadlines; with the lock. */
 struct plx_caller {
     int fd;
-    enum { PLX_CALLER_HEADERS, PLX_CALLER_BODY, PLX_CALLER_ANSWER } phase;
+    enum plx_caller_phase phase;
+    bool known; /* they have said who they are: may send long bodies */
     struct plx_mono since;
     struct plx_caller *prev, *next;
 };
@@ -59,6 +65,7 @@ struct plx_http {
     struct plx_worker *worker;
     struct plx_loop *loop;
     struct MHD_Daemon *daemon;
+    struct plx_files *files;
     char address[128];
     bool behind_tls;
     int wake_fd;
@@ -116,6 +123,8 @@ unsigned plx_answer_status(int err);
 void plx_answer_problem(struct plx_buf *buf, unsigned status, int err, const char *why);
 /* Queues what the exchange holds as its answer. */
 enum MHD_Result plx_answer_send(struct plx_exchange *x);
+/* Queues a file. */
+enum MHD_Result plx_answer_file(struct plx_exchange *x, const struct plx_file *file);
 /* Begins a streamed answer. */
 enum MHD_Result plx_answer_stream(struct plx_exchange *x,
                                   ssize_t (*read)(void *arg, uint64_t at, char *out,

@@ -40,10 +40,11 @@ struct plx_route {
     const char *verb; /* "GET", "POST", "PUT", "DELETE" */
     const char *path; /* with at most one {variable} */
     enum plx_route_kind kind;
-    const char *method;   /* of the API */
-    const char *variable; /* key of the body that takes the path's variable */
-    bool listed;          /* as a list of one */
-    bool open;            /* needs no token */
+    const char *method;     /* of the API */
+    const char *variable;   /* key of the body that takes the path's variable */
+    enum plx_query_type as; /* what the variable becomes */
+    bool open;              /* needs no token */
+    bool takes_files;       /* a long body: a file of monitors */
     struct {
         const char *name; /* in the query */
         const char *key;  /* in the body */

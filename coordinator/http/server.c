@@ -21,6 +21,7 @@
 /* Without progress; what makes progress too slowly meets the deadlines below. */
 #define INACTIVITY_S     15
 #define HEADERS_NS       (10 * PLX_SEC_NS)
+#define OPEN_BODY_NS     (10 * PLX_SEC_NS) /* of those who have not said who they are */
 #define BODY_NS          (30 * PLX_SEC_NS)
 /* Requests of one guest, or of one address that has not said who it is. */
 #define RATE             100
@@ -80,7 +81,8 @@ static bool is_late(const struct plx_caller *caller, struct plx_mono now)
 {
     int64_t age_ns = plx_mono_diff(now, caller->since);
     return (caller->phase == PLX_CALLER_HEADERS && age_ns > HEADERS_NS) ||
-           (caller->phase == PLX_CALLER_BODY && age_ns > BODY_NS);
+           (caller->phase == PLX_CALLER_BODY &&
+            age_ns > (caller->known ? BODY_NS : OPEN_BODY_NS));
 }
 
 void plx_http_tick(struct plx_http *http, struct plx_mono now)
@@ -197,6 +199,7 @@ static void free_http(struct plx_http *http)
         plx_loop_remove_fd(http->loop, http->wake_fd);
         close(http->wake_fd);
     }
+    plx_files_destroy(&http->files);
     plx_throttle_destroy(&http->rates);
     plx_throttle_destroy(&http->failures);
     pthread_mutex_destroy(&http->lock);
@@ -221,6 +224,7 @@ int plx_http_new(struct plx_desk *desk, struct plx_intake *intake, struct plx_ap
         .behind_tls = options->behind_tls,
         .rates = plx_throttle_new(RATE, RATE_BURST),
         .failures = plx_throttle_new(FAILURE_RATE, FAILURE_BURST),
+        .files = plx_files_new(),
         .pinged = plx_clock_mono(),
     };
     http->queue_end = &http->queue;

@@ -1,7 +1,9 @@
 #include "coordinator/http/throttle.h"
 
+#include <arpa/inet.h>
 #include <sodium.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,11 +55,6 @@ static struct bucket *bucket_of(struct plx_throttle *t, const char *name,
     return b;
 }
 
-bool plx_throttle_has(struct plx_throttle *t, const char *name, struct plx_mono now)
-{
-    return bucket_of(t, name, now)->left >= 1;
-}
-
 bool plx_throttle_spend(struct plx_throttle *t, const char *name, struct plx_mono now)
 {
     struct bucket *b = bucket_of(t, name, now);
@@ -65,4 +62,28 @@ bool plx_throttle_spend(struct plx_throttle *t, const char *name, struct plx_mon
         return false;
     b->left -= 1;
     return true;
+}
+
+void plx_throttle_refund(struct plx_throttle *t, const char *name, struct plx_mono now)
+{
+    struct bucket *b = bucket_of(t, name, now);
+    b->left = b->left + 1 < t->burst ? b->left + 1 : t->burst;
+}
+
+void plx_throttle_address(const struct sockaddr *addr, char ret[INET6_ADDRSTRLEN])
+{
+    struct in6_addr v6;
+    snprintf(ret, INET6_ADDRSTRLEN, "?");
+    if (addr && addr->sa_family == AF_INET)
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)addr)->sin_addr,
+                  ret, INET6_ADDRSTRLEN);
+    if (!addr || addr->sa_family != AF_INET6)
+        return;
+    v6 = ((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(&v6)) {
+        inet_ntop(AF_INET, &v6.s6_addr[12], ret, INET6_ADDRSTRLEN);
+        return;
+    }
+    memset(&v6.s6_addr[8], 0, 8);
+    inet_ntop(AF_INET6, &v6, ret, INET6_ADDRSTRLEN);
 }

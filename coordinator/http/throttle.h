@@ -7,7 +7,9 @@
 
 #include "base/time.h"
 
+#include <netinet/in.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 
 struct plx_throttle;
 
@@ -18,8 +20,13 @@ void plx_throttle_destroy(struct plx_throttle **throttle);
 /* Spends one; false: there is none. */
 bool plx_throttle_spend(struct plx_throttle *throttle, const char *name,
                         struct plx_mono now);
-/* Whether there is one, without spending it. */
-bool plx_throttle_has(struct plx_throttle *throttle, const char *name,
-                      struct plx_mono now);
+/* Gives one back that was spent in vain. */
+void plx_throttle_refund(struct plx_throttle *throttle, const char *name,
+                         struct plx_mono now);
+
+/* The name of an address to count against: that of an IPv4 address (also one mapped into
+ * IPv6), and of an IPv6 address its /64, which is what one customer gets: whoever has
+ * 2^64 addresses is one guest. NULL or another family: "?". */
+void plx_throttle_address(const struct sockaddr *addr, char ret[INET6_ADDRSTRLEN]);
 
 #endif

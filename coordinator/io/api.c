@@ -36,6 +36,7 @@ static const struct method methods[] = {
     {"agents.token.list", plx_api_token_list, PLX_ROLE_ADMIN, {NULL}},
     {"agents.token.revoke", plx_api_token_revoke, PLX_ROLE_ADMIN, {"id"}},
     {"status", plx_api_status, PLX_ROLE_VIEWER, {"monitors", "labels"}},
+    {"overview", plx_api_overview, PLX_ROLE_VIEWER, {NULL}},
     {"explain", plx_api_explain, PLX_ROLE_VIEWER, {"monitor"}},
     {"history", plx_api_history, PLX_ROLE_VIEWER, {"monitor", "since"}},
     {"results.export",
@@ -45,7 +46,11 @@ static const struct method methods[] = {
     {"check",
      plx_api_check,
      PLX_ROLE_OPERATOR,
-     {"target", "from", "timeout", "greeting", "expect"}},
+     {"target", "from", "timeout", "burst", "greeting", "expect"}},
+    {"trace",
+     plx_api_trace,
+     PLX_ROLE_OPERATOR,
+     {"target", "from", "flows", "hops", "ip"}},
     {"users.list", plx_api_users_list, PLX_ROLE_ADMIN, {NULL}},
     {"users.put", plx_api_users_put, PLX_ROLE_ADMIN, {"name", "role", "password"}},
     {"users.remove", plx_api_users_remove, PLX_ROLE_ADMIN, {"name"}},
@@ -102,7 +107,9 @@ void plx_api_destroy(struct plx_api **api)
         return;
     plx_intake_on_done((*api)->intake, NULL, NULL);
     plx_checks_drop(*api);
+    plx_api_traces_drop(*api);
     plx_waiters_drop(*api);
+    plx_overview_drop(*api);
     free((*api)->enrol_endpoint);
     free((*api)->server_key);
     free((*api)->data_dir);
@@ -119,6 +126,7 @@ void plx_api_tick(struct plx_api *api, struct plx_mono now)
 void plx_api_quit(struct plx_api *api)
 {
     plx_checks_drop(api);
+    plx_api_traces_drop(api);
     plx_waiters_drop(api);
 }
 
@@ -174,6 +182,14 @@ static json_t *read_body(const struct plx_api_request *request, struct plx_why *
         plx_why_set(why, PLX_EINVAL, "the body must be a JSON object");
     }
     return body;
+}
+
+bool plx_api_may(const char *method, enum plx_role role, enum plx_role *ret_needed)
+{
+    struct plx_why why;
+    const struct method *found = find_method(method, &why);
+    *ret_needed = found ? found->role : PLX_ROLE_ADMIN;
+    return found && role >= found->role;
 }
 
 void plx_api_call(struct plx_api *api, const struct plx_api_request *request)

@@ -56,6 +56,10 @@ struct plx_api_request {
 };
 void plx_api_call(struct plx_api *api, const struct plx_api_request *request);
 
+/* Whether the role may call the method: also before its body is read. `ret_needed`: the
+ * role that it takes at least. Any thread. */
+bool plx_api_may(const char *method, enum plx_role role, enum plx_role *ret_needed);
+
 /* Gives up on agents that do not answer checks. Call a few times a second. */
 void plx_api_tick(struct plx_api *api, struct plx_mono now);
 

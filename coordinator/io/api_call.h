@@ -8,7 +8,9 @@
 #include <jansson.h>
 
 struct plx_check;
+struct plx_tracer_call;
 struct plx_waiter;
+struct plx_overview;
 
 struct plx_api {
     struct plx_desk *desk;
@@ -22,7 +24,9 @@ struct plx_api {
     bool copying;             /* a backup is under way */
     struct plx_check *checks; /* waiting for agents */
     uint64_t next_check;
-    struct plx_waiter *waiters; /* for events */
+    struct plx_tracer_call *traces; /* waiting for agents */
+    struct plx_waiter *waiters;     /* for events */
+    struct plx_overview *overview;  /* as last written; NULL: not yet */
 };
 
 struct plx_call {
@@ -82,8 +86,9 @@ plx_method_fn plx_api_agents_list, plx_api_agents_show, plx_api_agents_revoke,
     plx_api_agents_drain, plx_api_keys_show, plx_api_keys_rotate,
     plx_api_agents_rotate_key, plx_api_agents_label;
 plx_method_fn plx_api_token_create, plx_api_token_list, plx_api_token_revoke;
-plx_method_fn plx_api_status, plx_api_explain, plx_api_history, plx_api_results_export;
-plx_method_fn plx_api_check;
+plx_method_fn plx_api_status, plx_api_overview, plx_api_explain, plx_api_history,
+    plx_api_results_export;
+plx_method_fn plx_api_check, plx_api_trace;
 plx_method_fn plx_api_users_list, plx_api_users_put, plx_api_users_remove;
 plx_method_fn plx_api_access_token_list, plx_api_access_token_create,
     plx_api_access_token_revoke;
@@ -113,8 +118,14 @@ void plx_checks_done(void *api, uint32_t agent_slot, uint64_t request_id,
                      const struct plx_result *result);
 void plx_checks_drop(struct plx_api *api);
 
+/* api_trace.c: life of the traces. */
+void plx_api_traces_drop(struct plx_api *api);
+/* Whether the agent is in one of these locations; true for none named. */
+bool plx_api_is_wanted(const struct plx_agent *agent, const char **from, size_t n);
+
 /* api_events.c: life of those who wait for events. */
 void plx_waiters_tick(struct plx_api *api, struct plx_mono now);
 void plx_waiters_drop(struct plx_api *api);
+void plx_overview_drop(struct plx_api *api);
 
 #endif

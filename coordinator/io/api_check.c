@@ -9,12 +9,13 @@
 
 #define AGENTS_MAX 256
 #define CHECKS_MAX 64 /* at the same time */
+#define BURST      5  /* attempts of each agent, where several are wanted */
 /* What an answer may take beyond the probe's own timeout. */
 #define TRAVEL_NS  (3 * PLX_SEC_NS)
 
 struct asked {
     uint32_t slot;
-    bool answered;
+    uint32_t n_answered, n_ok; /* attempts */
 };
 
 struct plx_check {
@@ -26,6 +27,7 @@ struct plx_check {
     int64_t timeout_ns;
     enum plx_greeting_preset greeting;
     enum plx_expect expect;
+    uint32_t n_attempts; /* of each agent */
     struct plx_mono deadline;
     struct asked asked[AGENTS_MAX];
     size_t n_asked, n_answered;
@@ -42,7 +44,7 @@ static void free_check(struct plx_check *check)
 
 /* ---- choosing and asking ---- */
 
-static bool is_wanted(const struct plx_agent *agent, const char **from, size_t n)
+bool plx_api_is_wanted(const struct plx_agent *agent, const char **from, size_t n)
 {
     const struct plx_candidate candidate = {
         .region = agent->region,
@@ -67,10 +69,11 @@ static void ask(struct plx_api *api, struct plx_check *check, uint32_t slot)
         .handshake = check->greeting ? PLX_HANDSHAKE_FULL : PLX_HANDSHAKE_HALF_OPEN,
         .greeting = {.preset = check->greeting},
     };
+    const struct plx_task attempts[BURST] = {task, task, task, task, task};
     const struct plx_msg_probe_now order = {
         .request_id = check->id,
-        .tasks = &task,
-        .n_tasks = 1,
+        .tasks = attempts,
+        .n_tasks = check->n_attempts,
     };
     if (plx_intake_probe(api->intake, slot, &order) == 0)
         check->asked[check->n_asked++] = (struct asked){.slot = slot};
@@ -83,7 +86,7 @@ static void ask_all(struct plx_api *api, struct plx_check *check, const char **f
     for (uint32_t i = 0; i < plx_roster_count(roster) && check->n_asked < AGENTS_MAX;
          i++) {
         const struct plx_agent *agent = plx_roster_at(roster, i);
-        if (agent->alive && !agent->revoked && is_wanted(agent, from, n_from))
+        if (agent->alive && !agent->revoked && plx_api_is_wanted(agent, from, n_from))
             ask(api, check, i);
     }
 }
@@ -137,8 +140,27 @@ static void write_missing(struct plx_api *api, const struct plx_check *check,
     plx_json_key(j, "missing");
     plx_json_array(j);
     for (size_t i = 0; i < check->n_asked; i++)
-        if (!check->asked[i].answered)
+        if (check->asked[i].n_answered < check->n_attempts)
             plx_json_str(j, plx_roster_at(api->desk->roster, check->asked[i].slot)->name);
+    plx_json_end(j);
+}
+
+/* "bursts": how many of each agent's attempts were as expected. */
+static void write_bursts(struct plx_api *api, const struct plx_check *check,
+                         struct plx_json *j)
+{
+    plx_json_key(j, "bursts");
+    plx_json_array(j);
+    for (size_t i = 0; check->n_attempts > 1 && i < check->n_asked; i++) {
+        const struct asked *asked = &check->asked[i];
+        const struct plx_agent *agent = plx_roster_at(api->desk->roster, asked->slot);
+        plx_json_object(j);
+        plx_json_kstr(j, "agent", agent->name);
+        plx_json_kstr(j, "region", agent->region);
+        plx_json_kuint(j, "attempts", asked->n_answered);
+        plx_json_kuint(j, "ok", asked->n_ok);
+        plx_json_end(j);
+    }
     plx_json_end(j);
 }
 
@@ -155,6 +177,7 @@ static void finish(struct plx_api *api, struct plx_check *check)
     plx_json_raw(&j, plx_buf_str(&check->answers));
     write_summary(check, &j);
     write_missing(api, check, &j);
+    write_bursts(api, check, &j);
     plx_json_end(&j);
     plx_call_end(check->call, &buf);
     free_check(check);
@@ -175,8 +198,10 @@ static void take_answer(struct plx_api *api, struct plx_check *check, struct ask
     const struct plx_agent *agent = plx_roster_at(api->desk->roster, asked->slot);
     struct plx_buf part;
     struct plx_json j;
-    asked->answered = true;
-    check->n_answered++;
+    asked->n_answered++;
+    asked->n_ok += !plx_outcome_is_local(result->outcome) &&
+                   !plx_expect_is_bad(check->expect, result->outcome);
+    check->n_answered += asked->n_answered == check->n_attempts;
     check->outcomes[result->outcome]++;
     write_answer(&check->answers_json, agent, check->expect, result);
     plx_buf_init(&part, PLX_API_BODY_MAX);
@@ -198,7 +223,8 @@ void plx_checks_done(void *arg, uint32_t agent_slot, uint64_t request_id,
         if (c->id != request_id)
             continue;
         for (size_t i = 0; i < c->n_asked; i++)
-            if (c->asked[i].slot == agent_slot && !c->asked[i].answered) {
+            if (c->asked[i].slot == agent_slot &&
+                c->asked[i].n_answered < c->n_attempts) {
                 take_answer(api, c, &c->asked[i], result);
                 return;
             }
@@ -269,8 +295,12 @@ static int read_check(struct plx_call *call, struct plx_check *check, const char
     if (err == 0 && (check->timeout_ns < PLX_MONITOR_TIMEOUT_MIN_NS ||
                      check->timeout_ns > PLX_MONITOR_TIMEOUT_MAX_NS))
         err = plx_why_set(why, PLX_EINVAL, "'timeout' must be 10ms to 60s");
+    bool burst = false;
     if (err == 0)
         err = read_wanted(call, check, why);
+    if (err == 0)
+        err = plx_call_bool(call, "burst", &burst, why);
+    check->n_attempts = burst ? BURST : 1;
     if (err == 0)
         err = plx_call_texts(call, "from", false, from, n_from, why);
     return err;

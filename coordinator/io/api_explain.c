@@ -1,5 +1,6 @@
 /* The API's method for one monitor's reasoning: explain. */
 #include "coordinator/io/api_view.h"
+#include "coordinator/io/inquest.h"
 #include "schema/monitors.h"
 #include "sys/clock.h"
 
@@ -48,6 +49,7 @@ void plx_api_explain(struct plx_call *call)
     write_numbers(&view, &j);
     plx_json_key(&j, "covering_faults");
     plx_api_write_faults(desk, faults, n_faults, false, &j);
+    plx_inquest_write(desk->inquest, faults, n_faults, &j);
     plx_json_key(&j, "monitor");
     plx_monitor_to_json(plx_catalog_at(desk->catalog, slot), &j);
     plx_api_write_history(desk, slot, 0, RECENT_TRANSITIONS, &j);

@@ -56,6 +56,7 @@ static void write_counts(const struct plx_desk *desk, struct plx_json *j)
         {"routing_ids_stolen", c->ids_stolen},
         {"sessions_replaced", c->replaced},
         {"keys_used_twice", c->doubled},
+        {"agent_notes_unlogged", c->notes_unlogged},
         {"results", c->results},
         {"results_refused", c->refused_results},
         {"batches_waiting", c->batches_waiting},

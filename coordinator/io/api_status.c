@@ -11,7 +11,7 @@
 /* With more monitors than this, status leaves the locations to those who ask by name. */
 #define LOCATIONS_MAX 5000
 
-static void write_tally(const struct plx_tally *tally, struct plx_json *j)
+void plx_api_write_tally(const struct plx_tally *tally, struct plx_json *j)
 {
     uint64_t all = 0;
     plx_json_key(j, "summary");
@@ -24,7 +24,7 @@ static void write_tally(const struct plx_tally *tally, struct plx_json *j)
     plx_json_end(j);
 }
 
-static void write_agents(const struct plx_desk *desk, struct plx_json *j)
+void plx_api_write_agents(const struct plx_desk *desk, struct plx_json *j)
 {
     uint64_t live = 0, total = 0;
     for (uint32_t i = 0; i < plx_roster_count(desk->roster); i++) {
@@ -134,7 +134,7 @@ static void write_monitors(struct plx_desk *desk, const struct selection *s,
 
 /* Only what is on disk is judged: while the disk takes nothing, views grow stale, and the
  * reader must hear that it is our doing. */
-static void write_trouble(const struct plx_desk *desk, struct plx_json *j)
+void plx_api_write_trouble(const struct plx_desk *desk, struct plx_json *j)
 {
     struct plx_store_health health;
     char text[sizeof health.why + 96];
@@ -161,10 +161,10 @@ void plx_api_status(struct plx_call *call)
     plx_answer_begin(&buf, &j);
     plx_json_kwall(&j, "at", now);
     plx_json_kuint(&j, "generation", desk->generation);
-    write_trouble(desk, &j);
-    write_agents(desk, &j);
+    plx_api_write_trouble(desk, &j);
+    plx_api_write_agents(desk, &j);
     write_monitors(desk, &s, now, &tally, &j);
-    write_tally(&tally, &j);
+    plx_api_write_tally(&tally, &j);
     plx_json_key(&j, "faults");
     plx_api_write_faults(desk, NULL, 0, true, &j);
     plx_json_end(&j);

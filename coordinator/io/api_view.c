@@ -135,8 +135,8 @@ static void write_unserved(struct plx_desk *desk, uint32_t monitor, struct plx_j
     }
 }
 
-static void write_sentence(struct plx_desk *desk, const char *word,
-                           const struct plx_judge_view *view, struct plx_json *j)
+void plx_api_write_sentence(struct plx_desk *desk, const char *word,
+                            const struct plx_judge_view *view, struct plx_json *j)
 {
     const char *text = view->n_cells > 0 ? "waiting for the first results"
                                          : "no agent serves its locations";
@@ -164,7 +164,7 @@ static void write_ruling(struct plx_desk *desk, uint32_t slot, const char *word,
     plx_json_kuint(j, "assigned", ruling->assigned);
     plx_json_end(j);
     plx_json_kwall(j, "since", plx_court_since(desk->court, slot, ruling));
-    write_sentence(desk, word, view, j);
+    plx_api_write_sentence(desk, word, view, j);
     plx_json_key(j, "faults");
     plx_json_array(j);
     for (size_t i = 0; i < ruling->n_faults; i++)

@@ -4,6 +4,7 @@
 
 #include "coordinator/io/api_call.h"
 #include "coordinator/io/fault_heads.h"
+#include "coordinator/io/tally.h"
 
 /* The keys of one monitor's state (name … locations) into the open object. `view` is as
  * lent by plx_judge_explain. Returns the verdict's word. */
@@ -11,6 +12,16 @@ const char *plx_api_write_view(struct plx_desk *desk, uint32_t slot,
                                const struct plx_judge_view *view,
                                const struct plx_fault_heads *heads, bool with_locations,
                                struct plx_wall now, struct plx_json *j);
+
+/* The key "sentence" for a verdict's word. */
+void plx_api_write_sentence(struct plx_desk *desk, const char *word,
+                            const struct plx_judge_view *view, struct plx_json *j);
+
+/* The keys "summary" (of verdicts), "agents" (how many live, of how many) and "trouble"
+ * (a sentence while we cannot store results, else null). */
+void plx_api_write_tally(const struct plx_tally *tally, struct plx_json *j);
+void plx_api_write_agents(const struct plx_desk *desk, struct plx_json *j);
+void plx_api_write_trouble(const struct plx_desk *desk, struct plx_json *j);
 
 /* The array of open faults in full: all of them, or those whose ids are in `only`. */
 void plx_api_write_faults(struct plx_desk *desk, const uint64_t *only, size_t n_only,

@@ -38,6 +38,8 @@ void plx_desk_fini(struct plx_desk *desk)
     plx_roster_destroy(&desk->roster);
     for (size_t i = 0; i < desk->n_tokens; i++)
         plx_store_token_fini(&desk->tokens[i]);
+    free(desk->notes_logged);
+    desk->notes_logged = NULL;
     free(desk->tokens);
     desk->tokens = NULL;
     desk->n_tokens = 0;
@@ -123,6 +125,29 @@ static const struct {
     [PLX_NOTE_STANDING] = {"agent_standing", PLX_LOG_INFO},
 };
 
+/* One agent's notes in the log: an agent that comes and goes all the time, or is made to,
+ * does not fill the disk. Events and counters have them all. */
+#define NOTES_PER_S (1.0 / 30)
+#define NOTES_BURST 20
+
+static bool may_log(struct plx_desk *desk, uint32_t slot)
+{
+    if (slot >= desk->n_notes_logged) {
+        size_t n = (size_t)slot + 64;
+        struct plx_bucket *grown = realloc(desk->notes_logged, n * sizeof *grown);
+        if (!grown)
+            abort();
+        memset(&grown[desk->n_notes_logged], 0,
+               (n - desk->n_notes_logged) * sizeof *grown);
+        desk->notes_logged = grown;
+        desk->n_notes_logged = n;
+    }
+    bool may = plx_bucket_take(&desk->notes_logged[slot], NOTES_PER_S, NOTES_BURST,
+                               plx_clock_mono());
+    desk->counts.notes_unlogged += !may;
+    return may;
+}
+
 static void log_note(const struct plx_agent *agent, enum plx_roster_note_kind kind)
 {
     char offset[PLX_DURATION_TEXT_MAX];
@@ -154,7 +179,8 @@ void plx_desk_note(struct plx_desk *desk, const struct plx_roster_notes *notes)
         uint32_t slot = notes->list[i].slot;
         enum plx_roster_note_kind kind = notes->list[i].kind;
         const struct plx_agent *agent = plx_roster_at(desk->roster, slot);
-        log_note(agent, kind);
+        if (may_log(desk, slot))
+            log_note(agent, kind);
         tell_note(desk, agent, kind);
         desk->counts.doubled += kind == PLX_NOTE_DOUBLED;
         plx_shares_set_standing(desk->shares, slot, standing_of(agent));

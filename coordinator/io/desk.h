@@ -7,6 +7,7 @@
 #ifndef PLX_COORDINATOR_DESK_H
 #define PLX_COORDINATOR_DESK_H
 
+#include "base/bucket.h"
 #include "coordinator/core/catalog.h"
 #include "coordinator/core/court.h"
 #include "coordinator/core/roster.h"
@@ -30,6 +31,7 @@ struct plx_desk_counts {
     uint64_t ids_stolen;      /* hellos under the routing id of another's session */
     uint64_t no_session;      /* messages of a key whose session is another, or none */
     uint64_t replaced;        /* sessions that a newer one of the same key took over */
+    uint64_t notes_unlogged;  /* agents' comings and goings left out of the log */
     uint64_t doubled;         /* times that two processes were found to use one key */
     uint64_t over_rate;       /* messages dropped by an agent's rate limit */
     uint64_t results;         /* taken in for storing */
@@ -53,6 +55,7 @@ struct plx_desk_keys {
     uint64_t hash; /* plx_wire_keys_hash */
 };
 struct plx_alerts;
+struct plx_inquest;
 
 struct plx_desk {
     struct plx_roster *roster;
@@ -61,16 +64,19 @@ struct plx_desk {
     struct plx_court *court;
     struct plx_events *events;
     struct plx_guests *guests;
-    struct plx_store *store;   /* borrowed */
-    struct plx_gate *gate;     /* borrowed */
-    struct plx_alerts *alerts; /* borrowed; NULL: nobody is alerted */
-    uint64_t generation;       /* of the monitors */
+    struct plx_store *store;     /* borrowed */
+    struct plx_gate *gate;       /* borrowed */
+    struct plx_alerts *alerts;   /* borrowed; NULL: nobody is alerted */
+    struct plx_inquest *inquest; /* borrowed; NULL: nothing is traced */
+    uint64_t generation;         /* of the monitors */
     struct plx_store_token *tokens;
     size_t n_tokens;
     struct plx_mono started;
     struct plx_wall started_wall;
-    struct plx_wall noted;     /* when the store was last told that we run */
-    struct plx_desk_keys keys; /* as the next start has them */
+    struct plx_wall noted;           /* when the store was last told that we run */
+    struct plx_desk_keys keys;       /* as the next start has them */
+    struct plx_bucket *notes_logged; /* by agent slot */
+    size_t n_notes_logged;
     struct plx_desk_counts counts;
     struct plx_door_counts door; /* as the enrolment door last told */
 };

@@ -86,7 +86,7 @@ static bool is_good(const struct plx_store_access *entry, struct plx_wall now)
 static bool admit(const struct plx_store_access *entry, bool session,
                   struct plx_guest *ret)
 {
-    struct plx_guest guest = {.session = session};
+    struct plx_guest guest = {.session = session, .created = entry->created};
     if (plx_role_parse(entry->role, &guest.role) < 0 ||
         plx_text_copy(guest.name, sizeof guest.name, entry->name) < 0)
         return false;
@@ -214,6 +214,18 @@ bool plx_guests_session(struct plx_guests *k, const char *secret, struct plx_wal
     return admitted;
 }
 
+bool plx_guests_is_in(struct plx_guests *k, const struct plx_guest *guest,
+                      const char *session, struct plx_wall now)
+{
+    pthread_mutex_lock(&k->lock);
+    const struct plx_store_access *entry =
+        find(k, guest->session ? PLX_ACCESS_USER : PLX_ACCESS_TOKEN, guest->name);
+    bool in = entry && is_good(entry, now) && entry->created.ns == guest->created.ns &&
+              (!guest->session || find_session(k, session, now));
+    pthread_mutex_unlock(&k->lock);
+    return in;
+}
+
 /* Locked. A free place, or the one unused for longest. */
 static struct session *take_place(struct plx_guests *k)
 {
@@ -254,6 +266,11 @@ int plx_guests_login(struct plx_guests *k, const char *name, const char *passwor
     if (!known || !right)
         return PLX_EDENIED;
     pthread_mutex_lock(&k->lock);
+    user = find(k, PLX_ACCESS_USER, name);
+    if (!user || strcmp(user->secret, hash) != 0) { /* changed while we stretched */
+        pthread_mutex_unlock(&k->lock);
+        return PLX_EDENIED;
+    }
     struct session *session = take_place(k);
     random_secret("", ret_secret);
     *session = (struct session){.began = now, .used = now};

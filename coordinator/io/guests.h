@@ -29,6 +29,7 @@ struct plx_guest {
     char name[PLX_NAME_MAX + 1];
     enum plx_role role;
     bool session; /* by cookie: a browser, which may be abused by other sites */
+    struct plx_wall created; /* of the token, or of the person's entry */
 };
 
 struct plx_guests;
@@ -52,6 +53,12 @@ bool plx_guests_token(struct plx_guests *guests, const char *secret, struct plx_
                       struct plx_guest *ret);
 bool plx_guests_session(struct plx_guests *guests, const char *secret,
                         struct plx_wall now, struct plx_guest *ret);
+
+/* Whether one who was let in still would be: not if the token was revoked or replaced,
+ * the person removed or given another password, or either is over. `session`: what a
+ * session showed; that this is asked does not count as its use. */
+bool plx_guests_is_in(struct plx_guests *guests, const struct plx_guest *guest,
+                      const char *session, struct plx_wall now);
 
 /* Checks name and password (slow) and begins a session. PLX_EDENIED: not them; as slow
  * for a name that does not exist. */

@@ -18,12 +18,17 @@ struct plx_intake;
 typedef void plx_intake_done_fn(void *arg, uint32_t agent_slot, uint64_t request_id,
                                 const struct plx_result *result);
 
+/* A trace ordered by plx_intake_trace; lent for the call. */
+typedef void plx_intake_traced_fn(void *arg, uint32_t agent_slot, uint64_t request_id,
+                                  const struct plx_trace *trace);
+
 /* Binds `endpoint` and joins the loop. Borrows desk and loop. */
 int plx_intake_new(struct plx_desk *desk, struct plx_net *net, struct plx_loop *loop,
                    const char *endpoint, const struct plx_keypair *keys,
                    struct plx_intake **ret, struct plx_why *why);
 void plx_intake_destroy(struct plx_intake **intake);
 void plx_intake_on_done(struct plx_intake *intake, plx_intake_done_fn *fn, void *arg);
+void plx_intake_on_traced(struct plx_intake *intake, plx_intake_traced_fn *fn, void *arg);
 
 /* The bound endpoint ("tcp://127.0.0.1:7440"). */
 const char *plx_intake_endpoint(const struct plx_intake *intake);
@@ -47,6 +52,9 @@ int plx_intake_order_key(struct plx_intake *intake, uint32_t agent_slot);
 
 /* The routing id of the agent's session, for tests; len 0: none. */
 struct plx_peer plx_intake_peer(const struct plx_intake *intake, uint32_t agent_slot);
+/* Orders a trace; returns as plx_intake_probe. */
+int plx_intake_trace(struct plx_intake *intake, uint32_t agent_slot,
+                     const struct plx_msg_trace_now *order);
 /* True if the agent has a session. */
 bool plx_intake_has(const struct plx_intake *intake, uint32_t agent_slot);
 

@@ -9,7 +9,6 @@
 
 #include <stdbool.h>
 
-
 /* Before the first round: takes in what the store has. Until the agents had time to come
  * back, what is unsure is no news. Blocks. */
 int plx_rounds_begin(struct plx_desk *desk, struct plx_why *why);

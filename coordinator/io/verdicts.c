@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "coordinator/io/alerts.h"
 #include "coordinator/io/fault_heads.h"
+#include "coordinator/io/inquest.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -112,6 +113,8 @@ static void log_faults(struct plx_desk *desk, const struct plx_judge_output *out
                 plx_fault_id(f->id, id), "class", plx_judge_class_token(f->class),
                 "entity", f->entity, "why", f->why, NULL);
         tell_fault(desk, f, id, now);
+        if (desk->inquest && f->change == PLX_JUDGE_OPENED)
+            plx_inquest_open(desk->inquest, f);
     }
 }
 

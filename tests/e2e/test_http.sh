@@ -109,14 +109,52 @@ check "an unknown parameter" http 400 -H "$(as viewer)" "$url/api/v1/status?colo
 check "an operator pauses" http 200 -X POST -H "$(as operator)" "$url/api/v1/monitors/discard%2F9/pause"
 check "a check without agents" http 404 -H "$(as operator)" -d '{"target":"127.0.0.1:9"}' "$url/api/v1/checks"
 
+# ---- incidents, silences, receivers ----
+check "no incident is open" http 200 -H "$(as viewer)" "$url/api/v1/incidents?state=open&limit=5"
+check "… in the list" body '.incidents == []'
+check "an incident that is not there" http 404 -H "$(as viewer)" "$url/api/v1/incidents/7"
+check "… is not acknowledged" http 404 -H "$(as operator)" -d '{"text":"mine"}' "$url/api/v1/incidents/7/ack"
+check "an incident's number is one" http 400 -H "$(as viewer)" "$url/api/v1/incidents/seven"
+check "… and the field is named" body '.field == "id"'
+check "an operator silences" http 200 -H "$(as operator)" -d '{"match":{"team":"db"},"for":"1h","comment":"disk swap"}' "$url/api/v1/silences"
+check "… under their name" body '.silence.author == "token a-operator" and .silence.comment == "disk swap"'
+silence=$(jq .silence.id "$dir/body")
+check "a silence without an end" http 400 -H "$(as operator)" -d '{"match":{"team":"db"}}' "$url/api/v1/silences"
+check "a viewer sees it" http 200 -H "$(as viewer)" "$url/api/v1/silences"
+check "… listed" body '.silences | length == 1'
+check "and it is ended" http 200 -X DELETE -H "$(as operator)" "$url/api/v1/silences/$silence"
+check "maintenance is listed" http 200 -H "$(as viewer)" "$url/api/v1/maintenance"
+check "receivers are listed" http 200 -H "$(as viewer)" "$url/api/v1/receivers"
+check "a receiver that is not there" http 404 -X POST -H "$(as operator)" "$url/api/v1/receivers/nobody/test"
+
+# ---- the overview and the dashboard's files ----
+check "the overview" http 200 -H "$(as viewer)" "$url/api/v1/overview"
+check "… names every monitor, without locations" body '.monitors[0].name == "discard/9" and .monitors[0].verdict == "paused" and .monitors[0].locations == null'
+tag=$(sed -n 's/^ETag: \(.*\)\r$/\1/ip' "$dir/head")
+check "… the same once more, for nothing" http 304 -H "$(as viewer)" -H "If-None-Match: $tag" "$url/api/v1/overview"
+check "the dashboard's page needs no token" http 200 "$url/"
+check "… runs no script but ours" grep -qi "^content-security-policy: default-src 'none'; script-src 'self'" "$dir/head"
+script=$(grep -o '/assets/app-[A-Za-z0-9]*\.js' "$dir/body")
+check "… its script" http 200 --compressed "$url$script"
+check "… is compressed" grep -qi '^content-encoding: gzip' "$dir/head"
+check "… and kept for good, as its name changes with it" grep -qi '^cache-control: .*immutable' "$dir/head"
+tag=$(sed -n 's/^ETag: \(.*\)\r$/\1/ip' "$dir/head")
+check "… or asked for by its tag" http 304 -H "If-None-Match: $tag" "$url$script"
+check "a file that is not there" http 404 "$url/assets/nope.js"
+
 # ---- caching and compression ----
 check "an answer has a tag" http 200 -H "$(as viewer)" "$url/api/v1/monitors"
+check "what is private is in no shared cache" grep -qi '^cache-control: private' "$dir/head"
 tag=$(sed -n 's/^ETag: \(.*\)\r$/\1/ip' "$dir/head")
 check "… and is not sent twice" http 304 -H "$(as viewer)" -H "If-None-Match: $tag" "$url/api/v1/monitors"
 check "long answers are compressed" http 200 --compressed -H "$(as viewer)" "$url/metrics"
 check "… if asked for" grep -qi '^content-encoding: gzip' "$dir/head"
 check "a wrong verb" http 405 -X DELETE -H "$(as admin)" "$url/api/v1/status"
 check "… hears the right ones" grep -q '^Allow: GET' "$dir/head"
+
+check "a secret is answered" http 200 -H "$(as admin)" -d '{"name":"brief"}' "$url/api/v1/tokens"
+check "… and in no cache at all" grep -qi '^cache-control: no-store' "$dir/head"
+tokens[brief]=$(jq -r .token "$dir/body")
 
 # ---- people ----
 login() { curl -s -o "$dir/body" -D "$dir/head" -c "$dir/jar" -w '%{http_code}' -H 'X-Parallax: 1' \
@@ -157,24 +195,66 @@ curl -sN --max-time 1 -H "$(as viewer)" -H "Last-Event-ID: $id" "$url/api/v1/eve
 check "a watcher that was away gets what it missed" grep -q "id: $last" "$dir/again"
 check "… once" bash -c "! grep -q 'id: $id\$' '$dir/again'"
 
+# Whoever is shut out hears no more of it.
+ends_stream() {
+    local reader tries=60
+    curl -sN "${how[@]}" "$url/api/v1/events" >"$dir/brief" 2>/dev/null &
+    reader=$!
+    until grep -q retry "$dir/brief" 2>/dev/null; do ((tries-- > 0)) || break; sleep 0.1; done
+    "$@" >/dev/null
+    while kill -0 "$reader" 2>/dev/null && ((tries-- > 0)); do sleep 0.1; done
+    ! kill "$reader" 2>/dev/null
+}
+how=(-H "$(as brief)")
+check "a revoked token's stream ends" ends_stream p tokens revoke brief
+printf 'a long password\n' | p users put ada --role operator >/dev/null
+login 'a long password' >/dev/null
+how=(-b "$dir/jar")
+check "… and that of who logs out" ends_stream curl -s -X DELETE -b "$dir/jar" -H 'X-Parallax: 1' "$url/api/v1/session"
+
 # ---- hostile ----
 check "a path that climbs" http 404 --path-as-is "$url/../../etc/passwd"
 check "… also escaped" http 404 --path-as-is "$url/%2e%2e/%2e%2e/etc/passwd"
 check "a bad escape" http 400 -H "$(as viewer)" "$url/api/v1/monitors/%zz"
 head -c 20000000 /dev/zero >"$dir/big"
+head -c 70000 /dev/zero >"$dir/form"
+tokens[operator2]=$(p tokens create operator2 --role operator 2>/dev/null)
 # Who goes on sending may lose the answer with the connection.
 too_long() { http "$1" -H "$(as admin)" -H 'Expect:' --data-binary "@$dir/big" "$url/api/v1/monitors"; }
 check "a body without end is not read" eval 'too_long 413 || too_long "curl 55" || too_long "curl 56"'
 check "… with its length said before" http 413 -H "$(as admin)" -H 'Expect: 100-continue' --data-binary "@$dir/big" "$url/api/v1/monitors"
+check "a body is not even asked of who may not send it" http 403 -H "$(as viewer)" -H 'Expect: 100-continue' --data-binary "@$dir/big" "$url/api/v1/monitors"
+check "… nor more than a form where no file belongs" http 413 -H "$(as operator2)" -H 'Expect: 100-continue' --data-binary "@$dir/form" "$url/api/v1/checks"
 check "no JSON" http 400 -H "$(as admin)" -d 'monitors' "$url/api/v1/monitors"
 garbage() { printf 'NONSENSE\x00\xff\r\n\r\n' | timeout 5 bash -c "cat >/dev/tcp/127.0.0.1/$((base + 3))" || true; http 200 "$url/healthz"; }
 check "garbage harms nobody" garbage
+# All at once: whoever waits for no answer gets no more tries than who does.
 guess() {
-    for _ in $(seq 12); do login wrong >/dev/null; done
-    http 429 "$url/healthz"
+    local pids=() n
+    for n in $(seq 40); do
+        curl -s -o /dev/null -w '%{http_code}\n' -H 'X-Parallax: 1' -d '{"name":"ada","password":"wrong"}' \
+            "$url/api/v1/session" >"$dir/guess.$n" &
+        pids+=($!)
+    done
+    wait "${pids[@]}"
+    n=$(cat "$dir"/guess.* | grep -c 401)
+    [[ $n -ge 1 && $n -le 12 ]] || { echo "  $n guesses were looked at"; return 1; }
 }
-check "guessing passwords is slowed down" guess
-check "what was refused is counted" bash -c "sleep 7; curl -s -H '$(as viewer)' $url/metrics | grep -qE '^parallax_http_refused_total\{why=\"forbidden\"\} [1-9]'"
+# One more is allowed every 6 s.
+slowed_down() {
+    local n
+    for n in $(seq 15); do
+        [[ $("$@") != 429 ]] || return 0
+    done
+    return 1
+}
+wrong_token() { curl -s -o /dev/null -w '%{http_code}' -H "Authorization: Bearer plxt_wrong" "$url/api/v1/status"; }
+check "guessing passwords is slowed down, however many at once" guess
+check "… and who goes on is told to wait" slowed_down login wrong
+check "… and tokens too" slowed_down wrong_token
+check "… but who has a good token is not held up by it" http 200 -H "$(as viewer)" "$url/api/v1/status"
+check "… nor are questions whether it lives" http 200 "$url/healthz"
+check "what was refused is counted" bash -c "curl -s -H '$(as viewer)' $url/metrics | grep -qE '^parallax_http_refused_total\{why=\"forbidden\"\} [1-9]'"
 
 kill "$coordinator"
 wait "$coordinator" && ok "it stops with streams open" || not_ok "it stops with streams open"

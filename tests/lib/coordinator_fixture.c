@@ -141,11 +141,21 @@ static void rooms_down(struct coordinator_fixture *fx)
     plx_loop_destroy(&fx->loop);
 }
 
-void coordinator_restart(struct coordinator_fixture *fx)
+void coordinator_stop(struct coordinator_fixture *fx)
 {
     rooms_down(fx);
     fixture_close(&fx->store);
+}
+
+void coordinator_start(struct coordinator_fixture *fx)
+{
     rooms_up(fx);
+}
+
+void coordinator_restart(struct coordinator_fixture *fx)
+{
+    coordinator_stop(fx);
+    coordinator_start(fx);
 }
 
 void coordinator_down(struct coordinator_fixture *fx)

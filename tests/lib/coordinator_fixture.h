@@ -46,6 +46,9 @@ void coordinator_up(struct coordinator_fixture *fx);
 /* Stops and starts on the same store. Agents are to be closed before, as their sockets
  * are on the same loop. */
 void coordinator_restart(struct coordinator_fixture *fx);
+/* Its two halves: in between, nobody has the database open. */
+void coordinator_stop(struct coordinator_fixture *fx);
+void coordinator_start(struct coordinator_fixture *fx);
 void coordinator_down(struct coordinator_fixture *fx);
 
 /* Runs the loop until `until` says so; fails the test after 10 s. */

@@ -44,6 +44,9 @@ The lab
   exec NODE CMD…          run a command at a node
   capture NODE FILE [FILTER]     start tcpdump at a node; returns once it listens
   capture stop [NODE]            end it; FILE is complete afterwards
+  spread on|off           spread the flows from provider b over spread-1 and spread-2,
+                          which stand side by side between transit-b and core
+  nat on|off AGENT        its edge router lets it out under the router's own address
   service start|stop|restart|freeze|thaw|status NAME…|all
                           NAME: ${SERVICES[*]}
 
@@ -396,6 +399,33 @@ capture() {
     die "tcpdump does not capture at $node"
 }
 
+# spread on|off
+spread_command() {
+    [[ ${1-} == on || ${1-} == off ]] || die "spread on|off"
+    in_ns transit-b nft 'add table inet plx_spread; delete table inet plx_spread'
+    printf 'rule del table 101\nrule del table 102\n' |
+        tee >(in_ns transit-b ip -6 -force -batch - >/dev/null 2>&1) |
+        in_ns transit-b ip -force -batch - >/dev/null 2>&1 || true
+    [[ $1 == on ]] || return 0
+    spread_routes | in_ns transit-b ip -batch -
+    spread_routes6 | in_ns transit-b ip -6 -batch -
+    spread_rules | in_ns transit-b nft -f -
+}
+
+# nat on|off AGENT
+nat_command() {
+    local edge=edge-${2-}
+    is_one_of "${2-}" "${AGENTS[@]}" || die "nat on|off AGENT: no agent \"${2-}\""
+    [[ ${1-} == on || ${1-} == off ]] || die "nat on|off AGENT"
+    in_ns "$edge" nft 'add table inet plx_nat; delete table inet plx_nat'
+    [[ $1 == on ]] || return 0
+    in_ns "$edge" nft -f - <<EOF
+table inet plx_nat {
+    chain out { type nat hook postrouting priority 100; oifname "wan" masquerade; }
+}
+EOF
+}
+
 main() {
     local command=${1:-help}
     shift || true
@@ -414,13 +444,15 @@ main() {
         ;;
     status) need_root && status ;;
     faults) list_faults ;;
-    service | capture | heal | cut | drop | loss | flows | reject | ratelimit | mute | unplug)
+    service | capture | spread | nat | heal | cut | drop | loss | flows | reject | ratelimit | mute | unplug)
         need_root
         need_up
         lock
         case $command in
         service) service_command "$@" ;;
         capture) capture "$@" ;;
+        spread) spread_command "$@" ;;
+        nat) nat_command "$@" ;;
         heal) heal "$@" ;;
         *) fault_add "$command" "$@" ;;
         esac

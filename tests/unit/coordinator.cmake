@@ -1,3 +1,4 @@
+plx_test(test_place SOURCES test_place.c LINKS plx_coordinator_core)
 plx_test(test_assign SOURCES test_assign.c LINKS plx_coordinator_core)
 plx_test(test_roster SOURCES test_roster.c LINKS plx_coordinator_core)
 plx_test(test_court SOURCES test_court.c LINKS plx_coordinator_core)
@@ -14,3 +15,5 @@ plx_test(test_sight_address SOURCES test_sight_address.c LINKS plx_coordinator_c
 plx_test(test_store_conformance SOURCES test_store_conformance.c LINKS plx_store_fixture)
 plx_test(test_incident SOURCES test_incident.c LINKS plx_coordinator_core)
 plx_test(test_zone SOURCES test_zone.c LINKS plx_sys)
+plx_test(test_throttle SOURCES test_throttle.c LINKS plx_coordinator_http)
+plx_test(test_guests SOURCES test_guests.c LINKS plx_coordinator_io)

@@ -310,6 +310,106 @@ static void a_stored_monitor__comes_back_equal(void **state)
     plx_buf_fini(&bytes);
 }
 
+/* A trace with all it can have, from a seed. */
+static struct plx_trace *random_trace(struct plx_rng *rng)
+{
+    struct plx_trace *t = calloc(1, sizeof *t);
+    *t = (struct plx_trace){.target = {4, {10, 0, 0, 9}},
+                            .source = {4, {10, 0, 0, 2}},
+                            .port = 5432,
+                            .at = {BASE_NS},
+                            .duration_us = 1200,
+                            .n_flows = 1 + plx_rng_below(rng, PLX_TRACE_FLOWS_MAX)};
+    for (size_t i = 0; i < t->n_flows; i++) {
+        struct plx_trace_flow *f = &t->flows[i];
+        f->source_port = (uint16_t)(20000 + i);
+        f->n_hops = (uint8_t)plx_rng_below(rng, PLX_TRACE_HOPS_MAX + 1);
+        f->end = (struct plx_hop){.kind = PLX_HOP_REFUSED, .from = t->target};
+        for (size_t h = 0; h < f->n_hops; h++)
+            if (plx_rng_below(rng, 4))
+                f->hops[h] = (struct plx_hop){PLX_HOP_TRANSIT,
+                                              11,
+                                              0,
+                                              {4, {10, 0, (uint8_t)h, 1}},
+                                              (uint32_t)(300 + h)};
+    }
+    return t;
+}
+
+static void a_trace__comes_back_as_it_was(void **state)
+{
+    (void)state;
+    struct plx_rng rng;
+    struct plx_wire_decoder *d = plx_wire_decoder_new();
+    plx_rng_init(&rng, 5);
+    for (int round = 0; round < 50; round++) {
+        struct plx_trace *trace = random_trace(&rng);
+        const struct plx_msg m = {.type = PLX_MSG_TRACE_DONE, .trace_done = {7, trace}};
+        struct plx_buf bytes = encode(&m);
+        struct plx_msg got;
+        assert_int_equal(plx_wire_decode(d, bytes.data, bytes.len, &got, NULL), 0);
+        const struct plx_trace *back = got.trace_done.trace;
+        assert_int_equal(got.trace_done.request_id, 7);
+        assert_int_equal(back->at.ns, BASE_NS);
+        assert_int_equal(back->n_flows, trace->n_flows);
+        assert_memory_equal(back->flows, trace->flows, sizeof trace->flows);
+        plx_buf_clear(&bytes);
+        plx_wire_encode_trace(trace, &bytes);
+        struct plx_trace *stored = calloc(1, sizeof *stored);
+        assert_int_equal(plx_wire_decode_trace(bytes.data, bytes.len, stored, NULL), 0);
+        assert_memory_equal(stored->flows, trace->flows, sizeof trace->flows);
+        assert_true(plx_wire_decode_trace(bytes.data, bytes.len - 1, stored, NULL) < 0);
+        free(stored);
+        plx_buf_fini(&bytes);
+        free(trace);
+    }
+    plx_wire_decoder_destroy(&d);
+}
+
+/* An agent may be hostile: nothing past the arrays, no kinds that do not exist. */
+static void hostile_traces__are_refused(void **state)
+{
+    (void)state;
+    struct plx_wire_decoder *d = plx_wire_decoder_new();
+    struct plx_trace *trace = calloc(1, sizeof *trace);
+    const struct plx_msg done = {.type = PLX_MSG_TRACE_DONE, .trace_done = {7, trace}};
+    const struct {
+        size_t n_flows;
+        enum plx_hop_kind kind;
+        struct plx_addr from;
+        uint16_t port;
+    } rows[] = {{1, 9, {4, {1}}, 80},
+                {1, PLX_HOP_SILENT, {4, {1}}, 80},
+                {1, PLX_HOP_OPEN, {0}, 80},
+                {1, PLX_HOP_OPEN, {4, {1}}, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct plx_why why = {""};
+        struct plx_msg got;
+        trace->port = rows[i].port;
+        trace->n_flows = rows[i].n_flows;
+        trace->flows[0].end =
+            (struct plx_hop){.kind = rows[i].kind, .from = rows[i].from};
+        struct plx_buf bytes = encode(&done);
+        assert_true(plx_wire_decode(d, bytes.data, bytes.len, &got, &why) < 0);
+        assert_non_null(strstr(why.text, "trace_done.trace"));
+        plx_buf_fini(&bytes);
+    }
+    const struct plx_msg_trace_now orders[] = {{1, "db", 80, PLX_IP_ANY, "", 0, 30},
+                                               {1, "db", 80, PLX_IP_ANY, "", 17, 30},
+                                               {1, "db", 80, PLX_IP_ANY, "", 1, 31},
+                                               {1, "d b", 80, PLX_IP_ANY, "", 1, 30},
+                                               {1, "db", 80, PLX_IP_ANY, "here", 1, 30}};
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+        const struct plx_msg now = {.type = PLX_MSG_TRACE_NOW, .trace_now = orders[i]};
+        struct plx_msg got;
+        struct plx_buf bytes = encode(&now);
+        assert_true(plx_wire_decode(d, bytes.data, bytes.len, &got, NULL) < 0);
+        plx_buf_fini(&bytes);
+    }
+    free(trace);
+    plx_wire_decoder_destroy(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +421,8 @@ int main(void)
         cmocka_unit_test(another_version__is_refused_as_such),
         cmocka_unit_test(too_many_tasks__are_refused_within_the_budget),
         cmocka_unit_test(a_stored_monitor__comes_back_equal),
+        cmocka_unit_test(a_trace__comes_back_as_it_was),
+        cmocka_unit_test(hostile_traces__are_refused),
     };
     return PLX_RUN(tests);
 }

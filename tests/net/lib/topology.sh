@@ -28,7 +28,9 @@ for _region in "${REGIONS[@]}"; do
     done
 done
 for _provider in "${PROVIDERS[@]}"; do TRANSITS+=("transit-$_provider"); done
-ROUTERS=("${EDGES[@]}" "${TRANSITS[@]}" core)
+# Two routers side by side between transit-b and core: unused until `lab.sh spread on`.
+SPREADS=(spread-1 spread-2)
+ROUTERS=("${EDGES[@]}" "${TRANSITS[@]}" "${SPREADS[@]}" core)
 NODES=("${AGENTS[@]}" "${ROUTERS[@]}" "${HOSTS[@]}" ctl)
 
 # is_one_of WORD LIST…: is WORD in the list?
@@ -142,6 +144,10 @@ links() {
         printf '%s mgmt ctl %s\n' "$agent" "$agent"
     done
     for p in "${PROVIDERS[@]}"; do printf 'transit-%s core core transit-%s\n' "$p" "$p"; done
+    for p in "${SPREADS[@]}"; do
+        printf 'transit-b %s %s in\n' "$p" "$p"
+        printf '%s out core %s\n' "$p" "$p"
+    done
     for host in "${HOSTS[@]}"; do printf '%s eth0 core %s\n' "$host" "$host"; done
 }
 
@@ -167,6 +173,15 @@ node_setup() {
         d=$(index_of "$p" "${PROVIDERS[@]}")
         both core "20$d" 2
         route default "20$d" 1
+        [[ $p != b ]] || spread_ends 21 1
+        ;;
+    spread-*)
+        d=${node#spread-}
+        both in "21$d" 2
+        both out "22$d" 2
+        route default "22$d" 1
+        while read -r agent; do route "$(digits_of "$agent")" "21$d" 1; done \
+            < <(agents_of_provider b)
         ;;
     core) core_setup ;;
     ctl)
@@ -193,6 +208,7 @@ node_setup() {
 # The core knows no default route: an address outside the lab is "net unreachable" there.
 core_setup() {
     local host p d agent
+    spread_ends 22 1
     both lan "$SERVER_SUBNET" 1
     for host in "${HOSTS[@]}"; do printf 'link set %s master lan up\n' "$host"; done
     for p in "${PROVIDERS[@]}"; do
@@ -203,6 +219,44 @@ core_setup() {
             route "1$(digits_of "$agent")" "20$d" 2
         done < <(agents_of_provider "$p")
     done
+}
+
+# spread_ends SUBNETS HOST: the addresses of a node at both parallel routers.
+spread_ends() {
+    local d
+    for d in 1 2; do both "spread-$d" "$1$d" "$2"; done
+}
+
+# What comes back from the server network does not go over the parallel routers: the ways
+# are asymmetric.
+#
+# Which flow goes where is nft's hash of addresses and ports, not the kernel's multipath
+# route: over a veth a packet keeps the hash its sender's socket drew, which is another for
+# every connect, and multipath prefers that to the ports.
+spread_routes() {
+    local d
+    for d in 1 2; do
+        printf 'rule add fwmark %s table 10%s\n' "$d" "$d"
+        printf 'route replace table 10%s %s via %s\n' "$d" "$SERVER_NET4" "$(addr4 "21$d" 2)"
+    done
+}
+spread_routes6() {
+    local d
+    for d in 1 2; do
+        printf 'rule add fwmark %s table 10%s\n' "$d" "$d"
+        printf 'route replace table 10%s %s via %s\n' "$d" "$SERVER_NET6" "$(addr6 "21$d" 2)"
+    done
+}
+spread_rules() {
+    cat <<EOF
+table inet plx_spread {
+    chain by_flow {
+        type filter hook prerouting priority -150;
+        ip daddr $SERVER_NET4 meta mark set jhash ip saddr . ip daddr . tcp sport . tcp dport mod 2 offset 1
+        ip6 daddr $SERVER_NET6 meta mark set jhash ip6 saddr . ip6 daddr . tcp sport . tcp dport mod 2 offset 1
+    }
+}
+EOF
 }
 
 # node_sysctls NODE: what to write below /proc/sys/net, one "path value" a line.

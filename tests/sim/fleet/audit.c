@@ -3,6 +3,7 @@
 #include "agent/io/spool.h"
 #include "fleet.h"
 #include "ledger.h"
+#include "proto/session.h"
 #include "sim.h"
 #include "spool_disk.h"
 #include "target.h"
@@ -13,8 +14,9 @@
 /* A lease is 15 s; ticks and what was under way take their time. */
 #define DEAD_NS    (27 * PLX_SEC_NS)
 #define ALIVE_NS   (10 * PLX_SEC_NS)
-/* So long must the coordinator itself have been well. */
-#define STEADY_NS  (40 * PLX_SEC_NS)
+/* So long must the coordinator itself have been well: agents that it presumes to be there
+ * after an absence have a longer lease. */
+#define STEADY_NS  (PLX_SESSION_RETURN_NS + DEAD_NS)
 /* How often all is looked at. */
 #define LOOK_NS    (10 * PLX_SEC_NS)
 #define ARRIVED_NS (3 * PLX_MIN_NS)

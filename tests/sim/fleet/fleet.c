@@ -404,4 +404,6 @@ void plx_fleet_end(void)
             plx_sim_node(i)->up = false;
             end_process(plx_sim_node(i), 0);
         }
+    for (uint32_t i = 1; i <= fleet.n_agents; i++)
+        plx_trust_destroy(&fleet.machines[i].trust);
 }

@@ -20,6 +20,8 @@ struct stream {
     size_t n, cap;
     uint64_t counted; /* up to here, at the coordinator */
     bool excused;
+    bool in_memory; /* not on a disk: gone with this life of the agent's */
+    uint32_t life;
 };
 
 static struct {
@@ -89,10 +91,36 @@ static uint32_t print_of(const struct plx_result *r)
     return (uint32_t)plx_hash_mix(h ^ (uint64_t)r->outcome << 56 ^ (uint64_t)r->kind);
 }
 
+/* What was kept in memory comes to the disk as it was. */
+static bool is_known(struct stream *s, uint64_t first, const struct plx_result *results,
+                     size_t n)
+{
+    if (!s->in_memory || first + n - 1 > s->n)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (s->entries[first - 1 + i].print != print_of(&results[i]))
+            plx_sim_violation("%s numbers %" PRIu64 " anew as something else",
+                              plx_sim_node(s->agent)->name, first + i);
+    return true;
+}
+
+void plx_ledger_kept(uint32_t agent, uint64_t stream, uint64_t first,
+                     const struct plx_result *results, size_t n)
+{
+    plx_ledger_numbered(agent, stream, first, results, n);
+    struct stream *s = find_or_make(agent, stream);
+    s->in_memory = true;
+    s->life = plx_sim_node(agent)->life;
+}
+
 void plx_ledger_numbered(uint32_t agent, uint64_t stream, uint64_t first,
                          const struct plx_result *results, size_t n)
 {
     struct stream *s = find_or_make(agent, stream);
+    if (is_known(s, first, results, n)) {
+        s->in_memory = first + n - 1 < s->n;
+        return;
+    }
     if (first != s->n + 1)
         plx_sim_violation("%s numbers %" PRIu64 " after %zu of one stream",
                           plx_sim_node(agent)->name, first, s->n);
@@ -175,7 +203,9 @@ void plx_ledger_check_delivered(int64_t before_ns)
     uint32_t before_s = (uint32_t)(before_ns / PLX_SEC_NS);
     for (size_t i = 0; i < ledger.n; i++) {
         const struct stream *s = &ledger.streams[i];
-        if (s->excused || s->counted >= s->n || s->entries[s->counted].at_s >= before_s)
+        bool died = s->in_memory && s->life != plx_sim_node(s->agent)->life;
+        if (s->excused || died || s->counted >= s->n ||
+            s->entries[s->counted].at_s >= before_s)
             continue;
         plx_sim_violation("not delivered: %s has %zu of a stream, numbered at %u s, the "
                           "coordinator %" PRIu64,

@@ -17,6 +17,10 @@ void plx_ledger_end(void);
 void plx_ledger_numbered(uint32_t agent, uint64_t stream, uint64_t first,
                          const struct plx_result *results, size_t n);
 /* … or a gap first … last: new numbers, or in place of results that had to go. */
+/* The same for a stream that is in memory only: it may die with the process, until it is
+ * numbered again, and alike, on a disk. */
+void plx_ledger_kept(uint32_t agent, uint64_t stream, uint64_t first,
+                     const struct plx_result *results, size_t n);
 void plx_ledger_dropped(uint32_t agent, uint64_t stream, uint64_t first, uint64_t last);
 /* The agent's disk has forgotten everything up to `seq`, as acknowledged. */
 void plx_ledger_forgotten(uint32_t agent, uint64_t stream, uint64_t seq);

@@ -1,6 +1,6 @@
 #include "spool_disk.h"
 
-#include "agent/io/spool_db.h"
+#include "agent/io/spool_memory.h"
 #include "base/err.h"
 #include "ledger.h"
 #include "proto/wire.h"
@@ -438,4 +438,44 @@ int plx_spool_db_oldest(struct plx_spool_db *db, struct plx_wall *ret)
             break;
         }
     return 0;
+}
+
+/* ---- what is kept in memory while the disk takes nothing ---- */
+
+void __real_plx_spool_memory_append(struct plx_spool_memory *memory,
+                                    const struct plx_spool_chunk *chunk,
+                                    const char *frame, size_t len);
+void __wrap_plx_spool_memory_append(struct plx_spool_memory *memory,
+                                    const struct plx_spool_chunk *chunk,
+                                    const char *frame, size_t len);
+void __real_plx_spool_memory_put_first(struct plx_spool_memory *memory,
+                                       const struct plx_spool_chunk *gap,
+                                       const char *frame, size_t len);
+void __wrap_plx_spool_memory_put_first(struct plx_spool_memory *memory,
+                                       const struct plx_spool_chunk *gap,
+                                       const char *frame, size_t len);
+
+void __wrap_plx_spool_memory_append(struct plx_spool_memory *memory,
+                                    const struct plx_spool_chunk *chunk,
+                                    const char *frame, size_t len)
+{
+    uint32_t agent = plx_sim_current()->index;
+    struct plx_msg msg;
+    uint64_t stream = memory->stream.id;
+    if (chunk->gap)
+        plx_ledger_dropped(agent, stream, chunk->first, chunk->last);
+    else if (plx_wire_decode(decoder, frame, len, &msg, NULL))
+        abort();
+    else
+        plx_ledger_kept(agent, stream, chunk->first, msg.results.results, msg.results.n);
+    __real_plx_spool_memory_append(memory, chunk, frame, len);
+}
+
+void __wrap_plx_spool_memory_put_first(struct plx_spool_memory *memory,
+                                       const struct plx_spool_chunk *gap,
+                                       const char *frame, size_t len)
+{
+    plx_ledger_dropped(plx_sim_current()->index, memory->stream.id, gap->first,
+                       gap->last);
+    __real_plx_spool_memory_put_first(memory, gap, frame, len);
 }

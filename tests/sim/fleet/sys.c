@@ -327,6 +327,23 @@ void plx_log(enum plx_log_level level, const char *event, ...)
     fputc('\n', out);
 }
 
+/* Nobody reloads a configuration here. */
+void plx_log_set_level(enum plx_log_level level)
+{
+    (void)level;
+}
+
+void plx_log_json(bool on)
+{
+    (void)on;
+}
+
+int plx_log_level_parse(const char *token, enum plx_log_level *ret)
+{
+    (void)token, (void)ret;
+    return PLX_EINVAL;
+}
+
 void plx_logf(enum plx_log_level level, const char *event, const char *key,
               const char *fmt, ...)
 {
