@@ -132,6 +132,8 @@ views_up() {
 
 sql() { sqlite3 "$dir/one/root/var/lib/parallax/parallax.db" "$1"; }
 
+results_beyond() { [[ $(sql 'SELECT sum(high_water) FROM streams') -gt $1 ]]; }
+
 delivered() {
     "$bin/check_delivery" "$@" "$dir/one/root/var/lib/parallax/parallax.db" \
         "$dir"/{one,two,three}/root/var/lib/parallax-agent/spool.db
@@ -202,7 +204,7 @@ check "the version is the new one" [ "$(p version)" = "parallax $new" ]
 check "three regions after the upgrade" until_ok 30 views_up
 check "the changed configuration file is kept" \
     grep -q '^advertise: 10.78.0.1' "$dir/one/root/etc/parallax/coordinator.yaml"
-check "results go on" until_ok 10 [ "$(sql 'SELECT sum(high_water) FROM streams')" -gt "$before" ]
+check "results go on" until_ok 10 results_beyond "$before"
 for name in "${roots[@]}"; do stop "parallax-agent-$name"; done
 if out=$(delivered --drained 2>&1); then
     ok "no result lost: $out"

@@ -291,24 +291,6 @@ int __wrap_pthread_cond_signal(pthread_cond_t *cond)
 
 static const char *const level_words[] = {"debug", "info", "warn", "error"};
 
-/* A reload's: what is logged here is the world's own matter. */
-void plx_log_set_level(enum plx_log_level level)
-{
-    (void)level;
-}
-
-int plx_log_level_parse(const char *token, enum plx_log_level *ret)
-{
-    (void)token;
-    (void)ret;
-    return PLX_EINVAL;
-}
-
-void plx_log_json(bool on)
-{
-    (void)on;
-}
-
 void plx_log(enum plx_log_level level, const char *event, ...)
 {
     if (!plx_sim_is_told())
