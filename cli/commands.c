@@ -277,6 +277,16 @@ const struct plx_command plx_commands[] = {
      rotate_options, 0, 0, plx_cmd_keys_rotate, NULL},
     {"health", "", "How the coordinator itself is", NULL, NULL, 0, 0, plx_cmd_health,
      NULL},
+    {"backup", "FILE", "Copy the coordinator's database while it runs",
+     "Where the coordinator runs, as root or its user. The copy is the database as it "
+     "is\n"
+     "when copying ends. Keys are not in it: keep the *.key files, too.",
+     NULL, 1, 1, plx_cmd_backup, NULL},
+    {"restore", "FILE", "Put a backup in the place of a stopped coordinator's database",
+     "Into the folder of --data-dir, default /var/lib/parallax. What was there is kept "
+     "as\n"
+     "parallax.db.before.",
+     NULL, 1, 1, plx_cmd_restore, NULL},
     {"doctor", "", "What is wrong on this machine, and what to do about it",
      "Looks at configuration, folders, keys, database, ports, disk, descriptors and "
      "clock\n"

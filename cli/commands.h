@@ -53,6 +53,8 @@ int plx_cmd_results_export(struct plx_cli *cli);
 int plx_cmd_replay(struct plx_cli *cli);
 int plx_cmd_import(struct plx_cli *cli);
 int plx_cmd_doctor(struct plx_cli *cli);
+int plx_cmd_backup(struct plx_cli *cli);
+int plx_cmd_restore(struct plx_cli *cli);
 int plx_cmd_health(struct plx_cli *cli);
 int plx_cmd_completion(struct plx_cli *cli);
 int plx_cmd_version(struct plx_cli *cli);

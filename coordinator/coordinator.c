@@ -313,6 +313,7 @@ static int open_doors(struct coordinator *c, struct plx_why *why)
         .worker = c->worker,
         .rotate = rotate_keys,
         .rotate_arg = c,
+        .data_dir = c->config->data_dir,
     };
     plx_api_new(&c->desk, c->intake, &options, &c->api);
     err = plx_admin_new(&c->desk, c->api, c->net, c->loop, c->config->admin_listen,

@@ -74,6 +74,7 @@ static const struct method methods[] = {
     {"maintenance.list", plx_api_maintenance_list, PLX_ROLE_VIEWER, {NULL}},
     {"receivers.list", plx_api_receivers_list, PLX_ROLE_VIEWER, {NULL}},
     {"receivers.test", plx_api_receivers_test, PLX_ROLE_OPERATOR, {"name"}},
+    {"backup", plx_api_backup, PLX_ROLE_ADMIN, {NULL}},
     {"health", plx_api_health, PLX_ROLE_VIEWER, {NULL}},
     {"agents.rotate_key", plx_api_agents_rotate_key, PLX_ROLE_ADMIN, {"name"}},
     {"keys.show", plx_api_keys_show, PLX_ROLE_VIEWER, {NULL}},
@@ -94,6 +95,7 @@ void plx_api_new(struct plx_desk *desk, struct plx_intake *intake,
     api->server_key = plx_text_dup(options->server_key);
     api->rotate = options->rotate;
     api->rotate_arg = options->rotate_arg;
+    api->data_dir = plx_text_dup(options->data_dir);
     api->next_check = 1;
     plx_intake_on_done(intake, plx_checks_done, api);
     *ret = api;
@@ -110,6 +112,7 @@ void plx_api_destroy(struct plx_api **api)
     plx_overview_drop(*api);
     free((*api)->enrol_endpoint);
     free((*api)->server_key);
+    free((*api)->data_dir);
     free(*api);
     *api = NULL;
 }

@@ -25,6 +25,7 @@ struct plx_api_options {
      * NULL: cannot. */
     int (*rotate)(void *arg, struct plx_why *why);
     void *rotate_arg;
+    const char *data_dir; /* for backups; NULL: none are made */
 };
 
 struct plx_api;

@@ -20,6 +20,8 @@ struct plx_api {
     char *server_key;
     int (*rotate)(void *arg, struct plx_why *why);
     void *rotate_arg;
+    char *data_dir;           /* NULL: no backups */
+    bool copying;             /* a backup is under way */
     struct plx_check *checks; /* waiting for agents */
     uint64_t next_check;
     struct plx_tracer_call *traces; /* waiting for agents */
@@ -91,7 +93,7 @@ plx_method_fn plx_api_users_list, plx_api_users_put, plx_api_users_remove;
 plx_method_fn plx_api_access_token_list, plx_api_access_token_create,
     plx_api_access_token_revoke;
 plx_method_fn plx_api_events;
-plx_method_fn plx_api_health;
+plx_method_fn plx_api_health, plx_api_backup;
 
 plx_method_fn plx_api_incidents_list, plx_api_incidents_show, plx_api_incidents_ack,
     plx_api_incidents_note;

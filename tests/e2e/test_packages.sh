@@ -132,6 +132,8 @@ views_up() {
 
 sql() { sqlite3 "$dir/one/root/var/lib/parallax/parallax.db" "$1"; }
 
+results_beyond() { [[ $(sql 'SELECT sum(high_water) FROM streams') -gt $1 ]]; }
+
 delivered() {
     "$bin/check_delivery" "$@" "$dir/one/root/var/lib/parallax/parallax.db" \
         "$dir"/{one,two,three}/root/var/lib/parallax-agent/spool.db
@@ -202,8 +204,10 @@ check "the version is the new one" [ "$(p version)" = "parallax $new" ]
 check "three regions after the upgrade" until_ok 30 views_up
 check "the changed configuration file is kept" \
     grep -q '^advertise: 10.78.0.1' "$dir/one/root/etc/parallax/coordinator.yaml"
-check "results go on" until_ok 10 [ "$(sql 'SELECT sum(high_water) FROM streams')" -gt "$before" ]
-for name in "${roots[@]}"; do stop "parallax-agent-$name"; done
+check "results go on" until_ok 10 results_beyond "$before"
+# Nothing new, so that what is under way can arrive.
+p monitors pause watched >/dev/null
+until_ok 20 delivered --drained || true
 if out=$(delivered --drained 2>&1); then
     ok "no result lost: $out"
 else
@@ -214,6 +218,7 @@ check "and no gap" [ "$(sql 'SELECT count(*) FROM gaps')" = 0 ]
 
 # ---- remove and purge -------------------------------------------------------------------
 
+for name in "${roots[@]}"; do stop "parallax-agent-$name"; done
 stop parallax-coordinator-one
 in_root one dpkg --remove parallax parallax-agent parallax-coordinator >>"$dir/dpkg-one.log" 2>&1
 check "removed: the programs are gone" test ! -e "$dir/one/root/usr/bin/parallax-coordinator"
