@@ -22,7 +22,7 @@ cleanup() {
 trap cleanup EXIT
 
 # Ports that nothing else here uses; below the ephemeral range.
-base=$((13000 + $$ % 8000))
+base=$((22000 + $$ % 8000))
 p() { "$bin/parallax" --data-dir "$dir/coordinator" "$@"; }
 start_coordinator() {
     "$bin/parallax-coordinator" run --data-dir "$dir/coordinator" --advertise 127.0.0.1 \
@@ -62,9 +62,7 @@ token=$(p agents token create --region us --quiet)
 "$bin/parallax-agent" enroll "$token" --data-dir "$dir/agent" --name ann >/dev/null
 "$bin/parallax-agent" run --data-dir "$dir/agent" --config "$dir/agent.yaml" >"$dir/agent.log" 2>&1 &
 pids+=($!)
-up() { [[ $(p agents list -o json | jq -r '.agents[0].state') == up ]]; }
-online() { p agents list | grep -q 'ann.*\(up\|online\)'; }
-check "the agent is there" until_ok 30 eval 'up || online'
+check "the agent is there" until_ok 30 grep -q event=link_up "$dir/agent.log"
 check "and says nothing" [ ! -s "$dir/dead.jsonl" ]
 
 says() { [[ $(jq -r '.body | fromjson | .event' "$dir/dead.jsonl" 2>/dev/null | grep -c "$1") -ge $2 ]]; }

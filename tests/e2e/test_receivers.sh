@@ -101,6 +101,8 @@ END
 printf '#!/bin/sh\nsleep 600 & sleep 600\n' >"$dir/commands/stuck"
 chmod 755 "$dir/commands/tell" "$dir/commands/stuck"
 
+until_ok 10 grep -q ready "$dir/peers.log"
+
 # ---- the fleet ----
 
 SECRET_OF_OURS=abc "$bin/parallax-coordinator" run --data-dir "$dir/coordinator" --advertise 127.0.0.1 \
