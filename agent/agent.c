@@ -2,6 +2,7 @@
 
 #include "agent/core/jobs.h"
 #include "agent/crew.h"
+#include "agent/deadman.h"
 #include "agent/delivery.h"
 #include "agent/io/keeper.h"
 #include "agent/io/link.h"
@@ -43,6 +44,7 @@ struct plx_agent_process {
     struct plx_link *link;
     struct plx_jobs *jobs;
     struct plx_keeper *keeper;
+    struct plx_deadman *deadman; /* NULL: not configured */
     struct plx_tallies tallies;
     struct plx_watchdog watchdog;
     uint64_t boot_id;
@@ -282,6 +284,8 @@ static void on_slow_tick(void *arg, struct plx_mono now)
     plx_link_tick(a->link, now);
     plx_delivery_tick(a->delivery, now);
     plx_keeper_tick(a->keeper, now);
+    if (a->deadman && !a->leaving)
+        plx_deadman_tick(a->deadman, now, plx_link_is_up(a->link));
     if (a->leaving)
         leave_when_done(a, now);
 }
@@ -386,6 +390,9 @@ static int open_modules(struct plx_agent_process *a, struct plx_why *why)
                            plx_trust_keys(a->trust), &owner, &a->link, why);
     if (!err)
         use_keys(a, false, 0);
+    if (!err && c->deadman.url)
+        err = plx_deadman_new(&c->deadman, enrolment->name, enrolment->region,
+                              plx_clock_mono(), &a->deadman, why);
     if (!err && (plx_loop_add_timer(a->loop, FAST_TICK_NS, on_fast_tick, a) ||
                  plx_loop_add_timer(a->loop, SLOW_TICK_NS, on_slow_tick, a)))
         err = plx_why_set(why, PLX_EIO, "cannot make timers");
@@ -397,6 +404,7 @@ static int open_modules(struct plx_agent_process *a, struct plx_why *why)
 static void close_modules(struct plx_agent_process *a)
 {
     plx_traces_destroy(&a->traces);
+    plx_deadman_destroy(&a->deadman);
     plx_crew_destroy(&a->crew);
     while (a->n_reloaded > 0) {
         plx_agent_config_fini(a->reloaded[--a->n_reloaded]);

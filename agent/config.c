@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "post/post.h"
 #include "sys/doc.h"
 #include "sys/file.h"
 
@@ -11,7 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LABELS_MAX 32
+#define LABELS_MAX        32
+#define DEADMAN_AFTER_NS  (5 * PLX_MIN_NS)
+#define DEADMAN_REPEAT_NS PLX_HOUR_NS
 
 void plx_agent_config_init(struct plx_agent_config *config)
 {
@@ -21,6 +24,7 @@ void plx_agent_config_init(struct plx_agent_config *config)
         .spool = {.max_bytes = PLX_SPOOL_MAX_BYTES,
                   .max_age_ns = PLX_SPOOL_MAX_AGE_NS,
                   .max_waiting = PLX_SPOOL_MAX_WAITING},
+        .deadman = {.after_ns = DEADMAN_AFTER_NS, .repeat_ns = DEADMAN_REPEAT_NS},
         .engine = PLX_ENGINE_EPOLL,
         .threads = 1,
         .log_level = PLX_LOG_INFO,
@@ -37,6 +41,8 @@ void plx_agent_config_fini(struct plx_agent_config *config)
     free(config->data_dir);
     free(config->endpoint);
     free(config->resolver);
+    free(config->deadman.url);
+    free(config->deadman.secret_file);
     plx_policy_fini(&config->policy);
     *config = (struct plx_agent_config){0};
 }
@@ -250,6 +256,73 @@ static int read_policy(struct reader *r, const struct plx_node *node, const char
     return READ_SECTION(r, node, key, keys);
 }
 
+/* The whole of a text. */
+static int read_word(struct reader *r, const struct plx_node *node, const char *key,
+                     char **ret)
+{
+    const char *text;
+    int err = plx_doc_text(r->doc, node, key, &text, r->why);
+    if (err)
+        return err;
+    free(*ret);
+    *ret = plx_text_dup(text);
+    return 0;
+}
+
+static int read_deadman_url(struct reader *r, const struct plx_node *node,
+                            const char *key)
+{
+    struct plx_why reason = {""};
+    int err = read_word(r, node, key, &r->config->deadman.url);
+    if (!err && plx_post_check_url(r->config->deadman.url, &reason))
+        err = plx_doc_error(r->doc, node, r->why, "%s: %s", key, reason.text);
+    return err;
+}
+
+static int read_deadman_secret(struct reader *r, const struct plx_node *node,
+                               const char *key)
+{
+    return read_word(r, node, key, &r->config->deadman.secret_file);
+}
+
+static int read_pause(struct reader *r, const struct plx_node *node, const char *key,
+                      int64_t *ret)
+{
+    int64_t v = 0;
+    int err = plx_doc_duration(r->doc, node, key, &v, r->why);
+    if (!err && (v < PLX_SEC_NS || v > 7 * PLX_DAY_NS))
+        err = plx_doc_error(r->doc, node, r->why, "%s: expected 1s to 7d", key);
+    if (!err)
+        *ret = v;
+    return err;
+}
+
+static int read_deadman_after(struct reader *r, const struct plx_node *node,
+                              const char *key)
+{
+    return read_pause(r, node, key, &r->config->deadman.after_ns);
+}
+
+static int read_deadman_repeat(struct reader *r, const struct plx_node *node,
+                               const char *key)
+{
+    return read_pause(r, node, key, &r->config->deadman.repeat_ns);
+}
+
+static int read_deadman(struct reader *r, const struct plx_node *node, const char *key)
+{
+    static const struct key keys[] = {
+        {"url", read_deadman_url},
+        {"secret_file", read_deadman_secret},
+        {"after", read_deadman_after},
+        {"repeat", read_deadman_repeat},
+    };
+    int err = READ_SECTION(r, node, key, keys);
+    if (!err && !r->config->deadman.url)
+        err = plx_doc_error(r->doc, node, r->why, "%s: 'url' is missing", key);
+    return err;
+}
+
 static int read_servers(struct reader *r, const struct plx_node *node, const char *key)
 {
     struct plx_buf list;
@@ -334,7 +407,7 @@ int plx_agent_config_load(struct plx_agent_config *config, const char *path,
         {"data_dir", read_data_dir}, {"endpoint", read_endpoint}, {"labels", read_labels},
         {"limits", read_limits},     {"spool", read_spool},       {"policy", read_policy},
         {"resolver", read_resolver}, {"log", read_log},           {"engine", read_engine},
-        {"threads", read_threads},
+        {"threads", read_threads},   {"deadman", read_deadman},
     };
     struct plx_doc *doc = NULL;
     int err = plx_doc_load(path, &doc, why);

@@ -4,6 +4,7 @@
 
 #include "agent/core/pacer.h"
 #include "agent/core/policy.h"
+#include "agent/deadman.h"
 #include "agent/io/socket_set.h"
 #include "agent/io/spool.h"
 #include "base/monitor.h"
@@ -27,6 +28,7 @@ struct plx_agent_config {
     struct plx_pacer_limits limits;
     struct plx_spool_limits spool;
     struct plx_policy policy;
+    struct plx_deadman_options deadman; /* url NULL: none */
     enum plx_engine engine;
     uint32_t threads; /* that probe, >= 1 */
     enum plx_log_level log_level;

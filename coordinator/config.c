@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/monitor.h"
 #include "base/text.h"
+#include "post/post.h"
 #include "sys/doc.h"
 
 #include <stdlib.h>
@@ -30,6 +31,9 @@ void plx_config_fini(struct plx_config *config)
     free(config->admin_listen);
     free(config->http_listen);
     free(config->advertise);
+    free(config->public_url);
+    free(config->commands_dir);
+    free(config->heartbeat_url);
     *config = (struct plx_config){0};
 }
 
@@ -96,6 +100,39 @@ static int set_trace_interval(struct plx_config *config, const char *value,
     return 0;
 }
 
+/* Kept without the slash at its end. */
+static int set_public_url(struct plx_config *config, const char *value,
+                          struct plx_why *why)
+{
+    size_t len = strlen(value);
+    bool web = strncmp(value, "http://", 7) == 0 || strncmp(value, "https://", 8) == 0;
+    if (!web || len > 2048 || strpbrk(value, " \t\r\n\"<>#"))
+        return plx_why_set(why, PLX_EINVAL,
+                           "public_url '%s': must be an http:// or https:// URL", value);
+    int err = set_text(&config->public_url, value);
+    while (len > 0 && config->public_url[len - 1] == '/')
+        config->public_url[--len] = '\0';
+    return err;
+}
+
+static int set_commands_dir(struct plx_config *config, const char *value,
+                            struct plx_why *why)
+{
+    if (value[0] != '/')
+        return plx_why_set(why, PLX_EINVAL,
+                           "commands_dir '%s': must be a folder's whole path", value);
+    return set_text(&config->commands_dir, value);
+}
+
+static int set_heartbeat_url(struct plx_config *config, const char *value,
+                             struct plx_why *why)
+{
+    struct plx_why reason = {""};
+    if (plx_post_check_url(value, &reason) < 0)
+        return plx_why_set(why, PLX_EINVAL, "heartbeat_url '%s': %s", value, reason.text);
+    return set_text(&config->heartbeat_url, value);
+}
+
 static int set_retention(struct plx_config *config, const char *value,
                          struct plx_why *why)
 {
@@ -140,6 +177,12 @@ int plx_config_set(struct plx_config *config, const char *key, const char *value
         return set_advertise(config, value, why);
     if (strcmp(key, "trace_interval") == 0)
         return set_trace_interval(config, value, why);
+    if (strcmp(key, "public_url") == 0)
+        return set_public_url(config, value, why);
+    if (strcmp(key, "commands_dir") == 0)
+        return set_commands_dir(config, value, why);
+    if (strcmp(key, "heartbeat_url") == 0)
+        return set_heartbeat_url(config, value, why);
     if (strcmp(key, "retention_days") == 0)
         return set_retention(config, value, why);
     if (strncmp(key, "http_", 5) == 0)
@@ -153,9 +196,10 @@ static int load_doc(struct plx_config *config, const struct plx_doc *doc,
                     struct plx_why *why)
 {
     static const char *const known[] = {
-        "data_dir",    "listen",          "enrol_listen",   "admin_listen",
-        "advertise",   "retention_days",  "log_level",      "log_format",
-        "http_listen", "http_behind_tls", "trace_interval",
+        "data_dir",      "listen",          "enrol_listen", "admin_listen",
+        "advertise",     "retention_days",  "log_level",    "log_format",
+        "http_listen",   "http_behind_tls", "public_url",   "commands_dir",
+        "heartbeat_url", "trace_interval",
     };
     const struct plx_node *root = plx_doc_root(doc);
     if (!root)

@@ -15,7 +15,10 @@ struct plx_config {
     char *admin_listen;   /* default tcp://127.0.0.1:7442 */
     char *http_listen;    // "off": no HTTP; NULL: 127.0.0.1:7480 if it is free
     bool http_behind_tls; /* a proxy in front ends TLS: cookies over https only */
-    char *advertise; /* the host that agents are told to connect to; NULL: found out */
+    char *advertise;    /* the host that agents are told to connect to; NULL: found out */
+    char *public_url;   /* of the dashboard, for links in notices; NULL: no links */
+    char *commands_dir; /* programs that receivers may name; NULL: none are run */
+    char *heartbeat_url;       /* told each minute while all is well; NULL: none */
     uint32_t retention_days;   /* of results; default 30 */
     int64_t trace_interval_ns; /* of ways of good times; 0: never; default 1h */
     enum plx_log_level log_level;

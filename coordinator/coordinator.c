@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "coordinator/heartbeat.h"
 #include "coordinator/http/http.h"
 #include "coordinator/io/admin.h"
 #include "coordinator/io/alerts.h"
@@ -55,6 +56,7 @@ struct coordinator {
     struct plx_gate *gate;
     struct plx_keyring keys;
     struct plx_door_process door;
+    struct plx_heartbeat *heartbeat; /* NULL: not configured */
     struct plx_desk desk;
     bool has_desk;
     struct plx_alerts *alerts;
@@ -159,6 +161,8 @@ static void on_tick(void *arg, struct plx_mono now)
     drop_old(c, now);
     if (!works || plx_alerts_failed(c->alerts))
         end_for_store(c);
+    else if (c->heartbeat)
+        plx_heartbeat_tick(c->heartbeat, now);
     if (c->restart && plx_mono_diff(now, c->restart_at) >= 0)
         plx_loop_stop(c->loop);
 }
@@ -238,13 +242,15 @@ static int open_floor(struct coordinator *c, struct plx_why *why)
 
 static int open_desk(struct coordinator *c, struct plx_why *why)
 {
+    const struct plx_alerts_options alerting = {c->config->public_url,
+                                                c->config->commands_dir};
     plx_desk_init(&c->desk, c->store, c->gate);
     c->has_desk = true;
     plx_desk_set_keys(&c->desk, c->keys.current.public_key, c->keys.next.public_key);
     plx_gate_allow(c->gate, PLX_GATE_DOMAIN_ADMIN, c->keys.admin.public_key);
     int err = plx_rounds_begin(&c->desk, why);
     if (err == 0)
-        err = plx_alerts_new(&c->desk, &c->alerts, why);
+        err = plx_alerts_new(&c->desk, &alerting, &c->alerts, why);
     if (err == 0)
         err = plx_alerts_load(c->alerts, why);
     c->desk.alerts = c->alerts;
@@ -355,6 +361,8 @@ static int start(struct coordinator *c, struct plx_why *why)
         err = open_doors(c, why);
     if (err == 0)
         err = write_admin_file(c, why);
+    if (err == 0 && c->config->heartbeat_url)
+        err = plx_heartbeat_new(c->config->heartbeat_url, &c->heartbeat, why);
     if (err < 0)
         return err;
     if (plx_loop_add_fd(c->loop, plx_store_fd(c->store), EPOLLIN, on_store, c) < 0 ||
@@ -386,6 +394,7 @@ static void stop(struct coordinator *c)
         plx_api_quit(c->api);
     if (c->alerts)
         plx_alerts_drop_tests(c->alerts);
+    plx_heartbeat_destroy(&c->heartbeat);
     plx_worker_destroy(&c->worker);
     if (c->store) {
         plx_store_stop(c->store);

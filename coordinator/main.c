@@ -28,6 +28,10 @@ static const char usage[] =
     "  --http-behind-tls true  a proxy in front ends TLS: cookies over https only\n"
     "  --advertise HOST      how agents reach this machine, default what is listened on\n"
     "                        or the machine's name\n"
+    "  --public-url URL      of the dashboard as people reach it: for links in notices\n"
+    "  --commands-dir DIR    programs that receivers of kind command may run\n"
+    "  --heartbeat-url URL   told every minute (POST) while all is well, by default "
+    "none\n"
     "  --retention-days N    how long results are kept, default 30\n"
     "  --trace-interval T    how often ways of good times are walked, default 1h, or "
     "off\n"
@@ -47,6 +51,9 @@ static const struct option options[] = {
     {"http-listen", required_argument, NULL, 'o'},
     {"http-behind-tls", required_argument, NULL, 'o'},
     {"advertise", required_argument, NULL, 'o'},
+    {"public-url", required_argument, NULL, 'o'},
+    {"commands-dir", required_argument, NULL, 'o'},
+    {"heartbeat-url", required_argument, NULL, 'o'},
     {"retention-days", required_argument, NULL, 'o'},
     {"trace-interval", required_argument, NULL, 'o'},
     {"log-level", required_argument, NULL, 'o'},

@@ -39,6 +39,7 @@ plx_packages_test=(
     vsftpd dovecot-imapd dovecot-pop3d mariadb-server memcached slapd mosquitto
     rabbitmq-server kamailio openssl
     nftables iproute2 tcpdump util-linux 'mawk|gawk'
+    prometheus-alertmanager python3-jsonschema
     sqlite3 jq curl python3 shellcheck procps systemd
     clang clang-format-14 libclang-rt-14-dev
     chromium 'npm|nodejs' prometheus

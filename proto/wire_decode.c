@@ -673,6 +673,8 @@ static void monitor_texts(const Parallax__V1__Monitor *in, struct plx_monitor *o
                               in->labels[i]->value ? in->labels[i]->value : "");
     for (size_t i = 0; i < in->n_depends_on; i++)
         plx_monitor_add_depends_on(out, in->depends_on[i]);
+    for (size_t i = 0; i < in->n_notify; i++)
+        plx_monitor_add_notify(out, in->notify[i]);
 }
 
 int plx_wire_decode_monitor(const void *bytes, size_t len, struct plx_monitor *ret,

@@ -534,6 +534,8 @@ static void put_lists(struct plx_arena *arena, const struct plx_monitor *m,
     out->locations = m->locations;
     out->n_depends_on = m->n_depends_on;
     out->depends_on = m->depends_on;
+    out->n_notify = m->n_notify;
+    out->notify = m->notify;
     out->n_labels = m->n_labels;
     out->labels = labels_of(arena, m->labels, m->n_labels);
 }

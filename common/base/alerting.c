@@ -231,3 +231,12 @@ const struct plx_receiver *plx_alerting_receiver(const struct plx_alerting *aler
             return &alerting->receivers[i];
     return NULL;
 }
+
+const struct plx_route *plx_alerting_route(const struct plx_alerting *alerting,
+                                           const char *name)
+{
+    for (size_t i = 0; i < alerting->n_routes && *name; i++)
+        if (strcmp(alerting->routes[i].name, name) == 0)
+            return &alerting->routes[i];
+    return NULL;
+}

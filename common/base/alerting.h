@@ -142,5 +142,8 @@ void plx_alerting_fini(struct plx_alerting *alerting);
 /* NULL if there is none of that name. */
 const struct plx_receiver *plx_alerting_receiver(const struct plx_alerting *alerting,
                                                  const char *name);
+/* NULL if there is none of that name; "" names none. */
+const struct plx_route *plx_alerting_route(const struct plx_alerting *alerting,
+                                           const char *name);
 
 #endif

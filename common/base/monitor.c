@@ -37,6 +37,7 @@ void plx_monitor_fini(struct plx_monitor *m)
     free(m->runbook);
     free_texts(m->locations, m->n_locations);
     free_texts(m->depends_on, m->n_depends_on);
+    free_texts(m->notify, m->n_notify);
     for (size_t i = 0; i < m->n_labels; i++) {
         free(m->labels[i].key);
         free(m->labels[i].value);
@@ -80,6 +81,12 @@ void plx_monitor_add_depends_on(struct plx_monitor *m, const char *name)
     m->depends_on[m->n_depends_on++] = plx_text_dup(name);
 }
 
+void plx_monitor_add_notify(struct plx_monitor *m, const char *name)
+{
+    m->notify = grow(m->notify, m->n_notify, sizeof *m->notify);
+    m->notify[m->n_notify++] = plx_text_dup(name);
+}
+
 void plx_monitor_default_name(struct plx_monitor *m)
 {
     if (m->name || !m->host)
@@ -100,14 +107,16 @@ void plx_monitor_copy(struct plx_monitor *dst, const struct plx_monitor *src)
     plx_greeting_copy(&dst->greeting, &src->greeting);
     dst->locations = NULL;
     dst->labels = NULL;
-    dst->depends_on = NULL;
-    dst->n_locations = dst->n_labels = dst->n_depends_on = 0;
+    dst->depends_on = dst->notify = NULL;
+    dst->n_locations = dst->n_labels = dst->n_depends_on = dst->n_notify = 0;
     for (size_t i = 0; i < src->n_locations; i++)
         plx_monitor_add_location(dst, src->locations[i]);
     for (size_t i = 0; i < src->n_labels; i++)
         plx_monitor_add_label(dst, src->labels[i].key, src->labels[i].value);
     for (size_t i = 0; i < src->n_depends_on; i++)
         plx_monitor_add_depends_on(dst, src->depends_on[i]);
+    for (size_t i = 0; i < src->n_notify; i++)
+        plx_monitor_add_notify(dst, src->notify[i]);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -143,6 +152,7 @@ bool plx_monitor_equal(const struct plx_monitor *a, const struct plx_monitor *b)
            a->timeout_ns == b->timeout_ns &&
            same_texts(a->locations, a->n_locations, b->locations, b->n_locations) &&
            same_texts(a->depends_on, a->n_depends_on, b->depends_on, b->n_depends_on) &&
+           same_texts(a->notify, a->n_notify, b->notify, b->n_notify) &&
            same_labels(a, b) && a->expect == b->expect && a->handshake == b->handshake &&
            plx_greeting_equal(&a->greeting, &b->greeting) && a->ip == b->ip &&
            a->addresses == b->addresses && same_text(a->source, b->source) &&
@@ -208,6 +218,11 @@ static int check_lists(const struct plx_monitor *m, struct finding f)
     for (size_t i = 0; i < m->n_depends_on; i++)
         if (!plx_text_is_name(m->depends_on[i]))
             return bad(f, "depends_on", m->depends_on[i], "is no monitor name");
+    if (m->n_notify > PLX_MONITOR_NOTIFY_MAX)
+        return bad(f, "notify", "", "has more than 16 entries");
+    for (size_t i = 0; i < m->n_notify; i++)
+        if (!plx_text_is_name(m->notify[i]))
+            return bad(f, "notify", m->notify[i], "is no name");
     return 0;
 }
 

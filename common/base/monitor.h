@@ -75,6 +75,7 @@ struct plx_label {
 #define PLX_MONITOR_LABELS_MAX      32
 #define PLX_MONITOR_LOCATIONS_MAX   64
 #define PLX_MONITOR_DEPENDS_MAX     16
+#define PLX_MONITOR_NOTIFY_MAX      16
 #define PLX_MONITOR_RUNBOOK_MAX     1024
 #define PLX_MONITOR_INTERVAL_MIN_NS (100 * PLX_MS_NS)
 #define PLX_MONITOR_INTERVAL_MAX_NS PLX_DAY_NS
@@ -95,6 +96,8 @@ struct plx_monitor {
     size_t n_labels;
     char **depends_on; /* names of monitors */
     size_t n_depends_on;
+    char **notify; /* names of receivers or routes; none: the routes decide */
+    size_t n_notify;
 
     enum plx_expect expect;
     enum plx_handshake handshake; /* FULL with a greeting */
@@ -129,6 +132,7 @@ void plx_monitor_set_text(char **field, const char *text);
 void plx_monitor_add_location(struct plx_monitor *m, const char *location);
 void plx_monitor_add_label(struct plx_monitor *m, const char *key, const char *value);
 void plx_monitor_add_depends_on(struct plx_monitor *m, const char *name);
+void plx_monitor_add_notify(struct plx_monitor *m, const char *name);
 /* Gives the monitor the default name "host:port" ("[v6]:port") if it has none. */
 void plx_monitor_default_name(struct plx_monitor *m);
 

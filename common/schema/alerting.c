@@ -13,6 +13,7 @@
 #define TIMEOUT_MAX_NS   (2 * PLX_MIN_NS)
 #define TIMEOUT_MIN_NS   (100 * PLX_MS_NS)
 #define REPEAT_MIN_NS    PLX_MIN_NS
+#define OPTION_MAX       8192
 #define SECTION_TEXT_MAX ((size_t)8 * 1024 * 1024)
 
 /* What every reader is given. */
@@ -142,6 +143,31 @@ static int read_bounded(const struct reading *r, const struct plx_node *node,
 
 /* ---- receivers ---- */
 
+static int add_line(void *arg, const struct reading *r, const struct plx_node *node,
+                    const char *text)
+{
+    struct plx_buf *lines = arg;
+    if (strchr(text, '\n'))
+        return plx_doc_error(r->doc, node, r->why, "an entry of a list is one line");
+    plx_buf_printf(lines, "%s%s", lines->len ? "\n" : "", text);
+    return 0;
+}
+
+/* A list is kept as lines. */
+static int read_option_list(const struct reading *r, const char *key,
+                            const struct plx_node *node, struct plx_receiver *receiver)
+{
+    struct plx_buf lines;
+    plx_buf_init(&lines, OPTION_MAX);
+    int err = each_text(r, node, key, add_line, &lines);
+    if (err == 0 && lines.overflow)
+        err = plx_doc_error(r->doc, node, r->why, "'%s' is too long", key);
+    if (err == 0)
+        plx_receiver_add_option(receiver, key, plx_buf_str(&lines));
+    plx_buf_fini(&lines);
+    return err;
+}
+
 static int read_receiver_key(const struct reading *r, const char *key,
                              const struct plx_node *node, struct plx_receiver *receiver)
 {
@@ -163,6 +189,8 @@ static int read_receiver_key(const struct reading *r, const char *key,
             receiver->max_per_minute = (uint32_t)n;
         return err;
     }
+    if (node->kind == PLX_NODE_LIST)
+        return read_option_list(r, key, node, receiver);
     int err = plx_doc_text(r->doc, node, key, &text, r->why);
     if (err == 0)
         plx_receiver_add_option(receiver, key, text);

@@ -2,6 +2,8 @@
 
 #include "base/err.h"
 
+#include <string.h>
+
 void plx_apply_file_fini(struct plx_apply_file *file)
 {
     plx_monitors_fini(&file->monitors);
@@ -33,6 +35,64 @@ static int read_sections(const struct plx_doc *doc, plx_alerting_check_fn *check
     return plx_monitors_read(doc, monitors, &file->monitors, why);
 }
 
+/* What the names of `notify` may mean: the file's rules over those there are. */
+static struct plx_alerting rules_of(const struct plx_apply_file *file,
+                                    const struct plx_alerting *known)
+{
+    struct plx_alerting rules = known ? *known : (struct plx_alerting){0};
+    const struct plx_alerting *own = &file->alerting.alerting;
+    if (file->alerting.has[PLX_SECTION_RECEIVERS]) {
+        rules.receivers = own->receivers;
+        rules.n_receivers = own->n_receivers;
+    }
+    if (file->alerting.has[PLX_SECTION_ROUTES]) {
+        rules.routes = own->routes;
+        rules.n_routes = own->n_routes;
+    }
+    return rules;
+}
+
+static int check_notify(const struct plx_doc *doc, const struct plx_node *notify,
+                        const struct plx_alerting *rules, struct plx_why *why)
+{
+    bool list = notify->kind == PLX_NODE_LIST;
+    for (size_t i = 0; i < (list ? notify->n : 1); i++) {
+        const struct plx_node *item = list ? notify->items[i] : notify;
+        char shown[PLX_EXCERPT_MAX];
+        if (strcmp(item->text, "none") != 0 &&
+            !plx_alerting_receiver(rules, item->text) &&
+            !plx_alerting_route(rules, item->text))
+            return plx_doc_error(doc, item, why,
+                                 "'notify': there is no receiver or route '%s'",
+                                 plx_doc_excerpt(item->text, shown));
+    }
+    return 0;
+}
+
+/* Where nothing is known of receivers (a check without a coordinator), any name will do.
+ */
+static int check_names(const struct plx_doc *doc, const struct plx_apply_file *file,
+                       const struct plx_alerting *known, struct plx_why *why)
+{
+    const struct plx_node *root = plx_doc_root(doc);
+    const struct plx_node *list =
+        root && root->kind == PLX_NODE_MAP ? plx_node_get(root, "monitors") : root;
+    const struct plx_alerting rules = rules_of(file, known);
+    if (!file->has_monitors || (!known && !file->alerting.has[PLX_SECTION_RECEIVERS]))
+        return 0;
+    if (!list)
+        list = root;
+    bool many = list && list->kind == PLX_NODE_LIST;
+    for (size_t i = 0; list && i < (many ? list->n : 1); i++) {
+        const struct plx_node *notify =
+            plx_node_get(many ? list->items[i] : list, "notify");
+        int err = notify ? check_notify(doc, notify, &rules, why) : 0;
+        if (err < 0)
+            return err;
+    }
+    return 0;
+}
+
 int plx_apply_parse(const char *name, const char *text, size_t len,
                     plx_alerting_check_fn *check, const struct plx_alerting *known,
                     struct plx_apply_file *ret, struct plx_why *why)
@@ -48,6 +108,8 @@ int plx_apply_parse(const char *name, const char *text, size_t len,
         file.has_monitors = true;
         err = plx_monitors_read(doc, NULL, &file.monitors, why);
     }
+    if (err == 0)
+        err = check_names(doc, &file, known, why);
     plx_doc_destroy(&doc);
     if (err < 0)
         plx_apply_file_fini(&file);

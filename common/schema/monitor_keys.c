@@ -221,13 +221,6 @@ static bool write_greeting(WRITE_ARGS)
     return plx_greeting_write(&m->greeting, out);
 }
 
-static int read_unsupported(READ_ARGS)
-{
-    (void)m;
-    return plx_doc_error(doc, node, why, "'%s' is not supported by this version",
-                         key->name);
-}
-
 static int read_percent(READ_ARGS)
 {
     const char *text;
@@ -351,6 +344,19 @@ static bool write_depends_on(WRITE_ARGS)
     return true;
 }
 
+static int read_notify(READ_ARGS)
+{
+    return read_texts(key, doc, node, m, why, plx_monitor_add_notify,
+                      PLX_MONITOR_NOTIFY_MAX);
+}
+
+static bool write_notify(WRITE_ARGS)
+{
+    (void)key;
+    plx_value_list(out, m->notify, m->n_notify);
+    return true;
+}
+
 static int read_labels(READ_ARGS)
 {
     if (node->kind != PLX_NODE_MAP)
@@ -406,7 +412,7 @@ const struct plx_key plx_monitor_keys[] = {
     {"depends_on", read_depends_on, write_depends_on, 0, 0, 0},
     {"paused", read_bool, write_bool, FIELD(paused), 0, 0},
     {"runbook", read_text, write_text, FIELD(runbook), 0, 0},
-    {"notify", read_unsupported, NULL, 0, 0, 0},
+    {"notify", read_notify, write_notify, 0, 0, 0},
 };
 const size_t plx_n_monitor_keys = sizeof plx_monitor_keys / sizeof *plx_monitor_keys;
 

@@ -60,18 +60,49 @@ static const struct plx_monitor *member_at(const struct plx_catalog *catalog,
     return plx_catalog_at(catalog, m->slot);
 }
 
-/* Through one of its members; an incident without any speaks for itself. */
-static bool any_matches(const struct plx_match *match, const struct plx_catalog *catalog,
+/* Whether routes say who is told of the member: it names nobody itself, or only those
+ * that are not there any more. What is ours is never told to whom a monitor names. */
+static bool follows_routes(const struct plx_alerting *alerting,
+                           enum plx_severity severity, const struct plx_monitor *m)
+{
+    for (size_t i = 0; i < m->n_notify && severity != PLX_SEVERITY_OURS; i++)
+        if (strcmp(m->notify[i], "none") == 0 ||
+            plx_alerting_receiver(alerting, m->notify[i]) ||
+            plx_alerting_route(alerting, m->notify[i]))
+            return false;
+    return true;
+}
+
+/* Through one of the members that follow routes; an incident without any speaks for
+ * itself. */
+static bool any_matches(const struct plx_alerting *alerting,
+                        const struct plx_match *match, const struct plx_catalog *catalog,
                         const struct plx_incident *incident)
 {
     if (plx_notice_matches(match, incident, NULL))
         return true;
     for (size_t i = 0; i < incident->n_members; i++) {
         const struct plx_monitor *m = member_at(catalog, incident, i);
-        if (m && plx_notice_matches(match, incident, m))
+        if (m && follows_routes(alerting, incident->severity, m) &&
+            plx_notice_matches(match, incident, m))
             return true;
     }
     return false;
+}
+
+/* Whether routes have a say in the incident at all. */
+static bool routes_decide(const struct plx_alerting *alerting,
+                          const struct plx_catalog *catalog,
+                          const struct plx_incident *incident)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < incident->n_members; i++) {
+        const struct plx_monitor *m = member_at(catalog, incident, i);
+        if (m && follows_routes(alerting, incident->severity, m))
+            return true;
+        n += m != NULL;
+    }
+    return n == 0;
 }
 
 /* ---- muting ---- */
@@ -163,15 +194,28 @@ static size_t add_route(const struct plx_route *route,
 
 /* Nobody wrote routes: whoever there is hears what somebody has to act on. */
 static size_t tell_all(const struct plx_notice_rules *rules, enum plx_severity severity,
-                       struct plx_notice_target ret[PLX_NOTICE_TARGETS_MAX])
+                       struct plx_notice_target ret[PLX_NOTICE_TARGETS_MAX], size_t n)
 {
-    size_t n = 0;
     if (severity == PLX_SEVERITY_WARNING)
-        return 0;
+        return n;
     for (size_t i = 0; i < rules->alerting->n_receivers; i++)
         n = add_target(
             ret, n,
             (struct plx_notice_target){.receiver = rules->alerting->receivers[i].name});
+    return n;
+}
+
+/* Whom the monitor itself names. */
+static size_t add_named(const struct plx_alerting *alerting, const struct plx_monitor *m,
+                        struct plx_notice_target ret[PLX_NOTICE_TARGETS_MAX], size_t n)
+{
+    for (size_t i = 0; i < m->n_notify; i++) {
+        const struct plx_route *route = plx_alerting_route(alerting, m->notify[i]);
+        if (plx_alerting_receiver(alerting, m->notify[i]))
+            n = add_target(ret, n, (struct plx_notice_target){.receiver = m->notify[i]});
+        else if (route)
+            n = add_route(route, ret, n);
+    }
     return n;
 }
 
@@ -182,10 +226,18 @@ size_t plx_notice_targets(const struct plx_notice_rules *rules,
 {
     const struct plx_alerting *a = rules->alerting;
     size_t n = 0;
+    for (size_t i = 0; i < incident->n_members && incident->severity != PLX_SEVERITY_OURS;
+         i++) {
+        const struct plx_monitor *m = member_at(catalog, incident, i);
+        if (m && m->alert_on_failure && !m->paused)
+            n = add_named(a, m, ret, n);
+    }
+    if (!routes_decide(a, catalog, incident))
+        return n;
     if (a->n_routes == 0)
-        return tell_all(rules, incident->severity, ret);
+        return tell_all(rules, incident->severity, ret, n);
     for (size_t i = 0; i < a->n_routes; i++) {
-        if (!any_matches(&a->routes[i].match, catalog, incident))
+        if (!any_matches(a, &a->routes[i].match, catalog, incident))
             continue;
         n = add_route(&a->routes[i], ret, n);
         if (!a->routes[i].go_on)
@@ -205,8 +257,10 @@ size_t plx_notice_would_tell(const struct plx_notice_rules *rules,
     size_t n = 0;
     if (!monitor->alert_on_failure || monitor->paused)
         return 0;
+    if (!follows_routes(a, incident.severity, monitor))
+        return add_named(a, monitor, ret, 0);
     if (a->n_routes == 0)
-        return tell_all(rules, incident.severity, ret);
+        return tell_all(rules, incident.severity, ret, 0);
     for (size_t i = 0; i < a->n_routes; i++) {
         if (!plx_notice_matches(&a->routes[i].match, &incident, monitor))
             continue;

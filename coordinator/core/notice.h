@@ -50,7 +50,8 @@ struct plx_notice_target {
 };
 
 #define PLX_NOTICE_TARGETS_MAX 64
-/* Whom the routes name, each receiver once (the earliest of its routes), in their order.
+/* Whom the affected monitors name (`notify`) and, for those that name nobody, the routes,
+ * each receiver once (the earliest of its routes), in their order.
  * Returns how many. */
 size_t plx_notice_targets(const struct plx_notice_rules *rules,
                           const struct plx_catalog *catalog,

@@ -34,6 +34,7 @@ struct test {
 
 struct plx_alerts {
     struct plx_desk *desk;
+    char *public_url; /* NULL: none */
     struct plx_incidents *incidents;
     struct plx_notifier *notifier;
     struct plx_alerting config;
@@ -281,7 +282,7 @@ static void write_letter(const struct plx_alerts *a,
     struct plx_buf body;
     struct plx_json j;
     plx_message_of(incident, a->desk->catalog, want, now, note_of(actions, want),
-                   &message);
+                   a->public_url, &message);
     plx_buf_init(&body, MESSAGE_BYTES_MAX);
     plx_json_init(&j, &body);
     plx_message_write(&message, &j);
@@ -510,16 +511,19 @@ void plx_alerts_drop_tests(struct plx_alerts *alerts)
 
 /* ---- life ---- */
 
-int plx_alerts_new(struct plx_desk *desk, struct plx_alerts **ret, struct plx_why *why)
+int plx_alerts_new(struct plx_desk *desk, const struct plx_alerts_options *options,
+                   struct plx_alerts **ret, struct plx_why *why)
 {
-    struct plx_notifier_options options = {0};
+    struct plx_notifier_options own = {.commands_dir = options->commands_dir};
     struct plx_alerts *a = calloc(1, sizeof *a);
     if (!a)
         abort();
     a->desk = desk;
-    randombytes_buf(&options.seed, sizeof options.seed);
-    int err = plx_notifier_new(&options, &a->notifier, why);
+    a->public_url = plx_text_dup(options->public_url);
+    randombytes_buf(&own.seed, sizeof own.seed);
+    int err = plx_notifier_new(&own, &a->notifier, why);
     if (err < 0) {
+        free(a->public_url);
         free(a);
         return err;
     }
@@ -542,6 +546,7 @@ void plx_alerts_destroy(struct plx_alerts **alerts)
         plx_silence_fini(&a->silences[i]);
     free(a->silences);
     free(a->turns);
+    free(a->public_url);
     free(a);
     *alerts = NULL;
 }

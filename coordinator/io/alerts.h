@@ -14,8 +14,14 @@
 
 struct plx_alerts;
 
-/* Borrows the desk. */
-int plx_alerts_new(struct plx_desk *desk, struct plx_alerts **ret, struct plx_why *why);
+struct plx_alerts_options {
+    const char *public_url;   /* of the dashboard, for links; NULL: no links */
+    const char *commands_dir; /* of programs that receivers name; NULL: none */
+};
+
+/* Borrows the desk, copies the options. */
+int plx_alerts_new(struct plx_desk *desk, const struct plx_alerts_options *options,
+                   struct plx_alerts **ret, struct plx_why *why);
 void plx_alerts_destroy(struct plx_alerts **alerts);
 /* Configuration, silences, incidents and waiting notices from the store; what is recorded
  * of each monitor is in the court by then. Blocks: for the start. */

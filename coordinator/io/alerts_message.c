@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define URL_MAX 2200
+
 /* How each kind is said; %s is the entity. */
 static const char *const sayings[PLX_INCIDENT_KIND_COUNT_] = {
     [PLX_INCIDENT_SERVICE] = "%s is down",
@@ -124,9 +126,12 @@ static void add_members(const struct plx_incident *incident,
 
 void plx_message_of(const struct plx_incident *incident,
                     const struct plx_catalog *catalog, const struct plx_notice_want *want,
-                    struct plx_wall now, const char *note, struct plx_message *ret)
+                    struct plx_wall now, const char *note, const char *public_url,
+                    struct plx_message *ret)
 {
-    char key[PLX_NOTICE_KEY_MAX], title[PLX_TITLE_MAX];
+    char key[PLX_NOTICE_KEY_MAX], title[PLX_TITLE_MAX], url[URL_MAX] = "";
+    if (public_url)
+        snprintf(url, sizeof url, "%s/#/incidents/%" PRIu64, public_url, incident->id);
     *ret = (struct plx_message){
         .key = plx_text_dup(plx_notice_key(want, key)),
         .event = plx_text_dup(plx_notice_event_token(want->event)),
@@ -146,7 +151,7 @@ void plx_message_of(const struct plx_incident *incident,
         .note = plx_text_dup(note),
         .flapping = incident->flapping,
         .n_affected = n_affected(incident),
-        .url = plx_text_dup(""),
+        .url = plx_text_dup(url),
     };
     add_members(incident, catalog, ret);
 }

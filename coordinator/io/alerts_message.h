@@ -11,10 +11,12 @@
 const char *plx_incident_title(const struct plx_incident *incident,
                                char buf[PLX_TITLE_MAX]);
 
-/* Gives the message (plx_message_fini). `note`: what was said with it; "" for nothing. */
+/* Gives the message (plx_message_fini). `note`: what was said with it; "" for nothing.
+ * `public_url`: of the dashboard, without a slash at its end; NULL for no link. */
 void plx_message_of(const struct plx_incident *incident,
                     const struct plx_catalog *catalog, const struct plx_notice_want *want,
-                    struct plx_wall now, const char *note, struct plx_message *ret);
+                    struct plx_wall now, const char *note, const char *public_url,
+                    struct plx_message *ret);
 
 /* The key of a notice. */
 #define PLX_NOTICE_KEY_MAX 256

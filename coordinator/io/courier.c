@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "coordinator/io/runner.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 
@@ -18,11 +19,13 @@
 #define CONNECT_MS 5000
 #define SECRET_MAX 4096
 #define AGENT      "parallax/" PLX_VERSION
+#define RUNS_MAX   16 /* programs at once; the others wait for their next attempt */
 
 struct plx_courier_job {
     struct plx_courier_job *next;
     const struct plx_receiver_kind *kind;
-    CURL *easy;
+    CURL *easy;          /* NULL: a program runs */
+    struct plx_run *run; /* NULL: a transfer is under way */
     struct curl_slist *headers, *rcpts;
     struct plx_request request;
     struct plx_buf answer;
@@ -34,6 +37,7 @@ struct plx_courier_job {
 
 struct plx_courier {
     CURLM *multi;
+    char *commands_dir; /* NULL: no programs are run */
     struct plx_courier_job *jobs;
 };
 
@@ -44,7 +48,8 @@ static void init_curl(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-int plx_courier_new(struct plx_courier **ret, struct plx_why *why)
+int plx_courier_new(const char *commands_dir, struct plx_courier **ret,
+                    struct plx_why *why)
 {
     pthread_once(&once, init_curl);
     struct plx_courier *courier = calloc(1, sizeof *courier);
@@ -55,6 +60,7 @@ int plx_courier_new(struct plx_courier **ret, struct plx_why *why)
         free(courier);
         return plx_why_set(why, PLX_EIO, "cannot set up libcurl");
     }
+    courier->commands_dir = plx_text_dup(commands_dir);
     *ret = courier;
     return 0;
 }
@@ -70,6 +76,7 @@ static void free_job(struct plx_courier *courier, struct plx_courier_job *job)
         curl_multi_remove_handle(courier->multi, job->easy);
         curl_easy_cleanup(job->easy);
     }
+    plx_run_destroy(&job->run);
     curl_slist_free_all(job->headers);
     curl_slist_free_all(job->rcpts);
     plx_request_fini(&job->request);
@@ -84,6 +91,7 @@ void plx_courier_destroy(struct plx_courier **courier)
     while ((*courier)->jobs)
         free_job(*courier, (*courier)->jobs);
     curl_multi_cleanup((*courier)->multi);
+    free((*courier)->commands_dir);
     free(*courier);
     *courier = NULL;
 }
@@ -244,6 +252,8 @@ static void set_mail(struct plx_courier_job *job)
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
     curl_easy_setopt(easy, CURLOPT_MAIL_FROM, job->request.words[0]);
     curl_easy_setopt(easy, CURLOPT_MAIL_RCPT, job->rcpts);
+    /* One wrong address does not keep the others from being told. */
+    curl_easy_setopt(easy, CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);
     curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_mail);
     curl_easy_setopt(easy, CURLOPT_READDATA, job);
@@ -288,9 +298,27 @@ static int build(struct plx_courier_job *job, const struct plx_receiver *receive
     return err;
 }
 
+static int start_program(struct plx_courier *courier, struct plx_courier_job *job,
+                         int64_t timeout_ns, struct plx_why *why)
+{
+    size_t n = 0;
+    const struct plx_request *r = &job->request;
+    for (const struct plx_courier_job *other = courier->jobs; other; other = other->next)
+        n += other->run != NULL;
+    if (!courier->commands_dir)
+        return plx_why_set(why, PLX_EDENIED,
+                           "the coordinator has no commands_dir: it runs no programs");
+    if (n >= RUNS_MAX)
+        return plx_why_set(why, PLX_EBUSY, "%d programs run already", RUNS_MAX);
+    return plx_run_start(courier->commands_dir, r->words, r->n_words, &r->body,
+                         plx_mono_add(plx_clock_mono(), timeout_ns), &job->run, why);
+}
+
 static int start(struct plx_courier *courier, struct plx_courier_job *job,
                  int64_t timeout_ns, struct plx_why *why)
 {
+    if (job->request.transport == PLX_TRANSPORT_COMMAND)
+        return start_program(courier, job, timeout_ns, why);
     job->easy = curl_easy_init();
     if (!job->easy)
         return plx_why_set(why, PLX_ENOMEM, "libcurl gives no handle");
@@ -388,15 +416,64 @@ static void finish_done(struct plx_courier *courier, plx_courier_done_fn *fn, vo
     }
 }
 
-void plx_courier_turn(struct plx_courier *courier, int wait_ms, plx_courier_done_fn *fn,
-                      void *arg)
+/* ---- programs ---- */
+
+static void move_programs(struct plx_courier *courier, plx_courier_done_fn *fn, void *arg)
+{
+    struct plx_courier_job *next;
+    for (struct plx_courier_job *job = courier->jobs; job; job = next) {
+        struct plx_why why = {""};
+        struct plx_reply reply = {.trouble = ""};
+        next = job->next;
+        if (!job->run || !plx_run_turn(job->run, plx_clock_mono(), &job->answer,
+                                       &reply.status, &reply.trouble))
+            continue;
+        reply.body = plx_buf_str(&job->answer);
+        enum plx_fate fate = job->kind->judge(&reply, &why);
+        fn(arg, job, fate, 0, why.text);
+        free_job(courier, job);
+    }
+}
+
+/* The descriptors of programs; shortens the wait to the nearest end of their time. */
+static unsigned watch_programs(const struct plx_courier *courier,
+                               struct curl_waitfd fds[RUNS_MAX * PLX_RUN_FDS],
+                               int *wait_ms)
+{
+    unsigned n = 0;
+    for (const struct plx_courier_job *job = courier->jobs; job; job = job->next) {
+        struct pollfd own[PLX_RUN_FDS];
+        size_t n_own = job->run ? plx_run_fds(job->run, own) : 0;
+        for (size_t i = 0; i < n_own; i++)
+            fds[n++] = (struct curl_waitfd){.fd = own[i].fd,
+                                            .events = own[i].events == POLLOUT
+                                                          ? CURL_WAIT_POLLOUT
+                                                          : CURL_WAIT_POLLIN};
+        int64_t left_ns =
+            n_own ? plx_mono_diff(plx_run_deadline(job->run), plx_clock_mono())
+                  : INT64_MAX;
+        if (left_ns < *wait_ms * PLX_MS_NS)
+            *wait_ms = left_ns > 0 ? (int)(left_ns / PLX_MS_NS) + 1 : 0;
+    }
+    return n;
+}
+
+static void move(struct plx_courier *courier, plx_courier_done_fn *fn, void *arg)
 {
     int running;
     curl_multi_perform(courier->multi, &running);
     finish_done(courier, fn, arg);
-    curl_multi_poll(courier->multi, NULL, 0, wait_ms, NULL);
-    curl_multi_perform(courier->multi, &running);
-    finish_done(courier, fn, arg);
+    move_programs(courier, fn, arg);
+}
+
+void plx_courier_turn(struct plx_courier *courier, int wait_ms, plx_courier_done_fn *fn,
+                      void *arg)
+{
+    struct curl_waitfd fds[RUNS_MAX * PLX_RUN_FDS];
+    move(courier, fn, arg);
+    unsigned n = watch_programs(courier, fds, &wait_ms);
+    curl_multi_poll(courier->multi, fds, n, wait_ms, NULL);
+    move(courier, fn, arg);
 }
 
 void plx_courier_wake(struct plx_courier *courier)

@@ -1,4 +1,5 @@
-/* The courier: carries one request each way, many at once (libcurl multi).
+/* The courier: carries one request each way, many at once (libcurl multi), and
+ * runs programs.
  *
  * Inside of the notifier, and of its thread, but for plx_courier_wake. */
 #ifndef PLX_COORDINATOR_COURIER_H
@@ -11,7 +12,9 @@
 struct plx_courier;
 struct plx_courier_job;
 
-int plx_courier_new(struct plx_courier **ret, struct plx_why *why);
+/* `commands_dir`: where programs are, NULL for none. Copies. */
+int plx_courier_new(const char *commands_dir, struct plx_courier **ret,
+                    struct plx_why *why);
 void plx_courier_destroy(struct plx_courier **courier);
 
 /* Begins to send the message (as JSON, from the outbox) to the receiver, whose secrets

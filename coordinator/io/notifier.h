@@ -19,9 +19,10 @@
 #include "coordinator/io/store_incidents.h"
 
 struct plx_notifier_options {
-    uint64_t seed;        /* of the jitter */
-    int64_t retry_min_ns; /* 0: the default, 1 s */
-    int64_t retry_max_ns; /* 0: the default, 5 min */
+    uint64_t seed;            /* of the jitter */
+    int64_t retry_min_ns;     /* 0: the default, 1 s */
+    int64_t retry_max_ns;     /* 0: the default, 5 min */
+    const char *commands_dir; /* of programs that receivers name; NULL: none. Copied */
 };
 
 struct plx_notifier;

@@ -80,6 +80,17 @@ static const char *const DELETES[] = {
     " AND id NOT IN (SELECT max(id) FROM verdicts GROUP BY monitor_id)",
     "DELETE FROM streams WHERE last_us < ?1 - 8 * 86400000000"
     " AND no NOT IN (SELECT max(no) FROM streams GROUP BY agent_id)",
+    /* The newest incident stays whatever it is: numbers are given once. */
+    "DELETE FROM incidents WHERE state IN ('closed', 'merged')"
+    " AND max(closed_us, ending_us, opened_us) < ?1"
+    " AND id < (SELECT max(id) FROM incidents)",
+    "DELETE FROM incident_members WHERE ?1 > 0"
+    " AND incident_id NOT IN (SELECT id FROM incidents)",
+    "DELETE FROM incident_entries WHERE ?1 > 0"
+    " AND incident_id NOT IN (SELECT id FROM incidents)",
+    "DELETE FROM outbox WHERE created_us < ?1 AND state <> 'waiting'"
+    " AND incident_id NOT IN (SELECT id FROM incidents WHERE state <> 'closed')",
+    "DELETE FROM silences WHERE until_us < ?1",
 };
 
 static int drop_run(struct plx_store *store, struct plx_store_job *job)

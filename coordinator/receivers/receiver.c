@@ -3,13 +3,21 @@
 #include "base/err.h"
 #include "base/text.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 const struct plx_receiver_kind *const plx_receiver_kinds[] = {
     &plx_receiver_webhook,
+    &plx_receiver_alertmanager,
+    &plx_receiver_alertmanager_webhook,
+    &plx_receiver_slack,
+    &plx_receiver_discord,
+    &plx_receiver_teams,
+    &plx_receiver_pagerduty,
+    &plx_receiver_ntfy,
+    &plx_receiver_mail,
+    &plx_receiver_command,
 };
 const size_t plx_n_receiver_kinds =
     sizeof plx_receiver_kinds / sizeof *plx_receiver_kinds;
@@ -65,14 +73,21 @@ void plx_request_word(struct plx_request *request, const char *word)
 
 /* ---- answers ---- */
 
+const char *plx_reply_line(const struct plx_reply *reply, char buf[PLX_REPLY_LINE_MAX])
+{
+    snprintf(buf, PLX_REPLY_LINE_MAX, "%.80s", reply->body ? reply->body : "");
+    buf[strcspn(buf, "\r\n")] = '\0';
+    for (char *p = buf; *p; p++)
+        if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f)
+            *p = ' ';
+    return buf;
+}
+
 enum plx_fate plx_reply_judge(const struct plx_reply *reply, struct plx_why *why)
 {
     long s = reply->status;
-    char first[81];
-    snprintf(first, sizeof first, "%.80s", reply->body ? reply->body : "");
-    for (char *p = first; *p; p++)
-        if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f)
-            *p = ' ';
+    char first[PLX_REPLY_LINE_MAX];
+    plx_reply_line(reply, first);
     if (s >= 200 && s < 300) {
         plx_why_set(why, 0, "%ld", s);
         return PLX_FATE_DELIVERED;
@@ -183,25 +198,4 @@ int plx_receiver_check(const struct plx_receiver *receiver, const char **ret_key
                                kind->keys[i].name,
                                kind->keys[i].secret ? " (as …_file or …_env)" : "");
     return 0;
-}
-
-/* ---- signing ---- */
-
-const char *plx_signature(const char *secret, struct plx_wall now, const char *body,
-                          size_t len, char buf[PLX_SIGNATURE_MAX])
-{
-    crypto_auth_hmacsha256_state state;
-    unsigned char mac[crypto_auth_hmacsha256_BYTES];
-    char head[32], hex[2 * sizeof mac + 1];
-    long long seconds = now.ns / PLX_SEC_NS;
-    int n = snprintf(head, sizeof head, "%lld.", seconds);
-    crypto_auth_hmacsha256_init(&state, (const unsigned char *)secret, strlen(secret));
-    crypto_auth_hmacsha256_update(&state, (const unsigned char *)head,
-                                  (unsigned long long)n);
-    crypto_auth_hmacsha256_update(&state, (const unsigned char *)body, len);
-    crypto_auth_hmacsha256_final(&state, mac);
-    sodium_bin2hex(hex, sizeof hex, mac, sizeof mac);
-    snprintf(buf, PLX_SIGNATURE_MAX, "t=%lld,v1=%s", seconds, hex);
-    sodium_memzero(&state, sizeof state);
-    return buf;
 }

@@ -29,7 +29,8 @@ struct plx_request {
     char *headers[PLX_REQUEST_HEADERS_MAX]; /* "Name: value" */
     size_t n_headers;
     struct plx_buf body;
-    /* Mail: the sender, then who it is for. Command: the program and its arguments. */
+    /* Mail: the sender, then who it is for. Command: the program's name in the
+     * commands_dir and its arguments. */
     char *words[PLX_REQUEST_WORDS_MAX];
     size_t n_words;
     char *username, *password; /* NULL: none */
@@ -83,6 +84,10 @@ extern const size_t plx_n_receiver_kinds;
 /* NULL if there is none. */
 const struct plx_receiver_kind *plx_receiver_kind(const char *name);
 
+#define PLX_REPLY_LINE_MAX 81
+/* The first line of the answer, cut and printable. */
+const char *plx_reply_line(const struct plx_reply *reply, char buf[PLX_REPLY_LINE_MAX]);
+
 /* What HTTP says: 2xx is delivered; 408, 425, 429, 5xx, redirects (which are not
  * followed) and no answer at all are worth another try; other 4xx are not. `why` is set
  * to one sentence about it in any case. */
@@ -98,12 +103,16 @@ int plx_check_bool(const char *value, struct plx_why *why);
 int plx_receiver_check(const struct plx_receiver *receiver, const char **ret_key,
                        struct plx_why *why);
 
-#define PLX_SIGNATURE_MAX 96
-/* "t=<Unix seconds>,v1=<hex of HMAC-SHA256(secret, "<t>.<body>")>". */
-const char *plx_signature(const char *secret, struct plx_wall now, const char *body,
-                          size_t len, char buf[PLX_SIGNATURE_MAX]);
-
 /* The kinds, by file. */
 extern const struct plx_receiver_kind plx_receiver_webhook;
+extern const struct plx_receiver_kind plx_receiver_alertmanager;
+extern const struct plx_receiver_kind plx_receiver_alertmanager_webhook;
+extern const struct plx_receiver_kind plx_receiver_slack;
+extern const struct plx_receiver_kind plx_receiver_discord;
+extern const struct plx_receiver_kind plx_receiver_teams;
+extern const struct plx_receiver_kind plx_receiver_pagerduty;
+extern const struct plx_receiver_kind plx_receiver_ntfy;
+extern const struct plx_receiver_kind plx_receiver_mail;
+extern const struct plx_receiver_kind plx_receiver_command;
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "post/signature.h"
 
 static const struct plx_receiver_key keys[] = {
     {.name = "url", .required = true, .check = plx_check_url},
@@ -28,7 +29,7 @@ static int build(const struct plx_receiver *receiver, const struct plx_message *
     plx_request_header(ret, "Content-Type", "application/json");
     plx_request_header(ret, "Idempotency-Key", message->key);
     if (secret)
-        plx_request_header(ret, "X-Parallax-Signature",
+        plx_request_header(ret, PLX_SIGNATURE_HEADER,
                            plx_signature(secret, now, plx_buf_str(&ret->body),
                                          ret->body.len, signature));
     if (token) {

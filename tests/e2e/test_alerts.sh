@@ -7,7 +7,7 @@
 #   test_alerts.sh BIN_DIR [KILLS]
 set -euo pipefail
 bin=$(cd "$1" && pwd)
-kills=${2:-4}
+kills=${2:-2}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/lib/check.sh
 . "$here/../lib/check.sh"

@@ -79,6 +79,7 @@ static void await_door(void *arg)
 static void rooms_up(struct coordinator_fixture *fx)
 {
     struct plx_why why = {""};
+    const struct plx_alerts_options alerting = {0};
     assert_int_equal(plx_loop_new(on_signal, fx, &fx->loop, &why), 0);
     fixture_open(&fx->store);
     assert_int_equal(plx_keypair_generate(&fx->keys, &why), 0);
@@ -86,7 +87,7 @@ static void rooms_up(struct coordinator_fixture *fx)
     assert_int_equal(plx_gate_new(fx->net, NULL, &fx->gate, &why), 0);
     plx_desk_init(&fx->desk, fx->store.store, fx->gate);
     assert_int_equal(plx_desk_load(&fx->desk, &why), 0);
-    assert_int_equal(plx_alerts_new(&fx->desk, &fx->alerts, &why), 0);
+    assert_int_equal(plx_alerts_new(&fx->desk, &alerting, &fx->alerts, &why), 0);
     assert_int_equal(plx_alerts_load(fx->alerts, &why), 0);
     fx->desk.alerts = fx->alerts;
     assert_int_equal(plx_intake_new(&fx->desk, fx->net, fx->loop, "tcp://127.0.0.1:*",

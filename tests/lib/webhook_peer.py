@@ -4,7 +4,7 @@
    webhook_peer.py DIR MANNER=PORT…
 
 Each request becomes a line of JSON in DIR/MANNER.jsonl: path, headers, body, time. Manners:
-good (200), late (200 after half a second), error (500), refuse (400), redirect (302 to the
+any other (200), late (200 after half a second), error (500), refuse (400), redirect (302 to the
 good one's port), hang (never answers), huge (200 and 10 GB), flaky (500 twice, then 200).
 Ends with SIGTERM."""
 import http.server
@@ -49,7 +49,7 @@ def handler(folder, manner, ports):
                                           "body": body.decode("utf-8", "replace")}) + "\n")
             if manner == "late":
                 time.sleep(0.5)
-            if manner in ("good", "late"):
+            if manner not in ("error", "refuse", "redirect", "flaky", "hang", "huge"):
                 self.answer(200)
             elif manner == "error":
                 self.answer(500)

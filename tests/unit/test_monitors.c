@@ -255,7 +255,7 @@ static void a_bad_file__refused_with_its_place(void **state)
          "f.yaml:5:12: handshake 'half_open': a greeting needs a full handshake"},
         {M "greeting: ssh\nexpect: refused\n",
          "f.yaml:5:9: expect 'refused': a greeting is only for 'expect: open'"},
-        {M "notify: [ops]\n", "f.yaml:4:9: 'notify' is not supported by this version"},
+        {M "notify: {a: b}\n", "f.yaml:4:9: 'notify' must be a list"},
         {M "addresses: two\n", "f.yaml:4:12: 'addresses' must be first or all: 'two'"},
         {M "source: eth0\n", "f.yaml:4:9: source 'eth0': is no IP address"},
         {M "labels: [a]\n", "f.yaml:4:9: 'labels' must be a map: {key: value}"},
@@ -476,7 +476,8 @@ static void json__has_every_key_that_holds_a_value(void **state)
         "\"recovery_successes\":1,\"labels\":{},\"expect\":\"open\",\"handshake\":"
         "\"half_open\",\"ip\":\"any\",\"addresses\":\"first\","
         "\"min_coverage\":\"50%\",\"quorum\":\"auto\","
-        "\"agents_per_location\":1,\"confirm\":true,\"depends_on\":[],\"paused\":false}");
+        "\"agents_per_location\":1,\"confirm\":true,\"depends_on\":[],\"paused\":false,"
+        "\"notify\":[]}");
     plx_monitors_fini(&monitors);
     plx_buf_fini(&text);
 }

@@ -1,0 +1,272 @@
+#!/usr/bin/env bash
+# What each kind of receiver is sent over an incident's life: open, again, acknowledged,
+# over. A real Alertmanager and a real SMTP server with STARTTLS on loopback, a program, and
+# recording HTTP servers for the chat services, whose bodies must have the published shapes.
+#
+#   test_receivers.sh BIN_DIR
+set -euo pipefail
+bin=$(cd "$1" && pwd)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/lib/check.sh
+. "$here/../lib/check.sh"
+dir=$(mktemp -d /tmp/plx-receivers-XXXXXX)
+chmod 711 "$dir"
+pids=() service_pid=''
+
+cleanup() {
+    local pid
+    for pid in $service_pid "${pids[@]}"; do
+        kill "$pid" 2>/dev/null || true
+    done
+    wait 2>/dev/null || true
+    rm -rf "$dir"
+}
+trap cleanup EXIT
+
+# Ports that nothing else here uses; below the ephemeral range.
+base=$((13000 + $$ % 8000))
+smtp=$((base + 20)) manager=$((base + 21)) service=$((base + 22))
+
+p() { "$bin/parallax" --data-dir "$dir/coordinator" "$@"; }
+
+# until_ok SECONDS COMMAND…
+until_ok() {
+    local tries=$(($1 * 10))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        ((tries-- > 0)) || return 1
+        sleep 0.1
+    done
+}
+
+# ---- those who are told ----
+
+kinds=(slack discord teams pagerduty ntfy hook)
+words=()
+for i in "${!kinds[@]}"; do words+=("${kinds[i]}=$((base + i))"); done
+mkdir -p "$dir/coordinator" "$dir/record" "$dir/commands"
+python3 "$here/../lib/webhook_peer.py" "$dir/record" "${words[@]}" >"$dir/peers.log" 2>&1 &
+pids+=($!)
+
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
+    -addext "subjectAltName=DNS:localhost,IP:127.0.0.1" \
+    -keyout "$dir/mail.key" -out "$dir/mail.pem" 2>/dev/null
+mkdir "$dir/exim"
+chmod 644 "$dir/mail.key" # of two days, in a folder that goes
+if [[ $(id -u) == 0 ]]; then chown Debian-exim "$dir/exim"; fi
+cat >"$dir/exim.conf" <<END
+daemon_smtp_ports = $smtp
+local_interfaces = 127.0.0.1
+spool_directory = $dir/exim
+log_file_path = $dir/exim/%slog
+host_lookup =
+rfc1413_query_timeout = 0s
+tls_advertise_hosts = *
+tls_certificate = $dir/mail.pem
+tls_privatekey = $dir/mail.key
+keep_environment =
+domainlist local_domains = test.example
+acl_smtp_rcpt = check_rcpt
+begin acl
+check_rcpt:
+  require condition = \${if def:tls_in_cipher}
+  deny local_parts = nobody-here
+  accept domains = +local_domains
+begin routers
+all:
+  driver = accept
+  transport = file
+begin transports
+file:
+  driver = appendfile
+  file = $dir/exim/box
+  user = Debian-exim
+END
+exim4 -C "$dir/exim.conf" -bdf -oP "$dir/exim/pid" >"$dir/exim.log" 2>&1 &
+pids+=($!)
+
+cat >"$dir/manager.yml" <<END
+route: {receiver: hook, group_by: ['...'], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}
+receivers: [{name: hook}]
+END
+prometheus-alertmanager --config.file="$dir/manager.yml" --storage.path="$dir/manager" \
+    --web.listen-address="127.0.0.1:$manager" --cluster.listen-address= >"$dir/manager.log" 2>&1 &
+pids+=($!)
+
+cat >"$dir/commands/tell" <<END
+#!/bin/sh
+{ printf '%s|' "\$@"; cat; } >>"$dir/told"
+env >"$dir/told.env"
+END
+printf '#!/bin/sh\nsleep 600 & sleep 600\n' >"$dir/commands/stuck"
+chmod 755 "$dir/commands/tell" "$dir/commands/stuck"
+
+until_ok 10 grep -q ready "$dir/peers.log"
+
+# ---- the fleet ----
+
+SECRET_OF_OURS=abc "$bin/parallax-coordinator" run --data-dir "$dir/coordinator" --advertise 127.0.0.1 \
+    --listen "tcp://127.0.0.1:$((base + 30))" --enrol-listen "tcp://127.0.0.1:$((base + 31))" \
+    --admin-listen "tcp://127.0.0.1:$((base + 32))" --http-listen off \
+    --public-url https://parallax.example/ --commands-dir "$dir/commands" >"$dir/coordinator.log" 2>&1 &
+pids+=($!)
+until_ok 20 p health || { cat "$dir/coordinator.log"; exit 1; }
+for place in us-a eu-b ap-c; do
+    token=$(p agents token create --region "${place%-*}" --label "provider=${place#*-}" --quiet)
+    "$bin/parallax-agent" enroll "$token" --data-dir "$dir/$place" --name "$place" >/dev/null
+    "$bin/parallax-agent" run --data-dir "$dir/$place" >>"$dir/$place.log" 2>&1 &
+    pids+=($!)
+done
+serve() {
+    python3 -c '
+import socket, sys
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("127.0.6.1", int(sys.argv[1])))
+s.listen(64)
+while True:
+    s.accept()[0].close()
+' "$service" &
+    service_pid=$!
+}
+
+# ---- what is refused ----
+
+# refused WHAT PLACE SENTENCE: apply of standard input says so.
+refused() {
+    local said
+    if said=$(p apply -f - 2>&1); then
+        not_ok "$1: applied"
+    elif [[ $said == -:"$2":* && $said == *"$3"* ]]; then
+        ok "refused: $1"
+    else
+        not_ok "refused: $1: $said"
+    fi
+}
+refused "an unknown field of a template" 2:61 "line 1: there is no field 'titel'; did you mean 'title'" <<'YAML'
+receivers:
+  - {name: a, kind: slack, url: "http://127.0.0.1/", title: "{{titel}}"}
+YAML
+refused "an address that is none" 2:72 "must be like ops@example.org" <<'YAML'
+receivers:
+  - {name: a, kind: mail, url: "smtp://127.0.0.1:25", from: a@b.c, to: [a@b.c, "x y"]}
+YAML
+refused "a program outside of the folder" 2:39 "commands_dir" <<'YAML'
+receivers:
+  - {name: a, kind: command, program: ../../bin/sh}
+YAML
+refused "to notify nobody known" 4:84 "'notify': there is no receiver or route 'oops'" <<'YAML'
+receivers:
+  - {name: a, kind: slack, url: "http://127.0.0.1/"}
+monitors:
+  - {monitor_type: tcp, host: 127.0.6.1, port: 80, check_interval: 2s, notify: [a, oops], locations: [us]}
+YAML
+
+# ---- rules ----
+
+printf '0123456789abcdef0123456789abcdef\n' >"$dir/pd.key"
+url() { printf 'http://127.0.0.1:%d/hook' $((base + $1)); }
+cat >"$dir/all.yaml" <<YAML
+receivers:
+  - {name: slack, kind: slack, url: "$(url 0)"}
+  - {name: discord, kind: discord, url: "$(url 1)"}
+  - {name: teams, kind: teams, url: "$(url 2)"}
+  - {name: pagerduty, kind: pagerduty, url: "$(url 3)", routing_key_file: "$dir/pd.key"}
+  - name: ntfy
+    kind: ntfy
+    url: "http://127.0.0.1:$((base + 4))"
+    topic: alerts
+    title: "{{word}} {{severity}}"
+    template: |
+      {{sentence}}
+      {{members}} {{labels}}
+  - {name: hook, kind: alertmanager-webhook, url: "$(url 5)"}
+  - {name: manager, kind: alertmanager, url: "http://127.0.0.1:$manager", labels: [env=test]}
+  - {name: mail, kind: mail, url: "smtp://127.0.0.1:$smtp", from: parallax@test.example,
+     to: [ops@test.example, nobody-here@test.example], ca_file: "$dir/mail.pem"}
+  - {name: tell, kind: command, program: tell, args: [one, "two words; \$HOME"]}
+  - {name: stuck, kind: command, program: stuck, timeout: 1s, give_up: 5s}
+routes:
+  - {name: chat, match: {team: nobody}, receivers: [slack, discord, teams, pagerduty, ntfy, hook, mail, tell, stuck], repeat: 1m}
+  - {receivers: [none]}
+monitors:
+  - {monitor_type: tcp, name: 'web <&> "ü"', host: 127.0.6.1, port: $service, check_interval: 2s,
+     timeout: 2s, locations: [us, eu, ap], labels: {team: web}, notify: [manager, chat],
+     runbook: "https://wiki.example/web"}
+YAML
+check "Alertmanager is up" until_ok 20 curl -fsS "http://127.0.0.1:$manager/-/ready"
+serve
+dry=$(p apply --dry-run -f "$dir/all.yaml")
+check "a dry run says whom the monitor names" grep -q 'manager, slack, discord' <<<"$dry"
+check "all kinds are applied" p apply -f "$dir/all.yaml"
+check "export holds whom it notifies" grep -q 'notify: \[manager, chat\]' <<<"$(p monitors export)"
+for receiver in slack discord teams pagerduty ntfy hook manager mail tell; do
+    check "a test reaches $receiver" p receivers test "$receiver"
+done
+said=$(p receivers test stuck 2>&1) || true
+check "a program that hangs is killed, and it is said" grep -q 'took too long' <<<"$said"
+is_up() { [[ $(p status -o json | jq -r '.monitors[0].verdict') == up ]]; }
+check "it is up" until_ok 60 is_up
+for kind in "${kinds[@]}"; do : >"$dir/record/$kind.jsonl"; done
+
+# ---- an incident's life ----
+
+bodies() { jq -c '.body | fromjson' "$dir/record/$1.jsonl"; }
+n_of() { bodies "$1" | jq -c "select($2)" | wc -l; }
+told() { [[ $(n_of hook "$1") -ge ${2:-1} ]]; }
+alert() { curl -fsS "http://127.0.0.1:$manager/api/v2/alerts?active=true" | jq -e "$1"; }
+kill "$service_pid"
+wait "$service_pid" 2>/dev/null || true
+check "open" until_ok 60 told '.alerts[0].annotations.event == "open"'
+id=$(bodies hook | jq -r 'select(.status == "firing") | .commonLabels.incident' | head -n 1)
+check "Alertmanager has it, once" until_ok 10 alert "[.[] | select(.labels.incident == \"$id\")] | length == 1 and
+    .[0].labels.env == \"test\" and .[0].labels.severity == \"critical\" and .[0].annotations.kind == \"service\""
+check "told again after a minute" until_ok 75 told '.alerts[0].annotations.event == "repeat"'
+p incidents ack "$id" "on it" >/dev/null
+check "acknowledged" until_ok 10 told '.alerts[0].annotations.acked_by != "" and .alerts[0].annotations.event == "ack"'
+acked() { [[ $(n_of pagerduty '.event_action == "acknowledge"') == 1 ]]; }
+check "PagerDuty, too" until_ok 10 acked
+serve
+check "over" until_ok 90 told '.status == "resolved"'
+gone() { alert "[.[] | select(.labels.incident == \"$id\")] | length == 0"; }
+check "for Alertmanager, too" until_ok 10 gone
+everywhere() {
+    local kind
+    for kind in "${kinds[@]}"; do [[ $(wc -l <"$dir/record/$kind.jsonl") -ge 4 ]] || return 1; done
+    [[ $(grep -c '^Message-ID' "$dir/exim/box") -ge 5 ]]
+}
+check "everybody has heard all four" until_ok 20 everywhere
+check "each body has its service's shape" python3 "$here/../lib/receivers/validate.py" \
+    "$here/../lib/receivers/schemas.json" "$dir/record" "${kinds[@]}"
+
+# ---- what stands in them ----
+
+check "PagerDuty: one key from trigger to resolve" [ "$(bodies pagerduty | jq -r '.dedup_key' | sort -u)" = "parallax-incident-$id" ]
+check "PagerDuty: in order" [ "$(bodies pagerduty | jq -r .event_action | tr '\n' ' ')" = "trigger trigger acknowledge resolve " ]
+# shellcheck disable=SC2016 # jq's
+check "Slack: escaped, linked" jq -se --arg url "https://parallax.example/#/incidents/$id" \
+    'map(.body | fromjson | .attachments[0].blocks) | all(.[2].elements[0].url == $url) and (.[0][1].text.text | contains("web &lt;&amp;&gt; \"ü\""))' "$dir/record/slack.jsonl"
+check "ntfy: by its template" [ "$(bodies ntfy | jq -r .title | tr '\n' ';')" = "OPEN critical;STILL OPEN critical;ACKNOWLEDGED critical;RESOLVED critical;" ]
+check "ntfy: with the labels" jq -se '.[0].body | fromjson | .message | contains("team=web")' "$dir/record/ntfy.jsonl"
+check "the program: its words and the message" grep -q '^one|two words; \$HOME|{"version":1' "$dir/told"
+check "the program: no secrets in its environment" bash -c "! grep -q SECRET_OF_OURS '$dir/told.env'"
+check "nothing of the stuck one is left" bash -c "! pgrep -f '^/bin/sh $dir/commands/stuck'"
+mail=$(python3 - "$dir/exim/box" "$id" <<'PY'
+import mailbox, sys
+box = [m for m in mailbox.mbox(sys.argv[1]) if f"parallax-incident-{sys.argv[2]}@" in m["References"]]
+from email.header import decode_header, make_header
+subjects = [str(make_header(decode_header(m["Subject"]))) for m in box]
+parts = [[p.get_content_type() for p in m.walk()] for m in box]
+text = box[0].get_payload(0).get_payload(decode=True).decode()
+html = box[0].get_payload(1).get_payload(decode=True).decode()
+good = (len(box) == 4 and [s.split("]")[0] for s in subjects] == ["[OPEN", "[STILL OPEN", "[ACKNOWLEDGED", "[RESOLVED"]
+        and all(p == ["multipart/alternative", "text/plain", "text/html"] for p in parts)
+        and 'web <&> "ü"' in text and "web &lt;&amp;&gt; &quot;ü&quot;" in html
+        and "on it" in box[2].get_payload(0).get_payload(decode=True).decode()
+        and len({m["Message-ID"] for m in box}) == 4 and "esmtps" in box[0]["Received"])
+print(good, subjects, parts[:1], box[0]["Received"])
+PY
+)
+check "mail: four, in text and HTML, over TLS" grep -q ^True <<<"$mail"
+[[ $mail == True* ]] || printf '        %s\n' "$mail"
+check_report
