@@ -16,21 +16,20 @@ cd "$repo"
 logs=$repo/build/test-logs
 release=$repo/build/release
 debug=$repo/build/debug
-passed=0
-failed=0
+outcomes=$logs/outcomes # a line a step
 
 # step NAME COMMAND…: runs it, keeps its output, shows the end of it if it fails.
 step() {
-    local name=$1 began=$SECONDS log
+    local name=$1 began=$SECONDS log shown
     shift
     log=$logs/${name//[^A-Za-z0-9]/-}.log
     if "$@" >"$log" 2>&1; then
-        passed=$((passed + 1))
+        echo ok >>"$outcomes"
         printf 'ok      %-44s %4d s\n' "$name" $((SECONDS - began))
     else
-        failed=$((failed + 1))
-        printf 'FAILED  %-44s %4d s   %s\n' "$name" $((SECONDS - began)) "$log"
-        tail -n 40 "$log" | sed 's/^/        /'
+        echo failed >>"$outcomes"
+        shown=$(tail -n 40 "$log" | sed 's/^/        /')
+        printf 'FAILED  %-44s %4d s   %s\n%s\n' "$name" $((SECONDS - began)) "$log" "$shown"
     fi
 }
 
@@ -51,38 +50,66 @@ unit_steps() {
         step "unit tests under ASan and UBSan" run_ctest "$debug"
 }
 
-# Every tests/e2e/test_*.sh, with the release programs.
-e2e_steps() {
-    local test name
-    [[ -x $release/bin/parallax ]] || step "build: release" build release
-    for test in tests/e2e/test_*.sh; do
-        name=$(basename "$test" .sh)
-        [[ -z ${1-} || $name == "$1" ]] || continue
-        step "end to end: ${name#test_}" "$test" "$release/bin"
-    done
+# One end-to-end test, unless somebody else has begun it.
+e2e_step() {
+    local name
+    name=$(basename "$1" .sh)
+    mkdir "$logs/begun/$name" 2>/dev/null || return 0
+    step "end to end: ${name#test_}" "$1" "$release/bin"
 }
+
+# Every tests/e2e/test_*.sh, with the release programs. They mostly wait, so two run at a
+# time; those that share the network lab run in one row.
+e2e_steps() {
+    local test in_lab=() others=()
+    [[ -x $release/bin/parallax ]] || step "build: release" build release
+    rm -rf "$logs/begun"
+    mkdir -p "$logs/begun"
+    for test in tests/e2e/test_*.sh; do
+        if grep -qE 'net/lab\.sh|lib/fleet\.sh' "$test"; then
+            in_lab+=("$test")
+        else
+            others+=("$test")
+        fi
+    done
+    (
+        step "network lab" tests/net/test_lab.sh
+        for test in "${in_lab[@]}"; do e2e_step "$test"; done
+        for ((i = ${#others[@]} - 1; i >= 0; i--)); do e2e_step "${others[i]}"; done
+    ) &
+    for test in "${others[@]}"; do e2e_step "$test"; done
+    wait
+}
+
+count() { grep -cx "$1" "$outcomes" || true; }
 
 main() {
     # shellcheck source=deploy/packages.sh
     source deploy/packages.sh
     plx_packages_ensure build demo test
     mkdir -p "$logs"
+    : >"$outcomes"
     case ${1-all} in
     all)
         unit_steps
         step "simulated fleet: 40 worlds" tests/sim/world.sh 40
-        step "network lab" tests/net/test_lab.sh
         e2e_steps
         ;;
     unit) unit_steps ;;
-    e2e) e2e_steps "${2-}" ;;
+    e2e)
+        if [[ -n ${2-} ]]; then
+            step "end to end: ${2#test_}" "tests/e2e/test_${2#test_}.sh" "$release/bin"
+        else
+            e2e_steps
+        fi
+        ;;
     *)
         echo "usage: tests/run.sh [unit | e2e [NAME]]" >&2
         exit 2
         ;;
     esac
-    printf '%d passed, %d failed\n' "$passed" "$failed"
-    [[ $failed -eq 0 && $passed -gt 0 ]]
+    printf '%d passed, %d failed\n' "$(count ok)" "$(count failed)"
+    [[ $(count failed) -eq 0 && $(count ok) -gt 0 ]]
 }
 
 main "$@"
