@@ -118,10 +118,28 @@ static bool is_lone_view(const struct plx_surroundings *x, const struct plx_faul
     return lone;
 }
 
+/* Somebody who is there sees it fail, and lately: what was seen before everybody fell
+ * silent says nothing about now. */
+static bool is_seen_now(const struct plx_surroundings *x, const struct plx_fault *f)
+{
+    bool live = false;
+    for (uint32_t i = 0; i < f->agents.n && !live; i++)
+        live = plx_fleet_is_live(&x->fleet->agents[f->agents.ids[i]]);
+    for (uint32_t i = 0; i < f->monitors.n && live; i++) {
+        const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
+        double span = x->policy->fresh_intervals * m->interval_tk + m->timeout_tk;
+        if (x->now < f->last_fail + (uint32_t)span)
+            return true;
+    }
+    return false;
+}
+
 static bool server_may_be_said(const struct plx_surroundings *x, struct plx_fault *f)
 {
     bool guard = !(x->policy->without & PLX_JUDGE_WITHOUT_GUARD);
     double margin = is_lone_view(x, f) ? f->gain : f->margin;
+    if (!is_seen_now(x, f))
+        return false;
     if (guard && (margin < x->policy->theta || !has_places(x, f)))
         return false;
     if (f->sure == 0)

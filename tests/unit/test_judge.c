@@ -223,6 +223,31 @@ static void all_agents_silent__inconclusive_and_nobody_is_paged(void **state)
     plx_judge_destroy(&w.judge);
 }
 
+/* Everybody saw it fail, and then nobody is heard of: that is ours, and says nothing of
+ * the target now. */
+static void last_seen_failing_by_those_who_fell_silent__is_not_told(void **state)
+{
+    (void)state;
+    struct world w = {.start = 100, .end = 1e9, .outcome = PLX_OUTCOME_TIMEOUT};
+    const struct plx_judge_output *out;
+    declare(&w, 4);
+    go_on(&w, 4, 0, 90);
+    for (uint32_t a = 0; a < 4; a++) {
+        w.fails[4][a] = true;
+        w.silent[a] = true;
+        probe(&w, 4, a, 100 + a * 0.1, false);
+        probe(&w, 4, a, 102 + a * 0.1, true);
+        probe(&w, 4, a, 104 + a * 0.1, true);
+    }
+    for (int t = 130; t < 400; t++) {
+        plx_judge_tick(w.judge, wall(t), &out);
+        hear(&w, out, t);
+    }
+    for (size_t i = 1; i <= w.n_faults; i++)
+        assert_false(w.faults[i].page);
+    plx_judge_destroy(&w.judge);
+}
+
 static void one_agent__never_claims_a_server_fault(void **state)
 {
     (void)state;
@@ -458,6 +483,7 @@ int main(void)
         cmocka_unit_test(breaking_one_thing__is_told_by_its_name),
         cmocka_unit_test(silent_agent__is_our_fault_within_half_a_minute),
         cmocka_unit_test(all_agents_silent__inconclusive_and_nobody_is_paged),
+        cmocka_unit_test(last_seen_failing_by_those_who_fell_silent__is_not_told),
         cmocka_unit_test(one_agent__never_claims_a_server_fault),
         cmocka_unit_test(half_up__is_degraded_where_half_of_them_see_it),
         cmocka_unit_test(same_input__same_output),
