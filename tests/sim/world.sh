@@ -53,7 +53,19 @@ many() {
                for (k in f) printf " %s %d", k, f[k]
                printf "\n" }' "$log"
     echo "$(grep -c '^seed' "$log" || true) seeds broke a promise; $((SECONDS - began)) s"
-    ! grep -q '^seed' "$log"
+    only_known "$log" "$first" "$n"
+}
+
+# Whether the seeds that broke a promise are those of known-seeds.txt, no more and no less:
+# one that is mended is to be taken out of the list.
+only_known() {
+    local known="$repo/tests/sim/known-seeds.txt" found expected seed
+    found=$(sed -n 's/^seed \([0-9]*\):.*/\1/p' "$1" | sort -n)
+    expected=$(grep -v '^#' "$known" | while read -r seed _; do
+        ((seed < $2 || seed >= $2 + $3)) || echo "$seed"
+    done | sort -n)
+    [[ -z $expected ]] || echo "known to break one (${known#"$repo"/}):" $expected
+    [[ $found == "$expected" ]]
 }
 
 # A simulator that would not see a broken build proves nothing.
