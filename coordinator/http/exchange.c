@@ -187,9 +187,11 @@ static unsigned admit(struct plx_exchange *x, const char **why)
 /* The role, before a body is read that would be refused for it: bodies cost memory. */
 static bool may(const struct plx_exchange *x, char why[96])
 {
+    enum plx_route_kind kind = x->match.route->kind;
     const char *method = x->match.route->method;
     enum plx_role needed;
-    if (!method || plx_api_may(method, x->guest.role, &needed))
+    bool asks_api = kind == PLX_ROUTE_API || kind == PLX_ROUTE_STREAM;
+    if (!asks_api || plx_api_may(method, x->guest.role, &needed))
         return true;
     snprintf(why, 96, "'%s' takes the role %s", method, plx_role_token(needed));
     return false;
