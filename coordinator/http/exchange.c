@@ -285,29 +285,13 @@ struct query {
     int err;
 };
 
-static bool unescape(char *text)
-{
-    char *out = text;
-    for (char *in = text; *in; in++) {
-        unsigned c = (unsigned char)*in;
-        if (c == '%') {
-            if (sscanf(in + 1, "%2x", &c) != 1 || !in[1] || !in[2] || c == 0)
-                return false;
-            in += 2;
-        }
-        *out++ = (char)c;
-    }
-    *out = '\0';
-    return true;
-}
-
 static enum MHD_Result take_argument(void *arg, enum MHD_ValueKind kind, const char *name,
                                      const char *value)
 {
     struct query *q = arg;
     char *n = plx_text_dup(name), *v = value ? plx_text_dup(value) : NULL;
     (void)kind;
-    if (unescape(n) && (!v || unescape(v)))
+    if (plx_route_unescape(n) == 0 && (!v || plx_route_unescape(v) == 0))
         q->err = plx_route_take_query(q->x->match.route, q->body, n, v, q->why);
     else
         q->err = plx_why_set(q->why, PLX_EINVAL, "a bad %%-escape in the query");

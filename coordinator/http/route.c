@@ -159,27 +159,37 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Decodes %-escapes of one segment. What decodes to something unclean is refused: names
- * go into logs and sentences. */
+int plx_route_unescape(char *text)
+{
+    char *out = text;
+    for (const char *in = text; *in; in++) {
+        int c = (unsigned char)*in;
+        if (c == '%') {
+            int high = hex_digit(in[1]);
+            int low = high >= 0 ? hex_digit(in[2]) : -1;
+            c = high * 16 + low;
+            if (low < 0 || c == 0)
+                return PLX_EINVAL;
+            in += 2;
+        }
+        *out++ = (char)c;
+    }
+    *out = '\0';
+    return 0;
+}
+
+/* Takes one segment. What decodes to something unclean is refused: names go into logs and
+ * sentences. */
 static int decode(const char *in, size_t len, char ret[PLX_ROUTE_VARIABLE_MAX + 1])
 {
-    size_t n = 0;
-    for (size_t i = 0; i < len; i++) {
-        int c = (unsigned char)in[i];
-        if (c == '%') {
-            int high = i + 2 < len ? hex_digit(in[i + 1]) : -1;
-            int low = high >= 0 ? hex_digit(in[i + 2]) : -1;
-            if (low < 0)
-                return PLX_EINVAL;
-            c = high * 16 + low;
-            i += 2;
-        }
-        if (n == PLX_ROUTE_VARIABLE_MAX || c == 0)
-            return PLX_EINVAL;
-        ret[n++] = (char)c;
-    }
-    ret[n] = '\0';
-    return n > 0 && plx_text_is_clean(ret, n) ? 0 : PLX_EINVAL;
+    char text[3 * PLX_ROUTE_VARIABLE_MAX + 1];
+    if (len >= sizeof text)
+        return PLX_EINVAL;
+    memcpy(text, in, len);
+    text[len] = '\0';
+    if (plx_route_unescape(text) < 0 || !*text || !plx_text_is_clean(text, strlen(text)))
+        return PLX_EINVAL;
+    return plx_text_copy(ret, PLX_ROUTE_VARIABLE_MAX + 1, text) < 0 ? PLX_EINVAL : 0;
 }
 
 /* Where the path's variable begins and how long it is; false: another path. */

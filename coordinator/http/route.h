@@ -70,6 +70,10 @@ struct plx_route_match {
 int plx_route_find(const char *verb, const char *path, struct plx_route_match *ret,
                    char ret_allow[64]);
 
+/* Decodes the %-escapes of a text in place. PLX_EINVAL: one is no two hex digits, or is a
+ * NUL. */
+int plx_route_unescape(char *text);
+
 /* Adds one parameter of the query to the body. `value` NULL: it had no "=". PLX_EINVAL
  * with a sentence that names it. */
 int plx_route_take_query(const struct plx_route *route, json_t *body, const char *name,

@@ -244,6 +244,7 @@ check "… and that of who logs out" ends_stream curl -s -X DELETE -b "$dir/jar"
 # ---- hostile ----
 check "a path that climbs" http 404 --path-as-is "$url/../../etc/passwd"
 check "… also escaped" http 404 --path-as-is "$url/%2e%2e/%2e%2e/etc/passwd"
+check "a bad escape in a query" http 400 -H "$(as viewer)" "$url/api/v1/status?monitor=%+a"
 check "a bad escape" http 400 -H "$(as viewer)" "$url/api/v1/monitors/%zz"
 head -c 20000000 /dev/zero >"$dir/big"
 head -c 70000 /dev/zero >"$dir/form"
