@@ -471,7 +471,7 @@ static void note_login(const struct plx_exchange *x)
     if (x->match.route->kind != PLX_ROUTE_LOGIN || x->status == MHD_HTTP_UNAUTHORIZED)
         return;
     caller_address(x, address);
-    plx_throttle_refund(x->http->failures, address, plx_clock_mono());
+    plx_throttle_refund(x->http->failures, address);
 }
 
 /* Back from the loop. */

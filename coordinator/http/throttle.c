@@ -1,5 +1,7 @@
 #include "coordinator/http/throttle.h"
 
+#include "base/bucket.h"
+
 #include <arpa/inet.h>
 #include <sodium.h>
 #include <stdint.h>
@@ -9,16 +11,15 @@
 
 #define PLACES 4096
 
-struct bucket {
+struct place {
     uint64_t owner; /* 0: nobody */
-    double left;
-    struct plx_mono filled;
+    struct plx_bucket bucket;
 };
 
 struct plx_throttle {
     double rate, burst;
     uint8_t key[crypto_shorthash_KEYBYTES]; /* so that nobody can aim at a place */
-    struct bucket places[PLACES];
+    struct place places[PLACES];
 };
 
 struct plx_throttle *plx_throttle_new(double rate, double burst)
@@ -38,36 +39,28 @@ void plx_throttle_destroy(struct plx_throttle **throttle)
     *throttle = NULL;
 }
 
-static struct bucket *bucket_of(struct plx_throttle *t, const char *name,
-                                struct plx_mono now)
+static struct plx_bucket *bucket_of(struct plx_throttle *t, const char *name)
 {
     uint8_t hash[crypto_shorthash_BYTES];
     uint64_t owner;
     crypto_shorthash(hash, (const unsigned char *)name, strlen(name), t->key);
     memcpy(&owner, hash, sizeof owner);
     owner |= 1;
-    struct bucket *b = &t->places[(owner >> 1) % PLACES];
-    if (b->owner != owner)
-        *b = (struct bucket){owner, t->burst, now};
-    double more = (double)plx_mono_diff(now, b->filled) / (double)PLX_SEC_NS * t->rate;
-    b->left = b->left + more < t->burst ? b->left + more : t->burst;
-    b->filled = now;
-    return b;
+    struct place *place = &t->places[(owner >> 1) % PLACES];
+    if (place->owner != owner)
+        *place = (struct place){.owner = owner};
+    return &place->bucket;
 }
 
 bool plx_throttle_spend(struct plx_throttle *t, const char *name, struct plx_mono now)
 {
-    struct bucket *b = bucket_of(t, name, now);
-    if (b->left < 1)
-        return false;
-    b->left -= 1;
-    return true;
+    return plx_bucket_take(bucket_of(t, name), t->rate, t->burst, now);
 }
 
-void plx_throttle_refund(struct plx_throttle *t, const char *name, struct plx_mono now)
+void plx_throttle_refund(struct plx_throttle *t, const char *name)
 {
-    struct bucket *b = bucket_of(t, name, now);
-    b->left = b->left + 1 < t->burst ? b->left + 1 : t->burst;
+    struct plx_bucket *bucket = bucket_of(t, name);
+    bucket->used = bucket->used > 1 ? bucket->used - 1 : 0;
 }
 
 void plx_throttle_address(const struct sockaddr *addr, char ret[INET6_ADDRSTRLEN])

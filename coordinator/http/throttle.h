@@ -21,8 +21,7 @@ void plx_throttle_destroy(struct plx_throttle **throttle);
 bool plx_throttle_spend(struct plx_throttle *throttle, const char *name,
                         struct plx_mono now);
 /* Gives one back that was spent in vain. */
-void plx_throttle_refund(struct plx_throttle *throttle, const char *name,
-                         struct plx_mono now);
+void plx_throttle_refund(struct plx_throttle *throttle, const char *name);
 
 /* The name of an address to count against: that of an IPv4 address (also one mapped into
  * IPv6), and of an IPv6 address its /64, which is what one customer gets: whoever has
