@@ -21,6 +21,8 @@ struct plx_api_options {
     const char *enrol_endpoint; /* for tokens: where agents reach the enrolment port */
     const char *server_key;     /* for tokens: the public key there */
     struct plx_worker *worker;  /* borrowed; for passwords */
+    struct plx_worker *reads;   /* borrowed, ends before the API does; for long reads of
+                                   the store; NULL: there are none */
     /* Changes the coordinator's key, tells the agents and starts the process again soon;
      * NULL: cannot. */
     int (*rotate)(void *arg, struct plx_why *why);
