@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/monitor.h"
 #include "base/text.h"
+#include "coordinator/http/proxies.h"
 #include "post/post.h"
 #include "sys/doc.h"
 
@@ -31,6 +32,7 @@ void plx_config_fini(struct plx_config *config)
     free(config->enrol_listen);
     free(config->admin_listen);
     free(config->http_listen);
+    free(config->http_trusted_proxy);
     free(config->advertise);
     free(config->public_url);
     free(config->commands_dir);
@@ -70,6 +72,14 @@ static int set_http(struct plx_config *config, const char *key, const char *valu
                                "127.0.0.1:7480, or off",
                                value);
         return set_text(&config->http_listen, value);
+    }
+    if (strcmp(key, "http_trusted_proxy") == 0) {
+        struct plx_proxies proxies;
+        struct plx_why reason;
+        if (plx_proxies_parse(value, &proxies, &reason) < 0)
+            return plx_why_set(why, PLX_EINVAL, "http_trusted_proxy '%s': %s", value,
+                               reason.text);
+        return set_text(&config->http_trusted_proxy, value);
     }
     if (strcmp(key, "http_behind_tls") != 0)
         return plx_why_set(why, PLX_ENOTFOUND, "unknown option '%s'", key);
@@ -217,11 +227,11 @@ static int load_doc(struct plx_config *config, const struct plx_doc *doc,
                     struct plx_why *why)
 {
     static const char *const known[] = {
-        "data_dir",      "listen",          "enrol_listen",   "admin_listen",
-        "advertise",     "retention_days",  "log_level",      "log_format",
-        "http_listen",   "http_behind_tls", "public_url",     "commands_dir",
-        "heartbeat_url", "trace_interval",  "rollup_minutes", "rollup_hours",
-        "rollup_days",
+        "data_dir",     "listen",          "enrol_listen",       "admin_listen",
+        "advertise",    "retention_days",  "log_level",          "log_format",
+        "http_listen",  "http_behind_tls", "http_trusted_proxy", "public_url",
+        "commands_dir", "heartbeat_url",   "trace_interval",     "rollup_minutes",
+        "rollup_hours", "rollup_days",
     };
     const struct plx_node *root = plx_doc_root(doc);
     if (!root)

@@ -273,7 +273,8 @@ static int open_http(struct coordinator *c, struct plx_why *why)
 {
     const char *asked = c->config->http_listen;
     const struct plx_http_options options = {asked ? asked : HTTP_USUAL,
-                                             c->config->http_behind_tls};
+                                             c->config->http_behind_tls,
+                                             c->config->http_trusted_proxy};
     if (strcmp(options.listen, "off") == 0)
         return 0;
     int err = plx_http_new(&c->desk, c->intake, c->api, c->worker, c->loop, &options,

@@ -60,7 +60,7 @@ start_coordinator
 } >"$dir/monitors.yaml"
 p apply -f "$dir/monitors.yaml" >/dev/null
 printf 'a long password\n' | p users put ada --role viewer >/dev/null
-token=$(p tokens create bench --role viewer --quiet 2>/dev/null || p tokens create bench2 --role viewer 2>/dev/null)
+token=$(p tokens create bench --role viewer 2>/dev/null)
 stop_coordinator
 "$storm" keys 5 5 "$dir/keys" | sqlite3 "$dir/data/parallax.db"
 "$history" "$dir/data" "${PLX_HISTORY_DAYS:-30}" "${PLX_MINUTE_HOURS:-6}" >"$dir/history"
