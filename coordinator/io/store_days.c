@@ -64,6 +64,7 @@ static int drop_days(struct plx_store *store, int32_t before_day)
         char sql[64];
         snprintf(sql, sizeof sql, "DROP TABLE results_%08d", days[i]);
         plx_store_results_forget(store);
+        plx_store_rollups_forget(store);
         err = plx_db_exec(&store->db, sql);
     }
     free(days);
