@@ -35,6 +35,9 @@ static const char usage[] =
     "  --heartbeat-url URL   told every minute (POST) while all is well, by default "
     "none\n"
     "  --retention-days N    how long results are kept, default 30\n"
+    "  --rollup-minutes T    how long results summed up by minute are kept, default 7d;\n"
+    "  --rollup-hours T      … by hour, default 100d;\n"
+    "  --rollup-days T       … by day, default 1100d\n"
     "  --trace-interval T    how often ways of good times are walked, default 1h, or "
     "off\n"
     "  --log-level LEVEL     debug, info, warn or error; default info\n"
@@ -58,6 +61,9 @@ static const struct option options[] = {
     {"secrets-dir", required_argument, NULL, 'o'},
     {"heartbeat-url", required_argument, NULL, 'o'},
     {"retention-days", required_argument, NULL, 'o'},
+    {"rollup-minutes", required_argument, NULL, 'o'},
+    {"rollup-hours", required_argument, NULL, 'o'},
+    {"rollup-days", required_argument, NULL, 'o'},
     {"trace-interval", required_argument, NULL, 'o'},
     {"log-level", required_argument, NULL, 'o'},
     {"log-format", required_argument, NULL, 'o'},

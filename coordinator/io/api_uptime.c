@@ -1,4 +1,4 @@
-/* The API's method uptime. The store is read on the thread for reports: a window of
+/* The API's method uptime. The store is read on the thread for long reads: a window of
  * months takes longer than the loop may stand. */
 #include "base/err.h"
 #include "base/text.h"
@@ -40,10 +40,9 @@ struct asking {
     struct plx_buf buf;
     struct plx_json json;
     int err;
-    struct plx_why why;
 };
 
-/* ---- on the thread for reports ---- */
+/* ---- on the thread for long reads ---- */
 
 static void write_ratio(struct plx_json *j, const char *key, double ratio)
 {
@@ -177,10 +176,7 @@ static void work(void *arg)
 {
     struct asking *a = arg;
     struct plx_api *api = a->call->api;
-    if (!api->reader)
-        a->err = plx_store_reader_new(api->desk->store, &api->reader, &a->why);
-    if (a->err == 0)
-        a->err = plx_uptime_ground_read(api->reader, earliest(a), &a->ground);
+    a->err = plx_uptime_ground_read(api->reader, earliest(a), &a->ground);
     plx_json_key(&a->json, "monitors");
     plx_json_array(&a->json);
     for (size_t i = 0; a->err == 0 && i < a->n_rows; i++) {
@@ -218,7 +214,7 @@ static void on_worked(void *arg, bool worked)
                       "this takes too long: ask for fewer monitors or a shorter window");
     else if (a->err < 0)
         plx_call_fail(a->call, a->err, "the uptime could not be worked out: %s",
-                      a->why.text[0] ? a->why.text : plx_err_text(a->err));
+                      plx_err_text(a->err));
     else
         plx_call_end(a->call, &a->buf);
     free_asking(a);
@@ -305,7 +301,9 @@ void plx_api_uptime(struct plx_call *call)
     a->call = call;
     a->deadline = plx_mono_add(plx_clock_mono(), PATIENCE_NS);
     plx_answer_begin(&a->buf, &a->json);
-    int err = read_window(a, &why);
+    int err = call->api->reader
+                  ? read_window(a, &why)
+                  : plx_why_set(&why, PLX_EUNSUPPORTED, "not in this program");
     if (err == 0)
         err = read_monitors(a, &why);
     if (err == 0) {
@@ -314,8 +312,8 @@ void plx_api_uptime(struct plx_call *call)
         plx_json_kwall(&a->json, "since", a->from);
         plx_json_kwall(&a->json, "until", a->to);
         plx_json_kstr(&a->json, "resolution", plx_rollup_level_token(a->level));
-        if (plx_worker_submit(call->api->reports, work, on_worked, a) < 0)
-            err = plx_why_set(&why, PLX_EAGAIN, "too many reports at once: try again");
+        if (plx_worker_submit(call->api->reads, work, on_worked, a) < 0)
+            err = plx_why_set(&why, PLX_EAGAIN, "too many read at once: try again");
     }
     if (err < 0) {
         plx_call_fail(call, err, "%s", why.text);

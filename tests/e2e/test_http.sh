@@ -171,6 +171,15 @@ kept_to() {
 }
 check "… and every answer keeps to it" kept_to
 
+# ---- rollups ----
+check "rollups of a monitor without results" http 200 -H "$(as viewer)" "$url/api/v1/monitors/discard%2F9/rollups?since=1h"
+check "… are none, a minute each" body '.rows == [] and .step_s == 60 and .level == "1m" and .next == null'
+check "… a step of days" http 200 -H "$(as viewer)" "$url/api/v1/monitors/discard%2F9/rollups?since=30d&step=24h"
+check "… is read from days" body '.step_s == 86400 and .level == "1d"'
+check "… a step of half a minute is refused" http 400 -H "$(as viewer)" "$url/api/v1/monitors/discard%2F9/rollups?step=30s"
+check "… naming the field" body '.field == "step"'
+check "… an empty range too" http 400 -H "$(as viewer)" "$url/api/v1/monitors/discard%2F9/rollups?since=1h&until=2h"
+
 # ---- caching and compression ----
 check "an answer has a tag" http 200 -H "$(as viewer)" "$url/api/v1/monitors"
 check "what is private is in no shared cache" grep -qi '^cache-control: private' "$dir/head"
