@@ -248,8 +248,8 @@ static void add_row(struct asking *a, const struct plx_desk *desk, uint32_t slot
 static int read_monitors(struct asking *a, struct plx_why *why)
 {
     const struct plx_desk *desk = a->call->api->desk;
-    const char **names;
-    size_t n_names, n_all = 0;
+    const char **names = NULL;
+    size_t n_names = 0, n_all = 0;
     int err = plx_call_texts(a->call, "monitors", false, &names, &n_names, why);
     if (err < 0)
         return err;
