@@ -19,6 +19,7 @@ void plx_config_init(struct plx_config *config)
         .listen = plx_text_dup("tcp://*:7440"),
         .enrol_listen = plx_text_dup("tcp://*:7441"),
         .admin_listen = plx_text_dup("tcp://127.0.0.1:7442"),
+        .secrets_dir = plx_text_dup(getenv("CREDENTIALS_DIRECTORY")),
         .retention_days = 30,
         .rollup_ns = {7 * PLX_DAY_NS, 100 * PLX_DAY_NS, 1100 * PLX_DAY_NS},
         .trace_interval_ns = PLX_HOUR_NS,
@@ -39,6 +40,7 @@ void plx_config_fini(struct plx_config *config)
     free(config->advertise);
     free(config->public_url);
     free(config->commands_dir);
+    free(config->secrets_dir);
     free(config->heartbeat_url);
     *config = (struct plx_config){0};
 }
@@ -129,13 +131,13 @@ static int set_public_url(struct plx_config *config, const char *value,
     return err;
 }
 
-static int set_commands_dir(struct plx_config *config, const char *value,
-                            struct plx_why *why)
+static int set_folder(char **field, const char *key, const char *value,
+                      struct plx_why *why)
 {
     if (value[0] != '/')
-        return plx_why_set(why, PLX_EINVAL,
-                           "commands_dir '%s': must be a folder's whole path", value);
-    return set_text(&config->commands_dir, value);
+        return plx_why_set(why, PLX_EINVAL, "%s '%s': must be a folder's whole path", key,
+                           value);
+    return set_text(field, value);
 }
 
 static int set_heartbeat_url(struct plx_config *config, const char *value,
@@ -229,7 +231,9 @@ int plx_config_set(struct plx_config *config, const char *key, const char *value
     if (strcmp(key, "public_url") == 0)
         return set_public_url(config, value, why);
     if (strcmp(key, "commands_dir") == 0)
-        return set_commands_dir(config, value, why);
+        return set_folder(&config->commands_dir, key, value, why);
+    if (strcmp(key, "secrets_dir") == 0)
+        return set_folder(&config->secrets_dir, key, value, why);
     if (strcmp(key, "heartbeat_url") == 0)
         return set_heartbeat_url(config, value, why);
     if (strcmp(key, "retention_days") == 0)
@@ -254,6 +258,7 @@ static int load_doc(struct plx_config *config, const struct plx_doc *doc,
         "http_listen",  "http_behind_tls", "http_trusted_proxy", "public_url",
         "commands_dir", "heartbeat_url",   "trace_interval",     "rollup_minutes",
         "rollup_hours", "rollup_days",     "status_page",        "status_title",
+        "secrets_dir",
     };
     const struct plx_node *root = plx_doc_root(doc);
     if (!root)

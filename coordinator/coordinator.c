@@ -252,8 +252,9 @@ static int open_floor(struct coordinator *c, struct plx_why *why)
 
 static int open_desk(struct coordinator *c, struct plx_why *why)
 {
-    const struct plx_alerts_options alerting = {c->config->public_url,
-                                                c->config->commands_dir};
+    const struct plx_alerts_options alerting = {.public_url = c->config->public_url,
+                                                .commands_dir = c->config->commands_dir,
+                                                .secrets_dir = c->config->secrets_dir};
     plx_desk_init(&c->desk, c->store, c->gate);
     c->has_desk = true;
     plx_desk_set_keys(&c->desk, c->keys.current.public_key, c->keys.next.public_key);

@@ -67,6 +67,7 @@ static const struct method methods[] = {
      {"name", "role", "ttl", "replace"}},
     {"tokens.revoke", plx_api_access_token_revoke, PLX_ROLE_ADMIN, {"name"}},
     {"events", plx_api_events, PLX_ROLE_VIEWER, {"after", "epoch", "wait"}},
+    {"uptime", plx_api_uptime, PLX_ROLE_VIEWER, {"monitors", "since", "until"}},
     {"incidents.list", plx_api_incidents_list, PLX_ROLE_VIEWER, {"state", "limit"}},
     {"incidents.show", plx_api_incidents_show, PLX_ROLE_VIEWER, {"id"}},
     {"incidents.ack", plx_api_incidents_ack, PLX_ROLE_OPERATOR, {"id", "text"}},

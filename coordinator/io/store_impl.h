@@ -79,6 +79,12 @@ struct plx_store {
     struct plx_store_job *backup_job; /* ends when the copy does */
 };
 
+/* store_rollups.h, store_uptime.h: a connection of its own, that only reads. */
+struct plx_store_reader {
+    struct plx_db db;
+    int64_t read_ns; /* deadline of one read */
+};
+
 /* ---- jobs ---- */
 
 /* A zeroed job of `size` bytes whose head comes first. */

@@ -3,11 +3,6 @@
 
 #include "base/err.h"
 
-struct plx_store_reader {
-    struct plx_db db;
-    int64_t read_ns;
-};
-
 int plx_store_reader_new(struct plx_store *store, struct plx_store_reader **ret,
                          struct plx_why *why)
 {
