@@ -60,6 +60,7 @@ while True:
     s.accept()[0].close()
 ' "$service" &
     service_pid=$!
+    until_ok 20 bash -c "exec 3<>/dev/tcp/127.0.7.1/$service"
 }
 unserve() {
     kill "$service_pid"
