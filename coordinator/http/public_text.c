@@ -90,7 +90,7 @@ static void write_head(const struct plx_public *page, struct plx_buf *out)
     size_t down = count(page, PLX_PUBLIC_DOWN), partly = count(page, PLX_PUBLIC_PARTLY);
     plx_buf_text(out, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
                       "<meta name=\"viewport\" content=\"width=device-width\">"
-                      "<meta http-equiv=\"refresh\" content=\"60\"><title>");
+                      "<link rel=\"icon\" href=\"data:,\"><title>");
     plx_public_escape(out, page->title);
     plx_buf_text(out, "</title><link rel=\"stylesheet\" href=\"/assets/status.css\">"
                       "<link rel=\"alternate\" type=\"application/rss+xml\""
