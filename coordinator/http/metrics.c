@@ -92,7 +92,7 @@ static void write_rollups(const struct plx_desk *desk, struct plx_buf *out)
     counter(out, "parallax_rollup_results_total", "Results summed up.", s.n_results);
     counter(out, "parallax_rollup_late_total",
             "Results that came too late for a level of rollups.", s.n_late);
-    counter(out, "parallax_rollup_minutes_total", "Minutes written.", s.n_cells);
+    counter(out, "parallax_rollup_cells_total", "Minutes written.", s.n_cells);
     gauge(out, "parallax_rollup_open", "Minutes in memory, to be written.",
           (double)s.n_open);
     gauge(out, "parallax_rollup_behind", "Results stored and not yet summed up.",
