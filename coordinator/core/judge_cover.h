@@ -14,8 +14,8 @@ struct plx_fail {
     uint32_t first, last;
     uint32_t period; /* between scheduled probes, ticks */
     uint8_t n, n_apart;
-    uint8_t worth; /* enum plx_worth: places that could earn their cost (judge_sift) */
-    int32_t by;    /* index of the pick that explains it; -1: none */
+    uint16_t worth; /* enum plx_worth: scopes that could earn their cost (judge_sift) */
+    int32_t by;     /* index of the pick that explains it; -1: none */
     uint32_t cand0, n_cands;
     float kinds[PLX_KIND_COUNT_]; /* of its failures, three at most */
     double nats, most;            /* what it brings a fault; with its kinds, at most */

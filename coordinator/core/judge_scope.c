@@ -54,18 +54,19 @@ static bool is_some(const struct plx_fleet *f, uint32_t unit)
 
 /* Ours. What everybody shares is offered only to agents that accuse themselves. */
 static void add_vantage(const struct plx_fleet *f, uint32_t agent, bool confessed,
-                        struct list *l)
+                        unsigned worth, struct list *l)
 {
     bool (*fits)(const struct plx_fleet *, uint32_t) = confessed ? is_shared : is_some;
     const struct plx_fleet_agent *a = &f->agents[agent];
-    add(l, PLX_SCOPE_AGENT, UINT32_MAX, agent);
-    if (fits(f, a->region))
+    if (worth & PLX_WORTH_AGENT)
+        add(l, PLX_SCOPE_AGENT, UINT32_MAX, agent);
+    if ((worth & PLX_WORTH_REGION) && fits(f, a->region))
         add(l, PLX_SCOPE_REGION, UINT32_MAX, a->region);
-    if (fits(f, a->provider))
+    if ((worth & PLX_WORTH_PROVIDER) && fits(f, a->provider))
         add(l, PLX_SCOPE_PROVIDER, UINT32_MAX, a->provider);
-    if (fits(f, a->asn))
+    if ((worth & PLX_WORTH_ASN) && fits(f, a->asn))
         add(l, PLX_SCOPE_ASN, UINT32_MAX, a->asn);
-    for (uint32_t i = 0; i < a->n_sites; i++)
+    for (uint32_t i = 0; (worth & PLX_WORTH_SITES) && i < a->n_sites; i++)
         if (fits(f, a->sites[i]))
             add(l, PLX_SCOPE_SITE, UINT32_MAX, a->sites[i]);
 }
@@ -121,10 +122,12 @@ static void add_server(const struct plx_fleet *f, uint32_t monitor, bool dns, bo
     add_host(f, monitor, dns, wide, worth, l);
     if (!wide)
         return;
-    if ((worth & PLX_WORTH_PREFIX) &&
-        plx_fleet_hosts(f, &f->units[m->unit_prefix]) >= 2) {
-        add(l, PLX_SCOPE_PREFIX, m->unit_prefix, UINT32_MAX);
-        add(l, PLX_SCOPE_FILTER_PREFIX, m->unit_prefix, UINT32_MAX);
+    unsigned net = worth & (PLX_WORTH_PREFIX | PLX_WORTH_FILTER_PREFIX);
+    if (net != 0 && plx_fleet_hosts(f, &f->units[m->unit_prefix]) >= 2) {
+        if (net & PLX_WORTH_PREFIX)
+            add(l, PLX_SCOPE_PREFIX, m->unit_prefix, UINT32_MAX);
+        if (net & PLX_WORTH_FILTER_PREFIX)
+            add(l, PLX_SCOPE_FILTER_PREFIX, m->unit_prefix, UINT32_MAX);
     }
     if (!(worth & PLX_WORTH_GROUPS))
         return;
@@ -143,7 +146,7 @@ uint32_t plx_scope_of_cell(const struct plx_fleet *fleet, uint32_t monitor,
     add_paths(fleet, &fleet->monitors[monitor], cell->agent,
               wide ? worth : worth & PLX_WORTH_HOST, &l);
     if (wide)
-        add_vantage(fleet, cell->agent, false, &l);
+        add_vantage(fleet, cell->agent, false, worth, &l);
     return l.n;
 }
 
@@ -151,7 +154,7 @@ uint32_t plx_scope_of_agent(const struct plx_fleet *fleet, uint32_t agent,
                             struct plx_scope ret[PLX_SCOPES_OF_CELL])
 {
     struct list l = {ret, 0};
-    add_vantage(fleet, agent, true, &l);
+    add_vantage(fleet, agent, true, PLX_WORTH_OURS, &l);
     return l.n;
 }
 

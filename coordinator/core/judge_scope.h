@@ -42,16 +42,24 @@ static inline uint64_t plx_scope_key(struct plx_scope s)
            (s.y & 0xfffffffu);
 }
 
-/* Places of a cell, and ways there, that may be worth listing. */
+/* Scopes of a cell that may be worth listing. */
 enum plx_worth {
     PLX_WORTH_HOST = 1 << 0, /* its host, and all that is within it */
     PLX_WORTH_NAME = 1 << 1,
-    PLX_WORTH_PREFIX = 1 << 2, /* its network, and filters on it */
-    PLX_WORTH_AGENT_PREFIX = 1 << 3,
-    PLX_WORTH_REGION_PREFIX = 1 << 4,
-    PLX_WORTH_PROVIDER_PREFIX = 1 << 5,
-    PLX_WORTH_ASN_PREFIX = 1 << 6,
-    PLX_WORTH_GROUPS = 1 << 7,
+    PLX_WORTH_GROUPS = 1 << 2,
+    PLX_WORTH_PREFIX = 1 << 3,
+    PLX_WORTH_FILTER_PREFIX = 1 << 4,
+    PLX_WORTH_AGENT_PREFIX = 1 << 5,
+    PLX_WORTH_REGION_PREFIX = 1 << 6,
+    PLX_WORTH_PROVIDER_PREFIX = 1 << 7,
+    PLX_WORTH_ASN_PREFIX = 1 << 8,
+    PLX_WORTH_ALL_PREFIX = 0x1f8,
+    PLX_WORTH_AGENT = 1 << 9, /* ours, from here on */
+    PLX_WORTH_REGION = 1 << 10,
+    PLX_WORTH_PROVIDER = 1 << 11,
+    PLX_WORTH_ASN = 1 << 12,
+    PLX_WORTH_SITES = 1 << 13,
+    PLX_WORTH_OURS = 0x3e00,
 };
 
 /* Static facts about a scope type. */

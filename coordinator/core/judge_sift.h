@@ -1,13 +1,13 @@
-/* Which places a failing cell could speak for at all: where all that fails in an address,
- * a prefix, a name or a group together could not pay for a fault there, none of its
- * scopes is listed. With a percent of losses that is nearly every address, and a tick
- * costs a fraction (docs/VERDICTS.md "What it costs"). The story is the same as without.
- */
+/* Which scopes a failing cell could speak for at all. With a percent of losses nearly
+ * everything that fails is alone at its address, and what else its prefix and its agent
+ * saw is well: none of its scopes could pay for a fault, and none is listed. The story is
+ * the same as without (docs/VERDICTS.md "What it costs"). */
 #ifndef PLX_CORE_JUDGE_SIFT_H
 #define PLX_CORE_JUDGE_SIFT_H
 
 #include "coordinator/core/judge_cover.h"
 #include "coordinator/core/judge_fleet.h"
+#include "coordinator/core/judge_lane.h"
 
 #include <stdint.h>
 
@@ -18,10 +18,15 @@ struct plx_sift {
     uint32_t cap_unit, cap_head;
     uint32_t *next;
     uint32_t cap_next;
-    float *agent; /* by agent, within one prefix */
-    uint32_t cap_agent;
-    uint32_t *busy; /* prefixes that could pay for a fault */
+    uint32_t *busy; /* prefixes with fails */
     uint32_t cap_busy, n_busy;
+    struct plx_lane *lanes;
+    uint32_t n_lanes, cap_lanes;
+    uint32_t *lane_of_agent; /* UINT32_MAX: none */
+    uint32_t *lane_of_unit;
+    uint32_t cap_lane_of_agent, cap_lane_of_unit;
+    float *gains; /* by lane: the best of its bound */
+    uint32_t cap_gains;
 };
 
 struct plx_cover;
