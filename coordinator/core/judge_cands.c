@@ -197,7 +197,7 @@ static void look_up_later(const struct plx_cover *c, const struct plx_evidence *
     const struct plx_fail *fail = &c->fails[f];
     ret->fail = f;
     ret->n = plx_scope_of_cell(c->fleet, fail->monitor, &ev->cells[fail->cell],
-                               c->score.policy->without, ret->scopes);
+                               fail->worth, c->score.policy->without, ret->scopes);
     for (uint32_t i = 0; i < ret->n; i++) {
         uint64_t at = plx_hash_mix(plx_scope_key(ret->scopes[i]));
         __builtin_prefetch(&c->buckets[at & (c->n_buckets - 1)]);
@@ -282,6 +282,7 @@ void plx_cands_propose(struct plx_cover *c, const struct plx_evidence *ev,
     for (uint32_t f = 0; f < c->n_fails; f++)
         n += c->fails[f].by < 0;
     buckets_clear(c, n);
+    plx_sift_fails(c, standing, n_standing);
     propose(c, ev);
     propose_vantage(c);
     link_members(c);

@@ -6,6 +6,7 @@
 
 #include "coordinator/core/judge_cover.h"
 #include "coordinator/core/judge_score.h"
+#include "coordinator/core/judge_sift.h"
 
 #include <stddef.h>
 
@@ -56,6 +57,7 @@ struct plx_cover {
     uint32_t cap_work;
     uint32_t *tally; /* per candidate, for absorptions */
     uint32_t cap_tally;
+    struct plx_sift sift;
 };
 
 /* Grows an array (`pp` is the address of its pointer) to at least `n` elements. */
