@@ -310,15 +310,17 @@ static void pursue(struct search *s, struct scene *scene, struct plx_watch *w)
     }
     bool silent = hush && scene->n_pending >= 2;
     if (w->stage == 1 && (several || hush)) {
-        if (silent && w->asked > scene->latest)
-            scene->latest = w->asked; /* if they fail, it is since then */
         scene->urgent = true;
-        if (ask(s, scene, scene->monitor, ALL, false, &s->p->doubt) > 0 || !w->all)
+        uint32_t n = ask(s, scene, scene->monitor, ALL, false, &s->p->doubt);
+        if (n > 0 || !w->all)
             s->fleet->monitors[scene->monitor].asked_all = s->now;
+        scene->n_pending += n;
         w->all = true;
         w->stage = 2;
         w->asked = s->now;
     }
+    if (scene->n_pending > 0)
+        scene->latest = s->now; /* of those asked, some may fail only since now */
     if (w->stage >= 2 && (several || silent) && !w->aside) {
         ask_aside(s, scene);
         w->aside = true;
