@@ -13,6 +13,8 @@ struct plx_watch {
     uint32_t since; /* start of the doubt; 0: none */
     uint32_t asked; /* last order */
     uint8_t stage;  /* 0: not asked, 1: first probes are out, 2…: burst, repeats */
+    uint8_t spent;  /* of the quiet's budget, while it may be an accident */
+    bool all;       /* everybody has been asked */
     bool few;       /* some were asked because one answer did not come */
     bool aside;     /* siblings and neighbours have been asked */
     bool again;     /* the few that see it well have been asked again */

@@ -195,6 +195,41 @@ static void breaking_one_thing__is_told_by_its_name(void **state)
     }
 }
 
+/* What the first failure makes it ask is enough to tell the service from its host, though
+ * the host's other services were seen well while the failure was waited for. */
+static void silent_service__is_said_as_soon_as_those_asked_were_silent(void **state)
+{
+    (void)state;
+    struct world w = {.start = 300, .end = 900, .outcome = PLX_OUTCOME_TIMEOUT};
+    const struct plx_judge_output *out;
+    declare(&w, 5);
+    go_on(&w, 5, 0, 300);
+    for (uint32_t a = 0; a < 5; a++)
+        w.fails[1][a] = true;
+    probe(&w, 1, 0, 300, false); /* heard of at 305.2 */
+    probe(&w, 0, 3, 302, false);
+    probe(&w, 2, 4, 304, false);
+    plx_judge_tick(w.judge, wall(305.3), &out);
+    uint32_t asked = 0;
+    for (size_t i = 0; i < out->n_probes; i++)
+        asked |= (out->probes[i].monitor == 1 ? 1u : 0u) << out->probes[i].agent;
+    assert_int_equal(asked, 0x1e);
+    plx_judge_tick(w.judge, wall(306.4), &out); /* silent for a second */
+    uint32_t aside = 0;
+    for (size_t i = 0; i < out->n_probes; i++) {
+        aside |= 1u << out->probes[i].monitor;
+        probe(&w, out->probes[i].monitor, out->probes[i].agent, 306.45, true);
+    }
+    assert_int_equal(aside & 5u, 5);
+    for (uint32_t a = 1; a < 5; a++)
+        probe(&w, 1, a, 305.4, true);
+    plx_judge_tick(w.judge, wall(307), &out);
+    assert_int_equal(out->n_faults, 1);
+    assert_int_equal(out->faults[0].class, PLX_JUDGE_CLASS_SERVICE);
+    assert_string_equal(out->faults[0].entity, "m1");
+    plx_judge_destroy(&w.judge);
+}
+
 static void silent_agent__is_our_fault_within_half_a_minute(void **state)
 {
     (void)state;
@@ -555,6 +590,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(breaking_one_thing__is_told_by_its_name),
+        cmocka_unit_test(silent_service__is_said_as_soon_as_those_asked_were_silent),
         cmocka_unit_test(silent_agent__is_our_fault_within_half_a_minute),
         cmocka_unit_test(all_agents_silent__inconclusive_and_nobody_is_paged),
         cmocka_unit_test(last_seen_failing_by_those_who_fell_silent__is_not_told),
