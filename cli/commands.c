@@ -74,6 +74,13 @@ static const struct plx_option history_options[] = {
     {0},
 };
 
+static const struct plx_option uptime_options[] = {
+    {"since", 0, "TIME", "how far back, or an RFC 3339 time; default 24h"},
+    {"until", 0, "TIME", "as --since; default now"},
+    {"locations", 0, NULL, "how well each location reached it"},
+    {0},
+};
+
 static const struct plx_option incidents_options[] = {
     {"closed", 0, NULL, "those that are over instead of those that are not"},
     {"all", 'a', NULL, "both"},
@@ -172,6 +179,13 @@ const struct plx_command plx_commands[] = {
      trace_options, 1, 1, plx_cmd_trace, NULL},
     {"history", "MONITOR", "Past verdicts of a monitor", NULL, history_options, 1, 1,
      plx_cmd_history, NULL},
+    {"uptime", "[MONITOR…]", "Availability, reachability and coverage of a time",
+     "Availability is the server's, of the time of which something is known; unknown "
+     "time is\n"
+     "given apart. Coverage is ours. What results that came late say of a time when "
+     "nobody\n"
+     "judged counts, and is marked. Exits 1 if an objective's budget is overdrawn.",
+     uptime_options, 0, MANY, plx_cmd_uptime, NULL},
     {"incidents list", "", "What is broken now, each cause once", NULL, incidents_options,
      0, 0, plx_cmd_incidents_list, NULL},
     {"incidents show", "ID", "One incident: monitors, timeline, who was told", NULL, NULL,

@@ -19,6 +19,7 @@ int plx_cmd_explain(struct plx_cli *cli);
 int plx_cmd_check(struct plx_cli *cli);
 int plx_cmd_trace(struct plx_cli *cli);
 int plx_cmd_history(struct plx_cli *cli);
+int plx_cmd_uptime(struct plx_cli *cli);
 int plx_cmd_incidents_list(struct plx_cli *cli);
 int plx_cmd_incidents_show(struct plx_cli *cli);
 int plx_cmd_incidents_ack(struct plx_cli *cli);

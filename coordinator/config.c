@@ -17,6 +17,7 @@ void plx_config_init(struct plx_config *config)
         .listen = plx_text_dup("tcp://*:7440"),
         .enrol_listen = plx_text_dup("tcp://*:7441"),
         .admin_listen = plx_text_dup("tcp://127.0.0.1:7442"),
+        .secrets_dir = plx_text_dup(getenv("CREDENTIALS_DIRECTORY")),
         .retention_days = 30,
         .trace_interval_ns = PLX_HOUR_NS,
         .log_level = PLX_LOG_INFO,
@@ -33,6 +34,7 @@ void plx_config_fini(struct plx_config *config)
     free(config->advertise);
     free(config->public_url);
     free(config->commands_dir);
+    free(config->secrets_dir);
     free(config->heartbeat_url);
     *config = (struct plx_config){0};
 }
@@ -115,13 +117,13 @@ static int set_public_url(struct plx_config *config, const char *value,
     return err;
 }
 
-static int set_commands_dir(struct plx_config *config, const char *value,
-                            struct plx_why *why)
+static int set_folder(char **field, const char *key, const char *value,
+                      struct plx_why *why)
 {
     if (value[0] != '/')
-        return plx_why_set(why, PLX_EINVAL,
-                           "commands_dir '%s': must be a folder's whole path", value);
-    return set_text(&config->commands_dir, value);
+        return plx_why_set(why, PLX_EINVAL, "%s '%s': must be a folder's whole path", key,
+                           value);
+    return set_text(field, value);
 }
 
 static int set_heartbeat_url(struct plx_config *config, const char *value,
@@ -180,7 +182,9 @@ int plx_config_set(struct plx_config *config, const char *key, const char *value
     if (strcmp(key, "public_url") == 0)
         return set_public_url(config, value, why);
     if (strcmp(key, "commands_dir") == 0)
-        return set_commands_dir(config, value, why);
+        return set_folder(&config->commands_dir, key, value, why);
+    if (strcmp(key, "secrets_dir") == 0)
+        return set_folder(&config->secrets_dir, key, value, why);
     if (strcmp(key, "heartbeat_url") == 0)
         return set_heartbeat_url(config, value, why);
     if (strcmp(key, "retention_days") == 0)
@@ -199,7 +203,7 @@ static int load_doc(struct plx_config *config, const struct plx_doc *doc,
         "data_dir",      "listen",          "enrol_listen", "admin_listen",
         "advertise",     "retention_days",  "log_level",    "log_format",
         "http_listen",   "http_behind_tls", "public_url",   "commands_dir",
-        "heartbeat_url", "trace_interval",
+        "heartbeat_url", "trace_interval",  "secrets_dir",
     };
     const struct plx_node *root = plx_doc_root(doc);
     if (!root)

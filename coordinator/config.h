@@ -18,6 +18,8 @@ struct plx_config {
     char *advertise;    /* the host that agents are told to connect to; NULL: found out */
     char *public_url;   /* of the dashboard, for links in notices; NULL: no links */
     char *commands_dir; /* programs that receivers may name; NULL: none are run */
+    char *secrets_dir;  /* files that receivers may refer to; default the folder of
+                           systemd's LoadCredential; NULL: none are read */
     char *heartbeat_url;       /* told each minute while all is well; NULL: none */
     uint32_t retention_days;   /* of results; default 30 */
     int64_t trace_interval_ns; /* of ways of good times; 0: never; default 1h */

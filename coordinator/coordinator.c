@@ -45,6 +45,8 @@
 #define HTTP_USUAL     "127.0.0.1:7480"
 /* Passwords that wait to be stretched. */
 #define SLOW_TASKS_MAX 16
+/* Reports that wait to be read from the store. */
+#define REPORTS        16
 
 struct coordinator {
     const struct plx_config *config;
@@ -62,6 +64,7 @@ struct coordinator {
     struct plx_rounds rounds;
     struct plx_alerts *alerts;
     struct plx_worker *worker;
+    struct plx_worker *reports;
     struct plx_intake *intake;
     struct plx_inquest *inquest;
     struct plx_enrol *enrol;
@@ -251,8 +254,9 @@ static int open_floor(struct coordinator *c, struct plx_why *why)
 
 static int open_desk(struct coordinator *c, struct plx_why *why)
 {
-    const struct plx_alerts_options alerting = {c->config->public_url,
-                                                c->config->commands_dir};
+    const struct plx_alerts_options alerting = {.public_url = c->config->public_url,
+                                                .commands_dir = c->config->commands_dir,
+                                                .secrets_dir = c->config->secrets_dir};
     plx_desk_init(&c->desk, c->store, c->gate);
     c->has_desk = true;
     plx_desk_set_keys(&c->desk, c->keys.current.public_key, c->keys.next.public_key);
@@ -322,10 +326,14 @@ static int open_doors(struct coordinator *c, struct plx_why *why)
     err = plx_worker_new(c->loop, SLOW_TASKS_MAX, &c->worker, why);
     if (err < 0)
         return err;
+    err = plx_worker_new(c->loop, REPORTS, &c->reports, why);
+    if (err < 0)
+        return err;
     const struct plx_api_options options = {
         .enrol_endpoint = enrol,
         .server_key = c->keys.enrol.public_key,
         .worker = c->worker,
+        .reports = c->reports,
         .rotate = rotate_keys,
         .rotate_arg = c,
         .data_dir = c->config->data_dir,
@@ -406,6 +414,7 @@ static void stop(struct coordinator *c)
         plx_alerts_drop_tests(c->alerts);
     plx_heartbeat_destroy(&c->heartbeat);
     plx_worker_destroy(&c->worker);
+    plx_worker_destroy(&c->reports);
     if (c->store) {
         plx_store_stop(c->store);
         plx_store_poll(c->store);

@@ -30,6 +30,8 @@ static const char usage[] =
     "                        or the machine's name\n"
     "  --public-url URL      of the dashboard as people reach it: for links in notices\n"
     "  --commands-dir DIR    programs that receivers of kind command may run\n"
+    "  --secrets-dir DIR     files that receivers may refer to (KEY_file); default what\n"
+    "                        systemd's LoadCredential gives\n"
     "  --heartbeat-url URL   told every minute (POST) while all is well, by default "
     "none\n"
     "  --retention-days N    how long results are kept, default 30\n"
@@ -53,6 +55,7 @@ static const struct option options[] = {
     {"advertise", required_argument, NULL, 'o'},
     {"public-url", required_argument, NULL, 'o'},
     {"commands-dir", required_argument, NULL, 'o'},
+    {"secrets-dir", required_argument, NULL, 'o'},
     {"heartbeat-url", required_argument, NULL, 'o'},
     {"retention-days", required_argument, NULL, 'o'},
     {"trace-interval", required_argument, NULL, 'o'},

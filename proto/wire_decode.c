@@ -471,6 +471,8 @@ static void monitor_fields(struct plx_wire_check *c, const Parallax__V1__Monitor
     out->alert_on_failure = in->alert_on_failure;
     out->consecutive_failures = in->consecutive_failures;
     out->recovery_successes = in->recovery_successes;
+    out->slo_ppm = in->slo_ppm;
+    out->slo_window_ns = in->slo_window_ns;
     struct plx_greeting lent;
     plx_wire_take_greeting(c, in->greeting, &lent);
     if (c->err == 0)

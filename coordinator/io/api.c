@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "coordinator/io/api_call.h"
+#include "coordinator/io/store_rollups.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,7 @@ static const struct method methods[] = {
      {"name", "role", "ttl"}},
     {"tokens.revoke", plx_api_access_token_revoke, PLX_ROLE_ADMIN, {"name"}},
     {"events", plx_api_events, PLX_ROLE_VIEWER, {"after", "epoch", "wait"}},
+    {"uptime", plx_api_uptime, PLX_ROLE_VIEWER, {"monitors", "since", "until"}},
     {"incidents.list", plx_api_incidents_list, PLX_ROLE_VIEWER, {"state", "limit"}},
     {"incidents.show", plx_api_incidents_show, PLX_ROLE_VIEWER, {"id"}},
     {"incidents.ack", plx_api_incidents_ack, PLX_ROLE_OPERATOR, {"id", "text"}},
@@ -91,6 +93,7 @@ void plx_api_new(struct plx_desk *desk, struct plx_intake *intake,
     api->desk = desk;
     api->intake = intake;
     api->worker = options->worker;
+    api->reports = options->reports;
     api->enrol_endpoint = plx_text_dup(options->enrol_endpoint);
     api->server_key = plx_text_dup(options->server_key);
     api->rotate = options->rotate;
@@ -110,6 +113,7 @@ void plx_api_destroy(struct plx_api **api)
     plx_api_traces_drop(*api);
     plx_waiters_drop(*api);
     plx_overview_drop(*api);
+    plx_store_reader_destroy(&(*api)->reader);
     free((*api)->enrol_endpoint);
     free((*api)->server_key);
     free((*api)->data_dir);
