@@ -131,6 +131,7 @@ static const struct plx_option user_options[] = {
 static const struct plx_option api_token_options[] = {
     {"role", 'r', "ROLE", "viewer (default), operator or admin"},
     {"ttl", 0, "TIME", "how long it is valid, default for ever"},
+    {"replace", 0, NULL, "in place of the one of that name, which is no longer valid"},
     {0},
 };
 

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/monitor.h"
 #include "base/text.h"
+#include "coordinator/http/proxies.h"
 #include "post/post.h"
 #include "sys/doc.h"
 
@@ -19,6 +20,7 @@ void plx_config_init(struct plx_config *config)
         .admin_listen = plx_text_dup("tcp://127.0.0.1:7442"),
         .secrets_dir = plx_text_dup(getenv("CREDENTIALS_DIRECTORY")),
         .retention_days = 30,
+        .rollup_ns = {7 * PLX_DAY_NS, 100 * PLX_DAY_NS, 1100 * PLX_DAY_NS},
         .trace_interval_ns = PLX_HOUR_NS,
         .log_level = PLX_LOG_INFO,
     };
@@ -31,6 +33,7 @@ void plx_config_fini(struct plx_config *config)
     free(config->enrol_listen);
     free(config->admin_listen);
     free(config->http_listen);
+    free(config->http_trusted_proxy);
     free(config->advertise);
     free(config->public_url);
     free(config->commands_dir);
@@ -71,6 +74,14 @@ static int set_http(struct plx_config *config, const char *key, const char *valu
                                "127.0.0.1:7480, or off",
                                value);
         return set_text(&config->http_listen, value);
+    }
+    if (strcmp(key, "http_trusted_proxy") == 0) {
+        struct plx_proxies proxies;
+        struct plx_why reason;
+        if (plx_proxies_parse(value, &proxies, &reason) < 0)
+            return plx_why_set(why, PLX_EINVAL, "http_trusted_proxy '%s': %s", value,
+                               reason.text);
+        return set_text(&config->http_trusted_proxy, value);
     }
     if (strcmp(key, "http_behind_tls") != 0)
         return plx_why_set(why, PLX_ENOTFOUND, "unknown option '%s'", key);
@@ -147,6 +158,24 @@ static int set_retention(struct plx_config *config, const char *value,
     return 0;
 }
 
+static int set_rollup(struct plx_config *config, const char *key, const char *value,
+                      struct plx_why *why)
+{
+    static const char *const keys[] = {"rollup_minutes", "rollup_hours", "rollup_days"};
+    int64_t ns;
+    int level = 0;
+    while (level < PLX_ROLLUP_LEVELS_ && strcmp(keys[level], key) != 0)
+        level++;
+    if (level == PLX_ROLLUP_LEVELS_)
+        return plx_why_set(why, PLX_ENOTFOUND, "unknown option '%s'", key);
+    if (plx_duration_parse(value, &ns) < 0 || ns < PLX_DAY_NS ||
+        ns > RETENTION_DAYS_MAX * PLX_DAY_NS)
+        return plx_why_set(why, PLX_EINVAL, "%s '%s': must be a duration from 1d to %dd",
+                           key, value, RETENTION_DAYS_MAX);
+    config->rollup_ns[level] = ns;
+    return 0;
+}
+
 static int set_log(struct plx_config *config, const char *key, const char *value,
                    struct plx_why *why)
 {
@@ -189,6 +218,8 @@ int plx_config_set(struct plx_config *config, const char *key, const char *value
         return set_heartbeat_url(config, value, why);
     if (strcmp(key, "retention_days") == 0)
         return set_retention(config, value, why);
+    if (strncmp(key, "rollup_", 7) == 0)
+        return set_rollup(config, key, value, why);
     if (strncmp(key, "http_", 5) == 0)
         return set_http(config, key, value, why);
     if (strncmp(key, "log_", 4) == 0)
@@ -200,10 +231,11 @@ static int load_doc(struct plx_config *config, const struct plx_doc *doc,
                     struct plx_why *why)
 {
     static const char *const known[] = {
-        "data_dir",      "listen",          "enrol_listen", "admin_listen",
-        "advertise",     "retention_days",  "log_level",    "log_format",
-        "http_listen",   "http_behind_tls", "public_url",   "commands_dir",
-        "heartbeat_url", "trace_interval",  "secrets_dir",
+        "data_dir",       "listen",          "enrol_listen",       "admin_listen",
+        "advertise",      "retention_days",  "log_level",          "log_format",
+        "http_listen",    "http_behind_tls", "http_trusted_proxy", "public_url",
+        "commands_dir",   "heartbeat_url",   "trace_interval",     "secrets_dir",
+        "rollup_minutes", "rollup_hours",    "rollup_days",
     };
     const struct plx_node *root = plx_doc_root(doc);
     if (!root)

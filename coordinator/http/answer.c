@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define GZIP_MIN   1024
+#define PACKED_MIN (64 * 1024) /* compressed ones are kept */
 #define GZIP_LEVEL 3
 
 /* Scripts, styles and pictures from ourselves only, nobody may frame us. */
@@ -112,13 +113,34 @@ static void add_headers(const struct plx_exchange *x, struct MHD_Response *respo
 
 /* ---- bodies ---- */
 
+/* The gzip of the answer with that tag ("": it has none), which may be kept. */
+static bool pack(struct plx_exchange *x, const char *tag, struct plx_buf *ret)
+{
+    struct plx_http *http = x->http;
+    bool keep = *tag && x->answer.len >= PACKED_MIN;
+    for (size_t i = 0; keep && i < PLX_PACKED_MAX; i++)
+        if (strcmp(http->packed[i].tag, tag) == 0) {
+            plx_buf_add(ret, http->packed[i].gzip.data, http->packed[i].gzip.len);
+            return true;
+        }
+    if (!plx_gzip(x->answer.data, x->answer.len, GZIP_LEVEL, ret))
+        return false;
+    if (keep) {
+        struct plx_packed *place = &http->packed[http->next_packed++ % PLX_PACKED_MAX];
+        plx_buf_fini(&place->gzip);
+        plx_buf_init(&place->gzip, PLX_API_BODY_MAX);
+        plx_buf_add(&place->gzip, ret->data, ret->len);
+        snprintf(place->tag, sizeof place->tag, "%s", tag);
+    }
+    return true;
+}
+
 /* Replaces the answer by its gzip, if that is shorter. */
-static bool compress_answer(struct plx_exchange *x)
+static bool compress_answer(struct plx_exchange *x, const char *tag)
 {
     struct plx_buf gzip;
     plx_buf_init(&gzip, PLX_API_BODY_MAX);
-    bool shorter = x->takes_gzip && x->answer.len >= GZIP_MIN &&
-                   plx_gzip(x->answer.data, x->answer.len, GZIP_LEVEL, &gzip);
+    bool shorter = x->takes_gzip && x->answer.len >= GZIP_MIN && pack(x, tag, &gzip);
     if (shorter) {
         plx_buf_fini(&x->answer);
         x->answer = gzip;
@@ -149,7 +171,7 @@ enum MHD_Result plx_answer_send(struct plx_exchange *x)
         x->status = MHD_HTTP_NOT_MODIFIED;
         plx_buf_clear(&x->answer);
     }
-    bool gzip = compress_answer(x);
+    bool gzip = compress_answer(x, tag);
     struct MHD_Response *response = MHD_create_response_from_buffer(
         x->answer.len, (void *)plx_buf_str(&x->answer), MHD_RESPMEM_MUST_COPY);
     if (response && tagged)

@@ -13,9 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STREAMS_MAX 256
-#define PING_NS     (15 * PLX_SEC_NS)
-#define TURN_NS     (20 * PLX_MS_NS)
+#define STREAMS_MAX  256
+#define STREAMS_EACH 32 /* of one guest */
+#define PING_NS      (15 * PLX_SEC_NS)
+#define TURN_NS      (20 * PLX_MS_NS)
 
 /* ---- methods of the API ---- */
 
@@ -253,11 +254,13 @@ static uint64_t resume_at(const struct plx_exchange *x, bool *missed)
     return oldest;
 }
 
-static size_t count_streams(const struct plx_http *http)
+/* Of one guest; NULL: of all. */
+static size_t count_streams(const struct plx_http *http, const struct plx_guest *guest)
 {
     size_t n = 0;
     for (const struct plx_exchange *x = http->streams; x; x = x->next_stream)
-        n++;
+        n += !guest || (guest->session == x->guest.session &&
+                        strcmp(guest->name, x->guest.name) == 0);
     return n;
 }
 
@@ -265,7 +268,11 @@ static void open_events(struct plx_exchange *x)
 {
     struct plx_http *http = x->http;
     bool missed;
-    if (count_streams(http) >= STREAMS_MAX) {
+    if (count_streams(http, &x->guest) >= STREAMS_EACH) {
+        fail(x, PLX_EAGAIN, "you watch events too often at once: end one");
+        return;
+    }
+    if (count_streams(http, NULL) >= STREAMS_MAX) {
         fail(x, PLX_EAGAIN, "too many watch events: try again");
         return;
     }
@@ -297,7 +304,7 @@ static void to_streams(struct plx_http *http, const struct plx_event *event)
         plx_exchange_end(x);
         plx_exchange_release(x);
     }
-    size_t n = count_streams(http);
+    size_t n = count_streams(http, NULL);
     pthread_mutex_lock(&http->lock);
     http->counts.streams = n;
     pthread_mutex_unlock(&http->lock);

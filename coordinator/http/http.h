@@ -14,8 +14,9 @@
 #include "sys/loop.h"
 
 struct plx_http_options {
-    const char *listen; /* "127.0.0.1:7480", "[::1]:7480"; port 0: any free one */
-    bool behind_tls;    /* cookies only over https: a proxy in front ends TLS */
+    const char *listen;        /* "127.0.0.1:7480", "[::1]:7480"; port 0: any free one */
+    bool behind_tls;           /* cookies only over https: a proxy in front ends TLS */
+    const char *trusted_proxy; /* proxies.h: whose X-Forwarded-For is believed; NULL */
 };
 
 /* Since the start; what was refused, by reason. */

@@ -32,13 +32,26 @@ static void write_faults_of(const struct plx_judge_ruling *ruling, struct plx_js
     plx_json_end(j);
 }
 
+/* Most are up, and of those the ruling is enough: an explanation costs ten times that. */
+static const char *rule(struct plx_desk *desk, uint32_t slot, struct plx_judge_view *ret)
+{
+    struct plx_judge *judge = plx_court_judge(desk->court);
+    *ret = (struct plx_judge_view){.ruling = {.why = ""}, .runner_up = ""};
+    if (plx_judge_view(judge, slot, &ret->ruling) < 0)
+        ret->ruling = (struct plx_judge_ruling){.why = ""};
+    const char *word = plx_court_word(desk->court, slot, &ret->ruling);
+    if (strcmp(word, "up") == 0)
+        return word;
+    if (plx_judge_explain(judge, slot, ret) < 0)
+        *ret = (struct plx_judge_view){.ruling = {.why = ""}, .runner_up = ""};
+    return plx_court_word(desk->court, slot, &ret->ruling);
+}
+
 static const char *write_monitor(struct plx_desk *desk, uint32_t slot, struct plx_json *j)
 {
     const struct plx_monitor *m = plx_catalog_at(desk->catalog, slot);
     struct plx_judge_view view;
-    if (plx_judge_explain(plx_court_judge(desk->court), slot, &view) < 0)
-        view = (struct plx_judge_view){.ruling = {.why = ""}, .runner_up = ""};
-    const char *word = plx_court_word(desk->court, slot, &view.ruling);
+    const char *word = rule(desk, slot, &view);
     plx_json_object(j);
     plx_json_kstr(j, "name", m->name);
     plx_json_kstr(j, "host", m->host);

@@ -1,4 +1,4 @@
-/* The API's method uptime. The store is read on the thread for reports: a window of
+/* The API's method uptime. The store is read on the thread for long reads: a window of
  * months takes longer than the loop may stand. */
 #include "base/err.h"
 #include "base/text.h"
@@ -43,7 +43,7 @@ struct asking {
     struct plx_why why;
 };
 
-/* ---- on the thread for reports ---- */
+/* ---- on the thread for long reads ---- */
 
 static void write_ratio(struct plx_json *j, const char *key, double ratio)
 {
@@ -177,10 +177,7 @@ static void work(void *arg)
 {
     struct asking *a = arg;
     struct plx_api *api = a->call->api;
-    if (!api->reader)
-        a->err = plx_store_reader_new(api->desk->store, &api->reader, &a->why);
-    if (a->err == 0)
-        a->err = plx_uptime_ground_read(api->reader, earliest(a), &a->ground);
+    a->err = plx_uptime_ground_read(api->reader, earliest(a), &a->ground);
     plx_json_key(&a->json, "monitors");
     plx_json_array(&a->json);
     for (size_t i = 0; a->err == 0 && i < a->n_rows; i++) {
@@ -314,7 +311,9 @@ void plx_api_uptime(struct plx_call *call)
         plx_json_kwall(&a->json, "since", a->from);
         plx_json_kwall(&a->json, "until", a->to);
         plx_json_kstr(&a->json, "resolution", plx_rollup_level_token(a->level));
-        if (plx_worker_submit(call->api->reports, work, on_worked, a) < 0)
+        if (!call->api->reader)
+            err = plx_why_set(&why, PLX_EIO, "the store cannot be read: see the log");
+        else if (plx_worker_submit(call->api->reads, work, on_worked, a) < 0)
             err = plx_why_set(&why, PLX_EAGAIN, "too many reports at once: try again");
     }
     if (err < 0) {
