@@ -15,7 +15,7 @@
 #define PLX_CANDS_LOUD 400.0
 /* Above so many failing cells a story is told by the greedy pass alone: exchanges are for
  * puzzles, and a puzzle of that size has a single loud cause. */
-#define PLX_CANDS_MANY 1500u
+#define PLX_CANDS_MANY 500u
 
 struct plx_cand {
     struct plx_scope scope;
@@ -72,9 +72,10 @@ void plx_cands_gather(struct plx_cover *cover, const struct plx_evidence *ev,
 /* Lists the faults that could explain the fails that nothing explains yet. */
 void plx_cands_propose(struct plx_cover *cover, const struct plx_evidence *ev,
                        const struct plx_standing *standing, uint32_t n_standing);
-/* Lists only faults of ours, for agents with more than PLX_CANDS_MANY of `n_fails` (by
- * agent id). */
-void plx_cands_propose_loud(struct plx_cover *cover, const uint32_t *n_fails,
+/* Lists only faults of ours, for agents with more than PLX_CANDS_MANY of `n_agent` (by
+ * agent id), and networks and the ways there, for prefixes with as many of `n_unit`. */
+void plx_cands_propose_loud(struct plx_cover *cover, const struct plx_evidence *ev,
+                            const uint32_t *n_agent, const uint32_t *n_unit,
                             const struct plx_standing *standing, uint32_t n_standing);
 
 /* Index of the candidate of exactly this scope; PLX_CANDS_NONE if nothing proposed it. */

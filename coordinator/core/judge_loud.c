@@ -12,20 +12,39 @@ static void *zeroed(size_t n, size_t size)
     return p;
 }
 
-/* Fails of each agent; NULL where no agent has so many. */
-static uint32_t *count_agents(const struct plx_cover *c)
+/* How many fails each agent and each prefix has. */
+struct crowd {
+    uint32_t *agent, *unit;
+};
+
+static void crowd_fini(struct crowd *n)
 {
+    free(n->agent);
+    free(n->unit);
+    *n = (struct crowd){0};
+}
+
+/* False where no agent and no prefix has many. */
+static bool count_crowd(const struct plx_cover *c, struct crowd *ret)
+{
+    uint32_t most = 0;
     if (c->n_fails <= PLX_CANDS_MANY)
-        return NULL;
-    uint32_t *n = zeroed(c->fleet->n_agents, sizeof *n), most = 0;
-    for (uint32_t f = 0; f < c->n_fails; f++)
-        n[c->fails[f].agent]++;
-    for (uint32_t a = 0; a < c->fleet->n_agents; a++)
-        most = n[a] > most ? n[a] : most;
-    if (most > PLX_CANDS_MANY)
-        return n;
-    free(n);
-    return NULL;
+        return false;
+    struct crowd n = {zeroed(c->fleet->n_agents, sizeof *n.agent),
+                      zeroed(c->fleet->n_units, sizeof *n.unit)};
+    for (uint32_t f = 0; f < c->n_fails; f++) {
+        uint32_t prefix = c->fleet->monitors[c->fails[f].monitor].unit_prefix;
+        uint32_t by_agent = ++n.agent[c->fails[f].agent];
+        uint32_t by_prefix = prefix == PLX_NO_UNIT ? 0 : ++n.unit[prefix];
+        most = by_agent > most ? by_agent : most;
+        most = by_prefix > most ? by_prefix : most;
+    }
+    if (most > PLX_CANDS_MANY) {
+        *ret = n;
+        return true;
+    }
+    crowd_fini(&n);
+    return false;
 }
 
 static void add_most(double *sums, uint32_t unit, double nats)
@@ -34,9 +53,10 @@ static void add_most(double *sums, uint32_t unit, double nats)
         sums[unit] += nats;
 }
 
-/* Most nats that any scope with an end on the target's side could earn: what all failing
- * cells of its unit bring. A path or a filter there has no more cells than its unit. */
-static double most_of_units(const struct plx_cover *c)
+/* Most nats that any scope that is not listed yet could earn: what all failing cells of
+ * its unit bring. A path or a filter there has no more cells than its unit. (All there is
+ * to say about a prefix with many is listed.) */
+static double most_of_units(const struct plx_cover *c, const struct crowd *n)
 {
     double *sums = zeroed(c->fleet->n_units, sizeof *sums), most = 0;
     for (uint32_t f = 0; f < c->n_fails; f++) {
@@ -49,22 +69,21 @@ static double most_of_units(const struct plx_cover *c)
             add_most(sums, m->groups[g], nats);
     }
     for (uint32_t u = 0; u < c->fleet->n_units; u++)
-        most = sums[u] > most ? sums[u] : most;
+        if (c->fleet->units[u].kind != PLX_UNIT_PREFIX || n->unit[u] <= PLX_CANDS_MANY)
+            most = sums[u] > most ? sums[u] : most;
     free(sums);
     return most + PLX_SCORE_STANDING;
 }
 
-void plx_loud_take(struct plx_cover *c, const struct plx_standing *standing,
-                   uint32_t n_standing)
+void plx_loud_take(struct plx_cover *c, const struct plx_evidence *ev,
+                   const struct plx_standing *standing, uint32_t n_standing)
 {
-    uint32_t *n = count_agents(c);
-    if (n == NULL || (c->score.policy->without & PLX_JUDGE_WITHOUT_SCOPES)) {
-        free(n);
+    struct crowd n;
+    if ((c->score.policy->without & PLX_JUDGE_WITHOUT_SCOPES) || !count_crowd(c, &n))
         return;
-    }
-    plx_cands_propose_loud(c, n, standing, n_standing);
-    free(n);
-    double least = most_of_units(c);
+    plx_cands_propose_loud(c, ev, n.agent, n.unit, standing, n_standing);
+    double least = most_of_units(c, &n);
+    crowd_fini(&n);
     plx_cands_reach(&c->heap, &c->cap_heap, c->n_cands, sizeof *c->heap);
     c->n_heap = 0;
     for (uint32_t k = 0; k < c->n_cands; k++) {
