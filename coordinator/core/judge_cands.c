@@ -300,25 +300,35 @@ static uint32_t scopes_known(struct plx_cover *c, uint32_t agent, struct plx_sco
     return kept;
 }
 
-void plx_cands_propose_loud(struct plx_cover *c, const struct plx_evidence *ev,
-                            const uint32_t *n_agent, const uint32_t *n_unit,
+void plx_cands_propose_loud(struct plx_cover *c, const uint32_t *n_fails,
                             const struct plx_standing *standing, uint32_t n_standing)
 {
-    struct plx_scope scopes[2 * PLX_SCOPES_OF_CELL];
+    struct plx_scope scopes[PLX_SCOPES_OF_CELL];
     buckets_clear(c, 0);
     for (uint32_t a = 0; a < c->fleet->n_agents; a++) {
         uint32_t n =
-            n_agent[a] > PLX_CANDS_MANY ? plx_scope_of_agent(c->fleet, a, scopes) : 0;
+            n_fails[a] > PLX_CANDS_MANY ? plx_scope_of_agent(c->fleet, a, scopes) : 0;
         for (uint32_t i = 0; i < n; i++)
             cand_of(c, &scopes[i]);
     }
+    for (uint32_t f = 0; f < c->n_fails; f++)
+        propose_for(c, &c->fails[f], scopes, scopes_known(c, c->fails[f].agent, scopes));
+    link_members(c);
+    mark_standing(c, standing, n_standing);
+}
+
+void plx_cands_propose_networks(struct plx_cover *c, const struct plx_evidence *ev,
+                                const uint32_t *n_fails,
+                                const struct plx_standing *standing, uint32_t n_standing)
+{
+    struct plx_scope scopes[PLX_SCOPES_OF_CELL];
+    buckets_clear(c, 0);
     for (uint32_t f = 0; f < c->n_fails; f++) {
         struct plx_fail *fail = &c->fails[f];
-        uint32_t prefix = c->fleet->monitors[fail->monitor].unit_prefix;
-        uint32_t n = scopes_known(c, fail->agent, scopes);
-        if (prefix != PLX_NO_UNIT && n_unit[prefix] > PLX_CANDS_MANY)
-            n += plx_scope_of_cell(c->fleet, fail->monitor, &ev->cells[fail->cell],
-                                   PLX_WORTH_ALL_PREFIX, 0, scopes + n);
+        uint32_t prefix = c->fleet->monitors[fail->monitor].unit_prefix, n = 0;
+        if (fail->by < 0 && prefix != PLX_NO_UNIT && n_fails[prefix] > PLX_CANDS_MANY)
+            n = plx_scope_of_cell(c->fleet, fail->monitor, &ev->cells[fail->cell],
+                                  PLX_WORTH_ALL_PREFIX, 0, scopes);
         propose_for(c, fail, scopes, n);
     }
     link_members(c);

@@ -12,39 +12,34 @@ static void *zeroed(size_t n, size_t size)
     return p;
 }
 
-/* How many fails each agent and each prefix has. */
-struct crowd {
-    uint32_t *agent, *unit;
-};
-
-static void crowd_fini(struct crowd *n)
+/* Fails of each agent; NULL where no agent has so many. */
+static uint32_t *count_agents(const struct plx_cover *c)
 {
-    free(n->agent);
-    free(n->unit);
-    *n = (struct crowd){0};
+    uint32_t *n = zeroed(c->fleet->n_agents, sizeof *n), most = 0;
+    for (uint32_t f = 0; f < c->n_fails; f++)
+        n[c->fails[f].agent]++;
+    for (uint32_t a = 0; a < c->fleet->n_agents; a++)
+        most = n[a] > most ? n[a] : most;
+    if (most > PLX_CANDS_MANY)
+        return n;
+    free(n);
+    return NULL;
 }
 
-/* False where no agent and no prefix has many. */
-static bool count_crowd(const struct plx_cover *c, struct crowd *ret)
+/* Fails of each prefix that nothing explains yet, by unit; NULL where none has so many.
+ */
+static uint32_t *count_prefixes(const struct plx_cover *c)
 {
-    uint32_t most = 0;
-    if (c->n_fails <= PLX_CANDS_MANY)
-        return false;
-    struct crowd n = {zeroed(c->fleet->n_agents, sizeof *n.agent),
-                      zeroed(c->fleet->n_units, sizeof *n.unit)};
+    uint32_t *n = zeroed(c->fleet->n_units, sizeof *n), most = 0;
     for (uint32_t f = 0; f < c->n_fails; f++) {
         uint32_t prefix = c->fleet->monitors[c->fails[f].monitor].unit_prefix;
-        uint32_t by_agent = ++n.agent[c->fails[f].agent];
-        uint32_t by_prefix = prefix == PLX_NO_UNIT ? 0 : ++n.unit[prefix];
-        most = by_agent > most ? by_agent : most;
-        most = by_prefix > most ? by_prefix : most;
+        if (c->fails[f].by < 0 && prefix != PLX_NO_UNIT && ++n[prefix] > most)
+            most = n[prefix];
     }
-    if (most > PLX_CANDS_MANY) {
-        *ret = n;
-        return true;
-    }
-    crowd_fini(&n);
-    return false;
+    if (most > PLX_CANDS_MANY)
+        return n;
+    free(n);
+    return NULL;
 }
 
 static void add_most(double *sums, uint32_t unit, double nats)
@@ -53,15 +48,17 @@ static void add_most(double *sums, uint32_t unit, double nats)
         sums[unit] += nats;
 }
 
-/* Most nats that any scope that is not listed yet could earn: what all failing cells of
- * its unit bring. A path or a filter there has no more cells than its unit. (All there is
- * to say about a prefix with many is listed.) */
-static double most_of_units(const struct plx_cover *c, const struct crowd *n)
+/* Most nats that any scope with an end on the target's side could earn, other than those
+ * of prefixes with many of `n_prefix` (by unit; NULL: none): what all failing cells of
+ * its unit bring. A path or a filter there has no more cells than its unit. */
+static double most_of_units(const struct plx_cover *c, const uint32_t *n_prefix)
 {
     double *sums = zeroed(c->fleet->n_units, sizeof *sums), most = 0;
     for (uint32_t f = 0; f < c->n_fails; f++) {
         const struct plx_fleet_monitor *m = &c->fleet->monitors[c->fails[f].monitor];
         double nats = c->fails[f].most;
+        if (c->fails[f].by >= 0)
+            continue;
         add_most(sums, m->unit_host, nats);
         add_most(sums, m->unit_prefix, nats);
         add_most(sums, m->unit_name, nats);
@@ -69,21 +66,15 @@ static double most_of_units(const struct plx_cover *c, const struct crowd *n)
             add_most(sums, m->groups[g], nats);
     }
     for (uint32_t u = 0; u < c->fleet->n_units; u++)
-        if (c->fleet->units[u].kind != PLX_UNIT_PREFIX || n->unit[u] <= PLX_CANDS_MANY)
+        if (n_prefix == NULL || n_prefix[u] <= PLX_CANDS_MANY)
             most = sums[u] > most ? sums[u] : most;
     free(sums);
     return most + PLX_SCORE_STANDING;
 }
 
-void plx_loud_take(struct plx_cover *c, const struct plx_evidence *ev,
-                   const struct plx_standing *standing, uint32_t n_standing)
+/* Takes the candidates that are listed as long as they earn more than that. */
+static void take(struct plx_cover *c, double least)
 {
-    struct crowd n;
-    if ((c->score.policy->without & PLX_JUDGE_WITHOUT_SCOPES) || !count_crowd(c, &n))
-        return;
-    plx_cands_propose_loud(c, ev, n.agent, n.unit, standing, n_standing);
-    double least = most_of_units(c, &n);
-    crowd_fini(&n);
     plx_cands_reach(&c->heap, &c->cap_heap, c->n_cands, sizeof *c->heap);
     c->n_heap = 0;
     for (uint32_t k = 0; k < c->n_cands; k++) {
@@ -92,4 +83,50 @@ void plx_loud_take(struct plx_cover *c, const struct plx_evidence *ev,
             c->heap[c->n_heap++] = k;
     }
     plx_greedy_run(c, least);
+}
+
+/* Most nats that a fault of ours could earn yet. */
+static double most_of_ours(const struct plx_cover *c)
+{
+    double *sums = zeroed(c->fleet->n_units, sizeof *sums), most = 0;
+    double *mine = zeroed(c->fleet->n_agents, sizeof *mine);
+    for (uint32_t f = 0; f < c->n_fails; f++)
+        if (c->fails[f].by < 0)
+            mine[c->fails[f].agent] += c->fails[f].most;
+    for (uint32_t a = 0; a < c->fleet->n_agents; a++) {
+        const struct plx_fleet_agent *agent = &c->fleet->agents[a];
+        mine[a] += c->score.claimed[a] ? 0 : plx_score_own(&c->score, a, 0);
+        most = mine[a] > most ? mine[a] : most;
+        add_most(sums, agent->used ? agent->region : PLX_NO_UNIT, mine[a]);
+        add_most(sums, agent->used ? agent->provider : PLX_NO_UNIT, mine[a]);
+        add_most(sums, agent->used ? agent->asn : PLX_NO_UNIT, mine[a]);
+        for (uint32_t i = 0; i < agent->n_sites; i++)
+            sums[agent->sites[i]] += mine[a];
+    }
+    for (uint32_t u = 0; u < c->fleet->n_units; u++)
+        most = sums[u] > most ? sums[u] : most;
+    free(sums);
+    free(mine);
+    return most + PLX_SCORE_STANDING;
+}
+
+void plx_loud_take(struct plx_cover *c, const struct plx_evidence *ev,
+                   const struct plx_standing *standing, uint32_t n_standing)
+{
+    if ((c->score.policy->without & PLX_JUDGE_WITHOUT_SCOPES) ||
+        c->n_fails <= PLX_CANDS_MANY)
+        return;
+    uint32_t *n = count_agents(c);
+    if (n != NULL) {
+        plx_cands_propose_loud(c, n, standing, n_standing);
+        take(c, most_of_units(c, NULL));
+        free(n);
+    }
+    n = count_prefixes(c);
+    if (n != NULL) {
+        double units = most_of_units(c, n), ours = most_of_ours(c);
+        plx_cands_propose_networks(c, ev, n, standing, n_standing);
+        take(c, units > ours ? units : ours);
+        free(n);
+    }
 }
