@@ -27,9 +27,9 @@ uint32_t plx_ending_claims_until(const struct plx_faults *faults,
                                  const struct plx_surroundings *x,
                                  const struct plx_fault *fault);
 
-/* Failures up to the end of a closed fault were its for good: what its cells' runs keep
+/* Failures up to the end of closed faults were theirs for good: what the cells' runs keep
  * is what came after. */
-void plx_ending_write_off(const struct plx_surroundings *x,
-                          const struct plx_fault *fault);
+void plx_ending_write_off(const struct plx_faults *faults,
+                          const struct plx_surroundings *x);
 
 #endif
