@@ -524,7 +524,8 @@ void plx_judge_tick(struct plx_judge *j, struct plx_wall now,
     j->prober.n_out = 0;
     j->anything_failing = has_failing(&j->ev) || j->faults.n > 0;
     listen(j);
-    if (j->ev.dirty || (j->anything_failing && tk - j->solved_at >= patience(j))) {
+    bool due = j->prober.due != 0 && tk >= j->prober.due;
+    if (j->ev.dirty || due || (j->anything_failing && tk - j->solved_at >= patience(j))) {
         solve(j, tk);
         plx_prober_step(&j->prober, j->cover, &j->faults, &j->fleet, &j->ev, &j->policy,
                         tk);

@@ -277,6 +277,7 @@ static void ask_first(struct search *s, struct scene *scene, struct plx_watch *w
     scene->urgent = most == ALL;
     uint32_t n =
         ask(s, scene, scene->monitor, most, false, quiet ? &s->p->quiet : &s->p->doubt);
+    scene->n_pending += n;
     w->all = most == ALL;
     if (w->all)
         s->fleet->monitors[scene->monitor].asked_all = s->now;
@@ -293,6 +294,13 @@ static void settle_accounts(struct search *s, struct plx_watch *w)
     w->spent = 0;
 }
 
+/* The silence of those asked will be looked at, whether anything is heard or not. */
+static void await(struct search *s, uint32_t at)
+{
+    if (at > s->now && (s->p->due == 0 || at < s->p->due))
+        s->p->due = at;
+}
+
 static void pursue(struct search *s, struct scene *scene, struct plx_watch *w)
 {
     bool several = scene->n_failed >= 2;
@@ -306,8 +314,11 @@ static void pursue(struct search *s, struct scene *scene, struct plx_watch *w)
         ask(s, scene, scene->monitor, FEW, false, &s->p->doubt);
         w->few = true;
         w->asked = s->now;
+        await(s, s->now + HUSH);
         return;
     }
+    if (w->stage == 1 && scene->n_pending > 0)
+        await(s, w->asked + HUSH);
     bool silent = hush && scene->n_pending >= 2;
     if (w->stage == 1 && (several || hush)) {
         scene->urgent = true;
@@ -431,6 +442,7 @@ void plx_prober_step(struct plx_prober *p, struct plx_cover *cover,
     uint32_t n;
     const struct plx_fail *fails = plx_cover_fails(cover, &n);
     p->n_out = 0;
+    p->due = 0;
     reach(p, fleet->n_monitors);
     p->stamp++;
     earn(&s);

@@ -29,6 +29,7 @@ struct plx_prober {
     uint32_t stamp;
     struct plx_judge_probe *out;
     uint32_t n_out, cap_out;
+    uint32_t due; /* when silence would tell it something; 0: it waits for results only */
 };
 
 void plx_prober_fini(struct plx_prober *prober);
