@@ -237,11 +237,12 @@ static void count(struct sweep *s, int64_t from_ns, int64_t to_ns)
         u->unknown_ns += ns;
 }
 
+/* Of every stretch that the window touches: answers are not told apart further. */
 static void count_answers(struct sweep *s)
 {
     for (size_t i = 0; i < s->n_looks; i++) {
         const struct plx_uptime_cell *c = &s->looks[i].sum;
-        if (c->at.ns < s->q->from.ns || c->at.ns >= s->q->to.ns)
+        if (c->at.ns + c->span_ns <= s->q->from.ns || c->at.ns >= s->q->to.ns)
             continue;
         s->locations[c->location].ok += c->ok;
         s->locations[c->location].bad += c->bad;

@@ -40,7 +40,6 @@ struct asking {
     struct plx_buf buf;
     struct plx_json json;
     int err;
-    struct plx_why why;
 };
 
 /* ---- on the thread for long reads ---- */
@@ -215,7 +214,7 @@ static void on_worked(void *arg, bool worked)
                       "this takes too long: ask for fewer monitors or a shorter window");
     else if (a->err < 0)
         plx_call_fail(a->call, a->err, "the uptime could not be worked out: %s",
-                      a->why.text[0] ? a->why.text : plx_err_text(a->err));
+                      plx_err_text(a->err));
     else
         plx_call_end(a->call, &a->buf);
     free_asking(a);
@@ -249,8 +248,8 @@ static void add_row(struct asking *a, const struct plx_desk *desk, uint32_t slot
 static int read_monitors(struct asking *a, struct plx_why *why)
 {
     const struct plx_desk *desk = a->call->api->desk;
-    const char **names;
-    size_t n_names, n_all = 0;
+    const char **names = NULL;
+    size_t n_names = 0, n_all = 0;
     int err = plx_call_texts(a->call, "monitors", false, &names, &n_names, why);
     if (err < 0)
         return err;
@@ -302,7 +301,9 @@ void plx_api_uptime(struct plx_call *call)
     a->call = call;
     a->deadline = plx_mono_add(plx_clock_mono(), PATIENCE_NS);
     plx_answer_begin(&a->buf, &a->json);
-    int err = read_window(a, &why);
+    int err = call->api->reader
+                  ? read_window(a, &why)
+                  : plx_why_set(&why, PLX_EUNSUPPORTED, "not in this program");
     if (err == 0)
         err = read_monitors(a, &why);
     if (err == 0) {
@@ -311,10 +312,8 @@ void plx_api_uptime(struct plx_call *call)
         plx_json_kwall(&a->json, "since", a->from);
         plx_json_kwall(&a->json, "until", a->to);
         plx_json_kstr(&a->json, "resolution", plx_rollup_level_token(a->level));
-        if (!call->api->reader)
-            err = plx_why_set(&why, PLX_EIO, "the store cannot be read: see the log");
-        else if (plx_worker_submit(call->api->reads, work, on_worked, a) < 0)
-            err = plx_why_set(&why, PLX_EAGAIN, "too many reports at once: try again");
+        if (plx_worker_submit(call->api->reads, work, on_worked, a) < 0)
+            err = plx_why_set(&why, PLX_EAGAIN, "too many read at once: try again");
     }
     if (err < 0) {
         plx_call_fail(call, err, "%s", why.text);

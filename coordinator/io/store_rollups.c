@@ -470,9 +470,14 @@ static struct plx_mono due_at(const struct plx_store *store)
 static int take_turn(struct plx_store *store, struct plx_mono now)
 {
     struct plx_store_sums *sums = store->sums;
-    int more = sums->writing ? write_some(store) : read_some(store);
-    if (more != 0 || sums->writing)
-        return more < 0 ? more : 1;
+    /* What was committed meanwhile is read after the last piece. */
+    if (sums->writing) {
+        int err = write_some(store);
+        return err < 0 ? err : 1;
+    }
+    int more = read_some(store);
+    if (more != 0)
+        return more;
     size_t n = plx_rollbook_count(sums->book);
     bool taken_up = sums->to.day != 0; /* a writing that a crash interrupted */
     if (!taken_up && (n == 0 || now.ns < due_at(store).ns))

@@ -153,7 +153,8 @@ static bool take_row(void *arg, const struct plx_store_rollup_row *row)
     cell.location = location_of(c, region_of(c->ground, row->agent_id));
     c->cells = room(c->cells, c->n_cells, sizeof *c->cells);
     c->cells[c->n_cells++] = cell;
-    know(c, row->at);
+    /* By the end of its stretch: it may lie there. The first verdict knows better. */
+    know(c, plx_wall_add(row->at, c->span_ns));
     return true;
 }
 
@@ -259,8 +260,9 @@ static void conclude(const struct collection *c, struct plx_wall from, struct pl
                      struct plx_uptime_report *ret)
 {
     int64_t hold_ns = 3 * c->subject->interval_ns;
+    struct plx_wall first = c->first.ns < to.ns ? c->first : to;
     const struct plx_uptime_question question = {
-        .from = c->first.ns > from.ns ? c->first : from,
+        .from = first.ns > from.ns ? first : from,
         .to = to,
         .verdicts = c->verdicts,
         .n_verdicts = c->n_verdicts,
