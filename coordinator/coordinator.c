@@ -282,9 +282,13 @@ static int open_desk(struct coordinator *c, struct plx_why *why)
 static int open_http(struct coordinator *c, struct plx_why *why)
 {
     const char *asked = c->config->http_listen;
-    const struct plx_http_options options = {asked ? asked : HTTP_USUAL,
-                                             c->config->http_behind_tls,
-                                             c->config->http_trusted_proxy};
+    const struct plx_http_options options = {
+        .listen = asked ? asked : HTTP_USUAL,
+        .behind_tls = c->config->http_behind_tls,
+        .public = {c->config->status_page, c->config->status_title,
+                   c->config->public_url},
+        .trusted_proxy = c->config->http_trusted_proxy,
+    };
     if (strcmp(options.listen, "off") == 0)
         return 0;
     int err = plx_http_new(&c->desk, c->intake, c->api, c->worker, c->loop, &options,

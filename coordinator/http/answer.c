@@ -94,13 +94,20 @@ static void add_headers(const struct plx_exchange *x, struct MHD_Response *respo
     add(response, "X-Content-Type-Options", "nosniff");
     add(response, "Referrer-Policy", "no-referrer");
     add(response, "Content-Security-Policy", PAGE_POLICY);
-    add(response, "Cross-Origin-Resource-Policy", "same-origin");
+    /* Badges are for the pages of others. */
+    enum plx_route_kind kind = x->match.route ? x->match.route->kind : PLX_ROUTE_API;
+    bool public = kind == PLX_ROUTE_PUBLIC || kind == PLX_ROUTE_BADGE;
+    add(response, "Cross-Origin-Resource-Policy",
+        public ? "cross-origin" : "same-origin");
+    if (public)
+        add(response, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, "*");
     /* Never in a cache that is shared; what was made for one request, a token, in none.
      */
     bool is_get = x->match.route && strcmp(x->match.route->verb, "GET") == 0;
     const char *usual = is_get ? "private, no-cache" : "no-store";
     add(response, MHD_HTTP_HEADER_CACHE_CONTROL, x->cache ? x->cache : usual);
-    add(response, MHD_HTTP_HEADER_VARY, "Accept-Encoding, Cookie, Authorization");
+    add(response, MHD_HTTP_HEADER_VARY,
+        public ? "Accept-Encoding" : "Accept-Encoding, Cookie, Authorization");
     if (x->status == MHD_HTTP_UNAUTHORIZED)
         add(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
     if (x->status == MHD_HTTP_METHOD_NOT_ALLOWED)

@@ -79,6 +79,7 @@ struct plx_http {
     char address[128];
     bool behind_tls;
     struct plx_proxies proxies;
+    struct plx_public *public; /* loop thread; NULL: there is no status page */
     int wake_fd;
     /* HTTP thread only. */
     struct plx_throttle *rates;    /* of requests, by who asks */

@@ -285,6 +285,12 @@ int plx_http_new(struct plx_desk *desk, struct plx_intake *intake, struct plx_ap
         return err;
     }
     plx_events_listen(desk->events, plx_desk_side_event, http);
+    struct plx_public_options public = options->public;
+    char url[160];
+    snprintf(url, sizeof url, "http://%s", http->address);
+    if (!public.url)
+    public.url = url;
+    http->public = plx_public_new(desk, api, &public);
     *ret = http;
     return 0;
 }
@@ -310,6 +316,7 @@ void plx_http_destroy(struct plx_http **http)
         return;
     plx_http_quit(*http);
     MHD_stop_daemon((*http)->daemon);
+    plx_public_destroy(&(*http)->public);
     free_http(*http);
     *http = NULL;
 }
