@@ -3,6 +3,7 @@
 #include "coordinator/core/judge_bound.h"
 #include "coordinator/core/judge_cands.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -34,7 +34,7 @@ one() {
         echo "FAILED $1 of seed $3, $2: $log"
         mv "$log" "$log.failed"
     else
-        echo "ok $1 of seed $3, $2: $(tail -n 40 "$log" | grep -E '^[0-9]+ streams' | tail -n 1)"
+        echo "ok $1 of seed $3, $2: $(tail -n 40 "$log" | grep -E '^[0-9]+ streams|cuts at' | tail -n 1)"
     fi
 }
 export -f one
