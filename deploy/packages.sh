@@ -42,7 +42,7 @@ plx_packages_test=(
     prometheus-alertmanager python3-jsonschema
     sqlite3 jq curl python3 shellcheck procps systemd
     clang clang-format-14 libclang-rt-14-dev
-    chromium 'npm|nodejs' prometheus
+    chromium 'npm|nodejs' prometheus python3-yaml ansible-core
 )
 
 plx_packages_group() {

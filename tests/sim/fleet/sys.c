@@ -380,13 +380,13 @@ int plx_file_read(const char *path, size_t max, char **ret_text, size_t *ret_len
     return 0;
 }
 
-/* Nobody has secrets here. */
+/* Secrets of receivers: no world has any. */
 int plx_file_read_in(const char *dir, const char *name, size_t max, char **ret_text,
                      size_t *ret_len, struct plx_why *why)
 {
     (void)max;
-    (void)ret_text;
-    (void)ret_len;
+    *ret_text = NULL;
+    *ret_len = 0;
     return plx_why_set(why, PLX_ENOTFOUND, "%s/%s: no such file", dir, name);
 }
 
