@@ -29,7 +29,8 @@ mkdir -p "$dir/data"
 "$bin/parallax-coordinator" run --data-dir "$dir/data" \
     --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
     --admin-listen "tcp://127.0.0.1:$((base + 2))" \
-    --http-listen "127.0.0.1:$((base + 3))" --http-trusted-proxy 127.0.0.1 >"$dir/log" 2>&1 &
+    --http-listen "127.0.0.1:$((base + 3))" --http-trusted-proxy 127.0.0.1 \
+    --status-page all >"$dir/log" 2>&1 &
 coordinator=$!
 tries=100
 until p health >/dev/null 2>&1; do
@@ -164,7 +165,7 @@ kept_to() {
     while read -r verb path; do
         # An agent or incident there is none of here; events do not end.
         [[ $verb == GET && $path != */events && $path != */agents/* && $path != */incidents/* &&
-            $path != /assets/* && $path != */session ]] || continue
+            $path != /assets/* && $path != /badge/* && $path != */session ]] || continue
         as_described "$path" "${path/\{name\}/discard%2F9}" || { echo "  $path"; bad=1; }
         n=$((n + 1))
     done < <(described)

@@ -79,7 +79,7 @@ function options({ agents, step }, width) {
         scales: { y: { range: (_, low, high) => [0, (high || 1) * 1.15] }, loss: { range: [0, 100] } },
         series: [{ label: 'Time', value: (_, t) => stamp(t) },
             ...agents.flatMap((agent, i) => [
-                { label: agent.name, stroke: colour(i), width: 1.6, points: { show: false }, value: (_, v) => ms(v) },
+                { label: agent.name, stroke: colour(i), width: 1.6, points: { size: 5 }, value: (_, v) => ms(v) },
                 { label: '90 %', stroke: `${colour(i)}66`, width: 1, dash: [3, 3], points: { show: false }, value: (_, v) => ms(v) }]),
             { label: 'Loss, worst', scale: 'loss', show: true, paths: () => null, points: { show: false }, value: (_, v) => (v == null ? 'none' : `${+v.toPrecision(2)} %`) }],
         bands: agents.map((_, i) => ({ series: [2 * i + 2, 2 * i + 1], fill: `${colour(i)}22` })),
