@@ -97,9 +97,9 @@ async function readAndAct(page, name) {
     const sentence = await page.locator('.sentence').textContent();
     check(`the monitor's page says why: ${sentence}`, /refused|answers/.test(sentence));
     check('… what each location saw', (await page.getByRole('region', { name: 'Locations' }).locator('tbody tr').count()) === 3);
-    check('… draws the latencies', await page.locator('.chart canvas').waitFor().then(() => true, () => false));
+    check('… draws the latencies', await page.locator('.chart canvas').waitFor({ timeout: 90000 }).then(() => true, () => false));
     check('… the ways to it, one from each region', (await page.locator('.map path.way').count()) === 3);
-    check('… how many of which outcomes', await page.getByRole('region', { name: 'Outcome kinds' }).getByText('us-east-1').waitFor().then(() => true, () => false));
+    check('… how many of which outcomes', await page.getByRole('region', { name: 'Outcome kinds' }).getByText('us-east-1').waitFor({ timeout: 90000 }).then(() => true, () => false));
     check('… its uptime over four spans', await page.getByRole('region', { name: 'Uptime' }).locator('tbody tr').nth(3).waitFor().then(() => true, () => false));
     await accessible(page, 'monitor');
     await page.getByRole('button', { name: /Acknowledge incident/ }).click();

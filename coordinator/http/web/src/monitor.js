@@ -88,7 +88,7 @@ export function Monitor({ name }) {
     useStore();
     const [since, setSince] = useState('1h');
     const { data, error, load: again } = useNews(name, () => load(name), (event) => event.type !== 'verdict' || event.monitor === name || !event.monitor);
-    const past = useNews(`${name} ${since}`, () => rollups(name, since), (event) => event.monitor === name);
+    const past = useNews(`${name} ${since}`, () => rollups(name, since), (event) => event.monitor === name, 10000);
     const uptime = useNews(`${name} uptime`, () => uptimes(name), (event) => event.monitor === name);
     if (!data) return html`<main><${Failed} error=${error}/>${!error && html`<${Empty}>Reading…<//>`}</main>`;
     const { view, incidents } = data;
