@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "coordinator/io/runner.h"
 #include "sys/clock.h"
+#include "sys/credential.h"
 #include "sys/file.h"
 
 #include <curl/curl.h>
@@ -113,13 +114,18 @@ static int read_secret(const struct plx_label *option, size_t name_len, bool is_
         *ret = plx_text_dup(value);
         return 0;
     }
+    char *given = plx_credential_path(option->value);
+    const char *path = given ? given : option->value;
     /* What has no end, or waits for a writer, would hold up every receiver. */
     struct stat st;
-    if (stat(option->value, &st) == 0 && !S_ISREG(st.st_mode))
-        return plx_why_set(why, PLX_EINVAL, "'%s' is not a regular file", option->value);
-    int err = strcmp(option->value, "-") == 0
-                  ? plx_why_set(why, PLX_EINVAL, "a secret is in no standard input")
-                  : plx_file_read(option->value, SECRET_MAX, &text, &len, why);
+    int err = 0;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        err = plx_why_set(why, PLX_EINVAL, "'%s' is not a regular file", path);
+    else if (strcmp(path, "-") == 0)
+        err = plx_why_set(why, PLX_EINVAL, "a secret is in no standard input");
+    else
+        err = plx_file_read(path, SECRET_MAX, &text, &len, why);
+    free(given);
     if (err < 0)
         return err;
     while (len > 0 && strchr("\r\n \t", text[len - 1]))
