@@ -44,9 +44,12 @@ struct plx_cell {
     uint8_t n_apart; /* failures further than burst_ns from the one before */
     uint8_t kinds[PLX_KIND_COUNT_];
     uint8_t flags;
-    uint16_t rtt;  /* smoothed, in 1/2048 of an octave above 1 us; 0: unknown */
-    uint16_t loss; /* smoothed, 65535 is 1 */
-    uint8_t outcome : 4, unreach : 4; /* of the last result that counts */
+    uint16_t rtt;        /* smoothed, in 1/2048 of an octave above 1 us; 0: unknown */
+    uint16_t loss : 10;  /* smoothed, 1023 is 1 (judge_quality) */
+    uint16_t loss_n : 5; /* trials it is worth */
+    uint16_t lossy : 1;  /* degraded by loss, … */
+    uint8_t outcome : 4, unreach : 3; /* of the last result that counts */
+    uint8_t slow : 1;                 /* … by latency */
     uint8_t n_other;                  /* results in the run before (saturates) */
     uint16_t sched; /* scheduled phase in ticks modulo 65536, to know what is in flight */
 };
