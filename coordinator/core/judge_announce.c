@@ -123,8 +123,10 @@ static bool is_lone_view(const struct plx_surroundings *x, const struct plx_faul
 static bool is_seen_now(const struct plx_surroundings *x, const struct plx_fault *f)
 {
     bool live = false;
-    for (uint32_t i = 0; i < f->agents.n && !live; i++)
-        live = plx_fleet_is_live(&x->fleet->agents[f->agents.ids[i]]);
+    for (uint32_t i = 0; i < f->agents.n && !live; i++) {
+        const struct plx_fleet_agent *a = &x->fleet->agents[f->agents.ids[i]];
+        live = plx_fleet_is_live(a) && f->last_fail >= a->back;
+    }
     for (uint32_t i = 0; i < f->monitors.n && live; i++) {
         const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
         double span = x->policy->fresh_intervals * m->interval_tk + m->timeout_tk;

@@ -18,9 +18,9 @@ bool plx_verdict_is_fresh(const struct plx_fleet *fleet,
                           const struct plx_fleet_monitor *m, const struct plx_cell *c,
                           uint32_t now)
 {
-    double span = policy->fresh_intervals * m->interval_tk + m->timeout_tk;
+    const struct plx_fleet_agent *a = &fleet->agents[c->agent];
     return (c->flags & PLX_CELL_SEEN) && !(c->flags & PLX_CELL_LOCAL) &&
-           now < c->last + (uint32_t)span && plx_fleet_is_live(&fleet->agents[c->agent]);
+           plx_evidence_is_recent(a, policy, m, c, now) && plx_fleet_is_live(a);
 }
 
 static bool sees(const struct plx_fault *f, const struct plx_fleet *fleet,
@@ -278,10 +278,10 @@ static enum plx_judge_verdict decide(struct plx_verdict_state *v,
         server && plx_verdict_rule_applies(m, n) && !plx_verdict_rule_is_met(m, n);
     if (v->vetoed)
         return n->good > 0 ? PLX_JUDGE_DEGRADED : PLX_JUDGE_INCONCLUSIVE;
-    /* What nobody sees now may have been down, and does not become it. */
+    /* What nobody sees fail now may have been down, and does not become it. */
     bool was_down =
         v->known && plx_judge_verdict_is_down((enum plx_judge_verdict)v->verdict);
-    if (server && n->fresh == 0 && !was_down)
+    if (server && n->failing == 0 && !was_down)
         return PLX_JUDGE_INCONCLUSIVE;
     if (server)
         return is_thin(m, n) && m->min_coverage > 0
