@@ -224,6 +224,44 @@ json_t *coordinator_ask(struct coordinator_fixture *fx, const char *method,
     return fx->answer;
 }
 
+void coordinator_apply(struct coordinator_fixture *fx, const char *body)
+{
+    coordinator_ask(fx, "apply", body);
+    assert_string_equal(fx->why, "");
+}
+
+const char *json_text_at(json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+json_t *coordinator_monitor(json_t *answer, const char *name)
+{
+    json_t *list = json_object_get(answer, "monitors");
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (strcmp(json_text_at(json_array_get(list, i), "name"), name) == 0)
+            return json_array_get(list, i);
+    return NULL;
+}
+
+const char *coordinator_verdict(struct coordinator_fixture *fx, const char *monitor)
+{
+    plx_verdicts_tick(&fx->desk, fx->intake, plx_clock_wall());
+    json_t *status = coordinator_ask(fx, "status", "{}");
+    return json_text_at(coordinator_monitor(status, monitor), "verdict");
+}
+
+static bool store_is_idle(void *arg)
+{
+    const struct coordinator_fixture *fx = arg;
+    return fx->desk.counts.batches_waiting == 0;
+}
+
+void coordinator_await_store(struct coordinator_fixture *fx)
+{
+    coordinator_await(fx, store_is_idle, fx);
+}
+
 /* ---- scripted agents ---- */
 
 static void take_task(struct scripted_agent *agent, const struct plx_task *tasks,

@@ -61,6 +61,18 @@ json_t *coordinator_ask(struct coordinator_fixture *fx, const char *method,
 void coordinator_submit(struct coordinator_fixture *fx, const char *method,
                         const char *body);
 
+/* The body of "apply" for a list of monitors in YAML; lines end with "\\n". */
+#define COORDINATOR_APPLY(list) "{\"file\":\"test\",\"text\":\"monitors:\\n" list "\"}"
+/* Applies; fails the test where that is refused. */
+void coordinator_apply(struct coordinator_fixture *fx, const char *body);
+/* A monitor of an answer's "monitors", or NULL. */
+json_t *coordinator_monitor(json_t *answer, const char *name);
+/* Lets the judge think; the monitor's verdict, lent until the next question. */
+const char *coordinator_verdict(struct coordinator_fixture *fx, const char *monitor);
+/* Waits until what agents reported is stored. */
+void coordinator_await_store(struct coordinator_fixture *fx);
+const char *json_text_at(json_t *object, const char *key);
+
 /* A scripted peer: of the agents' door, or of the enrolment's. */
 struct scripted_agent {
     struct coordinator_fixture *fx;
