@@ -12,15 +12,16 @@
 #include <string.h>
 
 /* A lease is 15 s; ticks and what was under way take their time. */
-#define DEAD_NS    (27 * PLX_SEC_NS)
-#define ALIVE_NS   (10 * PLX_SEC_NS)
+#define DEAD_NS     (27 * PLX_SEC_NS)
+#define ALIVE_NS    (10 * PLX_SEC_NS)
 /* So long must the coordinator itself have been well: agents that it presumes to be there
  * after an absence have a longer lease. */
-#define STEADY_NS  (PLX_SESSION_RETURN_NS + DEAD_NS)
+#define STEADY_NS   (PLX_SESSION_RETURN_NS + DEAD_NS)
 /* How often all is looked at. */
-#define LOOK_NS    (10 * PLX_SEC_NS)
-#define ARRIVED_NS (3 * PLX_MIN_NS)
-#define WELL_NS    (25 * PLX_MIN_NS)
+#define LOOK_NS     (10 * PLX_SEC_NS)
+#define ARRIVED_NS  (3 * PLX_MIN_NS)
+#define LOSS_PROBES 32
+#define WELL_NS     (25 * PLX_MIN_NS)
 
 static int64_t looked_at;
 
@@ -136,6 +137,14 @@ static void audit_agent(const struct plx_desk *desk, uint32_t slot)
                           a->name, a->vitals.generation, share.generation);
 }
 
+/* How long a monitor's target must have been well before its verdict must be "up": loss
+ * is measured over so many probes, and so many bring it down again. */
+static int64_t patience(const struct plx_monitor *m, enum plx_judge_verdict verdict)
+{
+    int64_t loss_ns = LOSS_PROBES * m->interval_ns;
+    return verdict == PLX_JUDGE_DEGRADED && loss_ns > WELL_NS ? loss_ns : WELL_NS;
+}
+
 static void audit_verdict(const struct plx_desk *desk, uint32_t slot)
 {
     const struct plx_monitor *m = plx_catalog_at(desk->catalog, slot);
@@ -146,7 +155,8 @@ static void audit_verdict(const struct plx_desk *desk, uint32_t slot)
         return;
     if (plx_judge_view(plx_court_judge(desk->court), slot, &ruling) < 0)
         plx_sim_violation("%s is not before the judge", m->name);
-    else if (ruling.verdict != PLX_JUDGE_UP)
+    else if (ruling.verdict != PLX_JUDGE_UP &&
+             plx_target_was_well(m->id, patience(m, ruling.verdict)))
         plx_sim_violation("%s is well and said to be %s: %s", m->name,
                           plx_judge_verdict_token(ruling.verdict), ruling.why);
 }
