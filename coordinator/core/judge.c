@@ -6,6 +6,7 @@
 #include "coordinator/core/judge_fleet.h"
 #include "coordinator/core/judge_hold.h"
 #include "coordinator/core/judge_probe.h"
+#include "coordinator/core/judge_quality.h"
 #include "coordinator/core/judge_reason.h"
 #include "coordinator/core/judge_rule.h"
 #include "coordinator/core/judge_verdict.h"
@@ -438,6 +439,7 @@ static void decide_one(struct plx_judge *j, uint32_t monitor, uint32_t now)
 {
     if (plx_fleet_monitor(&j->fleet, monitor) == NULL)
         return;
+    plx_quality_time(&j->ev, &j->fleet.monitors[monitor]);
     if (!plx_verdict_decide(&j->states[monitor], &j->faults, &j->fleet, &j->ev,
                             &j->policy, monitor, now))
         return;
@@ -524,7 +526,8 @@ void plx_judge_tick(struct plx_judge *j, struct plx_wall now,
     j->prober.n_out = 0;
     j->anything_failing = has_failing(&j->ev) || j->faults.n > 0;
     listen(j);
-    if (j->ev.dirty || (j->anything_failing && tk - j->solved_at >= patience(j))) {
+    bool due = j->prober.due != 0 && tk >= j->prober.due;
+    if (j->ev.dirty || due || (j->anything_failing && tk - j->solved_at >= patience(j))) {
         solve(j, tk);
         plx_prober_step(&j->prober, j->cover, &j->faults, &j->fleet, &j->ev, &j->policy,
                         tk);
@@ -568,11 +571,14 @@ static void fill_cell(struct plx_judge *j, uint32_t monitor, const struct plx_ce
         .outcome = (enum plx_outcome)c->outcome,
         .unreach = (enum plx_unreach)c->unreach,
         .rtt_us = plx_rtt_unpack(c->rtt),
-        .loss = c->loss / 65535.0,
+        .loss = plx_quality_loss(c),
+        .lossy = c->lossy,
+        .slow = c->slow,
         .n_run = c->n,
         .at = plx_evidence_wall(&j->ev, c->last),
         .run_since = plx_evidence_wall(&j->ev, c->first),
     };
+    plx_quality_interval(ret->loss, c->loss_n, &ret->loss_low, &ret->loss_high);
     ret->reason = plx_reason_cell(&in, monitor, c, &ret->fault);
 }
 

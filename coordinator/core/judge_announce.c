@@ -1,5 +1,7 @@
 #include "coordinator/core/judge_announce.h"
 
+#include "coordinator/core/judge_quality.h"
+
 /* A scope that cannot be told from a wider or narrower one for so long is said as it is.
  */
 #define PATIENCE    PLX_TK(240 * PLX_SEC_NS)
@@ -217,7 +219,7 @@ static bool others_are_well(const struct plx_surroundings *x, const struct plx_f
                 plx_ids_has(&f->agents, c->agent))
                 continue;
             n++;
-            loss += c->loss / 65535.0;
+            loss += plx_quality_loss(c);
             uint32_t back =
                 f->onset > 2 * m->interval_tk ? f->onset - 2 * m->interval_tk : 0;
             flipped += !(c->flags & PLX_CELL_FAILING) && c->other >= back && c->other > 0;

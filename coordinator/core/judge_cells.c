@@ -115,11 +115,14 @@ void plx_cells_put(struct plx_cells *s, uint32_t i, const struct plx_cell *c)
         .first = has ? more : c->first,
         .last = c->last,
         .rtt = c->rtt,
-        .loss = c->loss,
+        .loss = c->loss & 1023,
+        .loss_n = c->loss_n & 31,
+        .lossy = c->lossy & 1,
         .flags = c->flags,
         .n = c->n,
         .outcome = c->outcome & 15,
-        .unreach = c->unreach & 15,
+        .unreach = c->unreach & 7,
+        .slow = c->slow & 1,
         .how = has             ? PLX_PACKED_MORE
                : c->sched != 0 ? PLX_PACKED_SCHED
                                : 0,
@@ -228,8 +231,8 @@ void plx_cells_forget(struct plx_cells *s, uint32_t cell0, uint32_t n)
     if (n == 0)
         return;
     uint64_t before = (UINT64_C(1) << (cell0 & 63)) - 1;
-    s->blocks[s->rank[cell0 >> 6] +
-              (uint32_t)__builtin_popcountll(s->starts[cell0 >> 6] & before)] = NOBODY;
+    s->blocks[s->rank[cell0 >> 6] + plx_bits_count(s->starts[cell0 >> 6] & before)] =
+        NOBODY;
     s->garbage += n;
 }
 

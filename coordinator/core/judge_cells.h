@@ -43,9 +43,12 @@ struct plx_cell {
     uint8_t n_apart; /* failures further than burst_ns from the one before */
     uint8_t kinds[PLX_KIND_COUNT_]; /* of a failing run */
     uint8_t flags;
-    uint16_t rtt;  /* smoothed, in 1/2048 of an octave above 1 us; 0: unknown */
-    uint16_t loss; /* smoothed, 65535 is 1 */
-    uint8_t outcome : 4, unreach : 4; /* of the last result that counts */
+    uint16_t rtt;        /* smoothed, in 1/2048 of an octave above 1 us; 0: unknown */
+    uint16_t loss : 10;  /* smoothed, 1023 is 1 (judge_quality) */
+    uint16_t loss_n : 5; /* trials it is worth */
+    uint16_t lossy : 1;  /* degraded by loss, … */
+    uint8_t outcome : 4, unreach : 3; /* of the last result that counts */
+    uint8_t slow : 1;                 /* … by latency */
     uint8_t n_other;                  /* results in the run before (saturates) */
     uint16_t sched; /* scheduled phase in ticks modulo 65536, to know what is in flight */
 };
@@ -57,9 +60,10 @@ enum plx_packed_how {
 
 struct plx_packed {
     uint32_t first, last;
-    uint16_t rtt, loss;
+    uint16_t rtt;
+    uint16_t loss : 10, loss_n : 5, lossy : 1;
     uint8_t flags, n;
-    uint8_t outcome : 4, unreach : 4;
+    uint8_t outcome : 4, unreach : 3, slow : 1;
     uint8_t how;
 };
 _Static_assert(sizeof(struct plx_packed) == 16, "a million of these must stay 16 MB");
@@ -113,13 +117,21 @@ void plx_cells_compact(struct plx_cells *cells,
  * of all at least. Gives back what a large outage needed. */
 void plx_cells_reserve(struct plx_cells *cells);
 
+/* How many bits are set, without the help of the compiler's library. */
+static inline uint32_t plx_bits_count(uint64_t x)
+{
+    x -= x >> 1 & UINT64_C(0x5555555555555555);
+    x = (x & UINT64_C(0x3333333333333333)) + (x >> 2 & UINT64_C(0x3333333333333333));
+    x = (x + (x >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (uint32_t)(x * UINT64_C(0x0101010101010101) >> 56);
+}
+
 /* The monitor of a cell. */
 static inline uint32_t plx_cells_owner(const struct plx_cells *cells, uint32_t i)
 {
     uint64_t upto = ~UINT64_C(0) >> (63 - (i & 63));
     return cells
-        ->blocks[cells->rank[i >> 6] +
-                 (uint32_t)__builtin_popcountll(cells->starts[i >> 6] & upto) - 1];
+        ->blocks[cells->rank[i >> 6] + plx_bits_count(cells->starts[i >> 6] & upto) - 1];
 }
 
 static inline struct plx_more *plx_cells_more(const struct plx_cells *cells, uint32_t i)
@@ -140,8 +152,11 @@ static inline struct plx_cell plx_cells_get(const struct plx_cells *cells, uint3
         .flags = p->flags,
         .rtt = p->rtt,
         .loss = p->loss,
+        .loss_n = p->loss_n,
+        .lossy = p->lossy,
         .outcome = p->outcome,
         .unreach = p->unreach,
+        .slow = p->slow,
         .sched = p->how & PLX_PACKED_SCHED ? (uint16_t)p->last : 0,
     };
     if (p->how & PLX_PACKED_MORE) {

@@ -191,12 +191,29 @@ void plx_ending_close(const struct plx_faults *fs, struct plx_fault *f,
     plx_fault_report(f, PLX_JUDGE_CLOSED, x->now);
 }
 
+/* Nobody walks the way any more: its agents watch other things, and whoever watches these
+ * cannot tell when it is well again. */
+static bool is_deserted(const struct plx_surroundings *x, const struct plx_fault *f)
+{
+    if (plx_family_of(&f->scope) != PLX_FAMILY_PATH)
+        return false;
+    for (uint32_t i = 0; i < f->monitors.n; i++) {
+        const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
+        for (uint32_t k = 0; k < m->n_cells; k++)
+            if (plx_ids_has(&f->agents, m->watchers->agents[k]))
+                return false;
+    }
+    return true;
+}
+
 bool plx_ending_is_superseded(const struct plx_surroundings *x, const struct plx_fault *f)
 {
     if (f->seen || x->now - f->told < PLX_FAULT_PERSIST)
         return false;
     if (f->monitors.n == 0 && plx_family_of(&f->scope) != PLX_FAMILY_VANTAGE)
         return true; /* nothing in it is seen to fail any more */
+    if (is_deserted(x, f))
+        return true;
     uint32_t n, n_mine = 0, n_taken = 0;
     const struct plx_fail *fails = plx_cover_fails(x->cover, &n);
     for (uint32_t i = 0; i < n; i++) {

@@ -13,7 +13,8 @@ bool plx_ending_is_over(const struct plx_faults *faults, const struct plx_surrou
 void plx_ending_close(const struct plx_faults *faults, struct plx_fault *fault,
                       const struct plx_surroundings *x);
 
-/* Everything the fault explained is explained by others now. */
+/* Everything the fault explained is explained by others now; or it is of a way that
+ * nobody walks any more. */
 bool plx_ending_is_superseded(const struct plx_surroundings *x,
                               const struct plx_fault *fault);
 

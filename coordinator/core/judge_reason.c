@@ -314,6 +314,15 @@ static const char *const expected[] = {
     [PLX_EXPECT_CLOSED] = "is closed as expected",
 };
 
+static void say_up(const struct plx_fleet_monitor *m, const char *target,
+                   const struct plx_count *n, struct plx_buf *b)
+{
+    plx_buf_printf(b, "%s %s from %u of %u locations", target, expected[m->expect & 3],
+                   n->good, n->assigned);
+    if (n->poor > 0)
+        plx_buf_printf(b, ", from %u over a degraded path", n->poor);
+}
+
 static void say_plain(const struct plx_reason_input *in, uint32_t monitor,
                       const struct plx_verdict_state *v, struct plx_buf *b)
 {
@@ -323,11 +332,10 @@ static void say_plain(const struct plx_reason_input *in, uint32_t monitor,
     plx_verdict_count(in->fleet, in->ev, in->policy, monitor, in->now, &n);
     target_text(m, target, sizeof target);
     if (v->verdict == PLX_JUDGE_UP)
-        plx_buf_printf(b, "%s %s from %u of %u locations", target,
-                       expected[m->expect & 3], n.good, n.assigned);
+        say_up(m, target, &n, b);
     else if (v->verdict == PLX_JUDGE_DEGRADED && n.loss >= LOSS_WORDS)
         plx_buf_printf(
-            b, "%s loses %.0f %% of probes (95 %%: %.0f-%.0f %%) at %u locations", target,
+            b, "%s loses %.0f %% of SYNs (95 %%: %.0f-%.0f %%) at %u locations", target,
             100 * n.loss, 100 * n.loss_low, 100 * n.loss_high, n.fresh);
     else if (v->verdict == PLX_JUDGE_DEGRADED && plx_verdict_is_half_up(&n))
         plx_buf_printf(b,

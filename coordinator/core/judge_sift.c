@@ -272,12 +272,18 @@ static void add_up(struct plx_sift *s, struct plx_cover *c)
     }
 }
 
+static float least_of(float a, float b)
+{
+    return a < b ? a : b;
+}
+
 /* All but what concerns a prefix. */
 static void weigh_places(const struct plx_sift *s, struct plx_cover *c)
 {
-    float host = fminf(least(c, PLX_JUDGE_CLASS_SERVICE), least(c, PLX_JUDGE_CLASS_HOST));
-    host = fminf(host,
-                 fminf(least(c, PLX_JUDGE_CLASS_FILTER), least(c, PLX_JUDGE_CLASS_PATH)));
+    float host =
+        least_of(least(c, PLX_JUDGE_CLASS_SERVICE), least(c, PLX_JUDGE_CLASS_HOST));
+    host = least_of(
+        host, least_of(least(c, PLX_JUDGE_CLASS_FILTER), least(c, PLX_JUDGE_CLASS_PATH)));
     float wide = least(c, PLX_JUDGE_CLASS_NETWORK), name = least(c, PLX_JUDGE_CLASS_DNS);
     for (uint32_t f = 0; f < c->n_fails; f++) {
         struct plx_fail *fail = &c->fails[f];
@@ -411,9 +417,9 @@ void plx_sift_fails(struct plx_cover *c, const struct plx_standing *standing,
     keep_standing(s, c, standing, n_standing);
     add_up(s, c);
     weigh_places(s, c);
-    float some =
-        fminf(least(c, PLX_JUDGE_CLASS_NETWORK),
-              fminf(least(c, PLX_JUDGE_CLASS_FILTER), least(c, PLX_JUDGE_CLASS_PATH)));
+    float some = least_of(
+        least(c, PLX_JUDGE_CLASS_NETWORK),
+        least_of(least(c, PLX_JUDGE_CLASS_FILTER), least(c, PLX_JUDGE_CLASS_PATH)));
     for (uint32_t i = 0; i < s->n_busy; i++)
         if (isinf(s->unit[s->busy[i]]))
             keep_prefix(s, c, s->busy[i]);
