@@ -222,12 +222,12 @@ static void unassign_everywhere(struct plx_judge *j, uint32_t agent)
 {
     for (uint32_t m = 0; m < j->fleet.n_monitors; m++) {
         const struct plx_fleet_monitor *mon = plx_fleet_monitor(&j->fleet, m);
-        if (mon == NULL || plx_evidence_cell(&j->ev, mon, agent) == NULL)
+        if (mon == NULL || plx_evidence_place(mon, agent) == PLX_NO_CELL)
             continue;
         uint32_t *rest = sized(NULL, mon->n_cells, sizeof *rest), n = 0;
         for (uint32_t i = 0; i < mon->n_cells; i++)
-            if (j->ev.cells[mon->cell0 + i].agent != agent)
-                rest[n++] = j->ev.cells[mon->cell0 + i].agent;
+            if (mon->watchers->agents[i] != agent)
+                rest[n++] = mon->watchers->agents[i];
         plx_evidence_assign(&j->ev, &j->fleet, m, rest, n);
         free(rest);
         touch(j, m);
@@ -324,8 +324,8 @@ static void listen(struct plx_judge *j)
 
 static bool has_failing(const struct plx_evidence *ev)
 {
-    for (uint32_t w = 0; w * 64 < ev->n_cells; w++)
-        if ((ev->failing[w] | ev->held[w]) != 0)
+    for (uint32_t w = 0; w * 64 < ev->cells.n; w++)
+        if ((ev->cells.failing[w] | ev->cells.held[w]) != 0)
             return true;
     return false;
 }
@@ -537,6 +537,7 @@ void plx_judge_tick(struct plx_judge *j, struct plx_wall now,
     apply_rules(j, tk);
     report_faults(j, tk);
     decide_touched(j, tk);
+    plx_cells_reserve(&j->ev.cells);
     j->out.probes = j->prober.out;
     j->out.n_probes = j->prober.n_out;
     *ret_output = &j->out;
@@ -607,8 +608,10 @@ int plx_judge_explain(struct plx_judge *j, uint32_t monitor, struct plx_judge_vi
         j->out_cells = sized(j->out_cells, m->n_cells, sizeof *j->out_cells);
         j->cap_out_cells = m->n_cells;
     }
-    for (uint32_t i = 0; i < m->n_cells; i++)
-        fill_cell(j, monitor, &j->ev.cells[m->cell0 + i], in.now, &j->out_cells[i]);
+    for (uint32_t i = 0; i < m->n_cells; i++) {
+        const struct plx_cell cell = plx_cell_at(&j->ev, m, i);
+        fill_cell(j, monitor, &cell, in.now, &j->out_cells[i]);
+    }
     *ret = (struct plx_judge_view){
         .cells = j->out_cells,
         .n_cells = m->n_cells,

@@ -194,7 +194,7 @@ static bool fails_off_phase(const struct plx_surroundings *x, const struct plx_f
     for (uint32_t i = 0; i < f->monitors.n; i++) {
         const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
         for (uint32_t k = 0; k < m->n_cells; k++) {
-            const struct plx_cell *c = &x->ev->cells[m->cell0 + k];
+            const struct plx_cell view = plx_cell_at(x->ev, m, k), *c = &view;
             if (!(c->flags & PLX_CELL_FAILING) || !plx_ids_has(&f->agents, c->agent))
                 continue;
             n++;
@@ -214,7 +214,7 @@ static bool others_are_well(const struct plx_surroundings *x, const struct plx_f
     for (uint32_t i = 0; i < f->monitors.n; i++) {
         const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
         for (uint32_t k = 0; k < m->n_cells; k++) {
-            const struct plx_cell *c = &x->ev->cells[m->cell0 + k];
+            const struct plx_cell view = plx_cell_at(x->ev, m, k), *c = &view;
             if (!(c->flags & PLX_CELL_SEEN) || (c->flags & PLX_CELL_COVERED) ||
                 plx_ids_has(&f->agents, c->agent))
                 continue;

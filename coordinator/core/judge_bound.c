@@ -132,7 +132,7 @@ static void weigh_monitor(struct bound *b, const struct plx_scope *scope,
     const struct plx_fleet_monitor *m = &s->fleet->monitors[monitor];
     bool turned = false;
     for (uint32_t i = 0; i < m->n_cells; i++) {
-        const struct plx_cell *c = &s->ev->cells[m->cell0 + i];
+        const struct plx_cell view = plx_cell_at(s->ev, m, i), *c = &view;
         struct plx_good good;
         if (plx_scope_has_agent(s->fleet, scope, c->agent) &&
             plx_score_good(c, m->interval_tk, s->times[0], &good))

@@ -66,48 +66,57 @@ static void keep_held(struct plx_cover *c, const struct plx_standing *standing,
 static void look_ahead(const struct plx_cover *c, const struct plx_evidence *ev,
                        uint32_t word)
 {
-    if (word * 64 >= ev->n_cells)
+    if (word * 64 >= ev->cells.n)
         return;
-    for (uint64_t bits = ev->failing[word]; bits != 0; bits &= bits - 1) {
+    for (uint64_t bits = ev->cells.failing[word]; bits != 0; bits &= bits - 1) {
         uint32_t i = word * 64 + (uint32_t)__builtin_ctzll(bits);
-        __builtin_prefetch(&ev->cells[i]);
-        __builtin_prefetch(&c->fleet->monitors[ev->owner[i]]);
+        __builtin_prefetch(&ev->cells.at[i]);
+        __builtin_prefetch(&c->fleet->monitors[plx_cells_owner(&ev->cells, i)]);
     }
+}
+
+/* Copies a failing cell out, unless it votes no more or a fault that is over explains it.
+ */
+static void collect_one(struct plx_cover *c, const struct plx_evidence *ev, uint32_t i,
+                        uint32_t now, const struct plx_standing *standing,
+                        uint32_t n_standing)
+{
+    uint32_t monitor = plx_cells_owner(&ev->cells, i);
+    const struct plx_fleet_monitor *m = &c->fleet->monitors[monitor];
+    const struct plx_cell cell = plx_cell_at(ev, m, i - m->cell0);
+    if (!votes(c, &cell, m, now))
+        return;
+    uint32_t end = plx_hold_past(c->fleet, &cell, monitor, standing, n_standing);
+    if (cell.last <= end)
+        return;
+    plx_cands_reach(&c->fails, &c->cap_fails, c->n_fails + 1, sizeof *c->fails);
+    struct plx_fail *fail = &c->fails[c->n_fails++];
+    *fail = (struct plx_fail){
+        .cell = i,
+        .monitor = monitor,
+        .agent = cell.agent,
+        .first = cell.first,
+        .last = cell.last,
+        .period = m->interval_tk,
+        .n = cell.n,
+        .n_apart = cell.n_apart,
+        .by = -1,
+    };
+    plx_score_kinds(&cell, fail->kinds);
+    if (end != 0)
+        cut(fail, end);
+    plx_score_weigh(&c->score, fail);
 }
 
 static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t now,
                     const struct plx_standing *standing, uint32_t n_standing)
 {
     c->n_fails = 0;
-    for (uint32_t w = 0; w * 64 < ev->n_cells; w++) {
+    for (uint32_t w = 0; w * 64 < ev->cells.n; w++) {
         look_ahead(c, ev, w + AHEAD);
-        for (uint64_t bits = ev->failing[w]; bits != 0; bits &= bits - 1) {
-            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
-            const struct plx_cell *cell = &ev->cells[i];
-            const struct plx_fleet_monitor *m = &c->fleet->monitors[ev->owner[i]];
-            if (!votes(c, cell, m, now))
-                continue;
-            uint32_t end =
-                plx_hold_past(c->fleet, cell, ev->owner[i], standing, n_standing);
-            if (cell->last <= end)
-                continue;
-            plx_cands_reach(&c->fails, &c->cap_fails, c->n_fails + 1, sizeof *c->fails);
-            c->fails[c->n_fails++] = (struct plx_fail){
-                .cell = i,
-                .monitor = ev->owner[i],
-                .agent = cell->agent,
-                .first = cell->first,
-                .last = cell->last,
-                .period = m->interval_tk,
-                .n = cell->n,
-                .n_apart = cell->n_apart,
-                .by = -1,
-            };
-            plx_score_kinds(cell, c->fails[c->n_fails - 1].kinds);
-            if (end != 0)
-                cut(&c->fails[c->n_fails - 1], end);
-            plx_score_weigh(&c->score, &c->fails[c->n_fails - 1]);
-        }
+        for (uint64_t bits = ev->cells.failing[w]; bits != 0; bits &= bits - 1)
+            collect_one(c, ev, w * 64 + (uint32_t)__builtin_ctzll(bits), now, standing,
+                        n_standing);
     }
 }
 
@@ -191,20 +200,19 @@ struct lookup {
     uint32_t fail, n;
 };
 
-static void look_up_later(const struct plx_cover *c, const struct plx_evidence *ev,
-                          uint32_t f, struct lookup *ret)
+static void look_up_later(const struct plx_cover *c, uint32_t f, struct lookup *ret)
 {
     const struct plx_fail *fail = &c->fails[f];
     ret->fail = f;
-    ret->n = plx_scope_of_cell(c->fleet, fail->monitor, &ev->cells[fail->cell],
-                               fail->worth, c->score.policy->without, ret->scopes);
+    ret->n = plx_scope_of_cell(c->fleet, fail, fail->worth, c->score.policy->without,
+                               ret->scopes);
     for (uint32_t i = 0; i < ret->n; i++) {
         uint64_t at = plx_hash_mix(plx_scope_key(ret->scopes[i]));
         __builtin_prefetch(&c->buckets[at & (c->n_buckets - 1)]);
     }
 }
 
-static void propose(struct plx_cover *c, const struct plx_evidence *ev)
+static void propose(struct plx_cover *c)
 {
     struct lookup later[LOOKUPS];
     uint32_t n = 0, done = 0;
@@ -216,7 +224,7 @@ static void propose(struct plx_cover *c, const struct plx_evidence *ev)
             const struct lookup *l = &later[done++ % LOOKUPS];
             propose_for(c, &c->fails[l->fail], l->scopes, l->n);
         }
-        look_up_later(c, ev, f, &later[n++ % LOOKUPS]);
+        look_up_later(c, f, &later[n++ % LOOKUPS]);
     }
     for (; done < n; done++) {
         const struct lookup *l = &later[done % LOOKUPS];
@@ -275,15 +283,15 @@ void plx_cands_gather(struct plx_cover *c, const struct plx_evidence *ev, uint32
     keep_held(c, standing, n_standing);
 }
 
-void plx_cands_propose(struct plx_cover *c, const struct plx_evidence *ev,
-                       const struct plx_standing *standing, uint32_t n_standing)
+void plx_cands_propose(struct plx_cover *c, const struct plx_standing *standing,
+                       uint32_t n_standing)
 {
     uint32_t n = 0;
     for (uint32_t f = 0; f < c->n_fails; f++)
         n += c->fails[f].by < 0;
     buckets_clear(c, n);
     plx_sift_fails(c, standing, n_standing);
-    propose(c, ev);
+    propose(c);
     propose_vantage(c);
     link_members(c);
     mark_standing(c, standing, n_standing);
@@ -317,8 +325,7 @@ void plx_cands_propose_loud(struct plx_cover *c, const uint32_t *n_fails,
     mark_standing(c, standing, n_standing);
 }
 
-void plx_cands_propose_networks(struct plx_cover *c, const struct plx_evidence *ev,
-                                const uint32_t *n_fails,
+void plx_cands_propose_networks(struct plx_cover *c, const uint32_t *n_fails,
                                 const struct plx_standing *standing, uint32_t n_standing)
 {
     struct plx_scope scopes[PLX_SCOPES_OF_CELL];
@@ -327,8 +334,7 @@ void plx_cands_propose_networks(struct plx_cover *c, const struct plx_evidence *
         struct plx_fail *fail = &c->fails[f];
         uint32_t prefix = c->fleet->monitors[fail->monitor].unit_prefix, n = 0;
         if (fail->by < 0 && prefix != PLX_NO_UNIT && n_fails[prefix] > PLX_CANDS_MANY)
-            n = plx_scope_of_cell(c->fleet, fail->monitor, &ev->cells[fail->cell],
-                                  PLX_WORTH_ALL_PREFIX, 0, scopes);
+            n = plx_scope_of_cell(c->fleet, fail, PLX_WORTH_ALL_PREFIX, 0, scopes);
         propose_for(c, fail, scopes, n);
     }
     link_members(c);

@@ -70,16 +70,15 @@ void plx_cands_gather(struct plx_cover *cover, const struct plx_evidence *ev,
                       uint32_t n_standing);
 
 /* Lists the faults that could explain the fails that nothing explains yet. */
-void plx_cands_propose(struct plx_cover *cover, const struct plx_evidence *ev,
-                       const struct plx_standing *standing, uint32_t n_standing);
+void plx_cands_propose(struct plx_cover *cover, const struct plx_standing *standing,
+                       uint32_t n_standing);
 /* Lists only faults of ours, for agents with more than PLX_CANDS_MANY of `n_fails` (by
  * agent id). */
 void plx_cands_propose_loud(struct plx_cover *cover, const uint32_t *n_fails,
                             const struct plx_standing *standing, uint32_t n_standing);
 /* Lists only networks and the ways there, for prefixes with as many (by unit), of the
  * fails that nothing explains yet. */
-void plx_cands_propose_networks(struct plx_cover *cover, const struct plx_evidence *ev,
-                                const uint32_t *n_fails,
+void plx_cands_propose_networks(struct plx_cover *cover, const uint32_t *n_fails,
                                 const struct plx_standing *standing, uint32_t n_standing);
 
 /* Index of the candidate of exactly this scope; PLX_CANDS_NONE if nothing proposed it. */

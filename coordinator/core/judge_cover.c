@@ -102,8 +102,8 @@ void plx_cover_solve(struct plx_cover *c, const struct plx_fleet *fleet,
     c->n_picks = 0;
     plx_score_begin(&c->score, fleet, ev, policy, now);
     plx_cands_gather(c, ev, now, standing, n_standing);
-    plx_loud_take(c, ev, standing, n_standing);
-    plx_cands_propose(c, ev, standing, n_standing);
+    plx_loud_take(c, standing, n_standing);
+    plx_cands_propose(c, standing, n_standing);
     plx_greedy_solve(c);
     if (!is_as_before(c, standing, n_standing)) {
         plx_exchange_refine(c);

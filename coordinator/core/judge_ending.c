@@ -25,12 +25,12 @@ static bool is_shared(const struct plx_faults *fs, const struct plx_fault *f,
 }
 
 static void see_failure(const struct plx_faults *fs, const struct plx_surroundings *x,
-                        const struct plx_fault *f, uint32_t cell, uint32_t *newest)
+                        const struct plx_fault *f, uint32_t monitor,
+                        const struct plx_cell *c, uint32_t *newest)
 {
-    const struct plx_cell *c = &x->ev->cells[cell];
     if (c->last > *newest && plx_ids_has(&f->agents, c->agent) &&
-        plx_scope_has_monitor(x->fleet, &f->scope, x->ev->owner[cell]) &&
-        !is_shared(fs, f, x->ev->owner[cell], c->agent))
+        plx_scope_has_monitor(x->fleet, &f->scope, monitor) &&
+        !is_shared(fs, f, monitor, c->agent))
         *newest = c->last;
 }
 
@@ -51,11 +51,14 @@ static uint32_t newest_of_agents(const struct plx_faults *fs,
     }
     if (n_busy == f->agents.n)
         return newest;
-    for (uint32_t w = 0; w * 64 < x->ev->n_cells; w++)
-        for (uint64_t bits = x->ev->failing[w]; bits != 0; bits &= bits - 1) {
+    for (uint32_t w = 0; w * 64 < x->ev->cells.n; w++)
+        for (uint64_t bits = x->ev->cells.failing[w]; bits != 0; bits &= bits - 1) {
             uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
-            if (!plx_evidence_is_busy(&x->fleet->agents[x->ev->cells[i].agent]))
-                see_failure(fs, x, f, i, &newest);
+            uint32_t monitor = plx_cells_owner(&x->ev->cells, i);
+            const struct plx_fleet_monitor *m = &x->fleet->monitors[monitor];
+            const struct plx_cell c = plx_cell_at(x->ev, m, i - m->cell0);
+            if (!plx_evidence_is_busy(&x->fleet->agents[c.agent]))
+                see_failure(fs, x, f, monitor, &c, &newest);
         }
     return newest;
 }
@@ -72,9 +75,11 @@ static uint32_t newest_failure(const struct plx_faults *fs,
     plx_scope_monitors(x->fleet, &f->scope, &ids, &n);
     for (uint32_t i = 0; i < n; i++) {
         const struct plx_fleet_monitor *m = &x->fleet->monitors[ids[i]];
-        for (uint32_t k = m->cell0; k < m->cell0 + m->n_cells; k++)
-            if (x->ev->cells[k].flags & PLX_CELL_FAILING)
-                see_failure(fs, x, f, k, &newest);
+        for (uint32_t k = 0; k < m->n_cells; k++) {
+            const struct plx_cell c = plx_cell_at(x->ev, m, k);
+            if (c.flags & PLX_CELL_FAILING)
+                see_failure(fs, x, f, ids[i], &c, &newest);
+        }
     }
     return newest;
 }
@@ -92,7 +97,7 @@ static void revive_monitor(const struct plx_surroundings *x, const struct plx_fa
     const struct plx_fleet_monitor *m = &x->fleet->monitors[monitor];
     bool server = plx_family_of(&f->scope) == PLX_FAMILY_SERVER;
     for (uint32_t i = 0; i < m->n_cells; i++) {
-        const struct plx_cell *c = &x->ev->cells[m->cell0 + i];
+        const struct plx_cell view = plx_cell_at(x->ev, m, i), *c = &view;
         if (!(c->flags & PLX_CELL_SEEN) || (c->flags & PLX_CELL_FAILING) ||
             c->last <= since)
             continue;
@@ -195,7 +200,7 @@ static bool is_deserted(const struct plx_surroundings *x, const struct plx_fault
     for (uint32_t i = 0; i < f->monitors.n; i++) {
         const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
         for (uint32_t k = 0; k < m->n_cells; k++)
-            if (plx_ids_has(&f->agents, x->ev->cells[m->cell0 + k].agent))
+            if (plx_ids_has(&f->agents, m->watchers->agents[k]))
                 return false;
     }
     return true;
@@ -244,15 +249,13 @@ uint32_t plx_ending_claims_until(const struct plx_faults *fs,
 }
 
 static void write_off_cell(const struct plx_surroundings *x, const struct plx_fault *f,
-                           uint32_t i)
+                           uint32_t monitor, struct plx_cell *c)
 {
-    struct plx_cell *c = &x->ev->cells[i];
     if (c->first > f->ended || c->last <= f->ended ||
         !plx_scope_has_agent(x->fleet, &f->scope, c->agent) ||
-        !plx_scope_has_monitor(x->fleet, &f->scope, x->ev->owner[i]))
+        !plx_scope_has_monitor(x->fleet, &f->scope, monitor))
         return;
-    uint32_t period = x->fleet->monitors[x->ev->owner[i]].interval_tk;
-    uint32_t n = 1 + (c->last - f->ended) / period;
+    uint32_t n = 1 + (c->last - f->ended) / x->fleet->monitors[monitor].interval_tk;
     c->first = f->ended + 1;
     c->n_apart = n < c->n_apart ? (uint8_t)n : c->n_apart;
     c->n = c->n_apart;
@@ -270,13 +273,17 @@ void plx_ending_write_off(const struct plx_faults *fs, const struct plx_surround
     for (uint32_t i = 0; i < fs->n; i++)
         if (has_claim(&fs->list[i]) && fs->list[i].ended > latest)
             latest = fs->list[i].ended;
-    for (uint32_t w = 0; latest != 0 && w * 64 < x->ev->n_cells; w++)
-        for (uint64_t bits = x->ev->failing[w]; bits != 0; bits &= bits - 1) {
-            uint32_t cell = w * 64 + (uint32_t)__builtin_ctzll(bits);
-            if (x->ev->cells[cell].first > latest)
+    for (uint32_t w = 0; latest != 0 && w * 64 < x->ev->cells.n; w++)
+        for (uint64_t bits = x->ev->cells.failing[w]; bits != 0; bits &= bits - 1) {
+            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
+            uint32_t monitor = plx_cells_owner(&x->ev->cells, i);
+            const struct plx_fleet_monitor *m = &x->fleet->monitors[monitor];
+            struct plx_cell c = plx_cell_at(x->ev, m, i - m->cell0);
+            if (c.first > latest)
                 continue;
-            for (uint32_t i = 0; i < fs->n; i++)
-                if (has_claim(&fs->list[i]))
-                    write_off_cell(x, &fs->list[i], cell);
+            for (uint32_t k = 0; k < fs->n; k++)
+                if (has_claim(&fs->list[k]))
+                    write_off_cell(x, &fs->list[k], monitor, &c);
+            plx_cells_put(&x->ev->cells, i, &c);
         }
 }

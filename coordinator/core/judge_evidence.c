@@ -13,8 +13,6 @@
 #define BUCKET_TK (4 * PLX_TK_PER_SEC)
 /* Buckets of the finer rings: 1/8 s, 8 s in all. */
 #define FINE_TK   (PLX_TK_PER_SEC / 8)
-/* Bytes of a cache line. */
-#define LINE      64u
 /* An agent fails when it fails on one probe in so many, and on so many in 4 s. */
 #define BAD_SHARE 5u
 #define BAD_LEAST 8u
@@ -26,10 +24,7 @@
 
 void plx_evidence_fini(struct plx_evidence *ev)
 {
-    free(ev->block);
-    free(ev->owner);
-    free(ev->failing);
-    free(ev->held);
+    plx_cells_fini(&ev->cells);
     *ev = (struct plx_evidence){0};
 }
 
@@ -49,75 +44,23 @@ struct plx_wall plx_evidence_wall(const struct plx_evidence *ev, uint32_t ticks)
 /* --- cells ---------------------------------------------------------------------------
  */
 
-/* Makes room for `cap` cells, the first of them at the begin of a cache line. A large
- * block seldom moves within its pages when it grows, so that little is copied. */
-static void block_reach(struct plx_evidence *ev, uint32_t cap)
+uint32_t plx_evidence_place(const struct plx_fleet_monitor *mon, uint32_t agent)
 {
-    size_t old = (size_t)((char *)ev->cells - (char *)ev->block);
-    char *block = realloc(ev->block, cap * sizeof *ev->cells + LINE);
-    if (block == NULL)
-        abort();
-    size_t offset = (LINE - (uintptr_t)block % LINE) % LINE;
-    if (offset != old)
-        memmove(block + offset, block + old, ev->n_cells * sizeof *ev->cells);
-    ev->block = block;
-    ev->cells = (void *)(block + offset);
-}
-
-static void *resized(void *p, size_t n, size_t size)
-{
-    p = realloc(p, n * size);
-    if (p == NULL)
-        abort();
-    return p;
-}
-
-static void cells_reach(struct plx_evidence *ev, uint32_t n)
-{
-    if (n <= ev->cap_cells)
-        return;
-    uint32_t old = ev->cap_cells;
-    uint32_t cap = n + n / 16 + 64;
-    size_t words = cap / 64 + 1, old_words = old == 0 ? 0 : old / 64 + 1;
-    block_reach(ev, cap);
-    ev->owner = resized(ev->owner, cap, sizeof *ev->owner);
-    ev->failing = resized(ev->failing, words, sizeof *ev->failing);
-    ev->held = resized(ev->held, words, sizeof *ev->held);
-    memset(ev->failing + old_words, 0, (words - old_words) * sizeof *ev->failing);
-    memset(ev->held + old_words, 0, (words - old_words) * sizeof *ev->held);
-    ev->cap_cells = cap;
-}
-
-/* A cell is in one of the two sets while it fails, and in none else. */
-static void failing_set(struct plx_evidence *ev, uint32_t i, bool on, bool held)
-{
-    uint64_t bit = UINT64_C(1) << (i & 63);
-    ev->failing[i >> 6] &= ~bit;
-    ev->held[i >> 6] &= ~bit;
-    if (on && held)
-        ev->held[i >> 6] |= bit;
-    else if (on)
-        ev->failing[i >> 6] |= bit;
-}
-
-struct plx_cell *plx_evidence_cell(const struct plx_evidence *ev,
-                                   const struct plx_fleet_monitor *mon, uint32_t agent)
-{
-    struct plx_cell *c = ev->cells + mon->cell0;
     uint32_t lo = 0, hi = mon->n_cells;
-    if (agent < hi && c[agent].agent == agent)
-        return &c[agent];  /* everybody watches it: the usual case */
+    const uint16_t *agents = hi > 0 ? mon->watchers->agents : NULL;
+    if (agent < hi && agents[agent] == agent)
+        return agent;      /* everybody watches it: the usual case */
     while (hi - lo > 16) { /* many agents: halve; few: walk */
         uint32_t mid = lo + (hi - lo) / 2;
-        if (c[mid].agent <= agent)
+        if (agents[mid] <= agent)
             lo = mid;
         else
             hi = mid;
     }
     for (; lo < hi; lo++)
-        if (c[lo].agent == agent)
-            return &c[lo];
-    return NULL;
+        if (agents[lo] == agent)
+            return lo;
+    return PLX_NO_CELL;
 }
 
 void plx_evidence_foresee(const struct plx_evidence *ev,
@@ -125,77 +68,74 @@ void plx_evidence_foresee(const struct plx_evidence *ev,
 {
     if (mon->n_cells > 0)
         __builtin_prefetch(
-            &ev->cells[mon->cell0 + (agent < mon->n_cells ? agent : mon->n_cells / 2)],
+            &ev->cells.at[mon->cell0 + (agent < mon->n_cells ? agent : mon->n_cells / 2)],
             1);
 }
 
-static void forget(struct plx_evidence *ev, struct plx_fleet *fleet, uint32_t cell0,
-                   uint32_t n)
+/* What is known of the monitor's cells goes to where they are from now on, if they are
+ * any more. */
+static void carry_over(struct plx_evidence *ev, struct plx_fleet *fleet,
+                       const struct plx_fleet_monitor *old, uint32_t at,
+                       const uint32_t *agents, uint32_t n)
 {
-    for (uint32_t i = cell0; i < cell0 + n; i++) {
-        failing_set(ev, i, false, false);
-        ev->owner[i] = UINT32_MAX;
-        struct plx_fleet_agent *a = plx_fleet_agent(fleet, ev->cells[i].agent);
-        if (a != NULL && a->n_cells > 0)
-            a->n_cells--;
-        if (a != NULL && a->n_failing > 0 && (ev->cells[i].flags & PLX_CELL_FAILING))
-            a->n_failing--;
+    for (uint32_t i = 0; i < n; i++) {
+        struct plx_fleet_agent *a = &fleet->agents[agents[i]];
+        uint32_t k = plx_evidence_place(old, agents[i]);
+        a->n_cells++;
+        if (k == PLX_NO_CELL)
+            continue;
+        bool failing = ev->cells.at[old->cell0 + k].flags & PLX_CELL_FAILING;
+        a->n_cells--; /* it had it */
+        plx_cells_move(&ev->cells, old->cell0 + k, at + i);
+        plx_cells_set_failing(&ev->cells, at + i, failing, a->held);
     }
-    ev->garbage += n;
 }
 
-/* Closes the gaps that re-assignments left. Blocks keep their order. */
-static void compact(struct plx_evidence *ev, struct plx_fleet *fleet)
+/* The cells that were not carried over are no more. */
+static void forget(struct plx_evidence *ev, struct plx_fleet *fleet,
+                   const struct plx_fleet_monitor *old, const uint32_t *agents,
+                   uint32_t n)
 {
-    uint32_t to = 0;
-    for (uint32_t from = 0; from < ev->n_cells;) {
-        uint32_t owner = ev->owner[from];
-        if (owner == UINT32_MAX) {
-            from++;
+    for (uint32_t k = 0, i = 0; k < old->n_cells; k++) {
+        while (i < n && agents[i] < old->watchers->agents[k])
+            i++;
+        if (i < n && agents[i] == old->watchers->agents[k])
             continue;
-        }
-        struct plx_fleet_monitor *m = &fleet->monitors[owner];
-        m->cell0 = to;
-        for (uint32_t i = 0; i < m->n_cells; i++, from++, to++) {
-            ev->cells[to] = ev->cells[from];
-            ev->owner[to] = owner;
-        }
+        struct plx_fleet_agent *a = plx_fleet_agent(fleet, old->watchers->agents[k]);
+        if (a != NULL && a->n_cells > 0)
+            a->n_cells--;
+        if (a != NULL && a->n_failing > 0 &&
+            (ev->cells.at[old->cell0 + k].flags & PLX_CELL_FAILING))
+            a->n_failing--;
     }
-    ev->n_cells = to;
-    ev->garbage = 0;
-    memset(ev->failing, 0, (ev->cap_cells / 64 + 1) * sizeof *ev->failing);
-    memset(ev->held, 0, (ev->cap_cells / 64 + 1) * sizeof *ev->held);
-    for (uint32_t i = 0; i < to; i++)
-        failing_set(ev, i, ev->cells[i].flags & PLX_CELL_FAILING,
-                    fleet->agents[ev->cells[i].agent].held);
+    plx_cells_forget(&ev->cells, old->cell0, old->n_cells);
+}
+
+static void note_move(void *context, uint32_t monitor, uint32_t cell0)
+{
+    struct plx_fleet *fleet = context;
+    fleet->monitors[monitor].cell0 = cell0;
 }
 
 void plx_evidence_assign(struct plx_evidence *ev, struct plx_fleet *fleet,
                          uint32_t monitor, const uint32_t *agents, uint32_t n)
 {
     struct plx_fleet_monitor *m = &fleet->monitors[monitor];
-    uint32_t at = ev->n_cells;
-    cells_reach(ev, at + n);
-    ev->n_cells += n;
+    uint32_t at = plx_cells_append(&ev->cells, monitor, n);
     for (uint32_t i = 0; i < n; i++) {
-        const struct plx_cell *old = plx_evidence_cell(ev, m, agents[i]);
-        struct plx_cell *c = &ev->cells[at + i];
-        *c = old ? *old : (struct plx_cell){.agent = (uint16_t)agents[i]};
-        ev->owner[at + i] = monitor;
         struct plx_fleet_agent *a = &fleet->agents[agents[i]];
-        failing_set(ev, at + i, c->flags & PLX_CELL_FAILING, a->held);
-        a->n_cells++;
-        a->n_failing += (c->flags & PLX_CELL_FAILING) != 0;
         int64_t every = (int64_t)m->interval_tk * TK_NS;
         if (a->min_interval_ns == 0 || every < a->min_interval_ns)
             a->min_interval_ns = every;
     }
-    forget(ev, fleet, m->cell0, m->n_cells);
+    carry_over(ev, fleet, m, at, agents, n);
+    forget(ev, fleet, m, agents, n);
+    plx_fleet_watch(fleet, monitor, agents, n);
     m->cell0 = at;
-    m->n_cells = n;
     ev->dirty = true;
-    if (ev->garbage > 64 && ev->garbage > ev->n_cells / 4)
-        compact(ev, fleet);
+    if (ev->cells.garbage > 64 && ev->cells.garbage > ev->cells.n / 4)
+        plx_cells_compact(&ev->cells, note_move, fleet);
+    plx_cells_reserve(&ev->cells);
 }
 
 /* --- numbers kept small --------------------------------------------------------------
@@ -383,6 +323,9 @@ static void age_noise(struct plx_fleet_agent *a)
     a->n_bad /= 2;
 }
 
+/* What was before the run counts no more once it is so long ago. */
+#define OTHER_TK (600 * PLX_TK_PER_SEC)
+
 static void run_open(struct plx_evidence *ev, struct plx_fleet_agent *a,
                      struct plx_cell *c, uint32_t tk, bool answered)
 {
@@ -396,19 +339,20 @@ static void run_open(struct plx_evidence *ev, struct plx_fleet_agent *a,
         if (c->n < UINT8_MAX)
             c->n++;
         c->last = tk;
+        if (tk - c->other > OTHER_TK)
+            c->other = 0;
         return;
     }
     if (c->flags & PLX_CELL_FAILING) {
         learn_noise(ev, a, c);
         age_noise(a);
         a->n_failing -= a->n_failing > 0;
-        failing_set(ev, (uint32_t)(c - ev->cells), false, false);
     }
     c->other = c->flags & PLX_CELL_FAILING ? c->last : 0;
     c->n_other = c->n;
     c->first = c->last = tk;
     c->n = 1;
-    c->flags &= (uint8_t) ~(PLX_CELL_FAILING | PLX_CELL_COVERED | PLX_CELL_DOUBT);
+    c->flags &= (uint8_t) ~(PLX_CELL_FAILING | PLX_CELL_COVERED);
     ev->dirty = true;
 }
 
@@ -443,7 +387,6 @@ static void run_fail(struct plx_evidence *ev, struct plx_fleet_agent *a,
             c->n++;
         c->last = tk;
     }
-    failing_set(ev, (uint32_t)(c - ev->cells), true, a->held);
     ring_add(&a->fails, tk / BUCKET_TK);
     if (tk > a->fail_last)
         a->fail_last = tk;
@@ -485,9 +428,9 @@ static uint32_t corrected(struct plx_evidence *ev, const struct plx_fleet_agent 
 }
 
 static void take_local(struct plx_evidence *ev, struct plx_fleet_agent *a,
-                       struct plx_cell *c, uint32_t tk)
+                       struct plx_packed *p, uint32_t tk)
 {
-    c->flags = (uint8_t)((c->flags | PLX_CELL_LOCAL) & ~PLX_CELL_PENDING);
+    p->flags = (uint8_t)((p->flags | PLX_CELL_LOCAL) & ~PLX_CELL_PENDING);
     if (a->local_n == 0)
         a->local_first = tk;
     if (a->local_n < UINT16_MAX)
@@ -518,33 +461,13 @@ void plx_evidence_heard(struct plx_evidence *ev, struct plx_fleet_agent *a,
     a->heard_ns = now.ns;
 }
 
-int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
+/* A result as expected, or not, enters its cell. */
+static void take_seen(struct plx_evidence *ev, struct plx_fleet_agent *a,
+                      const struct plx_fleet_monitor *m, struct plx_cell *c,
                       const struct plx_judge_policy *policy,
-                      const struct plx_judge_result *r)
+                      const struct plx_judge_result *r, uint32_t tk)
 {
-    struct plx_fleet_agent *a = &fleet->agents[r->agent];
-    const struct plx_fleet_monitor *m = &fleet->monitors[r->monitor];
-    struct plx_cell *c = plx_evidence_cell(ev, m, r->agent);
-    if (c == NULL)
-        return PLX_ENOTFOUND;
-    if (r->kind == PLX_JUDGE_SCHEDULED)
-        ev->n_scheduled++;
-    int64_t age_ns = plx_wall_diff(r->now, r->at);
-    if (age_ns > policy->late_ns) {
-        c->flags |= PLX_CELL_LATE;
-        return 0;
-    }
-    if (age_ns < policy->silent_ns)
-        plx_evidence_heard(ev, a, policy, r->now);
-    learn_offset(a, r);
-    uint32_t tk = corrected(ev, a, r);
-    if (plx_outcome_is_local(r->outcome)) {
-        take_local(ev, a, c, tk);
-        return 0;
-    }
     bool ok = as_expected(m, r);
-    if (tk < c->last) /* overtaken by a newer result: says nothing about the present */
-        return 0;
     if (r->kind == PLX_JUDGE_SCHEDULED)
         c->sched = (uint16_t)tk;
     c->flags &= (uint8_t) ~(PLX_CELL_PENDING | PLX_CELL_LOCAL | PLX_CELL_LATE);
@@ -566,5 +489,41 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
     take_half(ev, c, ok && r->half_up);
     c->outcome = r->outcome & 15;
     c->unreach = r->unreach & 7;
+}
+
+int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
+                      const struct plx_judge_policy *policy,
+                      const struct plx_judge_result *r)
+{
+    struct plx_fleet_agent *a = &fleet->agents[r->agent];
+    const struct plx_fleet_monitor *m = &fleet->monitors[r->monitor];
+    uint32_t k = plx_evidence_place(m, r->agent);
+    if (k == PLX_NO_CELL)
+        return PLX_ENOTFOUND;
+    uint32_t i = m->cell0 + k;
+    struct plx_packed *p = &ev->cells.at[i];
+    if (r->kind == PLX_JUDGE_SCHEDULED)
+        ev->n_scheduled++;
+    int64_t age_ns = plx_wall_diff(r->now, r->at);
+    if (age_ns > policy->late_ns) {
+        p->flags |= PLX_CELL_LATE;
+        return 0;
+    }
+    if (age_ns < policy->silent_ns)
+        plx_evidence_heard(ev, a, policy, r->now);
+    learn_offset(a, r);
+    uint32_t tk = corrected(ev, a, r);
+    if (plx_outcome_is_local(r->outcome)) {
+        take_local(ev, a, p, tk);
+        return 0;
+    }
+    if (tk < p->last) /* overtaken by a newer result: says nothing about the present */
+        return 0;
+    struct plx_cell c = plx_cells_get(&ev->cells, i, (uint16_t)r->agent);
+    bool failed = c.flags & PLX_CELL_FAILING;
+    take_seen(ev, a, m, &c, policy, r, tk);
+    plx_cells_put(&ev->cells, i, &c);
+    if (failed || (c.flags & PLX_CELL_FAILING))
+        plx_cells_set_failing(&ev->cells, i, c.flags & PLX_CELL_FAILING, a->held);
     return 0;
 }

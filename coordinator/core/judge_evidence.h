@@ -1,4 +1,4 @@
-/* What was seen: one cell per (monitor, agent), 32 bytes, updated in constant time.
+/* What was seen: one cell per (monitor, agent), updated in constant time.
  *
  * A cell holds its latest *run*: results alike (as expected, or failing) in a row, with
  * the time of the first and the last, and the time of the last result of the other sign
@@ -7,61 +7,15 @@
 #define PLX_CORE_JUDGE_EVIDENCE_H
 
 #include "coordinator/core/judge.h"
+#include "coordinator/core/judge_cells.h"
 #include "coordinator/core/judge_fleet.h"
 
 /* Time inside the judge: ticks of 1/32 s since a day before its first call; 0 is "never".
  * 32 bits last 4.2 years; a judge is rebuilt from the store long before. */
 #define PLX_TK_PER_SEC 32u
 
-/* Kinds of failure, folded to what tells causes apart. */
-enum plx_fail_kind {
-    PLX_KIND_TIMEOUT,
-    PLX_KIND_REFUSED,
-    PLX_KIND_RESET,      /* reset, or an unexpected answer */
-    PLX_KIND_HOST,       /* "host unreachable": the last hop speaks */
-    PLX_KIND_NET,        /* "network unreachable" and other routed errors */
-    PLX_KIND_PROHIBITED, /* a filter speaks */
-    PLX_KIND_DNS,
-    PLX_KIND_COUNT_,
-};
-
-enum plx_cell_flag {
-    PLX_CELL_SEEN = 1 << 0,
-    PLX_CELL_FAILING = 1 << 1,
-    PLX_CELL_PENDING = 1 << 2, /* an extra probe was ordered and has not come back */
-    PLX_CELL_COVERED = 1 << 3, /* a fault explained this run */
-    PLX_CELL_LOCAL = 1 << 4,   /* the newest word was "could not probe" */
-    PLX_CELL_LATE = 1 << 5,    /* the newest word came too late */
-    PLX_CELL_DOUBT = 1 << 6,   /* being looked into */
-    PLX_CELL_HALF = 1 << 7,    /* as expected, but not at all of its addresses */
-};
-
-struct plx_cell {
-    uint32_t first, last; /* of the run */
-    uint32_t other;       /* last result of the other sign before the run */
-    uint16_t agent;
-    uint8_t n;       /* results in the run (saturates) */
-    uint8_t n_apart; /* failures further than burst_ns from the one before */
-    uint8_t kinds[PLX_KIND_COUNT_];
-    uint8_t flags;
-    uint16_t rtt;        /* smoothed, in 1/2048 of an octave above 1 us; 0: unknown */
-    uint16_t loss : 10;  /* smoothed, 1023 is 1 (judge_quality) */
-    uint16_t loss_n : 5; /* trials it is worth */
-    uint16_t lossy : 1;  /* degraded by loss, … */
-    uint8_t outcome : 4, unreach : 3; /* of the last result that counts */
-    uint8_t slow : 1;                 /* … by latency */
-    uint8_t n_other;                  /* results in the run before (saturates) */
-    uint16_t sched; /* scheduled phase in ticks modulo 65536, to know what is in flight */
-};
-_Static_assert(sizeof(struct plx_cell) == 32, "a million of these must stay 32 MB");
-
 struct plx_evidence {
-    struct plx_cell *cells; /* two to a cache line, none across two */
-    void *block;            /* what `cells` is in */
-    uint32_t *owner;        /* the monitor of each cell */
-    uint32_t n_cells, cap_cells, garbage;
-    uint64_t *failing; /* one bit a cell */
-    uint64_t *held;    /* likewise: failing, and left to a fault of ours (judge_hold) */
+    struct plx_cells cells;
     int64_t epoch_ns;
     double kinds[PLX_KIND_COUNT_]; /* what spurious failures look like, learned */
     uint64_t n_scheduled;          /* since the last tick: earns the probe budget */
@@ -79,9 +33,24 @@ struct plx_wall plx_evidence_wall(const struct plx_evidence *ev, uint32_t ticks)
 void plx_evidence_assign(struct plx_evidence *ev, struct plx_fleet *fleet,
                          uint32_t monitor, const uint32_t *agents, uint32_t n);
 
-/* The cell of (monitor, agent); NULL if not assigned. */
-struct plx_cell *plx_evidence_cell(const struct plx_evidence *ev,
-                                   const struct plx_fleet_monitor *mon, uint32_t agent);
+#define PLX_NO_CELL UINT32_MAX
+/* Where among the monitor's cells that of the agent is; PLX_NO_CELL if not assigned. */
+uint32_t plx_evidence_place(const struct plx_fleet_monitor *mon, uint32_t agent);
+
+/* The monitor's cell at place `k`. */
+static inline struct plx_cell plx_cell_at(const struct plx_evidence *ev,
+                                          const struct plx_fleet_monitor *mon, uint32_t k)
+{
+    return plx_cells_get(&ev->cells, mon->cell0 + k, mon->watchers->agents[k]);
+}
+
+/* The agent of a cell that is known by its index alone. */
+static inline uint32_t plx_cell_agent(const struct plx_evidence *ev,
+                                      const struct plx_fleet *fleet, uint32_t i)
+{
+    const struct plx_fleet_monitor *m = &fleet->monitors[plx_cells_owner(&ev->cells, i)];
+    return m->watchers->agents[i - m->cell0];
+}
 
 /* Fetches the memory of the cell of (monitor, agent), or of one beside it. */
 void plx_evidence_foresee(const struct plx_evidence *ev,

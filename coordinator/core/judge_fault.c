@@ -30,7 +30,7 @@ void plx_fault_watchers(const struct plx_surroundings *x, const struct plx_fault
     for (uint32_t i = 0; i < f->monitors.n && i < 64; i++) {
         const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
         for (uint32_t k = 0; k < m->n_cells; k++) {
-            uint32_t a = x->ev->cells[m->cell0 + k].agent;
+            uint32_t a = m->watchers->agents[k];
             if (plx_fleet_is_live(&x->fleet->agents[a]) || plx_ids_has(&f->agents, a))
                 plx_ids_add(ret, a);
         }

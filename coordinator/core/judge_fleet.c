@@ -119,8 +119,8 @@ uint32_t plx_fleet_agent_cells(const struct plx_fleet *fleet, uint32_t agent,
     uint32_t n = 0;
     for (uint32_t i = 0; i < u->n; i++) {
         const struct plx_fleet_monitor *m = &fleet->monitors[u->members[i]];
-        for (uint32_t k = 0; k < m->n_watchers; k++)
-            n += m->watchers[k] == agent;
+        for (uint32_t k = 0; k < m->n_cells; k++)
+            n += m->watchers->agents[k] == agent;
     }
     return n;
 }
@@ -319,7 +319,6 @@ static void monitor_leave_units(struct plx_fleet *f, uint32_t id)
         unit_leave(f, m->groups[i], id);
     free(m->groups);
     free(m->depends);
-    free(m->watchers);
     free(m->name);
 }
 
@@ -362,17 +361,6 @@ static uint32_t *copy_ids(const uint32_t *ids, size_t n)
     return copy;
 }
 
-/* Agents' ids fit 16 bits (PLX_JUDGE_AGENT_MAX), and every monitor has such a list. */
-static uint16_t *short_ids(const uint32_t *ids, size_t n)
-{
-    if (n == 0)
-        return NULL;
-    uint16_t *copy = grow(NULL, n, sizeof *copy);
-    for (size_t i = 0; i < n; i++)
-        copy[i] = (uint16_t)ids[i];
-    return copy;
-}
-
 /* The monitor's texts, in one block that begins with its name. */
 static void copy_texts(struct plx_fleet_monitor *m, const struct plx_judge_monitor *mon)
 {
@@ -393,6 +381,7 @@ void plx_fleet_set_monitor(struct plx_fleet *f, const struct plx_judge_monitor *
     monitors_reach(f, mon->id);
     struct plx_fleet_monitor *m = &f->monitors[mon->id];
     uint32_t cell0 = m->cell0, n_cells = m->n_cells;
+    struct plx_watchers *watchers = m->watchers;
     if (m->used)
         monitor_leave_units(f, mon->id);
     *m = (struct plx_fleet_monitor){
@@ -402,8 +391,7 @@ void plx_fleet_set_monitor(struct plx_fleet *f, const struct plx_judge_monitor *
         .port = mon->port,
         .asked_all = m->used ? m->asked_all : 0,
         .cell0 = cell0,
-        .watchers = short_ids(mon->agents, mon->n_agents),
-        .n_watchers = (uint32_t)mon->n_agents,
+        .watchers = watchers,
         .n_cells = n_cells,
         .min_coverage = (float)mon->min_coverage,
         .degraded_above_us = mon->degraded_above_us,
@@ -416,10 +404,21 @@ void plx_fleet_set_monitor(struct plx_fleet *f, const struct plx_judge_monitor *
     m->n_depends = (uint32_t)mon->n_depends_on;
 }
 
+void plx_fleet_watch(struct plx_fleet *f, uint32_t monitor, const uint32_t *agents,
+                     uint32_t n)
+{
+    struct plx_fleet_monitor *m = &f->monitors[monitor];
+    struct plx_watchers *old = m->watchers;
+    m->watchers = plx_watch_lists_take(&f->lists, agents, n);
+    m->n_cells = n;
+    plx_watch_lists_drop(&f->lists, old);
+}
+
 void plx_fleet_drop_monitor(struct plx_fleet *f, uint32_t id)
 {
     if (plx_fleet_monitor(f, id) == NULL)
         return;
+    plx_watch_lists_drop(&f->lists, f->monitors[id].watchers);
     monitor_leave_units(f, id);
     memset(&f->monitors[id], 0, sizeof f->monitors[id]);
 }
@@ -434,6 +433,7 @@ void plx_fleet_fini(struct plx_fleet *f)
         free(f->units[i].text);
         free(f->units[i].members);
     }
+    plx_watch_lists_fini(&f->lists);
     free(f->monitors);
     free(f->agents);
     free(f->units);

@@ -7,6 +7,7 @@
 #define PLX_CORE_JUDGE_FLEET_H
 
 #include "coordinator/core/judge.h"
+#include "coordinator/core/judge_watchers.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -70,8 +71,7 @@ struct plx_fleet_agent {
 struct plx_fleet_monitor {
     bool used;
     uint8_t expect;
-    uint16_t *watchers; /* the agents that watch it, as declared */
-    uint32_t n_watchers;
+    struct plx_watchers *watchers;    /* NULL: nobody yet */
     uint32_t cell0, n_cells;          /* all that intake needs is in the first bytes */
     uint32_t interval_tk, timeout_tk; /* in ticks of judge_evidence.h */
     uint32_t asked_all; /* when every location had been asked about the latest doubt */
@@ -96,6 +96,7 @@ struct plx_fleet {
     uint32_t n_units, cap_units;
     uint32_t *index; /* open addressing: unit number + 1 */
     uint32_t cap_index;
+    struct plx_watch_lists lists; /* who watches what */
     uint32_t agents_used;
     uint32_t agents_live; /* used, neither silent nor held to be at fault */
 };
@@ -109,6 +110,10 @@ void plx_fleet_set_monitor(struct plx_fleet *fleet,
                            const struct plx_judge_monitor *monitor);
 void plx_fleet_drop_agent(struct plx_fleet *fleet, uint32_t id);
 void plx_fleet_drop_monitor(struct plx_fleet *fleet, uint32_t id);
+
+/* Says who watches the monitor (ascending, distinct): those that have its cells. */
+void plx_fleet_watch(struct plx_fleet *fleet, uint32_t monitor, const uint32_t *agents,
+                     uint32_t n);
 
 /* NULL when unknown. */
 struct plx_fleet_agent *plx_fleet_agent(const struct plx_fleet *fleet, uint32_t id);

@@ -38,13 +38,11 @@ static void mark(struct plx_fleet *fleet, const struct plx_standing *standing,
 /* Moves the failing cells of agents that are taken now. */
 static void take(const struct plx_fleet *fleet, struct plx_evidence *ev)
 {
-    for (uint32_t w = 0; w * 64 < ev->n_cells; w++)
-        for (uint64_t bits = ev->failing[w]; bits != 0; bits &= bits - 1) {
+    for (uint32_t w = 0; w * 64 < ev->cells.n; w++)
+        for (uint64_t bits = ev->cells.failing[w]; bits != 0; bits &= bits - 1) {
             uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
-            if (!fleet->agents[ev->cells[i].agent].hold_next)
-                continue;
-            ev->failing[w] &= ~(UINT64_C(1) << (i & 63));
-            ev->held[w] |= UINT64_C(1) << (i & 63);
+            if (fleet->agents[plx_cell_agent(ev, fleet, i)].hold_next)
+                plx_cells_set_failing(&ev->cells, i, true, true);
         }
 }
 
@@ -52,16 +50,16 @@ static void take(const struct plx_fleet *fleet, struct plx_evidence *ev)
 static void let_go(const struct plx_fleet *fleet, struct plx_evidence *ev,
                    const struct plx_standing *standing, uint32_t n_standing)
 {
-    for (uint32_t w = 0; w * 64 < ev->n_cells; w++)
-        for (uint64_t bits = ev->held[w]; bits != 0; bits &= bits - 1) {
+    for (uint32_t w = 0; w * 64 < ev->cells.n; w++)
+        for (uint64_t bits = ev->cells.held[w]; bits != 0; bits &= bits - 1) {
             uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
-            const struct plx_cell *c = &ev->cells[i];
-            const struct plx_fleet_agent *a = &fleet->agents[c->agent];
-            if (!a->held || a->hold_next ||
-                plx_hold_past(fleet, c, ev->owner[i], standing, n_standing) >= c->last)
-                continue;
-            ev->held[w] &= ~(UINT64_C(1) << (i & 63));
-            ev->failing[w] |= UINT64_C(1) << (i & 63);
+            uint32_t monitor = plx_cells_owner(&ev->cells, i);
+            const struct plx_fleet_monitor *m = &fleet->monitors[monitor];
+            const struct plx_cell c = plx_cell_at(ev, m, i - m->cell0);
+            const struct plx_fleet_agent *a = &fleet->agents[c.agent];
+            if (a->held && !a->hold_next &&
+                plx_hold_past(fleet, &c, monitor, standing, n_standing) < c.last)
+                plx_cells_set_failing(&ev->cells, i, true, false);
         }
 }
 

@@ -110,8 +110,8 @@ static double most_of_ours(const struct plx_cover *c)
     return most + PLX_SCORE_STANDING;
 }
 
-void plx_loud_take(struct plx_cover *c, const struct plx_evidence *ev,
-                   const struct plx_standing *standing, uint32_t n_standing)
+void plx_loud_take(struct plx_cover *c, const struct plx_standing *standing,
+                   uint32_t n_standing)
 {
     if ((c->score.policy->without & PLX_JUDGE_WITHOUT_SCOPES) ||
         c->n_fails <= PLX_CANDS_MANY)
@@ -125,7 +125,7 @@ void plx_loud_take(struct plx_cover *c, const struct plx_evidence *ev,
     n = count_prefixes(c);
     if (n != NULL) {
         double units = most_of_units(c, n), ours = most_of_ours(c);
-        plx_cands_propose_networks(c, ev, n, standing, n_standing);
+        plx_cands_propose_networks(c, n, standing, n_standing);
         take(c, units > ours ? units : ours);
         free(n);
     }

@@ -11,7 +11,7 @@
 /* Picks the faults of crowded agents and networks that earn more than all failing cells
  * of any other address, prefix, name or group together could bring. After the fails are
  * gathered, before the candidates are. */
-void plx_loud_take(struct plx_cover *cover, const struct plx_evidence *ev,
-                   const struct plx_standing *standing, uint32_t n_standing);
+void plx_loud_take(struct plx_cover *cover, const struct plx_standing *standing,
+                   uint32_t n_standing);
 
 #endif

@@ -11,13 +11,13 @@ static uint32_t recovered_views(const struct plx_surroundings *x, uint32_t monit
     uint32_t last_fail = f->onset, n = 0, live = 0;
     uint32_t slack = PLX_TK(x->policy->slack_ns);
     for (uint32_t i = 0; i < m->n_cells; i++) {
-        const struct plx_cell *c = &x->ev->cells[m->cell0 + i];
+        const struct plx_cell view = plx_cell_at(x->ev, m, i), *c = &view;
         if ((c->flags & PLX_CELL_FAILING) && plx_ids_has(&f->agents, c->agent) &&
             c->last > last_fail)
             last_fail = c->last;
     }
     for (uint32_t i = 0; i < m->n_cells; i++) {
-        const struct plx_cell *c = &x->ev->cells[m->cell0 + i];
+        const struct plx_cell view = plx_cell_at(x->ev, m, i), *c = &view;
         live += plx_fleet_is_live(&x->fleet->agents[c->agent]);
         if ((c->flags & PLX_CELL_SEEN) && !(c->flags & PLX_CELL_FAILING) &&
             c->last > last_fail + slack)
@@ -75,7 +75,7 @@ static void members_of_pick(const struct plx_surroundings *x, struct plx_fault *
         plx_ids_add(agents, fail->agent);
         if (plx_family_of(&f->scope) != PLX_FAMILY_VANTAGE)
             plx_ids_add(monitors, fail->monitor);
-        x->ev->cells[fail->cell].flags |= PLX_CELL_COVERED;
+        x->ev->cells.at[fail->cell].flags |= PLX_CELL_COVERED;
     }
 }
 
@@ -87,7 +87,7 @@ static uint32_t evidence_of(const struct plx_surroundings *x, const struct plx_f
     const struct plx_fleet_monitor *m = &x->fleet->monitors[monitor];
     uint32_t since = f->onset + PLX_TK(x->policy->slack_ns), failing = 0, good = 0;
     for (uint32_t i = 0; i < m->n_cells; i++) {
-        const struct plx_cell *c = &x->ev->cells[m->cell0 + i];
+        const struct plx_cell view = plx_cell_at(x->ev, m, i), *c = &view;
         if (!(c->flags & PLX_CELL_SEEN))
             continue;
         if (c->flags & PLX_CELL_FAILING) {
@@ -141,10 +141,12 @@ static bool stays(const struct plx_surroundings *x, const struct plx_fault *f,
     if (!plx_scope_kind(f->scope.type)->filter)
         return true;
     for (uint32_t i = 0; i < f->monitors.n; i++) {
-        const struct plx_cell *c =
-            plx_evidence_cell(x->ev, &x->fleet->monitors[f->monitors.ids[i]], agent);
-        if (c != NULL && (c->flags & PLX_CELL_SEEN) && !(c->flags & PLX_CELL_FAILING) &&
-            c->n >= 2)
+        const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
+        uint32_t k = plx_evidence_place(m, agent);
+        if (k == PLX_NO_CELL)
+            continue;
+        const struct plx_cell c = plx_cell_at(x->ev, m, k);
+        if ((c.flags & PLX_CELL_SEEN) && !(c.flags & PLX_CELL_FAILING) && c.n >= 2)
             return false;
     }
     return true;

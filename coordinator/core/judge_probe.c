@@ -72,7 +72,8 @@ static void reach(struct plx_prober *p, uint32_t n)
     p->n_watches = n;
 }
 
-static bool order(struct search *s, uint32_t monitor, struct plx_cell *c, double *budget)
+/* Asks the agent of the monitor's cell at place `k`. */
+static bool order(struct search *s, uint32_t monitor, uint32_t k, double *budget)
 {
     struct plx_prober *p = s->p;
     if (*budget < 1 || p->n_out >= s->policy->max_probes)
@@ -83,8 +84,9 @@ static bool order(struct search *s, uint32_t monitor, struct plx_cell *c, double
         if (p->out == NULL)
             abort();
     }
-    p->out[p->n_out++] = (struct plx_judge_probe){monitor, c->agent};
-    c->flags |= PLX_CELL_PENDING;
+    const struct plx_fleet_monitor *m = &s->fleet->monitors[monitor];
+    p->out[p->n_out++] = (struct plx_judge_probe){monitor, m->watchers->agents[k]};
+    s->ev->cells.at[m->cell0 + k].flags |= PLX_CELL_PENDING;
     *budget -= 1;
     return true;
 }
@@ -139,7 +141,7 @@ static void look(const struct search *s, uint32_t monitor, uint32_t onset,
     uint32_t slack = 3 * SEC;
     *ret = (struct scene){.monitor = monitor, .onset = onset};
     for (uint32_t i = 0; i < m->n_cells; i++) {
-        const struct plx_cell *c = &s->ev->cells[m->cell0 + i];
+        const struct plx_cell view = plx_cell_at(s->ev, m, i), *c = &view;
         const struct plx_fleet_agent *a = &s->fleet->agents[c->agent];
         if (!plx_fleet_is_live(a))
             continue;
@@ -193,21 +195,21 @@ static uint32_t ask(struct search *s, struct scene *scene, uint32_t monitor, uin
     const struct plx_fleet_monitor *m = &s->fleet->monitors[monitor];
     uint32_t done = 0;
     for (; done < k; done++) {
-        struct plx_cell *best = NULL;
+        uint32_t best = PLX_NO_CELL;
         double most = 0;
         for (uint32_t i = 0; i < m->n_cells; i++) {
-            struct plx_cell *c = &s->ev->cells[m->cell0 + i];
-            double v = worth(s, scene, m, c, again);
+            const struct plx_cell c = plx_cell_at(s->ev, m, i);
+            double v = worth(s, scene, m, &c, again);
             if (v > most) {
                 most = v;
-                best = c;
+                best = i;
             }
         }
-        if (best == NULL || !order(s, monitor, best, budget))
+        if (best == PLX_NO_CELL || !order(s, monitor, best, budget))
             break;
-        note(scene->regions, &scene->n_regions, s->fleet->agents[best->agent].region);
-        note(scene->providers, &scene->n_providers,
-             s->fleet->agents[best->agent].provider);
+        const struct plx_fleet_agent *a = &s->fleet->agents[m->watchers->agents[best]];
+        note(scene->regions, &scene->n_regions, a->region);
+        note(scene->providers, &scene->n_providers, a->provider);
     }
     return done;
 }
@@ -216,7 +218,7 @@ static bool has_news(const struct search *s, uint32_t monitor, uint32_t onset)
 {
     const struct plx_fleet_monitor *m = &s->fleet->monitors[monitor];
     for (uint32_t i = 0; i < m->n_cells; i++) {
-        const struct plx_cell *c = &s->ev->cells[m->cell0 + i];
+        const struct plx_cell view = plx_cell_at(s->ev, m, i), *c = &view;
         if (is_recent_failure(c, onset, 0) || is_good_since(c, onset) ||
             (c->flags & PLX_CELL_PENDING))
             return true;
@@ -347,12 +349,13 @@ static void pursue(struct search *s, struct scene *scene, struct plx_watch *w)
  * failures in a row are still mostly accidents, and the next scheduled probe is free. */
 static void retry(struct search *s, const struct plx_fail *fail)
 {
-    struct plx_cell *c = &s->ev->cells[fail->cell];
-    if ((c->n_apart < 3 && fail->by < 0) || c->n_apart > PATH_MAX ||
-        (c->flags & PLX_CELL_PENDING) || s->now - c->last < APART ||
-        in_flight(s, &s->fleet->monitors[fail->monitor], c))
+    const struct plx_fleet_monitor *m = &s->fleet->monitors[fail->monitor];
+    uint32_t k = fail->cell - m->cell0;
+    const struct plx_cell c = plx_cell_at(s->ev, m, k);
+    if ((c.n_apart < 3 && fail->by < 0) || c.n_apart > PATH_MAX ||
+        (c.flags & PLX_CELL_PENDING) || s->now - c.last < APART || in_flight(s, m, &c))
         return;
-    order(s, fail->monitor, c, &s->p->doubt);
+    order(s, fail->monitor, k, &s->p->doubt);
 }
 
 /* Nearly all locations fail, one or two see it well: a stray answer, or a filter? Asks
@@ -362,11 +365,11 @@ static bool ask_dissenters(struct search *s, uint32_t monitor, uint32_t onset)
     const struct plx_fleet_monitor *m = &s->fleet->monitors[monitor];
     bool asked = false;
     for (uint32_t i = 0; i < m->n_cells; i++) {
-        struct plx_cell *c = &s->ev->cells[m->cell0 + i];
-        if (!is_recent_failure(c, onset, 0) && is_good_since(c, onset) &&
-            !(c->flags & PLX_CELL_PENDING) &&
-            plx_fleet_is_live(&s->fleet->agents[c->agent]))
-            asked |= order(s, monitor, c, &s->p->doubt);
+        const struct plx_cell c = plx_cell_at(s->ev, m, i);
+        if (!is_recent_failure(&c, onset, 0) && is_good_since(&c, onset) &&
+            !(c.flags & PLX_CELL_PENDING) &&
+            plx_fleet_is_live(&s->fleet->agents[c.agent]))
+            asked |= order(s, monitor, i, &s->p->doubt);
     }
     return asked;
 }
@@ -451,7 +454,7 @@ void plx_prober_step(struct plx_prober *p, struct plx_cover *cover,
     for (uint32_t i = 0; i < n; i++) {
         if (i + 8 < n) { /* in memory by the time it is considered */
             __builtin_prefetch(&fleet->monitors[fails[i + 8].monitor]);
-            __builtin_prefetch(&ev->cells[fails[i + 8].cell]);
+            __builtin_prefetch(&ev->cells.at[fails[i + 8].cell]);
         }
         if (!is_settled(&s, &fails[i]) &&
             plx_fleet_is_live(&fleet->agents[fails[i].agent]))

@@ -51,7 +51,7 @@ static void kinds_of(const struct plx_reason_input *in, const struct plx_fault *
             continue;
         const struct plx_fleet_monitor *m = &in->fleet->monitors[id];
         for (uint32_t k = 0; k < m->n_cells; k++) {
-            const struct plx_cell *c = &in->ev->cells[m->cell0 + k];
+            const struct plx_cell view = plx_cell_at(in->ev, m, k), *c = &view;
             if (!(c->flags & PLX_CELL_FAILING) || !plx_ids_has(&f->agents, c->agent))
                 continue;
             for (int q = 0; q < PLX_KIND_COUNT_; q++)
@@ -91,7 +91,7 @@ static void count_places(const struct plx_reason_input *in, const struct plx_fau
             continue;
         const struct plx_fleet_monitor *m = &in->fleet->monitors[id];
         for (uint32_t k = 0; k < m->n_cells; k++) {
-            const struct plx_cell *c = &in->ev->cells[m->cell0 + k];
+            const struct plx_cell view = plx_cell_at(in->ev, m, k), *c = &view;
             if (!plx_fleet_is_live(&in->fleet->agents[c->agent]))
                 continue;
             plx_ids_add(&of, c->agent);
@@ -112,8 +112,7 @@ static const char *only_region(const struct plx_reason_input *in, uint32_t monit
     const struct plx_fleet_monitor *m = &in->fleet->monitors[monitor];
     uint32_t region = PLX_NO_UNIT, n = 0;
     for (uint32_t k = 0; k < m->n_cells; k++) {
-        const struct plx_fleet_agent *a =
-            &in->fleet->agents[in->ev->cells[m->cell0 + k].agent];
+        const struct plx_fleet_agent *a = &in->fleet->agents[m->watchers->agents[k]];
         if (!plx_fleet_is_live(a))
             continue;
         if (a->region == PLX_NO_UNIT || (n > 0 && a->region != region))
@@ -136,7 +135,7 @@ static const char *living_sibling(const struct plx_reason_input *in, uint32_t mo
             continue;
         const struct plx_fleet_monitor *s = &in->fleet->monitors[u->members[i]];
         for (uint32_t k = 0; k < s->n_cells; k++) {
-            const struct plx_cell *c = &in->ev->cells[s->cell0 + k];
+            const struct plx_cell view = plx_cell_at(in->ev, s, k), *c = &view;
             if (plx_verdict_is_fresh(in->fleet, in->policy, s, c, in->now) &&
                 !(c->flags & PLX_CELL_FAILING) && c->outcome != PLX_OUTCOME_TIMEOUT)
                 return s->name;

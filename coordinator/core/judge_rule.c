@@ -49,7 +49,7 @@ static void describe(const struct plx_surroundings *x, uint32_t monitor,
     const struct plx_fleet_monitor *m = &x->fleet->monitors[monitor];
     f->agents.n = 0;
     for (uint32_t i = 0; i < m->n_cells; i++) {
-        const struct plx_cell *c = &x->ev->cells[m->cell0 + i];
+        const struct plx_cell view = plx_cell_at(x->ev, m, i), *c = &view;
         if (!(c->flags & PLX_CELL_FAILING) ||
             !plx_verdict_is_fresh(x->fleet, x->policy, m, c, x->now))
             continue;

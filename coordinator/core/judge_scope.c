@@ -1,5 +1,7 @@
 #include "coordinator/core/judge_scope.h"
 
+#include "coordinator/core/judge_cover.h"
+
 #include <stdio.h>
 
 static const struct plx_scope_kind kinds[PLX_SCOPE_COUNT_] = {
@@ -136,17 +138,17 @@ static void add_server(const struct plx_fleet *f, uint32_t monitor, bool dns, bo
             add(l, PLX_SCOPE_GROUP, m->groups[i], UINT32_MAX);
 }
 
-uint32_t plx_scope_of_cell(const struct plx_fleet *fleet, uint32_t monitor,
-                           const struct plx_cell *cell, unsigned worth, uint32_t without,
+uint32_t plx_scope_of_cell(const struct plx_fleet *fleet, const struct plx_fail *fail,
+                           unsigned worth, uint32_t without,
                            struct plx_scope ret[PLX_SCOPES_OF_CELL])
 {
     struct list l = {ret, 0};
     bool wide = !(without & PLX_JUDGE_WITHOUT_SCOPES);
-    add_server(fleet, monitor, cell->kinds[PLX_KIND_DNS] > 0, wide, worth, &l);
-    add_paths(fleet, &fleet->monitors[monitor], cell->agent,
+    add_server(fleet, fail->monitor, fail->kinds[PLX_KIND_DNS] > 0, wide, worth, &l);
+    add_paths(fleet, &fleet->monitors[fail->monitor], fail->agent,
               wide ? worth : worth & PLX_WORTH_HOST, &l);
     if (wide)
-        add_vantage(fleet, cell->agent, false, worth, &l);
+        add_vantage(fleet, fail->agent, false, worth, &l);
     return l.n;
 }
 

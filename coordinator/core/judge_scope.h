@@ -6,6 +6,8 @@
 #include "coordinator/core/judge_evidence.h"
 #include "coordinator/core/judge_fleet.h"
 
+struct plx_fail;
+
 enum plx_scope_type {
     PLX_SCOPE_SERVICE, /* x: monitor */
     PLX_SCOPE_HOST,    /* x: unit, for this and all that follow down to the filters */
@@ -76,8 +78,8 @@ const struct plx_scope_kind *plx_scope_kind(enum plx_scope_type type);
  * region with one agent is that agent, a region with all agents is everybody. Of places
  * on the target's side and ways there, only those that are `worth` it (enum plx_worth).
  */
-uint32_t plx_scope_of_cell(const struct plx_fleet *fleet, uint32_t monitor,
-                           const struct plx_cell *cell, unsigned worth, uint32_t without,
+uint32_t plx_scope_of_cell(const struct plx_fleet *fleet, const struct plx_fail *fail,
+                           unsigned worth, uint32_t without,
                            struct plx_scope ret[PLX_SCOPES_OF_CELL]);
 
 /* The vantage scopes of an agent. */

@@ -190,7 +190,7 @@ static void good_of_monitor(struct plx_score *s, const struct plx_scope *scope,
 {
     const struct plx_fleet_monitor *m = &s->fleet->monitors[monitor];
     for (uint32_t i = 0; i < m->n_cells; i++) {
-        const struct plx_cell *c = &s->ev->cells[m->cell0 + i];
+        const struct plx_cell view = plx_cell_at(s->ev, m, i), *c = &view;
         struct plx_good good;
         if (plx_scope_has_agent(s->fleet, scope, c->agent) &&
             plx_score_good(c, m->interval_tk, since, &good))

@@ -336,7 +336,7 @@ static void sample_monitor(struct plx_sift *s, const struct plx_cover *c,
 {
     struct plx_good good;
     for (uint32_t i = 0; i < m->n_cells; i++) {
-        const struct plx_cell *cell = &c->score.ev->cells[m->cell0 + i];
+        const struct plx_cell view = plx_cell_at(c->score.ev, m, i), *cell = &view;
         if (!plx_score_good(cell, m->interval_tk, 0, &good))
             continue;
         const struct plx_fleet_agent *a = &c->fleet->agents[cell->agent];

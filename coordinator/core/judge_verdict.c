@@ -90,7 +90,7 @@ void plx_verdict_count(const struct plx_fleet *fleet, const struct plx_evidence 
     double loss = 0;
     *ret = (struct plx_count){.assigned = m->n_cells};
     for (uint32_t i = 0; i < m->n_cells; i++) {
-        const struct plx_cell *c = &ev->cells[m->cell0 + i];
+        const struct plx_cell view = plx_cell_at(ev, m, i), *c = &view;
         if (!plx_verdict_is_fresh(fleet, policy, m, c, now))
             continue;
         ret->fresh++;
@@ -140,13 +140,12 @@ static int rank_of(const struct plx_fault *f)
 }
 
 static bool covers_monitor(const struct plx_fault *f, const struct plx_fleet *fleet,
-                           const struct plx_fleet_monitor *m,
-                           const struct plx_evidence *ev, uint32_t monitor)
+                           const struct plx_fleet_monitor *m, uint32_t monitor)
 {
     if (!plx_scope_kind(f->scope.type)->vantage)
         return plx_ids_has(&f->monitors, monitor);
     for (uint32_t i = 0; i < m->n_cells; i++)
-        if (plx_scope_has_agent(fleet, &f->scope, ev->cells[m->cell0 + i].agent))
+        if (plx_scope_has_agent(fleet, &f->scope, m->watchers->agents[i]))
             return true;
     return false;
 }
@@ -161,8 +160,7 @@ static void add_fault(struct plx_verdict_state *v, uint64_t id)
  * matter only where they leave nobody else to ask. */
 static const struct plx_fault *gather(struct plx_verdict_state *v,
                                       const struct plx_faults *faults,
-                                      const struct plx_fleet *fleet,
-                                      const struct plx_evidence *ev, uint32_t monitor,
+                                      const struct plx_fleet *fleet, uint32_t monitor,
                                       bool blind)
 {
     const struct plx_fleet_monitor *m = &fleet->monitors[monitor];
@@ -172,7 +170,7 @@ static const struct plx_fault *gather(struct plx_verdict_state *v,
         const struct plx_fault *f = &faults->list[i];
         bool vantage = plx_scope_kind(f->scope.type)->vantage;
         if (!plx_fault_is_open(f) || (vantage && !blind) ||
-            !covers_monitor(f, fleet, m, ev, monitor))
+            !covers_monitor(f, fleet, m, monitor))
             continue;
         add_fault(v, f->id);
         if (!vantage && (best == NULL || rank_of(f) > rank_of(best)))
@@ -293,7 +291,7 @@ bool plx_verdict_decide(struct plx_verdict_state *v, const struct plx_faults *fa
     struct plx_verdict_state old = *v;
     struct plx_count n;
     plx_verdict_count(fleet, ev, policy, monitor, now, &n);
-    const struct plx_fault *f = gather(v, faults, fleet, ev, monitor, n.fresh == 0);
+    const struct plx_fault *f = gather(v, faults, fleet, monitor, n.fresh == 0);
     v->verdict = (uint8_t)decide(v, f, m, &n);
     v->fresh = (uint16_t)n.fresh;
     v->assigned = (uint16_t)n.assigned;
