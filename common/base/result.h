@@ -108,6 +108,9 @@ struct plx_result {
     bool closed_late;          /* the third ACK of a half-open probe went out, or the
                                   socket was closed >150 ms after the SYN-ACK: the server
                                   may have seen a full connection */
+    bool clock_doubtful;       /* said by the coordinator: when it took this result, the
+                                  agent's clock was off or had just jumped, or its own had;
+                                  times of it do not compare with others' */
     /* What the server said last, escaped (base/greeting); "" for nothing or no greeting.
      */
     char excerpt[PLX_RESULT_EXCERPT_MAX];

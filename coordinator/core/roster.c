@@ -286,8 +286,11 @@ static void set_offset(struct plx_roster *roster, struct plx_agent *a, uint32_t 
 {
     if (a->heard.ns < roster->excused_until.ns)
         return;
-    a->offset_ns = offset_ns;
     int64_t size = offset_ns < 0 ? -offset_ns : offset_ns;
+    int64_t step_ns = offset_ns - a->offset_ns; /* both are bounded by a century or two */
+    if (step_ns > roster->policy.clock_off_ns || -step_ns > roster->policy.clock_off_ns)
+        a->clock_moved = a->heard;
+    a->offset_ns = offset_ns;
     bool off = size > (a->clock_off ? roster->policy.clock_off_ns / 2
                                     : roster->policy.clock_off_ns);
     if (off != a->clock_off)

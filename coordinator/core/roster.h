@@ -75,7 +75,9 @@ struct plx_agent {
     bool doubled;  /* another process uses the same key */
     bool presumed; /* alive for all we know: not heard since an absence of ours */
     struct plx_mono heard;
-    struct plx_mono moved; /* when `progress` last changed */
+    struct plx_mono moved;       /* when `progress` last changed */
+    struct plx_mono clock_moved; /* when its offset last changed by as much as is
+                                    reported; 0: never */
     struct plx_mono connected_at;
     int64_t offset_ns; /* to be added to its wall clock */
     struct plx_agent_vitals vitals;

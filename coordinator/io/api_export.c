@@ -323,6 +323,8 @@ static void write_result(struct export *x, const struct plx_agent *agent, uint32
     plx_json_kuint(x->j, "syn_retrans", r->syn_retrans);
     if (r->detail == PLX_DETAIL_HALF_UP)
         plx_json_kbool(x->j, "half_up", true);
+    if (r->clock_doubtful)
+        plx_json_kbool(x->j, "clock_doubtful", true);
     plx_json_kstr(x->j, "icmp_from",
                   from_target ? plx_addr_format(&r->icmp_from, text) : NULL);
     plx_json_end(x->j);

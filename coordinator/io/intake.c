@@ -234,6 +234,7 @@ static void notice_clock(struct plx_intake *intake, struct plx_mono now,
     intake->axis_ns = axis_ns;
     if (step_ns < CLOCK_SET_NS && step_ns > -CLOCK_SET_NS)
         return;
+    intake->clock_set = now;
     plx_desk_clock_set(intake->desk, step_ns);
     for (size_t i = 0; i < intake->n_sessions; i++)
         intake->sessions[i].kept.ns = 0;

@@ -38,10 +38,11 @@ struct plx_intake {
     size_t n_sessions;
     uint64_t next_session;
     struct plx_bucket refusals;
-    struct plx_once said;   /* of keys whose messages are refused before any session */
-    struct plx_mono ticked; /* 0: not yet */
-    int64_t axis_ns;        /* wall minus monotonic clock, as last seen */
-    uint32_t next_kept;     /* the slot whose last sight is looked at next */
+    struct plx_once said;      /* of keys whose messages are refused before any session */
+    struct plx_mono ticked;    /* 0: not yet */
+    int64_t axis_ns;           /* wall minus monotonic clock, as last seen */
+    struct plx_mono clock_set; /* when our wall clock was last found set; 0: never */
+    uint32_t next_kept;        /* the slot whose last sight is looked at next */
     plx_intake_done_fn *on_done;
     void *on_done_arg;
     plx_intake_traced_fn *on_traced;

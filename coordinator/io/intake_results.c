@@ -11,6 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* After a clock was set, so long are the times of results in doubt: what was under way
+ * has arrived, and some heartbeats have told the new offset. */
+#define CLOCK_SETTLES_NS PLX_MIN_NS
+/* Corrected times this far in the future are no inaccuracy of the correction. */
+#define CLOCK_AHEAD_NS   (2 * PLX_SEC_NS)
+
 /* Batches of one agent between intake and commit. */
 #define WAITING_MAX 16
 /* How long an agent may report what was moved away from it: as long as spools hold. */
@@ -94,14 +100,46 @@ static bool may_report(const struct plx_letter *l, const struct plx_result *resu
            plx_shares_could_have(desk->shares, l->slot, monitor);
 }
 
-/* A copy in which results that are not the agent's to give are nobody's, or NULL if
- * there are none such. */
-static struct plx_result *disown(struct plx_letter *l, struct plx_session *s,
-                                 const struct plx_msg_results *batch)
+static bool is_recent(struct plx_mono now, struct plx_mono then)
+{
+    return then.ns != 0 && plx_mono_diff(now, then) < CLOCK_SETTLES_NS;
+}
+
+/* Whether the result's times may be wrong by more than is tolerated. An agent's clock
+ * that was set forward shows at once, by times that are still to come; one that was set
+ * back with its next heartbeat. */
+static bool is_clock_doubtful(const struct plx_letter *l, const struct plx_result *result)
+{
+    const struct plx_agent *a = l->agent;
+    int64_t at;
+    return a->clock_off || is_recent(l->now, a->clock_moved) ||
+           is_recent(l->now, l->intake->clock_set) ||
+           __builtin_add_overflow(result->started.ns, a->offset_ns, &at) ||
+           at > l->wall.ns + CLOCK_AHEAD_NS;
+}
+
+static void refuse_result(struct plx_letter *l, struct plx_session *s,
+                          struct plx_result *result)
+{
+    l->intake->desk->counts.refused_results++;
+    if (!s->said_refused)
+        plx_logf(PLX_LOG_WARN, "result_refused", "why",
+                 "agent '%s' reported monitor %" PRIu64 ", which is not its own",
+                 l->agent->name, result->monitor_id);
+    s->said_refused = true;
+    result->monitor_id = 0;
+}
+
+/* A copy in which results that are not the agent's to give are nobody's, and those whose
+ * times are in doubt say so; NULL if there are none such. */
+static struct plx_result *screened(struct plx_letter *l, struct plx_session *s,
+                                   const struct plx_msg_results *batch)
 {
     struct plx_result *copy = NULL;
     for (size_t i = 0; i < batch->n; i++) {
-        if (may_report(l, &batch->results[i]))
+        bool allowed = may_report(l, &batch->results[i]);
+        bool doubtful = is_clock_doubtful(l, &batch->results[i]);
+        if (allowed && !doubtful)
             continue;
         if (!copy) {
             copy = malloc(batch->n * sizeof *copy);
@@ -109,13 +147,9 @@ static struct plx_result *disown(struct plx_letter *l, struct plx_session *s,
                 abort();
             memcpy(copy, batch->results, batch->n * sizeof *copy);
         }
-        copy[i].monitor_id = 0;
-        l->intake->desk->counts.refused_results++;
-        if (!s->said_refused)
-            plx_logf(PLX_LOG_WARN, "result_refused", "why",
-                     "agent '%s' reported monitor %" PRIu64 ", which is not its own",
-                     l->agent->name, batch->results[i].monitor_id);
-        s->said_refused = true;
+        copy[i].clock_doubtful = doubtful;
+        if (!allowed)
+            refuse_result(l, s, &copy[i]);
     }
     return copy;
 }
@@ -132,7 +166,7 @@ void plx_intake_on_results(struct plx_letter *l, struct plx_session *s)
     if (!job)
         abort();
     *job = (struct ingest){l->intake, l->slot};
-    struct plx_result *copy = disown(l, s, &batch);
+    struct plx_result *copy = screened(l, s, &batch);
     if (copy)
         batch.results = copy;
     int err =

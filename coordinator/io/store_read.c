@@ -67,7 +67,8 @@ static void read_row(sqlite3_stmt *s, struct plx_store_row *row)
     r->icmp_from = column_addr(s, 15);
     r->address = column_addr(s, 16);
     r->source = column_addr(s, 17);
-    r->closed_late = sqlite3_column_int(s, 18) != 0;
+    r->closed_late = sqlite3_column_int(s, 18) & 1;
+    r->clock_doubtful = sqlite3_column_int(s, 18) >> 1 & 1;
     snprintf(r->excerpt, sizeof r->excerpt, "%s", plx_db_column_text(s, 20));
 }
 

@@ -30,6 +30,7 @@ static const char DAY_TABLE[] = "CREATE TABLE IF NOT EXISTS results_%08d ("
                                 "icmp_from BLOB,"
                                 "address BLOB,"
                                 "source BLOB,"
+                                /* 1: closed late; 2: clock doubtful */
                                 "closed_late INTEGER NOT NULL,"
                                 "received_us INTEGER NOT NULL,"
                                 "excerpt TEXT) STRICT"; /* since 002 */
@@ -169,7 +170,7 @@ static void bind_result(sqlite3_stmt *s, const struct plx_result *r)
     bind_addr(s, 15, &r->icmp_from);
     bind_addr(s, 16, &r->address);
     bind_addr(s, 17, &r->source);
-    sqlite3_bind_int(s, 18, r->closed_late);
+    sqlite3_bind_int(s, 18, r->closed_late | r->clock_doubtful << 1);
     if (r->excerpt[0])
         sqlite3_bind_text(s, 20, r->excerpt, -1, SQLITE_STATIC);
     else

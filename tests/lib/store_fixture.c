@@ -165,6 +165,7 @@ struct plx_result fixture_result(uint64_t agent_id, uint64_t seq)
         .icmp_type = (uint8_t)plx_rng_u64(&rng),
         .icmp_code = (uint8_t)plx_rng_u64(&rng),
         .closed_late = plx_rng_below(&rng, 2),
+        .clock_doubtful = plx_rng_below(&rng, 2),
     };
     r.started = plx_wall_add(r.scheduled, r.lag_us * PLX_US_NS);
     r.address = (struct plx_addr){4, {10, 0, 0, (uint8_t)seq}};
@@ -233,6 +234,7 @@ static void assert_same(const struct plx_result *a, const struct plx_result *b)
     assert_true(plx_addr_equal(&a->address, &b->address));
     assert_true(plx_addr_equal(&a->source, &b->source));
     assert_int_equal(a->closed_late, b->closed_late);
+    assert_int_equal(a->clock_doubtful, b->clock_doubtful);
     assert_string_equal(a->excerpt, b->excerpt);
 }
 

@@ -123,6 +123,44 @@ static void others_monitors__cannot_be_reported(void **state)
     agent_close(&nyc);
 }
 
+static bool note_doubts(void *arg, const struct plx_store_row *row)
+{
+    uint64_t *doubts = arg;
+    *doubts |= (uint64_t)row->result.clock_doubtful << row->result.seq;
+    return true;
+}
+
+/* Times that are still to come are of a clock that was set: they are stored, and marked.
+ */
+static void results_of_a_clock_that_jumped__are_marked(void **state)
+{
+    (void)state;
+    struct scripted_agent agent;
+    struct plx_store_cursor cursor = {0};
+    const struct plx_store_range range = {0};
+    uint64_t doubts = 0;
+    agent_join(&agent, &fx, "fra", "");
+    apply(APPLY(WEB));
+    agent_await_beyond(&agent, PLX_MSG_DELTA, 0);
+    struct plx_result results[] = {
+        agent_result(agent.task_id, PLX_OUTCOME_OPEN),
+        agent_result(agent.task_id, PLX_OUTCOME_OPEN),
+        agent_result(agent.task_id, PLX_OUTCOME_OPEN),
+    };
+    results[0].started =
+        plx_wall_add(results[0].started, -PLX_HOUR_NS); /* delivered late */
+    results[0].scheduled = results[0].started;
+    results[2].started = plx_wall_add(results[2].started, PLX_HOUR_NS);
+    results[2].scheduled = results[2].started;
+    agent_report(&agent, 1, results, 3);
+    coordinator_await(&fx, store_is_idle, NULL);
+    assert_int_equal(plx_store_read_results(fx.store.store, &range, &cursor, 100,
+                                            note_doubts, &doubts),
+                     0);
+    assert_int_equal(doubts, 1 << 3);
+    agent_close(&agent);
+}
+
 static void say_lost(struct scripted_agent *agent, uint64_t stream_id, uint64_t first_seq,
                      uint64_t lost)
 {
@@ -906,6 +944,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_agent__joins_is_given_work_and_is_acknowledged),
         TEST(others_monitors__cannot_be_reported),
+        TEST(results_of_a_clock_that_jumped__are_marked),
         TEST(absurd_numbers_and_times__harm_nobody_else),
         TEST(a_revoked_agent__is_refused_at_its_next_message),
         TEST(a_second_session_of_a_key__wins),
