@@ -15,7 +15,8 @@
 struct plx_trust;
 
 /* Loads enrolment and keys from the folder (borrowed); the key of now from the service's
- * credential agent.key (sys/credential.h) if there is one. PLX_ENOTFOUND: not enrolled. */
+ * credential agent.key (sys/credential.h) if there is one. PLX_ENOTFOUND: not enrolled.
+ */
 int plx_trust_load(const char *data_dir, struct plx_trust **ret, struct plx_why *why);
 void plx_trust_destroy(struct plx_trust **trust);
 

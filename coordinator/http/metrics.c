@@ -1,5 +1,6 @@
 #include "coordinator/http/metrics.h"
 
+#include "coordinator/io/store_rollups.h"
 #include "coordinator/io/tally.h"
 #include "sys/clock.h"
 
@@ -84,6 +85,20 @@ static void write_store(const struct plx_desk *desk, struct plx_buf *out)
             "Results that came again and were not counted again.", h.n_repeats);
 }
 
+static void write_rollups(const struct plx_desk *desk, struct plx_buf *out)
+{
+    struct plx_store_rollups_state s;
+    plx_store_rollups_state(desk->store, &s);
+    counter(out, "parallax_rollup_results_total", "Results summed up.", s.n_results);
+    counter(out, "parallax_rollup_late_total",
+            "Results that came too late for a level of rollups.", s.n_late);
+    counter(out, "parallax_rollup_cells_total", "Minutes written.", s.n_cells);
+    gauge(out, "parallax_rollup_open", "Minutes in memory, to be written.",
+          (double)s.n_open);
+    gauge(out, "parallax_rollup_behind", "Results stored and not yet summed up.",
+          (double)s.behind);
+}
+
 static void write_refused_enrolments(const struct plx_desk_counts *c, struct plx_buf *out)
 {
     static const char name[] = "parallax_enrolments_refused_total";
@@ -155,6 +170,7 @@ void plx_metrics_write(struct plx_desk *desk, const struct plx_http_counts *http
     write_verdicts(desk, out);
     write_agents(desk, out);
     write_store(desk, out);
+    write_rollups(desk, out);
     write_doors(desk, out);
     write_http(http, out);
 }

@@ -9,8 +9,8 @@
  *   - the coordinator counts nothing that the agent has not numbered;
  *   - what is numbered and not acknowledged is still in the spool, each number once;
  *   - with --drained: the coordinator has everything that was ever numbered.
- * Both files are sound (integrity_check). Databases in use may be checked: each spool is read
- * before the coordinator's, so that its marks cannot be ahead.
+ * Both files are sound (integrity_check). Databases in use may be checked: each spool is
+ * read before the coordinator's, so that its marks cannot be ahead.
  *
  * Prints what is wrong and one line of figures. Exit code 0: the promise holds; 1: it
  * does not; 2: could not look. */
