@@ -127,7 +127,8 @@ shown_hole_ms() { # MONITOR
 rfc3339() { date -u -d "@$(($1 / 1000000))" +%Y-%m-%dT%H:%M:%SZ; }
 for name in r1 r$((n_monitors / 2)) r$n_monitors; do
     shown=$(shown_hole_ms "$name")
-    check "the history of $name as it is shown has no hole ($shown ms)" test "$shown" -le 1500
+    # By when they began, which may be late by a part of an interval.
+    check "the history of $name as it is shown has no hole ($shown ms)" test "$shown" -lt 2000
 done
 check "nothing was given up" test "$(figure 'SELECT count(*) FROM gaps')" -eq 0
 check "nothing is missing, nothing twice" until_ok 10 delivery
