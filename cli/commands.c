@@ -69,8 +69,27 @@ static const struct plx_option trace_options[] = {
     {0},
 };
 
+static const struct plx_option watch_options[] = {
+    {"all", 0, NULL, "also what is up, from the start"},
+    {0},
+};
+
+static const struct plx_option events_options[] = {
+    {"follow", 'f', NULL, "go on as they happen, until interrupted"},
+    {"last", 0, "N", "how many of the past, default 20"},
+    {"type", 0, "TYPE", "only verdict, fault, incident, place or agent"},
+    {0},
+};
+
 static const struct plx_option history_options[] = {
     {"since", 0, "TIME", "how far back, default 24h"},
+    {0},
+};
+
+static const struct plx_option uptime_options[] = {
+    {"since", 0, "TIME", "how far back, or an RFC 3339 time; default 24h"},
+    {"until", 0, "TIME", "as --since; default now"},
+    {"locations", 0, NULL, "how well each location reached it"},
     {0},
 };
 
@@ -124,6 +143,7 @@ static const struct plx_option user_options[] = {
 static const struct plx_option api_token_options[] = {
     {"role", 'r', "ROLE", "viewer (default), operator or admin"},
     {"ttl", 0, "TIME", "how long it is valid, default for ever"},
+    {"replace", 0, NULL, "in place of the one of that name, which is no longer valid"},
     {0},
 };
 
@@ -170,8 +190,21 @@ const struct plx_command plx_commands[] = {
      "target, 1\n"
      "if one does not, 3 if nobody could trace.",
      trace_options, 1, 1, plx_cmd_trace, NULL},
+    {"watch", "", "The fleet live, on the whole screen",
+     "q quits, a shows all monitors or only what is not up, arrows scroll.",
+     watch_options, 0, 0, plx_cmd_watch, NULL},
+    {"events", "", "What happens: verdicts, faults, incidents, agents",
+     "A line each; with --output json, one JSON object a line.", events_options, 0, 0,
+     plx_cmd_events, NULL},
     {"history", "MONITOR", "Past verdicts of a monitor", NULL, history_options, 1, 1,
      plx_cmd_history, NULL},
+    {"uptime", "[MONITOR…]", "Availability, reachability and coverage of a time",
+     "Availability is the server's, of the time of which something is known; unknown "
+     "time is\n"
+     "given apart. Coverage is ours. What results that came late say of a time when "
+     "nobody\n"
+     "judged counts, and is marked. Exits 1 if an objective's budget is overdrawn.",
+     uptime_options, 0, MANY, plx_cmd_uptime, NULL},
     {"incidents list", "", "What is broken now, each cause once", NULL, incidents_options,
      0, 0, plx_cmd_incidents_list, NULL},
     {"incidents show", "ID", "One incident: monitors, timeline, who was told", NULL, NULL,

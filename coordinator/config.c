@@ -3,6 +3,8 @@
 #include "base/err.h"
 #include "base/monitor.h"
 #include "base/text.h"
+#include "coordinator/http/proxies.h"
+#include "coordinator/http/public.h"
 #include "post/post.h"
 #include "sys/doc.h"
 
@@ -17,7 +19,9 @@ void plx_config_init(struct plx_config *config)
         .listen = plx_text_dup("tcp://*:7440"),
         .enrol_listen = plx_text_dup("tcp://*:7441"),
         .admin_listen = plx_text_dup("tcp://127.0.0.1:7442"),
+        .secrets_dir = plx_text_dup(getenv("CREDENTIALS_DIRECTORY")),
         .retention_days = 30,
+        .rollup_ns = {7 * PLX_DAY_NS, 100 * PLX_DAY_NS, 1100 * PLX_DAY_NS},
         .trace_interval_ns = PLX_HOUR_NS,
         .log_level = PLX_LOG_INFO,
     };
@@ -30,9 +34,13 @@ void plx_config_fini(struct plx_config *config)
     free(config->enrol_listen);
     free(config->admin_listen);
     free(config->http_listen);
+    free(config->http_trusted_proxy);
+    free(config->status_page);
+    free(config->status_title);
     free(config->advertise);
     free(config->public_url);
     free(config->commands_dir);
+    free(config->secrets_dir);
     free(config->heartbeat_url);
     *config = (struct plx_config){0};
 }
@@ -69,6 +77,14 @@ static int set_http(struct plx_config *config, const char *key, const char *valu
                                "127.0.0.1:7480, or off",
                                value);
         return set_text(&config->http_listen, value);
+    }
+    if (strcmp(key, "http_trusted_proxy") == 0) {
+        struct plx_proxies proxies;
+        struct plx_why reason;
+        if (plx_proxies_parse(value, &proxies, &reason) < 0)
+            return plx_why_set(why, PLX_EINVAL, "http_trusted_proxy '%s': %s", value,
+                               reason.text);
+        return set_text(&config->http_trusted_proxy, value);
     }
     if (strcmp(key, "http_behind_tls") != 0)
         return plx_why_set(why, PLX_ENOTFOUND, "unknown option '%s'", key);
@@ -115,13 +131,13 @@ static int set_public_url(struct plx_config *config, const char *value,
     return err;
 }
 
-static int set_commands_dir(struct plx_config *config, const char *value,
-                            struct plx_why *why)
+static int set_folder(char **field, const char *key, const char *value,
+                      struct plx_why *why)
 {
     if (value[0] != '/')
-        return plx_why_set(why, PLX_EINVAL,
-                           "commands_dir '%s': must be a folder's whole path", value);
-    return set_text(&config->commands_dir, value);
+        return plx_why_set(why, PLX_EINVAL, "%s '%s': must be a folder's whole path", key,
+                           value);
+    return set_text(field, value);
 }
 
 static int set_heartbeat_url(struct plx_config *config, const char *value,
@@ -142,6 +158,41 @@ static int set_retention(struct plx_config *config, const char *value,
                            "retention_days '%s': must be a whole number from 1 to %d",
                            value, RETENTION_DAYS_MAX);
     config->retention_days = (uint32_t)days;
+    return 0;
+}
+
+static int set_status(struct plx_config *config, const char *key, const char *value,
+                      struct plx_why *why)
+{
+    if (strcmp(key, "status_title") == 0)
+        return plx_text_is_name(value)
+                   ? set_text(&config->status_title, value)
+                   : plx_why_set(why, PLX_EINVAL, "status_title '%s': is no name", value);
+    if (strcmp(key, "status_page") != 0)
+        return plx_why_set(why, PLX_ENOTFOUND, "unknown option '%s'", key);
+    if (!plx_public_is_label(value))
+        return plx_why_set(why, PLX_EINVAL,
+                           "status_page '%s': must be the label of the monitors to show, "
+                           "such as public=yes, or all",
+                           value);
+    return set_text(&config->status_page, value);
+}
+
+static int set_rollup(struct plx_config *config, const char *key, const char *value,
+                      struct plx_why *why)
+{
+    static const char *const keys[] = {"rollup_minutes", "rollup_hours", "rollup_days"};
+    int64_t ns;
+    int level = 0;
+    while (level < PLX_ROLLUP_LEVELS_ && strcmp(keys[level], key) != 0)
+        level++;
+    if (level == PLX_ROLLUP_LEVELS_)
+        return plx_why_set(why, PLX_ENOTFOUND, "unknown option '%s'", key);
+    if (plx_duration_parse(value, &ns) < 0 || ns < PLX_DAY_NS ||
+        ns > RETENTION_DAYS_MAX * PLX_DAY_NS)
+        return plx_why_set(why, PLX_EINVAL, "%s '%s': must be a duration from 1d to %dd",
+                           key, value, RETENTION_DAYS_MAX);
+    config->rollup_ns[level] = ns;
     return 0;
 }
 
@@ -180,11 +231,17 @@ int plx_config_set(struct plx_config *config, const char *key, const char *value
     if (strcmp(key, "public_url") == 0)
         return set_public_url(config, value, why);
     if (strcmp(key, "commands_dir") == 0)
-        return set_commands_dir(config, value, why);
+        return set_folder(&config->commands_dir, key, value, why);
+    if (strcmp(key, "secrets_dir") == 0)
+        return set_folder(&config->secrets_dir, key, value, why);
     if (strcmp(key, "heartbeat_url") == 0)
         return set_heartbeat_url(config, value, why);
     if (strcmp(key, "retention_days") == 0)
         return set_retention(config, value, why);
+    if (strncmp(key, "status_", 7) == 0)
+        return set_status(config, key, value, why);
+    if (strncmp(key, "rollup_", 7) == 0)
+        return set_rollup(config, key, value, why);
     if (strncmp(key, "http_", 5) == 0)
         return set_http(config, key, value, why);
     if (strncmp(key, "log_", 4) == 0)
@@ -196,10 +253,12 @@ static int load_doc(struct plx_config *config, const struct plx_doc *doc,
                     struct plx_why *why)
 {
     static const char *const known[] = {
-        "data_dir",      "listen",          "enrol_listen", "admin_listen",
-        "advertise",     "retention_days",  "log_level",    "log_format",
-        "http_listen",   "http_behind_tls", "public_url",   "commands_dir",
-        "heartbeat_url", "trace_interval",
+        "data_dir",     "listen",          "enrol_listen",       "admin_listen",
+        "advertise",    "retention_days",  "log_level",          "log_format",
+        "http_listen",  "http_behind_tls", "http_trusted_proxy", "public_url",
+        "commands_dir", "heartbeat_url",   "trace_interval",     "rollup_minutes",
+        "rollup_hours", "rollup_days",     "status_page",        "status_title",
+        "secrets_dir",
     };
     const struct plx_node *root = plx_doc_root(doc);
     if (!root)

@@ -3,6 +3,7 @@
 #define PLX_COORDINATOR_CONFIG_H
 
 #include "base/why.h"
+#include "coordinator/core/rollup.h"
 #include "sys/log.h"
 
 #include <stdbool.h>
@@ -10,16 +11,24 @@
 
 struct plx_config {
     char *data_dir;
-    char *listen;         // for agents; default tcp://*:7440
-    char *enrol_listen;   // default tcp://*:7441
-    char *admin_listen;   /* default tcp://127.0.0.1:7442 */
-    char *http_listen;    // "off": no HTTP; NULL: 127.0.0.1:7480 if it is free
-    bool http_behind_tls; /* a proxy in front ends TLS: cookies over https only */
+    char *listen;       // for agents; default tcp://*:7440
+    char *enrol_listen; // default tcp://*:7441
+    char *admin_listen; /* default tcp://127.0.0.1:7442 */
+    char *http_listen;  // "off": no HTTP; NULL: 127.0.0.1:7480 if it is free
+    char *status_page;  /* label of the monitors that everybody may see; NULL: none */
+    char *status_title; /* NULL: "Status" */
+    char *http_trusted_proxy; /* addresses whose X-Forwarded-For is believed; NULL */
+    bool http_behind_tls;     /* a proxy in front ends TLS: cookies over https only */
     char *advertise;    /* the host that agents are told to connect to; NULL: found out */
     char *public_url;   /* of the dashboard, for links in notices; NULL: no links */
     char *commands_dir; /* programs that receivers may name; NULL: none are run */
-    char *heartbeat_url;       /* told each minute while all is well; NULL: none */
-    uint32_t retention_days;   /* of results; default 30 */
+    char *secrets_dir;  /* files that receivers may refer to; default the folder of
+                           systemd's LoadCredential; NULL: none are read */
+    char *heartbeat_url;     /* told each minute while all is well; NULL: none */
+    uint32_t retention_days; /* of results; default 30 */
+    /* How long rollups of minutes, hours and days are kept; default 7, 100, 1,100 days.
+     */
+    int64_t rollup_ns[PLX_ROLLUP_LEVELS_];
     int64_t trace_interval_ns; /* of ways of good times; 0: never; default 1h */
     enum plx_log_level log_level;
     bool log_json;

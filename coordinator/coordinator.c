@@ -15,6 +15,7 @@
 #include "coordinator/io/intake.h"
 #include "coordinator/io/keyring.h"
 #include "coordinator/io/rounds.h"
+#include "coordinator/io/store_rollups.h"
 #include "coordinator/io/verdicts.h"
 #include "proto/session.h"
 #include "sys/clock.h"
@@ -45,10 +46,13 @@
 #define HTTP_USUAL     "127.0.0.1:7480"
 /* Passwords that wait to be stretched. */
 #define SLOW_TASKS_MAX 16
+/* Long reads that wait for their turn. */
+#define READS_MAX      256
 
 struct coordinator {
     const struct plx_config *config;
-    uint32_t retention_days; /* as last read */
+    uint32_t retention_days;               /* as last read */
+    int64_t rollup_ns[PLX_ROLLUP_LEVELS_]; /* how long rollups are kept, as last read */
     int lock_fd;
     struct plx_loop *loop;
     struct plx_net *net;
@@ -61,7 +65,8 @@ struct coordinator {
     bool has_desk;
     struct plx_rounds rounds;
     struct plx_alerts *alerts;
-    struct plx_worker *worker;
+    struct plx_worker *worker; /* passwords */
+    struct plx_worker *reads;  /* long reads of the store */
     struct plx_intake *intake;
     struct plx_inquest *inquest;
     struct plx_enrol *enrol;
@@ -88,6 +93,7 @@ static void reload(struct coordinator *c)
         plx_log_set_level(config.log_level);
         plx_log_json(config.log_json);
         c->retention_days = config.retention_days;
+        memcpy(c->rollup_ns, config.rollup_ns, sizeof c->rollup_ns);
         plx_config_fini(&config);
         plx_log(PLX_LOG_INFO, "reload", "why",
                 "log level, log format and retention hold; the rest needs a restart",
@@ -147,6 +153,10 @@ static void drop_old(struct coordinator *c, struct plx_mono now)
         c->store,
         plx_wall_add(plx_clock_wall(), -(int64_t)c->retention_days * PLX_DAY_NS),
         on_dropped, c);
+    for (int level = 0; level < PLX_ROLLUP_LEVELS_; level++)
+        plx_store_drop_rollups(c->store, (enum plx_rollup_level)level,
+                               plx_wall_add(plx_clock_wall(), -c->rollup_ns[level]),
+                               on_dropped, c);
 }
 
 static void on_tick(void *arg, struct plx_mono now)
@@ -251,8 +261,9 @@ static int open_floor(struct coordinator *c, struct plx_why *why)
 
 static int open_desk(struct coordinator *c, struct plx_why *why)
 {
-    const struct plx_alerts_options alerting = {c->config->public_url,
-                                                c->config->commands_dir};
+    const struct plx_alerts_options alerting = {.public_url = c->config->public_url,
+                                                .commands_dir = c->config->commands_dir,
+                                                .secrets_dir = c->config->secrets_dir};
     plx_desk_init(&c->desk, c->store, c->gate);
     c->has_desk = true;
     plx_desk_set_keys(&c->desk, c->keys.current.public_key, c->keys.next.public_key);
@@ -271,8 +282,13 @@ static int open_desk(struct coordinator *c, struct plx_why *why)
 static int open_http(struct coordinator *c, struct plx_why *why)
 {
     const char *asked = c->config->http_listen;
-    const struct plx_http_options options = {asked ? asked : HTTP_USUAL,
-                                             c->config->http_behind_tls};
+    const struct plx_http_options options = {
+        .listen = asked ? asked : HTTP_USUAL,
+        .behind_tls = c->config->http_behind_tls,
+        .public = {c->config->status_page, c->config->status_title,
+                   c->config->public_url},
+        .trusted_proxy = c->config->http_trusted_proxy,
+    };
     if (strcmp(options.listen, "off") == 0)
         return 0;
     int err = plx_http_new(&c->desk, c->intake, c->api, c->worker, c->loop, &options,
@@ -320,12 +336,15 @@ static int open_doors(struct coordinator *c, struct plx_why *why)
         return err;
     advertise(plx_enrol_endpoint(c->enrol), host, enrol);
     err = plx_worker_new(c->loop, SLOW_TASKS_MAX, &c->worker, why);
+    if (err == 0)
+        err = plx_worker_new(c->loop, READS_MAX, &c->reads, why);
     if (err < 0)
         return err;
     const struct plx_api_options options = {
         .enrol_endpoint = enrol,
         .server_key = c->keys.enrol.public_key,
         .worker = c->worker,
+        .reads = c->reads,
         .rotate = rotate_keys,
         .rotate_arg = c,
         .data_dir = c->config->data_dir,
@@ -406,6 +425,7 @@ static void stop(struct coordinator *c)
         plx_alerts_drop_tests(c->alerts);
     plx_heartbeat_destroy(&c->heartbeat);
     plx_worker_destroy(&c->worker);
+    plx_worker_destroy(&c->reads);
     if (c->store) {
         plx_store_stop(c->store);
         plx_store_poll(c->store);
@@ -436,6 +456,7 @@ int plx_coordinator_run(const struct plx_config *config, struct plx_why *why)
         abort();
     c->config = config;
     c->retention_days = config->retention_days;
+    memcpy(c->rollup_ns, config->rollup_ns, sizeof c->rollup_ns);
     c->lock_fd = -1;
     plx_watchdog_init(&c->watchdog);
     c->dropped = plx_mono_add(plx_clock_mono(), -DROP_NS);

@@ -26,13 +26,23 @@ static const char usage[] =
     "  --http-listen ADDRESS:PORT  the API and dashboard over HTTP, default\n"
     "                        127.0.0.1:7480; off for none\n"
     "  --http-behind-tls true  a proxy in front ends TLS: cookies over https only\n"
+    "  --http-trusted-proxy ADDRESS[,…]  proxies whose X-Forwarded-For says who asks\n"
+    "  --status-page KEY=VALUE  a public page at /status of the monitors with that "
+    "label,\n"
+    "                        or of all; none by default\n"
+    "  --status-title TEXT   its title\n"
     "  --advertise HOST      how agents reach this machine, default what is listened on\n"
     "                        or the machine's name\n"
     "  --public-url URL      of the dashboard as people reach it: for links in notices\n"
     "  --commands-dir DIR    programs that receivers of kind command may run\n"
+    "  --secrets-dir DIR     files that receivers may refer to (KEY_file); default what\n"
+    "                        systemd's LoadCredential gives\n"
     "  --heartbeat-url URL   told every minute (POST) while all is well, by default "
     "none\n"
     "  --retention-days N    how long results are kept, default 30\n"
+    "  --rollup-minutes T    how long results summed up by minute are kept, default 7d;\n"
+    "  --rollup-hours T      … by hour, default 100d;\n"
+    "  --rollup-days T       … by day, default 1100d\n"
     "  --trace-interval T    how often ways of good times are walked, default 1h, or "
     "off\n"
     "  --log-level LEVEL     debug, info, warn or error; default info\n"
@@ -50,11 +60,18 @@ static const struct option options[] = {
     {"admin-listen", required_argument, NULL, 'o'},
     {"http-listen", required_argument, NULL, 'o'},
     {"http-behind-tls", required_argument, NULL, 'o'},
+    {"http-trusted-proxy", required_argument, NULL, 'o'},
+    {"status-page", required_argument, NULL, 'o'},
+    {"status-title", required_argument, NULL, 'o'},
     {"advertise", required_argument, NULL, 'o'},
     {"public-url", required_argument, NULL, 'o'},
     {"commands-dir", required_argument, NULL, 'o'},
+    {"secrets-dir", required_argument, NULL, 'o'},
     {"heartbeat-url", required_argument, NULL, 'o'},
     {"retention-days", required_argument, NULL, 'o'},
+    {"rollup-minutes", required_argument, NULL, 'o'},
+    {"rollup-hours", required_argument, NULL, 'o'},
+    {"rollup-days", required_argument, NULL, 'o'},
     {"trace-interval", required_argument, NULL, 'o'},
     {"log-level", required_argument, NULL, 'o'},
     {"log-format", required_argument, NULL, 'o'},

@@ -570,6 +570,8 @@ void plx_wire_encode_monitor(const struct plx_monitor *m, struct plx_buf *out)
     SET(&pb, alert_on_failure, m->alert_on_failure);
     SET(&pb, consecutive_failures, m->consecutive_failures);
     SET(&pb, recovery_successes, m->recovery_successes);
+    SET(&pb, slo_ppm, m->slo_ppm);
+    SET(&pb, slo_window_ns, m->slo_window_ns);
     pb.greeting = greeting_of(&arena, &m->greeting);
     pack(&pb.base, out);
     plx_arena_fini(&arena);

@@ -164,7 +164,8 @@ bool plx_monitor_equal(const struct plx_monitor *a, const struct plx_monitor *b)
            a->paused == b->paused && same_text(a->runbook, b->runbook) &&
            a->alert_on_failure == b->alert_on_failure &&
            a->consecutive_failures == b->consecutive_failures &&
-           a->recovery_successes == b->recovery_successes;
+           a->recovery_successes == b->recovery_successes && a->slo_ppm == b->slo_ppm &&
+           a->slo_window_ns == b->slo_window_ns;
 }
 
 /* What a check found wrong, and under which key. */
@@ -269,6 +270,23 @@ static int check_counts(const struct plx_monitor *m, struct finding f)
     return 0;
 }
 
+static int check_slo(const struct plx_monitor *m, struct finding f)
+{
+    char text[PLX_DURATION_TEXT_MAX], percent[PLX_SLO_TEXT_MAX];
+    if (m->slo_ppm != 0 &&
+        (m->slo_ppm < PLX_MONITOR_SLO_MIN_PPM || m->slo_ppm > PLX_MONITOR_SLO_MAX_PPM))
+        return bad(f, "slo", plx_slo_format(m->slo_ppm, percent),
+                   "must be 50% to 99.9999%");
+    if (m->slo_window_ns != 0 && (m->slo_window_ns < PLX_MONITOR_SLO_WINDOW_MIN_NS ||
+                                  m->slo_window_ns > PLX_MONITOR_SLO_WINDOW_MAX_NS))
+        return bad(f, "slo_window", plx_duration_format(m->slo_window_ns, text),
+                   "must be 1h to 400 days");
+    if (m->slo_window_ns != 0 && m->slo_ppm == 0)
+        return bad(f, "slo_window", plx_duration_format(m->slo_window_ns, text),
+                   "is of no use without 'slo'");
+    return 0;
+}
+
 static int check_greeting(const struct plx_monitor *m, struct finding f)
 {
     struct plx_why inner = {""};
@@ -304,6 +322,8 @@ int plx_monitor_check(const struct plx_monitor *m, const char **ret_field,
     int err = check_times(m, f);
     if (err == 0)
         err = check_counts(m, f);
+    if (err == 0)
+        err = check_slo(m, f);
     if (err == 0)
         err = check_greeting(m, f);
     return err == 0 ? check_lists(m, f) : err;
@@ -466,5 +486,39 @@ int plx_quorum_parse(const char *text, struct plx_quorum *ret)
     if (distinct < 0)
         return PLX_EINVAL;
     *ret = (struct plx_quorum){PLX_QUORUM_COUNT, (enum plx_distinct)distinct, count};
+    return 0;
+}
+
+const char *plx_slo_format(uint32_t ppm, char buf[PLX_SLO_TEXT_MAX])
+{
+    size_t len = (size_t)snprintf(buf, PLX_SLO_TEXT_MAX, "%" PRIu32 ".%04" PRIu32,
+                                  ppm / 10000, ppm % 10000);
+    while (buf[len - 1] == '0')
+        len--;
+    if (buf[len - 1] == '.')
+        len--;
+    snprintf(buf + len, PLX_SLO_TEXT_MAX - len, "%%");
+    return buf;
+}
+
+int plx_slo_parse(const char *text, uint32_t *ret_ppm)
+{
+    char whole[8];
+    size_t n = strspn(text, "0123456789"), digits = 0;
+    int64_t percent;
+    uint32_t part = 0;
+    if (n == 0 || n >= sizeof whole)
+        return PLX_EINVAL;
+    snprintf(whole, sizeof whole, "%.*s", (int)n, text);
+    text += n;
+    if (*text == '.')
+        for (text++; *text >= '0' && *text <= '9' && digits < 4; text++, digits++)
+            part = part * 10 + (uint32_t)(*text - '0');
+    for (; digits < 4; digits++)
+        part *= 10;
+    text += *text == '%';
+    if (*text || plx_text_int(whole, 0, 100, &percent) < 0)
+        return PLX_EINVAL;
+    *ret_ppm = (uint32_t)percent * 10000 + part;
     return 0;
 }

@@ -72,15 +72,20 @@ struct plx_label {
 };
 
 /* Limits of what one monitor may hold. */
-#define PLX_MONITOR_LABELS_MAX      32
-#define PLX_MONITOR_LOCATIONS_MAX   64
-#define PLX_MONITOR_DEPENDS_MAX     16
-#define PLX_MONITOR_NOTIFY_MAX      16
-#define PLX_MONITOR_RUNBOOK_MAX     1024
-#define PLX_MONITOR_INTERVAL_MIN_NS (100 * PLX_MS_NS)
-#define PLX_MONITOR_INTERVAL_MAX_NS PLX_DAY_NS
-#define PLX_MONITOR_TIMEOUT_MIN_NS  (10 * PLX_MS_NS)
-#define PLX_MONITOR_TIMEOUT_MAX_NS  (60 * PLX_SEC_NS)
+#define PLX_MONITOR_LABELS_MAX        32
+#define PLX_MONITOR_LOCATIONS_MAX     64
+#define PLX_MONITOR_DEPENDS_MAX       16
+#define PLX_MONITOR_NOTIFY_MAX        16
+#define PLX_MONITOR_RUNBOOK_MAX       1024
+#define PLX_MONITOR_SLO_MIN_PPM       500000 /* 50 % */
+#define PLX_MONITOR_SLO_MAX_PPM       999999
+#define PLX_MONITOR_SLO_WINDOW_NS     (30 * PLX_DAY_NS)
+#define PLX_MONITOR_SLO_WINDOW_MIN_NS PLX_HOUR_NS
+#define PLX_MONITOR_SLO_WINDOW_MAX_NS (400 * PLX_DAY_NS)
+#define PLX_MONITOR_INTERVAL_MIN_NS   (100 * PLX_MS_NS)
+#define PLX_MONITOR_INTERVAL_MAX_NS   PLX_DAY_NS
+#define PLX_MONITOR_TIMEOUT_MIN_NS    (10 * PLX_MS_NS)
+#define PLX_MONITOR_TIMEOUT_MAX_NS    (60 * PLX_SEC_NS)
 
 struct plx_monitor {
     uint64_t id; /* given by the store, 0 before */
@@ -116,6 +121,9 @@ struct plx_monitor {
     bool alert_on_failure;         /* default true */
     uint32_t consecutive_failures; /* …_before_alert, default 2 */
     uint32_t recovery_successes;   /* default 1 */
+
+    uint32_t slo_ppm;      /* objective of availability in parts per million; 0: none */
+    int64_t slo_window_ns; /* that it is about; 0: PLX_MONITOR_SLO_WINDOW_NS */
 };
 
 /* A monitor with the documented defaults and nothing else set. */
@@ -153,6 +161,12 @@ const char *plx_ip_token(enum plx_ip ip);
 int plx_ip_parse(const char *token);
 const char *plx_addresses_token(enum plx_addresses addresses);
 int plx_addresses_parse(const char *token);
+
+#define PLX_SLO_TEXT_MAX 16
+/* "99.95%" of 999500. */
+const char *plx_slo_format(uint32_t ppm, char buf[PLX_SLO_TEXT_MAX]);
+/* "99.95%" or "99.95", to four digits behind the point. Returns 0 or PLX_EINVAL. */
+int plx_slo_parse(const char *text, uint32_t *ret_ppm);
 
 #define PLX_QUORUM_TEXT_MAX 40
 /* "auto", "any", "majority", "all", "3", "2 of distinct(region)". */

@@ -94,6 +94,13 @@ bool plx_text_is_name(const char *text)
            text[0] != ' ' && text[len - 1] != ' ';
 }
 
+bool plx_text_is_file_name(const char *text)
+{
+    size_t len = strlen(text);
+    return len >= 1 && len <= PLX_FILE_NAME_MAX && plx_text_is_clean(text, len) &&
+           text[0] != '.' && !strchr(text, '/');
+}
+
 static bool is_alnum(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');

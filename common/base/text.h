@@ -29,6 +29,11 @@ bool plx_text_is_clean(const char *text, size_t len);
 #define PLX_NAME_MAX 128
 bool plx_text_is_name(const char *text);
 
+/* The name of a file in a folder: 1-255 bytes without '/' and control characters, not
+ * beginning with '.'. */
+#define PLX_FILE_NAME_MAX 255
+bool plx_text_is_file_name(const char *text);
+
 /* A word (region, label key or value, provider): 1-63 of [A-Za-z0-9._-], beginning with a
  * letter or digit. */
 #define PLX_WORD_MAX 63

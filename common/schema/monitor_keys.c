@@ -382,6 +382,24 @@ static bool write_labels(WRITE_ARGS)
     return true;
 }
 
+static int read_slo(READ_ARGS)
+{
+    const char *text;
+    int err = plx_doc_text(doc, node, key->name, &text, why);
+    if (err == 0 && plx_slo_parse(text, &m->slo_ppm) < 0)
+        return refuse(key, doc, node, "a percentage such as 99.95%", why);
+    return err;
+}
+
+static bool write_slo(WRITE_ARGS)
+{
+    char text[PLX_SLO_TEXT_MAX];
+    (void)key;
+    if (m->slo_ppm)
+        plx_value_text(out, plx_slo_format(m->slo_ppm, text));
+    return m->slo_ppm != 0;
+}
+
 #define FIELD(name) offsetof(struct plx_monitor, name)
 
 /* In the order in which people write and read them. */
@@ -413,6 +431,8 @@ const struct plx_key plx_monitor_keys[] = {
     {"paused", read_bool, write_bool, FIELD(paused), 0, 0},
     {"runbook", read_text, write_text, FIELD(runbook), 0, 0},
     {"notify", read_notify, write_notify, 0, 0, 0},
+    {"slo", read_slo, write_slo, 0, 0, 0},
+    {"slo_window", read_duration, write_duration, FIELD(slo_window_ns), 0, 0},
 };
 const size_t plx_n_monitor_keys = sizeof plx_monitor_keys / sizeof *plx_monitor_keys;
 

@@ -1,6 +1,7 @@
 #include "sys/file.h"
 
 #include "base/err.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -95,6 +96,31 @@ int plx_file_read(const char *path, size_t max, char **ret_text, size_t *ret_len
         err = read_all(fd, path, max, ret_text, ret_len, why);
     }
     close(fd);
+    return err;
+}
+
+int plx_file_read_in(const char *dir, const char *name, size_t max, char **ret_text,
+                     size_t *ret_len, struct plx_why *why)
+{
+    struct stat st;
+    if (!plx_text_is_file_name(name))
+        return plx_why_set(why, PLX_EINVAL, "'%s' is no plain name of a file", name);
+    char *path = plx_file_path(dir, name);
+    /* O_NONBLOCK: what waits for a writer must not hold up who reads. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY), err;
+    if (fd < 0 && errno == ELOOP)
+        err = plx_why_set(why, PLX_EINVAL, "'%s' is a symbolic link", path);
+    else if (fd < 0)
+        err = fail(why, "open", path);
+    else if (fstat(fd, &st) < 0)
+        err = fail(why, "stat", path);
+    else if (!S_ISREG(st.st_mode))
+        err = plx_why_set(why, PLX_EINVAL, "'%s' is not a regular file", path);
+    else
+        err = read_all(fd, path, max, ret_text, ret_len, why);
+    if (fd >= 0)
+        close(fd);
+    free(path);
     return err;
 }
 

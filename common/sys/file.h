@@ -13,6 +13,12 @@
 int plx_file_read(const char *path, size_t max, char **ret_text, size_t *ret_len,
                   struct plx_why *why);
 
+/* As plx_file_read, of the file with that plain name in the folder: a name with '/' or a
+ * '.' at its beginning, a symbolic link, and whatever is no regular file are PLX_EINVAL.
+ */
+int plx_file_read_in(const char *dir, const char *name, size_t max, char **ret_text,
+                     size_t *ret_len, struct plx_why *why);
+
 /* Writes atomically (temporary file, fsync, rename, fsync of the folder) with mode 0600.
  */
 int plx_file_write_private(const char *path, const char *text, size_t len,

@@ -399,8 +399,9 @@ static void consider(struct search *s, const struct plx_fail *fail)
     if (scene.n_good > 0) {
         /* Seen well since: this doubt was an accident or a path. A later failure that
          * begins after the latest good result is a new doubt. */
-        struct scene late;
-        look(s, fail->monitor, fail->first, &late);
+        struct scene late = scene;
+        if (fail->first != onset)
+            look(s, fail->monitor, fail->first, &late);
         if (late.n_good > 0) {
             if (late.n_failed >= 3 && late.n_good * 3 <= late.n_failed && !w->again)
                 w->again = ask_dissenters(s, fail->monitor, fail->first);

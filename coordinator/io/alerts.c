@@ -514,7 +514,8 @@ void plx_alerts_drop_tests(struct plx_alerts *alerts)
 int plx_alerts_new(struct plx_desk *desk, const struct plx_alerts_options *options,
                    struct plx_alerts **ret, struct plx_why *why)
 {
-    struct plx_notifier_options own = {.commands_dir = options->commands_dir};
+    struct plx_notifier_options own = {.commands_dir = options->commands_dir,
+                                       .secrets_dir = options->secrets_dir};
     struct plx_alerts *a = calloc(1, sizeof *a);
     if (!a)
         abort();
@@ -551,13 +552,26 @@ void plx_alerts_destroy(struct plx_alerts **alerts)
     *alerts = NULL;
 }
 
+/* What was good when it was applied and is not any more still stands, and each notice to
+ * it says what is wrong. A start must not forget whom to tell. */
+static int say_if_bad(const struct plx_receiver *receiver, const char **ret_key,
+                      struct plx_why *why)
+{
+    struct plx_why reason = {""};
+    (void)ret_key, (void)why;
+    if (plx_receiver_check(receiver, NULL, &reason) < 0)
+        plx_log(PLX_LOG_ERROR, "receiver_not_usable", "receiver", receiver->name, "why",
+                reason.text, NULL);
+    return 0;
+}
+
 static bool load_section(void *arg, const struct plx_store_section *section)
 {
     struct plx_alerts *a = arg;
     struct plx_alerting_file file;
     struct plx_why why = {""};
     if (plx_alerting_parse(section->section, section->text, strlen(section->text),
-                           plx_receiver_check, NULL, &file, &why) < 0) {
+                           say_if_bad, NULL, &file, &why) < 0) {
         plx_log(PLX_LOG_ERROR, "alerting_not_read", "section", section->section, "why",
                 why.text, NULL);
         return true;

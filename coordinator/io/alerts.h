@@ -17,6 +17,7 @@ struct plx_alerts;
 struct plx_alerts_options {
     const char *public_url;   /* of the dashboard, for links; NULL: no links */
     const char *commands_dir; /* of programs that receivers name; NULL: none */
+    const char *secrets_dir;  /* of files that they refer to; NULL: none */
 };
 
 /* Borrows the desk, copies the options. */

@@ -3,6 +3,8 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "coordinator/io/api_call.h"
+#include "coordinator/io/store_rollups.h"
+#include "sys/log.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +41,10 @@ static const struct method methods[] = {
     {"overview", plx_api_overview, PLX_ROLE_VIEWER, {NULL}},
     {"explain", plx_api_explain, PLX_ROLE_VIEWER, {"monitor"}},
     {"history", plx_api_history, PLX_ROLE_VIEWER, {"monitor", "since"}},
+    {"rollups",
+     plx_api_rollups,
+     PLX_ROLE_VIEWER,
+     {"monitor", "since", "until", "step", "after", "limit"}},
     {"results.export",
      plx_api_results_export,
      PLX_ROLE_VIEWER,
@@ -58,9 +64,10 @@ static const struct method methods[] = {
     {"tokens.create",
      plx_api_access_token_create,
      PLX_ROLE_ADMIN,
-     {"name", "role", "ttl"}},
+     {"name", "role", "ttl", "replace"}},
     {"tokens.revoke", plx_api_access_token_revoke, PLX_ROLE_ADMIN, {"name"}},
     {"events", plx_api_events, PLX_ROLE_VIEWER, {"after", "epoch", "wait"}},
+    {"uptime", plx_api_uptime, PLX_ROLE_VIEWER, {"monitors", "since", "until"}},
     {"incidents.list", plx_api_incidents_list, PLX_ROLE_VIEWER, {"state", "limit"}},
     {"incidents.show", plx_api_incidents_show, PLX_ROLE_VIEWER, {"id"}},
     {"incidents.ack", plx_api_incidents_ack, PLX_ROLE_OPERATOR, {"id", "text"}},
@@ -91,6 +98,10 @@ void plx_api_new(struct plx_desk *desk, struct plx_intake *intake,
     api->desk = desk;
     api->intake = intake;
     api->worker = options->worker;
+    api->reads = options->reads;
+    struct plx_why why;
+    if (api->reads && plx_store_reader_new(desk->store, &api->reader, &why) < 0)
+        plx_log(PLX_LOG_WARN, "no_reader", "why", why.text, NULL);
     api->enrol_endpoint = plx_text_dup(options->enrol_endpoint);
     api->server_key = plx_text_dup(options->server_key);
     api->rotate = options->rotate;
@@ -110,6 +121,7 @@ void plx_api_destroy(struct plx_api **api)
     plx_api_traces_drop(*api);
     plx_waiters_drop(*api);
     plx_overview_drop(*api);
+    plx_store_reader_destroy(&(*api)->reader);
     free((*api)->enrol_endpoint);
     free((*api)->server_key);
     free((*api)->data_dir);

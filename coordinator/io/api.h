@@ -21,6 +21,8 @@ struct plx_api_options {
     const char *enrol_endpoint; /* for tokens: where agents reach the enrolment port */
     const char *server_key;     /* for tokens: the public key there */
     struct plx_worker *worker;  /* borrowed; for passwords */
+    struct plx_worker *reads;   /* borrowed, ends before the API does; for long reads of
+                                   the store; NULL: there are none */
     /* Changes the coordinator's key, tells the agents and starts the process again soon;
      * NULL: cannot. */
     int (*rotate)(void *arg, struct plx_why *why);
@@ -35,7 +37,8 @@ void plx_api_new(struct plx_desk *desk, struct plx_intake *intake,
                  const struct plx_api_options *options, struct plx_api **ret);
 /* Answers the calls that wait for agents: they will hear no more. Before a stop. */
 void plx_api_quit(struct plx_api *api);
-/* Calls that wait for the store must have come back (plx_store_stop, plx_store_poll). */
+/* Calls that wait for the workers or the store must have come back (plx_store_stop,
+ * plx_store_poll). */
 void plx_api_destroy(struct plx_api **api);
 
 /* An answer: `err` with `why`, or `json` of `len` bytes. Lent for the call. */

@@ -11,11 +11,14 @@ struct plx_check;
 struct plx_tracer_call;
 struct plx_waiter;
 struct plx_overview;
+struct plx_store_reader;
 
 struct plx_api {
     struct plx_desk *desk;
     struct plx_intake *intake;
     struct plx_worker *worker;
+    struct plx_worker *reads;        /* NULL: no long reads */
+    struct plx_store_reader *reader; /* the thread's of `reads` */
     char *enrol_endpoint;
     char *server_key;
     int (*rotate)(void *arg, struct plx_why *why);
@@ -87,7 +90,7 @@ plx_method_fn plx_api_agents_list, plx_api_agents_show, plx_api_agents_revoke,
     plx_api_agents_rotate_key, plx_api_agents_label;
 plx_method_fn plx_api_token_create, plx_api_token_list, plx_api_token_revoke;
 plx_method_fn plx_api_status, plx_api_overview, plx_api_explain, plx_api_history,
-    plx_api_results_export;
+    plx_api_results_export, plx_api_uptime, plx_api_rollups;
 plx_method_fn plx_api_check, plx_api_trace;
 plx_method_fn plx_api_users_list, plx_api_users_put, plx_api_users_remove;
 plx_method_fn plx_api_access_token_list, plx_api_access_token_create,

@@ -3,8 +3,8 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "coordinator/io/runner.h"
+#include "coordinator/io/secrets.h"
 #include "sys/clock.h"
-#include "sys/file.h"
 
 #include <curl/curl.h>
 #include <netinet/in.h>
@@ -14,10 +14,9 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #define CONNECT_MS 5000
-#define SECRET_MAX 4096
+#define CA_MAX     ((size_t)1024 * 1024) /* bytes of a ca_file */
 #define AGENT      "parallax/" PLX_VERSION
 #define RUNS_MAX   16 /* programs at once; the others wait for their next attempt */
 
@@ -38,6 +37,7 @@ struct plx_courier_job {
 struct plx_courier {
     CURLM *multi;
     char *commands_dir; /* NULL: no programs are run */
+    char *secrets_dir;  /* NULL: no files are read */
     struct plx_courier_job *jobs;
 };
 
@@ -48,8 +48,8 @@ static void init_curl(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-int plx_courier_new(const char *commands_dir, struct plx_courier **ret,
-                    struct plx_why *why)
+int plx_courier_new(const char *commands_dir, const char *secrets_dir,
+                    struct plx_courier **ret, struct plx_why *why)
 {
     pthread_once(&once, init_curl);
     struct plx_courier *courier = calloc(1, sizeof *courier);
@@ -61,6 +61,7 @@ int plx_courier_new(const char *commands_dir, struct plx_courier **ret,
         return plx_why_set(why, PLX_EIO, "cannot set up libcurl");
     }
     courier->commands_dir = plx_text_dup(commands_dir);
+    courier->secrets_dir = plx_text_dup(secrets_dir);
     *ret = courier;
     return 0;
 }
@@ -92,88 +93,9 @@ void plx_courier_destroy(struct plx_courier **courier)
         free_job(*courier, (*courier)->jobs);
     curl_multi_cleanup((*courier)->multi);
     free((*courier)->commands_dir);
+    free((*courier)->secrets_dir);
     free(*courier);
     *courier = NULL;
-}
-
-/* ---- secrets ---- */
-
-/* The value behind NAME_file or NAME_env, without the line's end. */
-static int read_secret(const struct plx_label *option, size_t name_len, bool is_file,
-                       char **ret, struct plx_why *why)
-{
-    char *text;
-    size_t len;
-    if (!is_file) {
-        const char *value = getenv(option->value);
-        if (!value || !*value)
-            return plx_why_set(why, PLX_ENOTFOUND,
-                               "the environment has no %s (%.*s of the receiver)",
-                               option->value, (int)name_len, option->key);
-        *ret = plx_text_dup(value);
-        return 0;
-    }
-    /* What has no end, or waits for a writer, would hold up every receiver. */
-    struct stat st;
-    if (stat(option->value, &st) == 0 && !S_ISREG(st.st_mode))
-        return plx_why_set(why, PLX_EINVAL, "'%s' is not a regular file", option->value);
-    int err = strcmp(option->value, "-") == 0
-                  ? plx_why_set(why, PLX_EINVAL, "a secret is in no standard input")
-                  : plx_file_read(option->value, SECRET_MAX, &text, &len, why);
-    if (err < 0)
-        return err;
-    while (len > 0 && strchr("\r\n \t", text[len - 1]))
-        text[--len] = '\0';
-    *ret = text;
-    return 0;
-}
-
-static bool ends_with(const char *text, const char *end, size_t *ret_len)
-{
-    size_t n = strlen(text), e = strlen(end);
-    if (n <= e || strcmp(text + n - e, end) != 0)
-        return false;
-    *ret_len = n - e;
-    return true;
-}
-
-/* A key that the kind itself has with that ending (ca_file) is no reference. */
-static bool is_own_key(const struct plx_receiver_kind *kind, const char *key)
-{
-    for (size_t i = 0; i < kind->n_keys; i++)
-        if (strcmp(kind->keys[i].name, key) == 0)
-            return true;
-    return false;
-}
-
-/* A copy of the receiver with its references followed. */
-static int fill_secrets(const struct plx_receiver *receiver,
-                        const struct plx_receiver_kind *kind, struct plx_receiver *ret,
-                        struct plx_why *why)
-{
-    int err = 0;
-    plx_receiver_copy(ret, receiver);
-    for (size_t i = 0; i < receiver->n_options && err == 0; i++) {
-        const struct plx_label *option = &receiver->options[i];
-        size_t len;
-        char *value = NULL, *name;
-        bool is_file = ends_with(option->key, "_file", &len);
-        if (is_own_key(kind, option->key) ||
-            (!is_file && !ends_with(option->key, "_env", &len)))
-            continue;
-        err = read_secret(option, len, is_file, &value, why);
-        if (err < 0)
-            break;
-        name = strndup(option->key, len);
-        if (!name)
-            abort();
-        plx_receiver_add_option(ret, name, value);
-        free(name);
-        free(value);
-    }
-    if (err < 0)
-        plx_receiver_fini(ret);
-    return err;
 }
 
 /* ---- one transfer ---- */
@@ -270,6 +192,7 @@ static void set_common(struct plx_courier_job *job, int64_t timeout_ns)
     curl_easy_setopt(easy, CURLOPT_PRIVATE, job);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, job->error);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a stop waits for no name server */
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, ms);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, ms < CONNECT_MS ? ms : CONNECT_MS);
@@ -282,8 +205,24 @@ static void set_common(struct plx_courier_job *job, int64_t timeout_ns)
         curl_easy_setopt(easy, CURLOPT_USERNAME, r->username);
     if (r->password)
         curl_easy_setopt(easy, CURLOPT_PASSWORD, r->password);
-    if (r->ca_file)
-        curl_easy_setopt(easy, CURLOPT_CAINFO, r->ca_file);
+}
+
+/* Read by us: libcurl would open whatever has the name. */
+static int set_authorities(struct plx_courier *courier, struct plx_courier_job *job,
+                           struct plx_why *why)
+{
+    char *text;
+    struct curl_blob blob = {.flags = CURL_BLOB_COPY};
+    if (!job->request.ca_file)
+        return 0;
+    int err = plx_secrets_read(courier->secrets_dir, job->request.ca_file, CA_MAX, &text,
+                               &blob.len, why);
+    if (err < 0)
+        return plx_why_in(why, err, "'ca_file'");
+    blob.data = text;
+    CURLcode rc = curl_easy_setopt(job->easy, CURLOPT_CAINFO_BLOB, &blob);
+    free(text);
+    return rc == CURLE_OK ? 0 : plx_why_set(why, PLX_EIO, "libcurl takes no 'ca_file'");
 }
 
 static int build(struct plx_courier_job *job, const struct plx_receiver *receiver,
@@ -293,7 +232,7 @@ static int build(struct plx_courier_job *job, const struct plx_receiver *receive
     int err = plx_message_read(message_json, &message, why);
     if (err < 0)
         return err;
-    err = job->kind->build(receiver, &message, plx_clock_wall(), &job->request, why);
+    err = plx_receiver_build(receiver, &message, plx_clock_wall(), &job->request, why);
     plx_message_fini(&message);
     return err;
 }
@@ -323,6 +262,9 @@ static int start(struct plx_courier *courier, struct plx_courier_job *job,
     if (!job->easy)
         return plx_why_set(why, PLX_ENOMEM, "libcurl gives no handle");
     set_common(job, timeout_ns);
+    int err = set_authorities(courier, job, why);
+    if (err < 0)
+        return err;
     if (job->request.transport == PLX_TRANSPORT_HTTP)
         set_http(job);
     else
@@ -342,8 +284,8 @@ int plx_courier_send(struct plx_courier *courier, const struct plx_receiver *rec
     if (!kind)
         return plx_why_set(why, PLX_EINVAL, "there is no kind of receiver '%s'",
                            receiver->kind);
-    /* A file that is not there may come. */
-    int err = fill_secrets(receiver, kind, &filled, why);
+    /* A file that is not there may come, and one that will not do may be mended. */
+    int err = plx_secrets_fill(courier->secrets_dir, receiver, &filled, why);
     if (err < 0) {
         *ret_fate = PLX_FATE_RETRY;
         return err;

@@ -12,9 +12,10 @@
 struct plx_courier;
 struct plx_courier_job;
 
-/* `commands_dir`: where programs are, NULL for none. Copies. */
-int plx_courier_new(const char *commands_dir, struct plx_courier **ret,
-                    struct plx_why *why);
+/* `commands_dir`: where programs are, `secrets_dir`: where files are that receivers refer
+ * to; NULL for none. Copies. */
+int plx_courier_new(const char *commands_dir, const char *secrets_dir,
+                    struct plx_courier **ret, struct plx_why *why);
 void plx_courier_destroy(struct plx_courier **courier);
 
 /* Begins to send the message (as JSON, from the outbox) to the receiver, whose secrets

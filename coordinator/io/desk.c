@@ -1,4 +1,5 @@
 #include "coordinator/io/desk.h"
+#include "coordinator/io/store_uptime.h"
 
 #include "base/err.h"
 #include "base/text.h"
@@ -439,6 +440,7 @@ void plx_desk_excuse(struct plx_desk *desk, struct plx_mono now, struct plx_wall
         PLX_LOG_WARN, "was_away", "for", plx_duration_human(away_ns, away), "why",
         "nothing was handled meanwhile: stopped, starved, asleep, or busy with one thing",
         NULL);
+    plx_store_note_absence(desk->store, plx_wall_add(wall, -away_ns), wall);
     plx_roster_excuse(desk->roster, now, away_ns);
     presume_alive(desk, wall);
     plx_court_settling_until(desk->court, plx_wall_add(wall, PLX_DESK_SETTLING_NS));
@@ -463,6 +465,8 @@ int plx_desk_load(struct plx_desk *desk, struct plx_why *why)
     if (err < 0)
         return err;
     desk->generation = config.generation;
+    if (config.last_ran.ns > 0 && config.last_ran.ns < desk->started_wall.ns)
+        plx_store_note_absence(desk->store, config.last_ran, desk->started_wall);
     load_agents(desk, &config);
     for (size_t i = 0; i < config.n_monitors; i++)
         plx_shares_put(desk->shares, &config.monitors[i], &slot);

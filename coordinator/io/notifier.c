@@ -277,7 +277,8 @@ int plx_notifier_new(const struct plx_notifier_options *options,
     n->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (!n->results || n->event_fd < 0)
         abort();
-    int err = plx_courier_new(options->commands_dir, &n->courier, why);
+    int err =
+        plx_courier_new(options->commands_dir, options->secrets_dir, &n->courier, why);
     if (err == 0)
         err = start_thread(n, why);
     if (err < 0) {

@@ -23,6 +23,7 @@ struct plx_notifier_options {
     int64_t retry_min_ns;     /* 0: the default, 1 s */
     int64_t retry_max_ns;     /* 0: the default, 5 min */
     const char *commands_dir; /* of programs that receivers name; NULL: none. Copied */
+    const char *secrets_dir;  /* of files that they refer to; NULL: none. Copied */
 };
 
 struct plx_notifier;

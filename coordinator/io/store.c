@@ -20,6 +20,7 @@ void plx_store_options_default(struct plx_store_options *ret)
         .retry_ns = PLX_SEC_NS,
         .backup_pages = 2000,
         .read_ns = 2 * PLX_SEC_NS,
+        .rollup_ns = PLX_MIN_NS,
     };
 }
 
@@ -69,6 +70,8 @@ int plx_store_open(const struct plx_store_options *options, struct plx_store **r
     if (!err)
         err = plx_store_schema_open(&store->db, store->path, why);
     if (!err)
+        err = plx_store_rollups_open(store, why);
+    if (!err)
         err = plx_db_open(&store->reader, store->path, true, why);
     if (!err)
         err = start_writer(store, why);
@@ -107,6 +110,7 @@ void plx_store_destroy(struct plx_store **store_ptr)
     plx_store_stop(store);
     destroy_jobs(&store->queue);
     destroy_jobs(&store->finished);
+    plx_store_rollups_close(store);
     plx_db_close(&store->reader);
     plx_db_close(&store->db);
     if (store->event_fd >= 0)

@@ -19,9 +19,9 @@
  * with PLX_ENOSPACE.
  *
  * Rooms: this file, store_config.h (monitors, agents, tokens, admins, settings),
- * store_history.h (verdicts, reading what was stored). All functions belong to the loop
- * thread unless they say otherwise. The engine is SQLite (FACTS: WAL, synchronous=FULL,
- * one file), but nothing here shows it. */
+ * store_history.h (verdicts, reading what was stored), store_rollups.h (results summed
+ * up). All functions belong to the loop thread unless they say otherwise. The engine is
+ * SQLite (FACTS: WAL, synchronous=FULL, one file), but nothing here shows it. */
 #ifndef PLX_COORDINATOR_STORE_H
 #define PLX_COORDINATOR_STORE_H
 
@@ -47,9 +47,10 @@ struct plx_store_options {
     int64_t retry_ns;    /* how often a full disk is tried again */
     size_t backup_pages; /* pages copied between two groups during a backup */
     int64_t read_ns;     /* deadline of one read on the loop thread */
+    int64_t rollup_ns;   /* longest time that rollups are kept in memory */
 };
 
-/* 4,096 jobs, 64 MiB, 5,000 rows, 20 ms, 1 s, 2,000 pages, 2 s. */
+/* 4,096 jobs, 64 MiB, 5,000 rows, 20 ms, 1 s, 2,000 pages, 2 s, 1 min. */
 void plx_store_options_default(struct plx_store_options *ret);
 
 /* Opens or makes the database, brings its schema up to date, checks it as a whole after

@@ -64,6 +64,7 @@ static int drop_days(struct plx_store *store, int32_t before_day)
         char sql[64];
         snprintf(sql, sizeof sql, "DROP TABLE results_%08d", days[i]);
         plx_store_results_forget(store);
+        plx_store_rollups_forget(store);
         err = plx_db_exec(&store->db, sql);
     }
     free(days);
@@ -76,6 +77,7 @@ static int drop_days(struct plx_store *store, int32_t before_day)
 static const char *const DELETES[] = {
     "DELETE FROM gaps WHERE received_us < ?1",
     "DELETE FROM changes WHERE at_us < ?1",
+    "DELETE FROM absences WHERE to_us < ?1",
     "DELETE FROM verdicts WHERE at_us < ?1"
     " AND id NOT IN (SELECT max(id) FROM verdicts GROUP BY monitor_id)",
     "DELETE FROM streams WHERE last_us < ?1 - 8 * 86400000000"

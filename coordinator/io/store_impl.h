@@ -5,6 +5,7 @@
 
 #include "coordinator/io/store.h"
 #include "coordinator/io/store_db.h"
+#include "coordinator/io/store_rollups.h"
 
 #include <pthread.h>
 
@@ -46,6 +47,7 @@ struct plx_store_jobs {
 };
 
 struct plx_store_backup_run; /* store_backup.c */
+struct plx_store_sums;       /* store_rollups.c */
 
 struct plx_store {
     struct plx_store_options options;
@@ -63,14 +65,24 @@ struct plx_store {
     struct plx_store_jobs finished; /* waiting for plx_store_poll */
     bool stopping;
     struct plx_store_health health; /* queued_… count jobs until they are polled */
+    struct plx_store_rollups_state rollups;
     /* … to here */
 
     struct plx_db db; /* writer thread, from here on */
     bool waiting;     /* the last group found no room */
     int32_t day;      /* of the table that `insert` is for; 0: none */
     sqlite3_stmt *insert;
+    struct plx_store_sums *sums;
+    struct plx_mono sums_due; /* when they want their next turn; INT64_MAX: not before
+                                 the next group */
     struct plx_store_backup_run *backup;
     struct plx_store_job *backup_job; /* ends when the copy does */
+};
+
+/* store_rollups.h, store_uptime.h: a connection of its own, that only reads. */
+struct plx_store_reader {
+    struct plx_db db;
+    int64_t read_ns; /* deadline of one read */
 };
 
 /* ---- jobs ---- */
@@ -119,6 +131,27 @@ int32_t plx_store_day_of(struct plx_wall t);
 int plx_store_days(struct plx_db *db, int32_t **ret, size_t *ret_n);
 /* Part of migration 2: the column excerpt in the day tables that there are. */
 int plx_store_days_add_excerpt(struct plx_db *db);
+
+/* ---- rollups; writer thread ---- */
+
+/* Reads how far they came. */
+int plx_store_rollups_open(struct plx_store *store, struct plx_why *why);
+void plx_store_rollups_close(struct plx_store *store);
+/* A bounded piece of work on them, outside of any transaction: reads results, or writes
+ * rollups. `busy`: jobs wait. Sets sums_due. */
+void plx_store_rollups_turn(struct plx_store *store, bool busy);
+/* Forgets prepared statements, before tables are dropped. */
+void plx_store_rollups_forget(struct plx_store *store);
+/* "rollup_m_20261123": the table of a stretch that begins at `at`. */
+#define PLX_STORE_ROLLUP_TABLE_MAX 24
+void plx_store_rollup_table(enum plx_rollup_level level, struct plx_wall at,
+                            char ret[PLX_STORE_ROLLUP_TABLE_MAX]);
+/* The level's tables, by name; the caller frees. */
+struct plx_store_rollup_name {
+    char text[PLX_STORE_ROLLUP_TABLE_MAX];
+};
+int plx_store_rollup_tables(struct plx_db *db, enum plx_rollup_level level,
+                            struct plx_store_rollup_name **ret, size_t *ret_n);
 
 /* ---- backup ---- */
 

@@ -18,15 +18,18 @@ static bool wait_until(struct plx_store *store, struct plx_mono deadline)
     return pthread_cond_timedwait(&store->wake, &store->lock, &ts) == 0;
 }
 
-/* With the lock held: waits until something is to be done. */
+/* With the lock held: waits until something is to be done. Without a job that is to try
+ * the disk, or the rollups' turn. */
 static void wait_for_work(struct plx_store *store)
 {
-    struct plx_mono retry = plx_mono_add(plx_clock_mono(), store->options.retry_ns);
+    struct plx_mono until = store->sums_due;
+    if (store->health.state == PLX_STORE_WAITING)
+        until = plx_mono_add(plx_clock_mono(), store->options.retry_ns);
     while (!store->queue.head && !store->stopping && !store->backup_job) {
-        if (store->health.state != PLX_STORE_WAITING)
+        if (until.ns == INT64_MAX)
             pthread_cond_wait(&store->wake, &store->lock);
-        else if (!wait_until(store, retry))
-            return; /* an empty group: try the disk */
+        else if (!wait_until(store, until))
+            return;
     }
 }
 
@@ -256,6 +259,18 @@ static void commit_group(struct plx_store *store, struct plx_store_jobs *group)
     }
 }
 
+/* The rollups' turn, if it is: between two groups, and never while the disk takes
+ * nothing. */
+static void sum_up(struct plx_store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    bool busy = store->queue.head != NULL;
+    bool well = store->health.state == PLX_STORE_OK && !store->stopping;
+    pthread_mutex_unlock(&store->lock);
+    if (well)
+        plx_store_rollups_turn(store, busy);
+}
+
 static bool has_failed(struct plx_store *store)
 {
     pthread_mutex_lock(&store->lock);
@@ -270,17 +285,20 @@ void *plx_store_writer_main(void *arg)
     struct plx_store_jobs group;
     while (take_group(store, &group)) {
         if (has_failed(store)) {
+            store->sums_due.ns = INT64_MAX;
             fail_jobs(store, &group, PLX_EIO, true);
             continue;
         }
-        if (group.head || !store->backup_job)
+        if (group.head || (store->waiting && !store->backup_job))
             commit_group(store, &group);
+        sum_up(store);
         if (store->backup_job)
             plx_store_backup_step(store);
     }
     if (store->backup_job)
         plx_store_backup_abort(store);
     plx_store_results_forget(store);
+    plx_store_rollups_forget(store);
     if (!has_failed(store) && plx_store_schema_close(&store->db))
         plx_log(PLX_LOG_WARN, "store_not_clean", "file", store->path, "why",
                 store->db.trouble_why, NULL);

@@ -13,7 +13,7 @@
 /* A name in one folder, that no path leads out of. */
 static int check_program(const char *value, struct plx_why *why)
 {
-    if (!*value || *value == '.' || strchr(value, '/') || strlen(value) > PLX_NAME_MAX)
+    if (!plx_text_is_file_name(value))
         return plx_why_set(why, PLX_EINVAL,
                            "must be the name of a program in the coordinator's "
                            "commands_dir");

@@ -79,7 +79,7 @@ static const struct plx_receiver_key keys[] = {
     {.name = "starttls", .check = plx_check_bool}, /* false: only if offered */
     {.name = "username"},
     {.name = "password", .secret = true},
-    {.name = "ca_file"},
+    {.name = "ca_file", .check = plx_check_file_name},
     PLX_KEYS_TEXT,
 };
 

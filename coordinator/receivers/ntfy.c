@@ -27,7 +27,7 @@ static const struct plx_receiver_key keys[] = {
     {.name = "token", .secret = true},
     {.name = "username"},
     {.name = "password", .secret = true},
-    {.name = "ca_file"},
+    {.name = "ca_file", .check = plx_check_file_name},
     PLX_KEYS_TEXT,
 };
 

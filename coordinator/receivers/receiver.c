@@ -52,12 +52,19 @@ void plx_request_fini(struct plx_request *request)
     *request = (struct plx_request){0};
 }
 
-/* No value may begin a header of its own. */
 void plx_request_header(struct plx_request *request, const char *name, const char *value)
 {
     size_t size = strlen(name) + strlen(value) + 3;
-    if (request->n_headers == PLX_REQUEST_HEADERS_MAX || strpbrk(value, "\r\n"))
+    if (strpbrk(value, "\r\n")) {
+        plx_why_set(&request->trouble, PLX_EINVAL,
+                    "what is to be sent as %s has a line break in it", name);
         return;
+    }
+    if (request->n_headers == PLX_REQUEST_HEADERS_MAX) {
+        plx_why_set(&request->trouble, PLX_ETOOBIG, "there are more than %d headers",
+                    PLX_REQUEST_HEADERS_MAX);
+        return;
+    }
     char *header = malloc(size);
     if (!header)
         abort();
@@ -69,6 +76,9 @@ void plx_request_word(struct plx_request *request, const char *word)
 {
     if (request->n_words < PLX_REQUEST_WORDS_MAX)
         request->words[request->n_words++] = plx_text_dup(word);
+    else
+        plx_why_set(&request->trouble, PLX_ETOOBIG, "there are more than %d words",
+                    PLX_REQUEST_WORDS_MAX);
 }
 
 /* ---- answers ---- */
@@ -123,49 +133,84 @@ int plx_check_bool(const char *value, struct plx_why *why)
     return plx_why_set(why, PLX_EINVAL, "must be true or false");
 }
 
-/* Whether `option` is the key's, as it is or by reference; `ret_by` says which. */
-static bool is_of(const char *option, const struct plx_receiver_key *key, bool *ret_by)
+int plx_check_file_name(const char *value, struct plx_why *why)
 {
-    size_t n = strlen(key->name);
-    if (strncmp(option, key->name, n) != 0)
-        return false;
-    *ret_by = strcmp(option + n, "_file") == 0 || strcmp(option + n, "_env") == 0;
-    return option[n] == '\0' || *ret_by;
+    if (!plx_text_is_file_name(value))
+        return plx_why_set(why, PLX_EINVAL,
+                           "must be the plain name of a file in the coordinator's "
+                           "secrets_dir: no '/', no '.' at its beginning");
+    return 0;
+}
+
+static int check_variable(const char *value, struct plx_why *why)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                  "0123456789_";
+    size_t n = strlen(PLX_SECRET_ENV);
+    if (strncmp(value, PLX_SECRET_ENV, n) != 0 || !value[n] ||
+        value[strspn(value, allowed)])
+        return plx_why_set(why, PLX_EINVAL,
+                           "must be a variable whose name begins with " PLX_SECRET_ENV);
+    return 0;
+}
+
+const struct plx_receiver_key *plx_receiver_key(const struct plx_receiver_kind *kind,
+                                                const char *option,
+                                                enum plx_reference *ret_how)
+{
+    static const char *const endings[] = {"", "_file", "_env"};
+    /* A name of its own first: ca_file is no reference. */
+    for (size_t e = 0; e < sizeof endings / sizeof *endings; e++)
+        for (size_t i = 0; i < kind->n_keys; i++) {
+            const struct plx_receiver_key *key = &kind->keys[i];
+            size_t n = strlen(key->name);
+            if (strncmp(option, key->name, n) == 0 &&
+                strcmp(option + n, endings[e]) == 0) {
+                *ret_how = (enum plx_reference)e;
+                return key;
+            }
+        }
+    return NULL;
+}
+
+static int complain_unknown(const struct plx_receiver_kind *kind, const char *option,
+                            struct plx_why *why)
+{
+    const char *names[64];
+    size_t n = 0;
+    for (; n < kind->n_keys && n < 64; n++)
+        names[n] = kind->keys[n].name;
+    const char *meant = plx_text_closest(option, names, n);
+    return plx_why_set(why, PLX_EINVAL, "unknown key '%s' for a %s receiver%s%s%s",
+                       option, kind->name, meant ? "; did you mean '" : "",
+                       meant ? meant : "", meant ? "'?" : "");
 }
 
 static int check_option(const struct plx_receiver_kind *kind,
                         const struct plx_label *option, struct plx_why *why)
 {
-    const char *names[64];
-    size_t n = 0;
-    for (size_t i = 0; i < kind->n_keys; i++) {
-        const struct plx_receiver_key *key = &kind->keys[i];
-        bool by_reference;
-        if (n < 64)
-            names[n++] = key->name;
-        if (!is_of(option->key, key, &by_reference))
-            continue;
-        if (by_reference)
-            return 0;
-        if (key->secret)
-            return plx_why_set(why, PLX_EINVAL,
-                               "'%s' is a secret: give %s_file or %s_env instead",
-                               key->name, key->name, key->name);
-        if (key->check && key->check(option->value, why) < 0)
-            return plx_why_in(why, PLX_EINVAL, "'%s'", key->name);
-        return 0;
-    }
-    const char *meant = plx_text_closest(option->key, names, n);
-    return plx_why_set(why, PLX_EINVAL, "unknown key '%s' for a %s receiver%s%s%s",
-                       option->key, kind->name, meant ? "; did you mean '" : "",
-                       meant ? meant : "", meant ? "'?" : "");
+    enum plx_reference how;
+    const struct plx_receiver_key *key = plx_receiver_key(kind, option->key, &how);
+    if (!key)
+        return complain_unknown(kind, option->key, why);
+    if (how == PLX_REFERENCE_NONE && key->secret)
+        return plx_why_set(why, PLX_EINVAL,
+                           "'%s' is a secret: give %s_file or %s_env instead", key->name,
+                           key->name, key->name);
+    plx_option_check_fn *check = how == PLX_REFERENCE_FILE  ? plx_check_file_name
+                                 : how == PLX_REFERENCE_ENV ? check_variable
+                                                            : key->check;
+    if (check && check(option->value, why) < 0)
+        return plx_why_in(why, PLX_EINVAL, "'%s'", option->key);
+    return 0;
 }
 
-static bool has(const struct plx_receiver *receiver, const struct plx_receiver_key *key)
+static bool has(const struct plx_receiver *receiver, const struct plx_receiver_kind *kind,
+                const struct plx_receiver_key *key)
 {
-    bool by_reference;
+    enum plx_reference how;
     for (size_t i = 0; i < receiver->n_options; i++)
-        if (is_of(receiver->options[i].key, key, &by_reference))
+        if (plx_receiver_key(kind, receiver->options[i].key, &how) == key)
             return true;
     return false;
 }
@@ -193,9 +238,40 @@ int plx_receiver_check(const struct plx_receiver *receiver, const char **ret_key
     }
     *at = "";
     for (size_t i = 0; i < kind->n_keys; i++)
-        if (kind->keys[i].required && !has(receiver, &kind->keys[i]))
+        if (kind->keys[i].required && !has(receiver, kind, &kind->keys[i]))
             return plx_why_set(why, PLX_EINVAL, "a %s receiver needs '%s'%s", kind->name,
                                kind->keys[i].name,
                                kind->keys[i].secret ? " (as …_file or …_env)" : "");
     return 0;
+}
+
+int plx_receiver_check_filled(const struct plx_receiver *filled,
+                              const struct plx_receiver *receiver, struct plx_why *why)
+{
+    const struct plx_receiver_kind *kind = plx_receiver_kind(receiver->kind);
+    enum plx_reference how;
+    for (size_t i = 0; i < receiver->n_options; i++) {
+        struct plx_why unsaid; /* its sentence may quote the value */
+        const char *option = receiver->options[i].key;
+        const struct plx_receiver_key *key = plx_receiver_key(kind, option, &how);
+        if (!key || how == PLX_REFERENCE_NONE || !key->check)
+            continue;
+        const char *value = plx_receiver_option(filled, key->name);
+        if (value && key->check(value, &unsaid) < 0)
+            return plx_why_set(why, PLX_EINVAL,
+                               "what '%s' refers to is no good value for '%s'", option,
+                               key->name);
+    }
+    return 0;
+}
+
+int plx_receiver_build(const struct plx_receiver *filled,
+                       const struct plx_message *message, struct plx_wall now,
+                       struct plx_request *ret, struct plx_why *why)
+{
+    const struct plx_receiver_kind *kind = plx_receiver_kind(filled->kind);
+    int err = kind->build(filled, message, now, ret, why);
+    if (err == 0 && ret->trouble.text[0])
+        err = plx_why_set(why, PLX_EINVAL, "%s", ret->trouble.text);
+    return err;
 }

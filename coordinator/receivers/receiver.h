@@ -24,7 +24,8 @@ enum plx_transport {
 /* What is to be sent. */
 struct plx_request {
     enum plx_transport transport;
-    const char *method; /* HTTP: a literal; NULL: POST */
+    struct plx_why trouble; /* of what could not be put in: see plx_receiver_build */
+    const char *method;     /* HTTP: a literal; NULL: POST */
     char *url;
     char *headers[PLX_REQUEST_HEADERS_MAX]; /* "Name: value" */
     size_t n_headers;
@@ -35,10 +36,12 @@ struct plx_request {
     size_t n_words;
     char *username, *password; /* NULL: none */
     bool tls_required;         /* mail: STARTTLS must succeed */
-    char *ca_file;             /* NULL: the system's */
+    char *ca_file;             /* a name in the secrets_dir; NULL: the system's */
 };
 void plx_request_init(struct plx_request *request);
 void plx_request_fini(struct plx_request *request);
+/* These two leave out what cannot be sent (a value that would begin a header of its own,
+ * more than there is room for) and note it in `trouble`. */
 void plx_request_header(struct plx_request *request, const char *name, const char *value);
 void plx_request_word(struct plx_request *request, const char *word);
 
@@ -64,15 +67,24 @@ struct plx_receiver_key {
     const char *name;
     bool required;
     bool secret;                /* given only as NAME_file or NAME_env, never listed */
-    plx_option_check_fn *check; /* NULL: any text; not called for secrets */
+    plx_option_check_fn *check; /* NULL: any text */
 };
+
+/* How an option is given: NAME, NAME_file, NAME_env. */
+enum plx_reference {
+    PLX_REFERENCE_NONE,
+    PLX_REFERENCE_FILE, /* the value is a file's name in the coordinator's secrets_dir */
+    PLX_REFERENCE_ENV,  /* the value is a variable's name, PLX_SECRET_ENV… */
+};
+#define PLX_SECRET_ENV "PARALLAX_"
 
 struct plx_receiver_kind {
     const char *name;
     const struct plx_receiver_key *keys;
     size_t n_keys;
-    /* Writes the request. `receiver` has its secrets filled in under their own names.
-     * 0, or an error with a sentence: then the message cannot be sent at all. */
+    /* Writes the request (call plx_receiver_build). `receiver` has its secrets filled in
+     * under their own names. 0, or an error with a sentence: then the message cannot be
+     * sent at all. */
     int (*build)(const struct plx_receiver *receiver, const struct plx_message *message,
                  struct plx_wall now, struct plx_request *ret, struct plx_why *why);
     /* NULL: plx_reply_judge. */
@@ -88,6 +100,11 @@ const struct plx_receiver_kind *plx_receiver_kind(const char *name);
 /* The first line of the answer, cut and printable. */
 const char *plx_reply_line(const struct plx_reply *reply, char buf[PLX_REPLY_LINE_MAX]);
 
+/* The kind's key that the option is about, and how it is given; NULL: none. */
+const struct plx_receiver_key *plx_receiver_key(const struct plx_receiver_kind *kind,
+                                                const char *option,
+                                                enum plx_reference *ret_how);
+
 /* What HTTP says: 2xx is delivered; 408, 425, 429, 5xx, redirects (which are not
  * followed) and no answer at all are worth another try; other 4xx are not. `why` is set
  * to one sentence about it in any case. */
@@ -97,11 +114,24 @@ enum plx_fate plx_reply_judge(const struct plx_reply *reply, struct plx_why *why
 int plx_check_url(const char *value, struct plx_why *why);
 /* For keys: true or false. */
 int plx_check_bool(const char *value, struct plx_why *why);
+/* For keys: a plain file name, that leads out of no folder. */
+int plx_check_file_name(const char *value, struct plx_why *why);
 
 /* Refuses options that the kind does not know or lacks; `ret_key` (may be NULL) names the
  * one at fault, "" for one that is missing. PLX_EINVAL with a sentence. */
 int plx_receiver_check(const struct plx_receiver *receiver, const char **ret_key,
                        struct plx_why *why);
+
+/* Whether what the references of `receiver` gave will do for its kind: `filled` is its
+ * copy with the values added under the keys' own names. PLX_EINVAL with a sentence in
+ * which no value stands: it may be secret. */
+int plx_receiver_check_filled(const struct plx_receiver *filled,
+                              const struct plx_receiver *receiver, struct plx_why *why);
+
+/* The kind's `build`, and what was left out of the request is an error. */
+int plx_receiver_build(const struct plx_receiver *filled,
+                       const struct plx_message *message, struct plx_wall now,
+                       struct plx_request *ret, struct plx_why *why);
 
 /* The kinds, by file. */
 extern const struct plx_receiver_kind plx_receiver_webhook;

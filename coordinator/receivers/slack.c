@@ -14,7 +14,7 @@
 
 static const struct plx_receiver_key keys[] = {
     {.name = "url", .required = true, .check = plx_check_url},
-    {.name = "ca_file"},
+    {.name = "ca_file", .check = plx_check_file_name},
     PLX_KEYS_TEXT,
 };
 

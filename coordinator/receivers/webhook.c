@@ -9,7 +9,7 @@ static const struct plx_receiver_key keys[] = {
     {.name = "url", .required = true, .check = plx_check_url},
     {.name = "secret", .secret = true},
     {.name = "token", .secret = true}, /* Authorization: Bearer */
-    {.name = "ca_file"},
+    {.name = "ca_file", .check = plx_check_file_name},
 };
 
 static int build(const struct plx_receiver *receiver, const struct plx_message *message,

@@ -25,14 +25,14 @@ cleanup() {
 trap cleanup EXIT
 
 # Ports that nothing else here uses; below the ephemeral range.
-base=$((13000 + $$ % 8000))
+base=$((13000 + $$ % 200 * 40))
 
 p() { "$bin/parallax" --data-dir "$dir/coordinator" "$@"; }
 
 start_coordinator() {
     "$bin/parallax-coordinator" run --data-dir "$dir/coordinator" --advertise 127.0.0.1 \
         --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
-        --admin-listen "tcp://127.0.0.1:$((base + 2))" >>"$dir/coordinator.log" 2>&1 &
+        --admin-listen "tcp://127.0.0.1:$((base + 2))" --secrets-dir "$dir/secrets" >>"$dir/coordinator.log" 2>&1 &
     coordinator=$!
 }
 
@@ -77,7 +77,8 @@ n_events() { events "$@" | wc -l; }
 has_events() { [[ $(n_events "$1" "$2") -ge $3 ]]; }
 verdict_is() { [[ $(p status "$1" -o json | jq -r '.monitors[0].verdict') == "$2" ]]; }
 
-mkdir -p "$dir/coordinator"
+mkdir -p "$dir/coordinator" "$dir/secrets"
+printf 'a secret of ours\n' >"$dir/secrets/hook"
 start_coordinator
 until_ok 20 p health || { cat "$dir/coordinator.log"; exit 1; }
 for place in us-a eu-b ap-c; do
@@ -93,7 +94,6 @@ for i in "${!manners[@]}"; do words+=("${manners[i]}=$((base + 10 + i))"); done
 python3 "$here/../lib/webhook_peer.py" "$dir" "${words[@]}" >"$dir/peers.log" 2>&1 &
 peers=$!
 until_ok 10 grep -q ready "$dir/peers.log"
-printf 'a secret of ours\n' >"$dir/secret"
 
 # ---- what is refused ----
 
@@ -115,6 +115,14 @@ YAML
 refused "a secret in the file" 2:58 "'secret' is a secret" <<'YAML'
 receivers:
   - {name: ops, kind: webhook, url: "http://h/", secret: abc}
+YAML
+refused "a file outside of the secrets" 2:72 "must be the plain name of a file" <<'YAML'
+receivers:
+  - {name: ops, kind: webhook, url: "http://127.0.0.1:9/", token_file: /etc/shadow}
+YAML
+refused "a variable that is not for receivers" 2:71 "must be a variable with PARALLAX_" <<'YAML'
+receivers:
+  - {name: ops, kind: webhook, url: "http://127.0.0.1:9/", token_env: HOME}
 YAML
 refused "no URL" 2:37 "must be an http:// or https:// URL" <<'YAML'
 receivers:
@@ -154,7 +162,7 @@ YAML
     echo "receivers:"
     for i in "${!manners[@]}"; do
         echo "  - {name: ${manners[i]}, kind: webhook, url: 'http://127.0.0.1:$((base + 10 + i))/hook',"
-        echo "     timeout: 2s, max_per_minute: 600, give_up: 20s, secret_file: '$dir/secret'}"
+        echo "     timeout: 2s, max_per_minute: 600, give_up: 20s, secret_file: hook}"
     done
     cat <<'YAML'
 routes:
@@ -180,9 +188,9 @@ check "no secret is listed" bash -c "! '$bin/parallax' --data-dir '$dir/coordina
 check "a test message arrives" p receivers test good
 check "one that is refused is said to be" bash -c "! '$bin/parallax' --data-dir '$dir/coordinator' receivers test refuse"
 # What is no file for a secret, and no place for a notice.
-mkfifo "$dir/pipe"
+mkfifo "$dir/secrets/pipe"
 cat "$dir/alerting.yaml" >"$dir/odd.yaml"
-sed -i "s|^routes:|  - {name: pipe, kind: webhook, url: 'http://127.0.0.1:9/', secret_file: '$dir/pipe'}\\n  - {name: meta, kind: webhook, url: 'http://169.254.169.254/latest'}\\nroutes:|" "$dir/odd.yaml"
+sed -i "s|^routes:|  - {name: pipe, kind: webhook, url: 'http://127.0.0.1:9/', secret_file: pipe}\\n  - {name: meta, kind: webhook, url: 'http://169.254.169.254/latest'}\\nroutes:|" "$dir/odd.yaml"
 p apply -f "$dir/odd.yaml" >/dev/null
 test_says() {
     p receivers test "$1" -o json >"$dir/said" || true # it exits as the test went

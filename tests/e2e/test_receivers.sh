@@ -24,7 +24,7 @@ cleanup() {
 trap cleanup EXIT
 
 # Ports that nothing else here uses; below the ephemeral range.
-base=$((13000 + $$ % 8000))
+base=$((13000 + $$ % 200 * 40))
 smtp=$((base + 20)) manager=$((base + 21)) service=$((base + 22))
 
 p() { "$bin/parallax" --data-dir "$dir/coordinator" "$@"; }
@@ -44,13 +44,14 @@ until_ok() {
 kinds=(slack discord teams pagerduty ntfy hook)
 words=()
 for i in "${!kinds[@]}"; do words+=("${kinds[i]}=$((base + i))"); done
-mkdir -p "$dir/coordinator" "$dir/record" "$dir/commands"
+mkdir -p "$dir/coordinator" "$dir/record" "$dir/commands" "$dir/secrets"
 python3 "$here/../lib/webhook_peer.py" "$dir/record" "${words[@]}" >"$dir/peers.log" 2>&1 &
 pids+=($!)
 
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
     -addext "subjectAltName=DNS:localhost,IP:127.0.0.1" \
     -keyout "$dir/mail.key" -out "$dir/mail.pem" 2>/dev/null
+cp "$dir/mail.pem" "$dir/secrets/"
 mkdir "$dir/exim"
 chmod 644 "$dir/mail.key" # of two days, in a folder that goes
 if [[ $(id -u) == 0 ]]; then chown Debian-exim "$dir/exim"; fi
@@ -108,7 +109,8 @@ until_ok 10 grep -q ready "$dir/peers.log"
 SECRET_OF_OURS=abc "$bin/parallax-coordinator" run --data-dir "$dir/coordinator" --advertise 127.0.0.1 \
     --listen "tcp://127.0.0.1:$((base + 30))" --enrol-listen "tcp://127.0.0.1:$((base + 31))" \
     --admin-listen "tcp://127.0.0.1:$((base + 32))" --http-listen off \
-    --public-url https://parallax.example/ --commands-dir "$dir/commands" >"$dir/coordinator.log" 2>&1 &
+    --public-url https://parallax.example/ --commands-dir "$dir/commands" \
+    --secrets-dir "$dir/secrets" >"$dir/coordinator.log" 2>&1 &
 pids+=($!)
 until_ok 20 p health || { cat "$dir/coordinator.log"; exit 1; }
 for place in us-a eu-b ap-c; do
@@ -164,14 +166,14 @@ YAML
 
 # ---- rules ----
 
-printf '0123456789abcdef0123456789abcdef\n' >"$dir/pd.key"
+printf '0123456789abcdef0123456789abcdef\n' >"$dir/secrets/pd.key"
 url() { printf 'http://127.0.0.1:%d/hook' $((base + $1)); }
 cat >"$dir/all.yaml" <<YAML
 receivers:
   - {name: slack, kind: slack, url: "$(url 0)"}
   - {name: discord, kind: discord, url: "$(url 1)"}
   - {name: teams, kind: teams, url: "$(url 2)"}
-  - {name: pagerduty, kind: pagerduty, url: "$(url 3)", routing_key_file: "$dir/pd.key"}
+  - {name: pagerduty, kind: pagerduty, url: "$(url 3)", routing_key_file: pd.key}
   - name: ntfy
     kind: ntfy
     url: "http://127.0.0.1:$((base + 4))"
@@ -183,7 +185,7 @@ receivers:
   - {name: hook, kind: alertmanager-webhook, url: "$(url 5)"}
   - {name: manager, kind: alertmanager, url: "http://127.0.0.1:$manager", labels: [env=test]}
   - {name: mail, kind: mail, url: "smtp://127.0.0.1:$smtp", from: parallax@test.example,
-     to: [ops@test.example, nobody-here@test.example], ca_file: "$dir/mail.pem"}
+     to: [ops@test.example, nobody-here@test.example], ca_file: mail.pem}
   - {name: tell, kind: command, program: tell, args: [one, "two words; \$HOME"]}
   - {name: stuck, kind: command, program: stuck, timeout: 1s, give_up: 5s}
 routes:

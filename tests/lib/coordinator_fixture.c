@@ -107,6 +107,7 @@ static void rooms_up(struct coordinator_fixture *fx)
         .enrol_endpoint = plx_enrol_endpoint(fx->enrol),
         .server_key = fx->door_keys.public_key,
         .worker = fx->worker,
+        .reads = fx->worker,
     };
     plx_api_new(&fx->desk, fx->intake, &options, &fx->api);
     assert_int_equal(plx_admin_new(&fx->desk, fx->api, fx->net, fx->loop,

@@ -2,7 +2,9 @@
 #include "coordinator_fixture.h"
 
 #include "base/err.h"
+#include "coordinator/io/store_incidents.h"
 #include "coordinator/receivers/receiver.h"
+#include "sys/clock.h"
 
 #include "test.h"
 
@@ -33,6 +35,38 @@ static void a_stop_while_a_test_is_being_stored__tells_who_asked_once(void **sta
     coordinator_restart(fx);
 }
 
+static void on_put(void *arg, int err, const char *why)
+{
+    struct coordinator_fixture *fx = arg;
+    (void)why;
+    fx->err = err;
+    fx->n_answers++;
+}
+
+static bool put_is_done(void *arg)
+{
+    const struct coordinator_fixture *fx = arg;
+    return fx->n_answers > 0;
+}
+
+/* Whole paths were good once. Whoever upgrades is not to be without receivers. */
+static void stored_receivers_that_are_not_good_any_more__are_kept(void **state)
+{
+    struct coordinator_fixture *fx = *state;
+    static const char text[] = "receivers:\n- {name: ops, kind: webhook, url: "
+                               "'http://127.0.0.1:9/', token_file: /etc/shadow}\n"
+                               "- {name: two, kind: webhook, url: 'http://h/'}\n";
+    const struct plx_store_section section = {"receivers", text};
+    fx->n_answers = 0;
+    assert_int_equal(plx_store_put_alerting(fx->desk.store, &section, 1, "test",
+                                            plx_clock_wall(), on_put, fx),
+                     0);
+    coordinator_await(fx, put_is_done, fx);
+    assert_int_equal(fx->err, 0);
+    coordinator_restart(fx);
+    assert_int_equal(plx_alerts_config(fx->alerts)->n_receivers, 2);
+}
+
 static int up(void **state)
 {
     static struct coordinator_fixture fx;
@@ -52,6 +86,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             a_stop_while_a_test_is_being_stored__tells_who_asked_once, up, down),
+        cmocka_unit_test_setup_teardown(
+            stored_receivers_that_are_not_good_any_more__are_kept, up, down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

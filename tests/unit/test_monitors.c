@@ -106,7 +106,8 @@ static void every_optional_key__arrives(void **state)
                "degraded_above: 300ms\nrecovery_successes: 3\nmin_coverage: 60%\n"
                "quorum: 2 of distinct(region)\nagents_per_location: 2\nconfirm: off\n"
                "depends_on: [gateway]\npaused: true\nrunbook: https://x/y\n"
-               "alert_on_failure: false\ncheck_interval: 5s\n");
+               "alert_on_failure: false\ncheck_interval: 5s\nslo: 99.95%\n"
+               "slo_window: 7d\n");
     const struct plx_monitor *m = &monitors.list[0];
     assert_string_equal(m->name, "Main DB");
     assert_int_equal(m->n_labels, 2);
@@ -118,6 +119,8 @@ static void every_optional_key__arrives(void **state)
     assert_string_equal(m->source, "10.0.0.9");
     assert_true(m->degraded_above_ns == 300 * PLX_MS_NS);
     assert_int_equal(m->recovery_successes, 3);
+    assert_int_equal(m->slo_ppm, 999500);
+    assert_int_equal(m->slo_window_ns, 7 * PLX_DAY_NS);
     assert_int_equal(m->min_coverage_percent, 60);
     assert_int_equal(m->quorum.rule, PLX_QUORUM_COUNT);
     assert_int_equal(m->quorum.distinct, PLX_DISTINCT_REGION);
@@ -376,6 +379,10 @@ static void random_monitor(struct plx_rng *rng, struct plx_monitor *m)
     m->alert_on_failure = plx_rng_below(rng, 2);
     m->consecutive_failures = 1 + (uint32_t)plx_rng_below(rng, 100);
     m->recovery_successes = 1 + (uint32_t)plx_rng_below(rng, 100);
+    if (plx_rng_below(rng, 2)) {
+        m->slo_ppm = 500000 + (uint32_t)plx_rng_below(rng, 500000);
+        m->slo_window_ns = (int64_t)(1 + plx_rng_below(rng, 9600)) * PLX_HOUR_NS;
+    }
     plx_monitor_default_name(m);
 }
 

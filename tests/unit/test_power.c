@@ -9,6 +9,7 @@
 #include "agent/io/spool.h"
 #include "base/err.h"
 #include "base/rng.h"
+#include "coordinator/io/store_rollups.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -155,6 +156,7 @@ static void live(uint64_t at, struct promise *p, struct plx_rng *rng)
     plx_store_options_default(&options);
     options.dir = folder(at);
     options.group_ns = 0;
+    options.rollup_ns = PLX_MS_NS;
     int err = plx_store_open(&options, &store, &why);
     for (int round = 0; !err && round < 6; round++) {
         for (int i = 0; !err && i < 3; i++)
@@ -183,6 +185,34 @@ static bool count_row(void *arg, const struct plx_store_row *row)
     return true;
 }
 
+static bool count_rollup(void *arg, const struct plx_store_rollup_row *row)
+{
+    uint64_t *n = arg;
+    *n += row->rollup->extra;
+    for (size_t o = 0; o < PLX_OUTCOME_COUNT_; o++)
+        *n += row->rollup->outcomes[o];
+    return true;
+}
+
+/* Every result is in the rollups once, whatever was cut. */
+static void check_rollups(struct plx_store *store, uint64_t n_rows)
+{
+    struct plx_store_reader *reader;
+    struct plx_why why;
+    struct plx_store_rollup_range days = {.level = PLX_ROLLUP_DAY, .to = {INT64_MAX / 2}};
+    uint64_t n = 0;
+    assert_int_equal(plx_store_reader_new(store, &reader, &why), 0);
+    for (int i = 0; i < 10000; i++) {
+        n = 0;
+        assert_int_equal(plx_store_read_rollups(reader, &days, count_rollup, &n), 0);
+        if (n >= n_rows)
+            break;
+        poll(NULL, 0, 1);
+    }
+    assert_int_equal(n, n_rows);
+    plx_store_reader_destroy(&reader);
+}
+
 static void check_rows(uint64_t at, const struct promise *p)
 {
     uint64_t last[N_STREAMS] = {0};
@@ -191,10 +221,15 @@ static void check_rows(uint64_t at, const struct promise *p)
     struct plx_store_cursor cursor = {0};
     plx_store_options_default(&fx.options);
     fx.options.dir = folder(at);
+    fx.options.rollup_ns = PLX_MS_NS;
     fixture_open(&fx);
     while (!cursor.at_end)
         assert_int_equal(
             plx_store_read_results(fx.store, &all, &cursor, 1000, count_row, last), 0);
+    uint64_t n_rows = 0;
+    for (size_t i = 0; i < N_STREAMS; i++)
+        n_rows += last[i];
+    check_rollups(fx.store, n_rows);
     fixture_close(&fx);
     for (size_t i = 0; i < N_STREAMS; i++) {
         assert_true(last[i] >= p->acked[i]);

@@ -75,19 +75,25 @@ static void wrong_templates__refused_with_their_line(void **state)
     assert_refused("{{}}", "line 1: '{{}}' is no field: {{name}} is meant");
 }
 
-static void build(const char *kind, const char *const *options, const char *event,
-                  struct plx_request *ret)
+static struct plx_receiver receiver_of(const char *kind, const char *const *options)
 {
     struct plx_receiver receiver;
-    struct plx_message m = message_of(event);
-    struct plx_why why = {""};
     plx_receiver_init(&receiver);
     receiver.name = plx_text_dup("ops");
     receiver.kind = plx_text_dup(kind);
     for (; *options; options += 2)
         plx_receiver_add_option(&receiver, options[0], options[1]);
+    return receiver;
+}
+
+static void build(const char *kind, const char *const *options, const char *event,
+                  struct plx_request *ret)
+{
+    struct plx_receiver receiver = receiver_of(kind, options);
+    struct plx_message m = message_of(event);
+    struct plx_why why = {""};
     plx_request_init(ret);
-    assert_int_equal(plx_receiver_kind(kind)->build(&receiver, &m, m.at, ret, &why), 0);
+    assert_int_equal(plx_receiver_build(&receiver, &m, m.at, ret, &why), 0);
     plx_receiver_fini(&receiver);
     plx_message_fini(&m);
 }
@@ -144,6 +150,82 @@ static void command__words_and_fates(void **state)
     assert_string_equal(why.text, "exit 1: no such pager");
 }
 
+/* One more option of a webhook; NULL: it is good. */
+static void assert_option(const char *key, const char *value, const char *sentence)
+{
+    struct plx_receiver r =
+        receiver_of("webhook", (const char *[]){"url", "http://h/", key, value, NULL});
+    struct plx_why why = {""};
+    const char *at = NULL;
+    assert_int_equal(plx_receiver_check(&r, &at, &why), sentence ? PLX_EINVAL : 0);
+    if (sentence) {
+        assert_string_equal(at, key);
+        assert_non_null(strstr(why.text, sentence));
+    }
+    plx_receiver_fini(&r);
+}
+
+static void references__lead_out_of_nothing(void **state)
+{
+    (void)state;
+    static const char *const files[] = {
+        "/etc/shadow", "../admin.key", "a/b", ".hidden", "..", "", "a\nb"};
+    static const char *const variables[] = {"HOME", "PARALLAX", "PARALLAX_",
+                                            "",     "PATH=x",   "PARALLAX_A B"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        assert_option("token_file", files[i], "'token_file': must be the plain name");
+        assert_option("url_file", files[i], "'url_file': must be the plain name");
+        assert_option("ca_file", files[i], "'ca_file': must be the plain name");
+    }
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+        assert_option("token_env", variables[i], "begins with PARALLAX_");
+    assert_option("token_file", "hook.token", NULL);
+    assert_option("ca_file", "ca.pem", NULL);
+    assert_option("token_env", "PARALLAX_HOOK_TOKEN", NULL);
+}
+
+static void what_a_reference_gave__is_checked_and_not_quoted(void **state)
+{
+    (void)state;
+    struct plx_receiver given = receiver_of(
+        "mail", (const char *[]){"url_env", "PARALLAX_MAIL", "to_file", "to", NULL});
+    struct plx_receiver filled;
+    struct plx_why why = {""};
+    plx_receiver_copy(&filled, &given);
+    plx_receiver_add_option(&filled, "url", "smtp://h:25");
+    plx_receiver_add_option(&filled, "to", "sesame");
+    assert_int_equal(plx_receiver_check_filled(&filled, &given, &why), PLX_EINVAL);
+    assert_string_equal(why.text, "what 'to_file' refers to is no good value for 'to'");
+    plx_receiver_fini(&filled);
+    plx_receiver_copy(&filled, &given);
+    plx_receiver_add_option(&filled, "url", "smtp://h:25");
+    plx_receiver_add_option(&filled, "to", "a@b.example");
+    assert_int_equal(plx_receiver_check_filled(&filled, &given, &why), 0);
+    plx_receiver_fini(&filled);
+    plx_receiver_fini(&given);
+}
+
+static void a_token_of_two_lines__is_refused_and_not_left_out(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {"webhook", "alertmanager"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct plx_receiver receiver =
+            receiver_of(kinds[i], (const char *[]){"url", "http://h/", "token",
+                                                   "one\r\nX-Two: 2", NULL});
+        struct plx_message m = message_of("open");
+        struct plx_request r;
+        struct plx_why why = {""};
+        plx_request_init(&r);
+        assert_int_equal(plx_receiver_build(&receiver, &m, m.at, &r, &why), PLX_EINVAL);
+        assert_string_equal(why.text,
+                            "what is to be sent as Authorization has a line break in it");
+        plx_request_fini(&r);
+        plx_receiver_fini(&receiver);
+        plx_message_fini(&m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +235,9 @@ int main(void)
         cmocka_unit_test(mail__no_field_of_its_own_from_a_name),
         cmocka_unit_test(alertmanager__one_severity_fires),
         cmocka_unit_test(command__words_and_fates),
+        cmocka_unit_test(references__lead_out_of_nothing),
+        cmocka_unit_test(what_a_reference_gave__is_checked_and_not_quoted),
+        cmocka_unit_test(a_token_of_two_lines__is_refused_and_not_left_out),
     };
     return PLX_RUN(tests);
 }
