@@ -263,7 +263,7 @@ void plx_judge_heartbeat(struct plx_judge *j, struct plx_wall now, uint32_t agen
     if (a == NULL)
         return;
     a->beats = true;
-    a->heard_ns = now.ns;
+    plx_evidence_heard(&j->ev, a, &j->policy, now);
 }
 
 int plx_judge_result(struct plx_judge *j, const struct plx_judge_result *result)

@@ -42,14 +42,15 @@ static uint32_t distinct(const struct plx_fleet *fleet, const struct plx_ids *ag
     return count;
 }
 
-static bool persists(const struct plx_surroundings *x, const struct plx_fault *f)
+static bool persists(const struct plx_fault *f, uint32_t ticks)
 {
-    return f->last_fail >= f->onset + PLX_TK(x->policy->lone_ns);
+    return f->last_fail >= f->onset + ticks;
 }
 
-/* Enough independent places: two regions, or all that are left. A lone view must persist;
- * so must a network that only one region of one provider can tell of, since its way there
- * would explain as much. */
+/* Enough independent places: two regions, or all that are left. A lone view must persist.
+ * A network that only one region of one provider can tell of must do so much longer,
+ * since its way there would explain as much and ways are mended sooner; until then its
+ * monitors are inconclusive. */
 static bool has_places(const struct plx_surroundings *x, const struct plx_fault *f)
 {
     struct plx_ids who = {0};
@@ -58,8 +59,8 @@ static bool has_places(const struct plx_surroundings *x, const struct plx_fault 
     bool one_place = left < 2 && distinct(x->fleet, &who, provider_key) < 2;
     plx_ids_fini(&who);
     if (f->agents.n < 2)
-        return n_left < 2 && persists(x, f);
-    if (one_place && f->scope.type == PLX_SCOPE_PREFIX && !persists(x, f))
+        return n_left < 2 && persists(f, PLX_TK(x->policy->lone_ns));
+    if (one_place && f->scope.type == PLX_SCOPE_PREFIX && !persists(f, PATIENCE))
         return false;
     return (distinct(x->fleet, &f->agents, region_key) >= 2 || left < 2) &&
            (f->agents.n >= 3 || n_left < 3);
@@ -125,8 +126,10 @@ static bool is_lone_view(const struct plx_surroundings *x, const struct plx_faul
 static bool is_seen_now(const struct plx_surroundings *x, const struct plx_fault *f)
 {
     bool live = false;
-    for (uint32_t i = 0; i < f->agents.n && !live; i++)
-        live = plx_fleet_is_live(&x->fleet->agents[f->agents.ids[i]]);
+    for (uint32_t i = 0; i < f->agents.n && !live; i++) {
+        const struct plx_fleet_agent *a = &x->fleet->agents[f->agents.ids[i]];
+        live = plx_fleet_is_live(a) && f->last_fail >= a->back;
+    }
     for (uint32_t i = 0; i < f->monitors.n && live; i++) {
         const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
         double span = x->policy->fresh_intervals * m->interval_tk + m->timeout_tk;

@@ -505,6 +505,19 @@ static void take_half(struct plx_evidence *ev, struct plx_cell *c, bool half)
     ev->dirty = true;
 }
 
+/* An agent that was not heard from for longer has been away. */
+#define AWAY_NS (60 * PLX_SEC_NS)
+
+void plx_evidence_heard(struct plx_evidence *ev, struct plx_fleet_agent *a,
+                        const struct plx_judge_policy *policy, struct plx_wall now)
+{
+    if (now.ns <= a->heard_ns)
+        return;
+    if (a->silent && now.ns - a->heard_ns > AWAY_NS)
+        a->back = plx_evidence_ticks(ev, (struct plx_wall){now.ns - policy->late_ns});
+    a->heard_ns = now.ns;
+}
+
 int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
                       const struct plx_judge_policy *policy,
                       const struct plx_judge_result *r)
@@ -521,8 +534,8 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
         c->flags |= PLX_CELL_LATE;
         return 0;
     }
-    if (age_ns < policy->silent_ns && r->now.ns > a->heard_ns)
-        a->heard_ns = r->now.ns;
+    if (age_ns < policy->silent_ns)
+        plx_evidence_heard(ev, a, policy, r->now);
     learn_offset(a, r);
     uint32_t tk = corrected(ev, a, r);
     if (plx_outcome_is_local(r->outcome)) {

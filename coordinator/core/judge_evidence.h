@@ -87,6 +87,22 @@ struct plx_cell *plx_evidence_cell(const struct plx_evidence *ev,
 void plx_evidence_foresee(const struct plx_evidence *ev,
                           const struct plx_fleet_monitor *mon, uint32_t agent);
 
+/* A sign of life of the agent. One that was silent for a minute or longer has missed what
+ * happened meanwhile: what it saw before does not vote any more, however long the
+ * interval of its monitors. */
+void plx_evidence_heard(struct plx_evidence *ev, struct plx_fleet_agent *agent,
+                        const struct plx_judge_policy *policy, struct plx_wall now);
+
+/* Recent enough to vote. Does not ask whether the agent is live. */
+static inline bool plx_evidence_is_recent(const struct plx_fleet_agent *agent,
+                                          const struct plx_judge_policy *policy,
+                                          const struct plx_fleet_monitor *mon,
+                                          const struct plx_cell *cell, uint32_t now)
+{
+    double span = policy->fresh_intervals * mon->interval_tk + mon->timeout_tk;
+    return now < cell->last + (uint32_t)span && cell->last >= agent->back;
+}
+
 /* Takes one result whose agent and monitor exist. 0 or PLX_ENOTFOUND (not assigned). */
 int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
                       const struct plx_judge_policy *policy,

@@ -406,7 +406,6 @@ enum plx_judge_reason plx_reason_cell(const struct plx_reason_input *in, uint32_
     const struct plx_fleet_monitor *m = &in->fleet->monitors[monitor];
     const struct plx_fault *f =
         plx_verdict_fault_of(in->faults, in->fleet, monitor, c->agent);
-    double span = in->policy->fresh_intervals * m->interval_tk + m->timeout_tk;
     *ret_fault = 0;
     if (in->fleet->agents[c->agent].silent)
         return PLX_JUDGE_REASON_SILENT;
@@ -416,7 +415,7 @@ enum plx_judge_reason plx_reason_cell(const struct plx_reason_input *in, uint32_
         return PLX_JUDGE_REASON_NONE;
     if (c->flags & PLX_CELL_LOCAL)
         return PLX_JUDGE_REASON_LOCAL;
-    if (in->now >= c->last + (uint32_t)span)
+    if (!plx_evidence_is_recent(&in->fleet->agents[c->agent], in->policy, m, c, in->now))
         return PLX_JUDGE_REASON_STALE;
     if (!(c->flags & PLX_CELL_FAILING))
         return PLX_JUDGE_REASON_FRESH;

@@ -9,9 +9,9 @@ bool plx_verdict_is_fresh(const struct plx_fleet *fleet,
                           const struct plx_fleet_monitor *m, const struct plx_cell *c,
                           uint32_t now)
 {
-    double span = policy->fresh_intervals * m->interval_tk + m->timeout_tk;
+    const struct plx_fleet_agent *a = &fleet->agents[c->agent];
     return (c->flags & PLX_CELL_SEEN) && !(c->flags & PLX_CELL_LOCAL) &&
-           now < c->last + (uint32_t)span && plx_fleet_is_live(&fleet->agents[c->agent]);
+           plx_evidence_is_recent(a, policy, m, c, now) && plx_fleet_is_live(a);
 }
 
 static bool sees(const struct plx_fault *f, const struct plx_fleet *fleet,

@@ -219,18 +219,33 @@ static void runs_of(void *arg, uint32_t slot, uint32_t *ret_failures,
 
 /* ---- committing ---- */
 
+/* A change on its way through the store. */
+struct committing {
+    struct plx_alerts *alerts;
+    plx_alerts_done_fn *fn; /* NULL: nobody waits for it */
+    void *arg;
+};
+
+static void end_commit(struct committing *c, int err)
+{
+    if (c->fn)
+        c->fn(c->arg, err);
+    free(c);
+}
+
 static void on_committed(void *arg, int err, const char *why,
                          const struct plx_letter *letters, size_t n)
 {
-    struct plx_alerts *a = arg;
+    struct committing *c = arg;
+    struct plx_alerts *a = c->alerts;
     if (err < 0) {
         plx_log(PLX_LOG_ERROR, "incidents_not_stored", "why", why, NULL);
         a->failed = true;
-        return;
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; err == 0 && i < n; i++)
         if (letters[i].id > 0)
             plx_notifier_send(a->notifier, &letters[i]);
+    end_commit(c, err);
 }
 
 static void log_entry(const struct plx_alerts *a, const struct plx_incident_entry *e)
@@ -298,7 +313,7 @@ static void write_letter(const struct plx_alerts *a,
 }
 
 static void commit(struct plx_alerts *a, const struct plx_incident_actions *actions,
-                   struct plx_wall now)
+                   struct plx_wall now, struct committing *committing)
 {
     struct plx_letter *letters = calloc(actions->n_notices + 1, sizeof *letters);
     if (!letters)
@@ -313,10 +328,11 @@ static void commit(struct plx_alerts *a, const struct plx_incident_actions *acti
         .letters = letters,
         .n_letters = actions->n_notices,
     };
-    int err = plx_store_put_incidents(a->desk->store, &batch, on_committed, a);
+    int err = plx_store_put_incidents(a->desk->store, &batch, on_committed, committing);
     if (err < 0) {
         plx_log(PLX_LOG_ERROR, "incidents_not_stored", "why", plx_err_text(err), NULL);
         a->failed = true;
+        end_commit(committing, err);
     }
     for (size_t i = 0; i < actions->n_changed; i++)
         actions->changed[i]->saved = now;
@@ -327,20 +343,32 @@ static void commit(struct plx_alerts *a, const struct plx_incident_actions *acti
     free(letters);
 }
 
-void plx_alerts_tick(struct plx_alerts *alerts, struct plx_wall now)
+void plx_alerts_commit(struct plx_alerts *alerts, struct plx_wall now,
+                       plx_alerts_done_fn *fn, void *arg)
 {
     struct plx_incident_actions actions;
+    struct committing *committing = calloc(1, sizeof *committing);
+    if (!committing)
+        abort();
+    *committing = (struct committing){alerts, fn, arg};
     drop_past_silences(alerts, now);
     if (plx_wall_diff(now, alerts->turns_made) > TURNS_EACH_NS)
         make_turns(alerts, now);
     plx_incidents_tick(alerts->incidents, now, &alerts->rules, &actions);
-    if (actions.n_changed + actions.n_entries + actions.n_notices == 0)
+    if (actions.n_changed + actions.n_entries + actions.n_notices == 0) {
+        end_commit(committing, 0);
         return;
+    }
     for (size_t i = 0; i < actions.n_entries; i++) {
         log_entry(alerts, &actions.entries[i]);
         tell_entry(alerts, &actions.entries[i]);
     }
-    commit(alerts, &actions, now);
+    commit(alerts, &actions, now, committing);
+}
+
+void plx_alerts_tick(struct plx_alerts *alerts, struct plx_wall now)
+{
+    plx_alerts_commit(alerts, now, NULL, NULL);
 }
 
 /* ---- hearing ---- */

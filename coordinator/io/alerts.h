@@ -44,8 +44,13 @@ void plx_alerts_verdict(struct plx_alerts *alerts, struct plx_wall now, uint32_t
                         size_t n_faults, const char *sentence);
 /* The monitor in the slot is about to be removed, or was paused. */
 void plx_alerts_forget(struct plx_alerts *alerts, uint32_t slot);
-/* Decides and commits. After the court's tick, or after somebody said something. */
+/* Decides and commits. After the court's tick. */
 void plx_alerts_tick(struct plx_alerts *alerts, struct plx_wall now);
+/* The same after somebody said something: `fn` is called once, when that is committed
+ * (err 0) or will not be. Only then they may be told that it is. */
+typedef void plx_alerts_done_fn(void *arg, int err);
+void plx_alerts_commit(struct plx_alerts *alerts, struct plx_wall now,
+                       plx_alerts_done_fn *fn, void *arg);
 
 /* ---- asking and changing ---- */
 

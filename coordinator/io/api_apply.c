@@ -148,94 +148,55 @@ static void write_sections(const struct plx_alerting_file *file, struct plx_json
 
 /* ---- carrying it out ---- */
 
-/* A file on its way: first its rules, then its monitors. */
-struct application {
-    struct plx_call *call;
-    struct plx_apply_file file;
-    struct plx_catalog_plan plan;
-    bool dry_run;
-};
-
-static void free_application(struct application *a)
+static bool has_sections(const struct plx_alerting_file *file)
 {
-    plx_catalog_plan_fini(&a->plan);
-    plx_apply_file_fini(&a->file);
-    free(a);
+    bool has = false;
+    for (int i = 0; i < PLX_SECTION_COUNT_; i++)
+        has = has || file->has[i];
+    return has;
 }
 
-static void apply_monitors(struct application *a)
+/* Rules and monitors in one change. Takes the file's rules. */
+static void carry_out(struct plx_call *call, struct plx_apply_file *file,
+                      const struct plx_catalog_plan *plan, struct plx_change *change)
 {
-    struct plx_call *call = a->call;
     const struct plx_desk *desk = call->api->desk;
-    const struct plx_catalog_plan *plan = &a->plan;
-    struct plx_change *change = plx_change_begin();
     size_t n_upserts;
-    write_plan(desk, &a->file.monitors, plan, &change->json);
-    plx_json_kbool(&change->json, "dry_run", a->dry_run);
-    write_sections(&a->file.alerting, &change->json);
-    if (a->dry_run)
-        write_pages(desk, &a->file, plan, &change->json);
-    if (a->dry_run || plan->n_added + plan->n_changed + plan->n_removed == 0) {
+    struct plx_monitor *upserts = list_upserts(&file->monitors, plan, &n_upserts);
+    const char **removals = list_removals(desk, plan);
+    change->alerting = file->alerting;
+    file->alerting = (struct plx_alerting_file){0};
+    plx_change_commit(call, change, upserts, n_upserts, removals, plan->n_removed);
+    free(upserts);
+    free(removals);
+}
+
+static void apply(struct plx_call *call, struct plx_apply_file *file, bool dry_run,
+                  bool prune)
+{
+    const struct plx_desk *desk = call->api->desk;
+    struct plx_change *change = plx_change_begin();
+    struct plx_catalog_plan plan;
+    plx_catalog_compare(desk->catalog, file->monitors.list, file->monitors.n,
+                        prune && file->has_monitors, &plan);
+    if (!file->has_monitors)
+        plan.n_unchanged = plx_catalog_count(desk->catalog);
+    write_plan(desk, &file->monitors, &plan, &change->json);
+    plx_json_kbool(&change->json, "dry_run", dry_run);
+    write_sections(&file->alerting, &change->json);
+    if (dry_run)
+        write_pages(desk, file, &plan, &change->json);
+    bool nothing = plan.n_added + plan.n_changed + plan.n_removed == 0 &&
+                   !has_sections(&file->alerting);
+    if (dry_run || nothing) {
         plx_json_kuint(&change->json, "generation", desk->generation);
         plx_json_end(&change->json);
         plx_call_end(call, &change->answer);
         free(change);
     } else {
-        struct plx_monitor *upserts = list_upserts(&a->file.monitors, plan, &n_upserts);
-        const char **removals = list_removals(desk, plan);
-        plx_change_commit(call, change, upserts, n_upserts, removals, plan->n_removed);
-        free(upserts);
-        free(removals);
+        carry_out(call, file, &plan, change);
     }
-    free_application(a);
-}
-
-/* What is compared is what is there when it is carried out. */
-static void compare(struct application *a, bool prune)
-{
-    const struct plx_catalog *catalog = a->call->api->desk->catalog;
-    plx_catalog_compare(catalog, a->file.monitors.list, a->file.monitors.n,
-                        prune && a->file.has_monitors, &a->plan);
-    if (!a->file.has_monitors)
-        a->plan.n_unchanged = plx_catalog_count(catalog);
-}
-
-static void on_alerting(void *arg, int err, const char *why)
-{
-    struct application *a = arg;
-    if (err < 0) {
-        plx_call_fail(a->call, err, "%s", why);
-        free_application(a);
-        return;
-    }
-    plx_alerts_configure(a->call->api->desk->alerts, &a->file.alerting);
-    plx_log(PLX_LOG_INFO, "alerting_changed", "who", a->call->who, NULL);
-    bool prune = false;
-    plx_call_bool(a->call, "prune", &prune, NULL);
-    plx_catalog_plan_fini(&a->plan);
-    compare(a, prune);
-    apply_monitors(a);
-}
-
-static void apply_alerting(struct application *a)
-{
-    struct plx_store_section sections[PLX_STORE_SECTIONS_MAX];
-    size_t n = 0;
-    for (int i = 0; i < PLX_SECTION_COUNT_; i++)
-        if (a->file.alerting.has[i])
-            sections[n++] = (struct plx_store_section){
-                plx_alerting_section_token((enum plx_alerting_section)i),
-                a->file.alerting.text[i]};
-    if (n == 0 || a->dry_run) {
-        apply_monitors(a);
-        return;
-    }
-    int err = plx_store_put_alerting(a->call->api->desk->store, sections, n, a->call->who,
-                                     plx_clock_wall(), on_alerting, a);
-    if (err < 0) {
-        plx_call_fail(a->call, err, "the change was not stored: %s", plx_err_text(err));
-        free_application(a);
-    }
+    plx_catalog_plan_fini(&plan);
 }
 
 void plx_api_apply(struct plx_call *call)
@@ -260,10 +221,6 @@ void plx_api_apply(struct plx_call *call)
         plx_call_fail(call, err, "%s", why.text);
         return;
     }
-    struct application *a = calloc(1, sizeof *a);
-    if (!a)
-        abort();
-    *a = (struct application){.call = call, .file = parsed, .dry_run = dry_run};
-    compare(a, prune);
-    apply_alerting(a);
+    apply(call, &parsed, dry_run, prune);
+    plx_apply_file_fini(&parsed);
 }

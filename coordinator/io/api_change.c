@@ -42,6 +42,29 @@ static void take_over(struct plx_desk *desk, const struct plx_store_applied *app
     plx_desk_settle(desk);
 }
 
+static void free_change(struct plx_change *change)
+{
+    plx_alerting_file_fini(&change->alerting);
+    free(change);
+}
+
+static bool has_rules(const struct plx_alerting_file *file)
+{
+    bool has = false;
+    for (int i = 0; i < PLX_SECTION_COUNT_; i++)
+        has = has || file->has[i];
+    return has;
+}
+
+static void configure(struct plx_change *change)
+{
+    struct plx_desk *desk = change->call->api->desk;
+    if (!desk->alerts || !has_rules(&change->alerting))
+        return;
+    plx_alerts_configure(desk->alerts, &change->alerting);
+    plx_log(PLX_LOG_INFO, "alerting_changed", "who", change->call->who, NULL);
+}
+
 static void on_applied(void *arg, int err, const char *why,
                        const struct plx_store_applied *applied)
 {
@@ -52,27 +75,39 @@ static void on_applied(void *arg, int err, const char *why,
         plx_buf_fini(&change->answer);
         plx_call_fail(call, err, "%s", why);
     } else {
+        configure(change);
         take_over(api->desk, applied);
-        plx_logf(PLX_LOG_INFO, "monitors_changed", "what",
-                 "generation %" PRIu64 ": %zu put, %zu removed by %s",
-                 applied->generation, applied->n_upserts, applied->n_removals, call->who);
+        if (applied->n_upserts + applied->n_removals > 0)
+            plx_logf(PLX_LOG_INFO, "monitors_changed", "what",
+                     "generation %" PRIu64 ": %zu put, %zu removed by %s",
+                     applied->generation, applied->n_upserts, applied->n_removals,
+                     call->who);
         plx_json_kuint(&change->json, "generation", applied->generation);
         plx_json_end(&change->json);
         plx_call_end(call, &change->answer);
         plx_intake_push(api->intake);
     }
-    free(change);
+    free_change(change);
 }
 
 void plx_change_commit(struct plx_call *call, struct plx_change *change,
                        const struct plx_monitor *upserts, size_t n_upserts,
                        const char *const *removals, size_t n_removals)
 {
+    struct plx_store_section sections[PLX_STORE_SECTIONS_MAX];
+    size_t n_sections = 0;
+    for (int i = 0; i < PLX_SECTION_COUNT_; i++)
+        if (change->alerting.has[i])
+            sections[n_sections++] = (struct plx_store_section){
+                plx_alerting_section_token((enum plx_alerting_section)i),
+                change->alerting.text[i]};
     const struct plx_store_apply apply = {
         .upserts = upserts,
         .n_upserts = n_upserts,
         .removals = removals,
         .n_removals = n_removals,
+        .sections = sections,
+        .n_sections = n_sections,
         .who = call->who,
         .now = plx_clock_wall(),
     };
@@ -80,7 +115,7 @@ void plx_change_commit(struct plx_call *call, struct plx_change *change,
     int err = plx_store_apply(call->api->desk->store, &apply, on_applied, change);
     if (err < 0) {
         plx_buf_fini(&change->answer);
-        free(change);
+        free_change(change);
         plx_call_fail(call, err, "the change was not stored: %s", plx_err_text(err));
     }
 }

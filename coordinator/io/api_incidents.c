@@ -224,12 +224,17 @@ void plx_api_incidents_show(struct plx_call *call)
 
 /* ---- acting ---- */
 
-static void answer_done(struct plx_call *call, uint64_t id)
+static void on_stored(void *arg, int err)
 {
+    struct plx_call *call = arg;
     struct plx_buf buf;
     struct plx_json j;
+    if (err < 0) {
+        plx_call_fail(call, err, "it was not stored: %s", plx_err_text(err));
+        return;
+    }
     plx_answer_begin(&buf, &j);
-    plx_json_kuint(&j, "id", id);
+    plx_json_kint(&j, "id", json_integer_value(json_object_get(call->body, "id")));
     plx_json_end(&j);
     plx_call_end(call, &buf);
 }
@@ -255,19 +260,17 @@ void plx_api_incidents_ack(struct plx_call *call)
         plx_call_fail(call, err, "there is no open incident %llu",
                       (unsigned long long)id);
     } else {
-        plx_alerts_tick(desk->alerts, now);
-        answer_done(call, id);
+        plx_alerts_commit(desk->alerts, now, on_stored, call);
     }
 }
 
 static void on_noted(void *arg, int err, const char *why)
 {
     struct plx_call *call = arg;
-    int64_t id = json_integer_value(json_object_get(call->body, "id"));
     if (err < 0)
         plx_call_fail(call, err, "%s", why);
     else
-        answer_done(call, (uint64_t)id);
+        on_stored(call, 0);
 }
 
 void plx_api_incidents_note(struct plx_call *call)

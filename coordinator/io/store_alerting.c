@@ -127,50 +127,19 @@ int plx_store_read_silences(struct plx_store *store, struct plx_wall now,
 
 /* ---- configuration ---- */
 
-struct alerting_job {
-    struct plx_store_plain_job plain;
-    struct plx_store_section list[PLX_STORE_SECTIONS_MAX];
-    size_t n;
-    const char *who;
-    struct plx_wall now;
-};
-
-static int alerting_run(struct plx_store *store, struct plx_store_job *job)
+int plx_store_put_sections(struct plx_store *store, const struct plx_store_section *list,
+                           size_t n, const char *who, struct plx_wall now)
 {
-    const struct alerting_job *put = (const struct alerting_job *)job;
     int err = 0;
-    for (size_t i = 0; !err && i < put->n; i++) {
-        err = plx_db_run(&store->db,
-                         "INSERT OR REPLACE INTO alerting (section, text)"
-                         " VALUES (?1, ?2)",
-                         PLX_BINDS(plx_bind_text(put->list[i].section),
-                                   plx_bind_text(put->list[i].text)));
+    for (size_t i = 0; !err && i < n; i++) {
+        err = plx_db_run(
+            &store->db, "INSERT OR REPLACE INTO alerting (section, text) VALUES (?1, ?2)",
+            PLX_BINDS(plx_bind_text(list[i].section), plx_bind_text(list[i].text)));
         if (!err)
-            err = plx_store_log_change(store, put->now, put->who, "alerting_applied",
-                                       put->list[i].section, "");
+            err = plx_store_log_change(store, now, who, "alerting_applied",
+                                       list[i].section, "");
     }
     return err;
-}
-
-static const struct plx_store_job_class ALERTING = {
-    .name = "alerting", .run = alerting_run, .finish = plx_store_plain_finish};
-
-int plx_store_put_alerting(struct plx_store *store, const struct plx_store_section *list,
-                           size_t n, const char *who, struct plx_wall now,
-                           plx_store_done_fn *done, void *arg)
-{
-    if (n > PLX_STORE_SECTIONS_MAX)
-        return PLX_ETOOBIG;
-    struct alerting_job *job = plx_store_job_new(&ALERTING, sizeof *job, arg);
-    struct plx_store_job *head = &job->plain.job;
-    job->plain.done = done;
-    for (size_t i = 0; i < n; i++)
-        job->list[job->n++] =
-            (struct plx_store_section){plx_store_job_text(head, list[i].section),
-                                       plx_store_job_text(head, list[i].text)};
-    job->who = plx_store_job_text(head, who);
-    job->now = now;
-    return plx_store_submit(store, head);
 }
 
 int plx_store_read_alerting(struct plx_store *store, plx_store_section_fn *fn, void *arg)

@@ -18,11 +18,21 @@ enum plx_store_change {
     PLX_STORE_UPDATED,
 };
 
+/* A section of the alerting configuration, as text: it takes the place of the one before.
+ */
+struct plx_store_section {
+    const char *section; /* "receivers", "routes", "maintenance" */
+    const char *text;
+};
+#define PLX_STORE_SECTIONS_MAX 3
+
 struct plx_store_apply {
     const struct plx_monitor *upserts; /* by name; ids are ignored */
     size_t n_upserts;
     const char *const *removals; /* names */
     size_t n_removals;
+    const struct plx_store_section *sections;
+    size_t n_sections;
     uint64_t expect_generation; /* apply only to this one; 0: to any */
     const char *who;
     struct plx_wall now;

@@ -165,6 +165,10 @@ void plx_store_backup_abort(struct plx_store *store);
 /* A line in the log of changes. */
 int plx_store_log_change(struct plx_store *store, struct plx_wall at, const char *who,
                          const char *what, const char *subject, const char *detail);
+/* Puts sections of the alerting configuration, in the transaction under way. */
+struct plx_store_section;
+int plx_store_put_sections(struct plx_store *store, const struct plx_store_section *list,
+                           size_t n, const char *who, struct plx_wall now);
 /* Labels as a JSON object. */
 void plx_store_labels_json(const struct plx_label *labels, size_t n, struct plx_buf *out);
 /* Such an object as an array of labels, by key; gives it. */

@@ -1,5 +1,5 @@
 /* The store's room of incidents: incidents, their timelines, the outbox, silences, and
- * the alerting configuration.
+ * what was applied of the alerting configuration (plx_store_apply puts it).
  *
  * What an incident became and what has to be told of it go into one transaction; nobody
  * is told before it is committed. Loop thread. */
@@ -7,7 +7,7 @@
 #define PLX_COORDINATOR_STORE_INCIDENTS_H
 
 #include "coordinator/core/incident.h"
-#include "coordinator/io/store.h"
+#include "coordinator/io/store_config.h"
 
 /* ---- the outbox ---- */
 
@@ -77,16 +77,6 @@ int plx_store_add_silence(struct plx_store *store,
 /* Ends it now. PLX_ENOTFOUND. */
 int plx_store_end_silence(struct plx_store *store, uint64_t id, const char *who,
                           struct plx_wall now, plx_store_done_fn *done, void *arg);
-
-#define PLX_STORE_SECTIONS_MAX 3
-struct plx_store_section {
-    const char *section; /* "receivers", "routes", "maintenance" */
-    const char *text;
-};
-/* Puts all of them or none. */
-int plx_store_put_alerting(struct plx_store *store, const struct plx_store_section *list,
-                           size_t n, const char *who, struct plx_wall now,
-                           plx_store_done_fn *done, void *arg);
 
 /* ---- reading ---- */
 

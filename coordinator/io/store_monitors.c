@@ -14,6 +14,8 @@ struct apply_job {
     const char **removals;
     uint64_t *removed_ids;
     size_t n_removals;
+    struct plx_store_section sections[PLX_STORE_SECTIONS_MAX];
+    size_t n_sections;
     uint64_t expect_generation;
     uint64_t generation; /* of the last run */
     const char *who;
@@ -167,6 +169,9 @@ static int apply_run(struct plx_store *store, struct plx_store_job *job)
         err = remove_one(db, apply, i);
     if (!err)
         err = upsert_all(db, apply);
+    if (!err)
+        err = plx_store_put_sections(store, apply->sections, apply->n_sections,
+                                     apply->who, apply->now);
     return err ? err : conclude(store, apply);
 }
 
@@ -243,6 +248,10 @@ static void copy_apply(struct apply_job *job, const struct plx_store_apply *appl
         plx_monitor_copy(&job->upserts[i], &apply->upserts[i]);
     for (size_t i = 0; i < apply->n_removals; i++)
         job->removals[i] = plx_text_dup(apply->removals[i]);
+    for (size_t i = 0; i < apply->n_sections; i++)
+        job->sections[job->n_sections++] = (struct plx_store_section){
+            plx_store_job_text(head, apply->sections[i].section),
+            plx_store_job_text(head, apply->sections[i].text)};
     head->bytes += apply->n_upserts * MONITOR_BYTES + apply->n_removals * PLX_NAME_MAX;
     head->rows += apply->n_upserts + apply->n_removals;
 }
@@ -250,7 +259,9 @@ static void copy_apply(struct apply_job *job, const struct plx_store_apply *appl
 int plx_store_apply(struct plx_store *store, const struct plx_store_apply *apply,
                     plx_store_apply_fn *done, void *arg)
 {
-    if (apply->n_upserts > PLX_STORE_APPLY_MAX || apply->n_removals > PLX_STORE_APPLY_MAX)
+    if (apply->n_upserts > PLX_STORE_APPLY_MAX ||
+        apply->n_removals > PLX_STORE_APPLY_MAX ||
+        apply->n_sections > PLX_STORE_SECTIONS_MAX)
         return PLX_ETOOBIG;
     if (!is_valid(apply))
         return PLX_EINVAL;

@@ -35,15 +35,16 @@ static void a_stop_while_a_test_is_being_stored__tells_who_asked_once(void **sta
     coordinator_restart(fx);
 }
 
-static void on_put(void *arg, int err, const char *why)
+static void on_put(void *arg, int err, const char *why,
+                   const struct plx_store_applied *applied)
 {
     struct coordinator_fixture *fx = arg;
-    (void)why;
+    (void)why, (void)applied;
     fx->err = err;
     fx->n_answers++;
 }
 
-static bool put_is_done(void *arg)
+static bool is_answered(void *arg)
 {
     const struct coordinator_fixture *fx = arg;
     return fx->n_answers > 0;
@@ -58,13 +59,75 @@ static void stored_receivers_that_are_not_good_any_more__are_kept(void **state)
                                "- {name: two, kind: webhook, url: 'http://h/'}\n";
     const struct plx_store_section section = {"receivers", text};
     fx->n_answers = 0;
-    assert_int_equal(plx_store_put_alerting(fx->desk.store, &section, 1, "test",
-                                            plx_clock_wall(), on_put, fx),
-                     0);
-    coordinator_await(fx, put_is_done, fx);
+    const struct plx_store_apply apply = {
+        .sections = &section, .n_sections = 1, .who = "test", .now = plx_clock_wall()};
+    assert_int_equal(plx_store_apply(fx->desk.store, &apply, on_put, fx), 0);
+    coordinator_await(fx, is_answered, fx);
     assert_int_equal(fx->err, 0);
     coordinator_restart(fx);
     assert_int_equal(plx_alerts_config(fx->alerts)->n_receivers, 2);
+}
+
+static const struct plx_incident *an_open_incident(struct coordinator_fixture *fx)
+{
+    struct plx_wall now = plx_clock_wall();
+    coordinator_ask(
+        fx, "apply",
+        "{\"text\":\"monitors:\\n- {monitor_type: tcp, name: web, host: h, port: "
+        "80, locations: [all]}\\n\"}");
+    assert_int_equal(fx->err, 0);
+    plx_alerts_verdict(fx->alerts, now, plx_catalog_by_name(fx->desk.catalog, "web"),
+                       PLX_JUDGE_SERVICE_DOWN, NULL, 0, "for a test");
+    plx_alerts_tick(fx->alerts, now);
+    const struct plx_incident *incident =
+        plx_incidents_by_id(plx_alerts_incidents(fx->alerts), 1);
+    assert_non_null(incident);
+    return incident;
+}
+
+/* Who hears that it is done may switch the machine off. */
+static void an_acknowledgement__is_answered_when_it_is_stored(void **state)
+{
+    struct coordinator_fixture *fx = *state;
+    const struct plx_incident *incident = an_open_incident(fx);
+    coordinator_submit(fx, "incidents.ack", "{\"id\":1,\"text\":\"on it\"}");
+    assert_true(incident->acked.ns > 0);
+    assert_int_equal(fx->n_answers, 0);
+    coordinator_await(fx, is_answered, fx);
+    assert_int_equal(fx->err, 0);
+    coordinator_restart(fx);
+    incident = plx_incidents_by_id(plx_alerts_incidents(fx->alerts), 1);
+    assert_non_null(incident);
+    assert_true(incident->acked.ns > 0);
+}
+
+/* The second is refused for its monitor, so its rules must not hold either. */
+static void rules_and_monitors__are_one_change(void **state)
+{
+    struct coordinator_fixture *fx = *state;
+    coordinator_ask(
+        fx, "apply",
+        "{\"text\":\"receivers:\\n- {name: one, kind: webhook, url: "
+        "'http://h/'}\\nmonitors:\\n- {monitor_type: tcp, name: web, host: h, "
+        "port: 80, locations: [all]}\\n\"}");
+    assert_int_equal(fx->err, 0);
+    assert_int_equal(plx_alerts_config(fx->alerts)->n_receivers, 1);
+    assert_int_equal(plx_catalog_count(fx->desk.catalog), 1);
+    const struct plx_store_section section = {"receivers", "receivers: []\n"};
+    const char *const nobody[] = {"there is no such monitor"};
+    const struct plx_store_apply apply = {.removals = nobody,
+                                          .n_removals = 1,
+                                          .sections = &section,
+                                          .n_sections = 1,
+                                          .who = "test",
+                                          .now = plx_clock_wall()};
+    fx->n_answers = 0;
+    assert_int_equal(plx_store_apply(fx->desk.store, &apply, on_put, fx), 0);
+    coordinator_await(fx, is_answered, fx);
+    assert_int_equal(fx->err, PLX_ENOTFOUND);
+    coordinator_restart(fx);
+    assert_int_equal(plx_alerts_config(fx->alerts)->n_receivers, 1);
+    assert_string_equal(plx_alerts_config(fx->alerts)->receivers[0].name, "one");
 }
 
 static int up(void **state)
@@ -88,6 +151,9 @@ int main(void)
             a_stop_while_a_test_is_being_stored__tells_who_asked_once, up, down),
         cmocka_unit_test_setup_teardown(
             stored_receivers_that_are_not_good_any_more__are_kept, up, down),
+        cmocka_unit_test_setup_teardown(an_acknowledgement__is_answered_when_it_is_stored,
+                                        up, down),
+        cmocka_unit_test_setup_teardown(rules_and_monitors__are_one_change, up, down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
