@@ -189,6 +189,22 @@ static void a_service_that_is_the_host__is_the_same_incident(void **state)
     assert_int_equal(i->n_active, 4);
 }
 
+static void a_route_with_update__hears_news_sooner(void **state)
+{
+    struct world *w = *state;
+    w->alerting.routes[0].update_ns = 5 * PLX_SEC_NS;
+    fault(w, 10, 1, PLX_JUDGE_CLASS_SERVICE, PLX_JUDGE_OPENED, "m0", 0, 1);
+    verdict(w, 10, 0, PLX_JUDGE_SERVICE_DOWN, 1);
+    ticks(w, 10, 20);
+    fault(w, 21, 1, PLX_JUDGE_CLASS_SERVICE, PLX_JUDGE_CLOSED, "m0", 0, 1);
+    fault(w, 21, 2, PLX_JUDGE_CLASS_HOST, PLX_JUDGE_OPENED, "h0", 0, 4);
+    for (uint32_t i = 0; i < 4; i++)
+        verdict(w, 21, i, PLX_JUDGE_HOST_DOWN, 2);
+    ticks(w, 21, 30);
+    assert_int_equal(w->told[PLX_NOTICE_OPEN], 1);
+    assert_int_equal(w->told[PLX_NOTICE_UPDATE], 1);
+}
+
 static void two_services_of_one_host__become_one_incident(void **state)
 {
     struct world *w = *state;
@@ -444,6 +460,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_host_goes_and_comes__is_one_page_and_one_end),
         T(a_service_that_is_the_host__is_the_same_incident),
+        T(a_route_with_update__hears_news_sooner),
         T(two_services_of_one_host__become_one_incident),
         T(too_few_failures__wait),
         T(recovery_successes__are_waited_for),
