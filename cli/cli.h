@@ -68,9 +68,10 @@ enum plx_format { PLX_FORMAT_TABLE, PLX_FORMAT_JSON, PLX_FORMAT_CSV, PLX_FORMAT_
 struct plx_cli {
     struct plx_args args;
     enum plx_format format;
-    bool terminal;  /* stdout is one */
-    bool colour;    /* stdout may be coloured */
-    unsigned width; /* columns of the terminal; 0: none, never cut or wrap */
+    bool terminal;    /* stdout is one */
+    bool colour;      /* stdout may be coloured */
+    const char *wait; /* how long answers are waited for by default; NULL: 30s */
+    unsigned width;   /* columns of the terminal; 0: none, never cut or wrap */
 };
 
 /* Sorts argv. Returns 0, or PLX_EINVAL with a sentence. `args` is finished with

@@ -229,7 +229,7 @@ static void close_talk(struct talk *t)
 
 static int patience(const struct plx_cli *cli, int64_t *ret_ns, struct plx_why *why)
 {
-    const char *text = plx_args_value(&cli->args, "wait", "30s");
+    const char *text = plx_args_value(&cli->args, "wait", cli->wait ? cli->wait : "30s");
     if (plx_duration_parse(text, ret_ns) == 0 && *ret_ns > 0 && *ret_ns <= PLX_DAY_NS)
         return 0;
     return plx_why_set(why, PLX_EINVAL, "--wait must be a duration such as 30s: '%s'",

@@ -19,7 +19,7 @@ static const struct tool {
 } tools[] = {
     {"gatus", plx_import_gatus, NULL},
     {"uptime-kuma", plx_import_kuma, NULL},
-    {"blackbox", plx_import_blackbox, plx_import_blackbox_rules},
+    {"blackbox", plx_import_blackbox, plx_import_rules_apply},
     {"cloudprober", plx_import_cloudprober, NULL},
 };
 

@@ -32,10 +32,9 @@ static void print_token(const struct plx_cli *cli, const json_t *answer)
     plx_say("%s\n", plx_field(answer, "token"));
     fflush(stdout);
     if (!plx_args_has(&cli->args, "quiet"))
-        fprintf(stderr,
-                "valid until %s; shown this once. On the agent's machine:\n"
-                "  parallax-agent enroll TOKEN\n",
-                plx_field(answer, "expires"));
+        plx_remark("valid until %s; shown this once. On the agent's machine:\n"
+                   "  parallax-agent enroll TOKEN\n",
+                   plx_field(answer, "expires"));
 }
 
 int plx_cmd_token_create(struct plx_cli *cli)

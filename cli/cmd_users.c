@@ -144,6 +144,8 @@ int plx_cmd_tokens_create(struct plx_cli *cli)
     plx_json_kstr(&q.json, "role", plx_args_value(&cli->args, "role", "viewer"));
     if (ttl)
         plx_json_kstr(&q.json, "ttl", ttl);
+    if (plx_args_has(&cli->args, "replace"))
+        plx_json_kbool(&q.json, "replace", true);
     int code = plx_ask(cli, "tokens.create", &q, &answer);
     if (code == PLX_EXIT_OK && !plx_show_data(cli, answer)) {
         plx_say("%s\n", plx_field(answer, "token"));

@@ -69,6 +69,18 @@ static const struct plx_option trace_options[] = {
     {0},
 };
 
+static const struct plx_option watch_options[] = {
+    {"all", 0, NULL, "also what is up, from the start"},
+    {0},
+};
+
+static const struct plx_option events_options[] = {
+    {"follow", 'f', NULL, "go on as they happen, until interrupted"},
+    {"last", 0, "N", "how many of the past, default 20"},
+    {"type", 0, "TYPE", "only verdict, fault, incident, place or agent"},
+    {0},
+};
+
 static const struct plx_option history_options[] = {
     {"since", 0, "TIME", "how far back, default 24h"},
     {0},
@@ -131,6 +143,7 @@ static const struct plx_option user_options[] = {
 static const struct plx_option api_token_options[] = {
     {"role", 'r', "ROLE", "viewer (default), operator or admin"},
     {"ttl", 0, "TIME", "how long it is valid, default for ever"},
+    {"replace", 0, NULL, "in place of the one of that name, which is no longer valid"},
     {0},
 };
 
@@ -177,6 +190,12 @@ const struct plx_command plx_commands[] = {
      "target, 1\n"
      "if one does not, 3 if nobody could trace.",
      trace_options, 1, 1, plx_cmd_trace, NULL},
+    {"watch", "", "The fleet live, on the whole screen",
+     "q quits, a shows all monitors or only what is not up, arrows scroll.",
+     watch_options, 0, 0, plx_cmd_watch, NULL},
+    {"events", "", "What happens: verdicts, faults, incidents, agents",
+     "A line each; with --output json, one JSON object a line.", events_options, 0, 0,
+     plx_cmd_events, NULL},
     {"history", "MONITOR", "Past verdicts of a monitor", NULL, history_options, 1, 1,
      plx_cmd_history, NULL},
     {"uptime", "[MONITOR…]", "Availability, reachability and coverage of a time",

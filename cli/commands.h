@@ -19,6 +19,8 @@ int plx_cmd_explain(struct plx_cli *cli);
 int plx_cmd_check(struct plx_cli *cli);
 int plx_cmd_trace(struct plx_cli *cli);
 int plx_cmd_history(struct plx_cli *cli);
+int plx_cmd_watch(struct plx_cli *cli);
+int plx_cmd_events(struct plx_cli *cli);
 int plx_cmd_uptime(struct plx_cli *cli);
 int plx_cmd_incidents_list(struct plx_cli *cli);
 int plx_cmd_incidents_show(struct plx_cli *cli);

@@ -18,20 +18,18 @@ void plx_import_fini(struct plx_import *im)
 {
     for (size_t i = 0; i < im->n; i++)
         plx_monitor_fini(&im->list[i]);
-    for (size_t i = 0; im->jobs && i < im->n; i++)
-        free(im->jobs[i]);
+    for (size_t i = 0; im->labels && i < im->n; i++)
+        plx_relabel_fini(&im->labels[i]);
     for (size_t i = 0; i < im->n_findings; i++) {
         free(im->findings[i].file);
         free(im->findings[i].entry);
         free(im->findings[i].text);
     }
-    for (size_t i = 0; i < im->n_rules; i++)
-        free(im->rules[i].job);
-    free(im->rules);
-    free(im->jobs);
+    plx_import_rules_fini(im);
+    free(im->labels);
     free(im->list);
     free(im->findings);
-    plx_doc_destroy(&im->modules);
+    plx_doc_destroy(&im->shared);
     *im = (struct plx_import){0};
 }
 
@@ -173,6 +171,18 @@ void plx_import_duration(struct plx_import *im, const char *entry,
     if (text && plx_duration_parse(text, field) < 0)
         plx_import_say(im, PLX_FINDING_IGNORED, entry, "%s: '%s' is no duration", key,
                        text);
+}
+
+uint32_t plx_import_count(struct plx_import *im, const char *entry, const char *key,
+                          const char *text, uint32_t usual)
+{
+    int64_t n = usual;
+    if (!text || (plx_text_int(text, 1, INT32_MAX, &n) == 0 && n <= 100))
+        return (uint32_t)n;
+    n = n > 100 ? 100 : usual;
+    plx_import_say(im, PLX_FINDING_CHANGED, entry, "%s '%s' becomes %d", key, text,
+                   (int)n);
+    return (uint32_t)n;
 }
 
 void plx_import_rest(struct plx_import *im, const char *entry, const char *where,

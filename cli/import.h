@@ -8,6 +8,7 @@
 
 #include "base/monitor.h"
 #include "base/why.h"
+#include "cli/relabel.h"
 #include "sys/doc.h"
 
 #include <jansson.h>
@@ -36,13 +37,13 @@ struct plx_import {
     const char *file; /* being read; borrowed */
     char **locations; /* of every monitor; borrowed */
     size_t n_locations;
-    struct plx_alert_for { /* blackbox: alerting rules on probe_success */
-        char *job;         /* "": of every job */
-        int64_t for_ns;
-    } * rules;
+    /* blackbox: its own file, read before the targets; gatus: the file with `alerting`.
+     */
+    struct plx_doc *shared;
+    /* blackbox: what Prometheus knows each monitor by, in its order; alerting rules. */
+    struct plx_relabel *labels;
+    struct plx_alert_rule *rules;
     size_t n_rules;
-    char **jobs;             /* blackbox: of each monitor, in its order */
-    struct plx_doc *modules; /* blackbox: its own file, read before the targets */
 };
 
 void plx_import_fini(struct plx_import *im);
@@ -67,6 +68,10 @@ const char *plx_import_text(const struct plx_node *map, const char *key);
  * cannot. */
 void plx_import_duration(struct plx_import *im, const char *entry,
                          const struct plx_node *map, const char *key, int64_t *field);
+/* The failures or successes in a row that a text means, 1 to 100: `usual` if it is NULL
+ * or no number, 100 if it is more; both said. */
+uint32_t plx_import_count(struct plx_import *im, const char *entry, const char *key,
+                          const char *text, uint32_t usual);
 /* Says every key of the map that is not among `known` (ended by NULL). */
 void plx_import_rest(struct plx_import *im, const char *entry, const char *where,
                      const struct plx_node *map, const char *const *known);
@@ -75,7 +80,10 @@ void plx_import_rest(struct plx_import *im, const char *entry, const char *where
 typedef int plx_import_fn(struct plx_import *im, const char *path, struct plx_why *why);
 plx_import_fn plx_import_gatus, plx_import_kuma, plx_import_blackbox,
     plx_import_cloudprober;
-/* After the last file of blackbox: alerting rules upon the monitors. */
-void plx_import_blackbox_rules(struct plx_import *im);
+/* The groups of a Prometheus rules file; and, after the last file, the alerting rules
+ * upon the monitors that they match. */
+void plx_import_rules_read(struct plx_import *im, const struct plx_node *groups);
+void plx_import_rules_apply(struct plx_import *im);
+void plx_import_rules_fini(struct plx_import *im);
 
 #endif

@@ -117,28 +117,89 @@ static void read_tcp(struct plx_import *im, struct plx_monitor *m,
 
 struct job {
     struct plx_import *im;
-    const struct plx_node *module, *labels;
-    const char *name, *module_name;
+    const struct plx_node *config;
+    const char *name;
+    const char *module; /* of params; NULL: relabelling says which */
     int64_t interval_ns, timeout_ns;
     bool several; /* modules: the name says which */
 };
 
-static void add_labels(const struct job *job, struct plx_monitor *m)
+static const struct plx_node *find_module(const struct plx_import *im, const char *name)
 {
-    plx_import_label(job->im, m, "job", job->name);
-    for (size_t i = 0; is_map(job->labels) && i < job->labels->n; i++)
-        if (job->labels->items[i]->text)
-            plx_import_label(job->im, m, job->labels->keys[i]->text,
-                             job->labels->items[i]->text);
+    const struct plx_node *root = im->shared ? plx_doc_root(im->shared) : NULL;
+    const struct plx_node *modules = is_map(root) ? plx_node_get(root, "modules") : NULL;
+    const struct plx_node *module = is_map(modules) ? plx_node_get(modules, name) : NULL;
+    return is_map(module) ? module : NULL;
 }
 
-static void add_target(const struct job *job, const char *target)
+/* The module if it makes TCP checks; NULL, and said, if not. */
+static const struct plx_node *tcp_module(struct plx_import *im, const char *entry,
+                                         const char *name)
+{
+    const struct plx_node *module = find_module(im, name);
+    const char *prober = plx_import_text(module, "prober");
+    if (module && prober && strcmp(prober, "tcp") == 0)
+        return module;
+    if (!module)
+        plx_import_say(im, PLX_FINDING_LEFT_OUT, entry,
+                       "the module '%s' is in none of the files before this one", name);
+    else
+        plx_import_say(im, PLX_FINDING_LEFT_OUT, entry,
+                       "the module '%s' (%s) is no TCP check", name,
+                       prober ? prober : "no prober");
+    return NULL;
+}
+
+/* Those that Prometheus keeps, but not the target itself once more. */
+static void add_labels(const struct job *job, struct plx_monitor *m,
+                       const struct plx_relabel *labels)
+{
+    plx_import_label(job->im, m, "job", plx_relabel_get(labels, "job"));
+    for (size_t i = 0; i < labels->n; i++) {
+        const char *key = labels->list[i].key, *value = labels->list[i].value;
+        bool target = strcmp(value, plx_relabel_get(labels, "__param_target")) == 0;
+        if (strncmp(key, "__", 2) != 0 && strcmp(key, "job") != 0 &&
+            !(strcmp(key, "instance") == 0 && target))
+            plx_import_label(job->im, m, key, value);
+    }
+}
+
+static void keep(struct plx_import *im, struct plx_relabel *labels)
+{
+    im->labels = reallocarray(im->labels, im->n, sizeof *im->labels);
+    if (!im->labels)
+        abort();
+    im->labels[im->n - 1] = *labels;
+    *labels = (struct plx_relabel){0};
+}
+
+static void read_module(const struct job *job, struct plx_monitor *m,
+                        const struct plx_node *module)
 {
     static const char *const known[] = {"prober", "timeout", "tcp", NULL};
+    const struct plx_node *tcp = plx_node_get(module, "tcp");
+    int64_t own = m->timeout_ns;
+    plx_import_duration(job->im, m->name, module, "timeout", &own);
+    if (own < m->timeout_ns)
+        m->timeout_ns = own;
+    if (is_map(tcp))
+        read_tcp(job->im, m, tcp);
+    plx_import_rest(job->im, m->name, "module.", module, known);
+}
+
+/* A target as relabelling leaves it. */
+static void add_relabelled(const struct job *job, struct plx_relabel *labels)
+{
+    const char *target = plx_relabel_get(labels, "__param_target");
+    const char *module_name = plx_relabel_get(labels, "__param_module");
     struct plx_monitor m;
     char host[PLX_HOST_MAX + 1], name[PLX_NAME_MAX * 3];
-    snprintf(name, sizeof name, "%.60s/%.60s%s%.60s", job->name, target,
-             job->several ? "/" : "", job->several ? job->module_name : "");
+    bool said = job->several || !job->module;
+    snprintf(name, sizeof name, "%.60s/%.60s%s%.60s", job->name, target, said ? "/" : "",
+             said ? module_name : "");
+    const struct plx_node *module = tcp_module(job->im, name, module_name);
+    if (!module)
+        return;
     plx_import_begin(job->im, name, &m);
     if (plx_text_host_port(target, host, &m.port) < 0) {
         plx_import_say(job->im, PLX_FINDING_LEFT_OUT, name, "'%s' names no host and port",
@@ -149,86 +210,109 @@ static void add_target(const struct job *job, const char *target)
     plx_monitor_set_text(&m.host, host);
     m.interval_ns = job->interval_ns;
     m.timeout_ns = job->timeout_ns;
-    int64_t own = m.timeout_ns;
-    plx_import_duration(job->im, name, job->module, "timeout", &own);
-    if (own < m.timeout_ns)
-        m.timeout_ns = own;
-    const struct plx_node *tcp = plx_node_get(job->module, "tcp");
-    if (is_map(tcp))
-        read_tcp(job->im, &m, tcp);
-    plx_import_rest(job->im, name, "module.", job->module, known);
-    add_labels(job, &m);
-    if (!plx_import_end(job->im, &m))
-        return;
-    job->im->jobs = reallocarray(job->im->jobs, job->im->n, sizeof *job->im->jobs);
-    if (!job->im->jobs)
-        abort();
-    job->im->jobs[job->im->n - 1] = plx_text_dup(job->name);
+    read_module(job, &m, module);
+    add_labels(job, &m, labels);
+    if (plx_import_end(job->im, &m))
+        keep(job->im, labels);
 }
 
-static void add_groups(struct job *job, const struct plx_node *config)
+/* What Prometheus knows of a target before relabelling. */
+static void add_target(const struct job *job, const char *target,
+                       const struct plx_node *given)
 {
-    const struct plx_node *groups = plx_node_get(config, "static_configs");
+    struct plx_relabel labels = {0};
+    for (size_t i = 0; is_map(given) && i < given->n; i++)
+        if (given->items[i]->text)
+            plx_relabel_set(&labels, given->keys[i]->text, given->items[i]->text);
+    plx_relabel_set(&labels, "job", job->name);
+    plx_relabel_set(&labels, "__address__", target);
+    if (job->module)
+        plx_relabel_set(&labels, "__param_module", job->module);
+    bool kept = plx_relabel_apply(&labels, plx_node_get(job->config, "relabel_configs"));
+    if (!*plx_relabel_get(&labels, "__param_target"))
+        plx_relabel_set(&labels, "__param_target", target);
+    if (kept)
+        add_relabelled(job, &labels);
+    else
+        plx_import_say(job->im, PLX_FINDING_IGNORED, job->name,
+                       "'%s', which relabel_configs drops there", target);
+    plx_relabel_fini(&labels);
+}
+
+static void add_groups(const struct job *job)
+{
+    const struct plx_node *groups = plx_node_get(job->config, "static_configs");
     for (size_t i = 0; is_list(groups) && i < groups->n; i++) {
         const struct plx_node *group = groups->items[i];
         const struct plx_node *targets =
             is_map(group) ? plx_node_get(group, "targets") : NULL;
-        job->labels = is_map(group) ? plx_node_get(group, "labels") : NULL;
         for (size_t k = 0; is_list(targets) && k < targets->n; k++)
             if (targets->items[k]->text)
-                add_target(job, targets->items[k]->text);
+                add_target(job, targets->items[k]->text, plx_node_get(group, "labels"));
     }
 }
 
-static const struct plx_node *find_module(const struct plx_import *im, const char *name)
+/* ---- a job ---- */
+
+/* Whether relabelling chooses the module; says the rules that cannot be done. */
+static bool look_at_rules(struct plx_import *im, const struct job *job)
 {
-    const struct plx_node *root = im->modules ? plx_doc_root(im->modules) : NULL;
-    const struct plx_node *modules = is_map(root) ? plx_node_get(root, "modules") : NULL;
-    const struct plx_node *module = is_map(modules) ? plx_node_get(modules, name) : NULL;
-    return is_map(module) ? module : NULL;
+    const struct plx_node *rules = plx_node_get(job->config, "relabel_configs");
+    bool chooses = false;
+    for (size_t i = 0; is_list(rules) && i < rules->n; i++) {
+        const char *to = plx_import_text(rules->items[i], "target_label");
+        const char *trouble = is_map(rules->items[i])
+                                  ? plx_relabel_trouble(rules->items[i])
+                                  : "it is not keys and values";
+        chooses |= to && strcmp(to, "__param_module") == 0;
+        if (trouble)
+            plx_import_say(im, PLX_FINDING_IGNORED, job->name,
+                           "relabel_configs: the %zu. rule: %s", i + 1, trouble);
+    }
+    return chooses;
 }
 
-/* relabel_configs are how every such job is written: only what is not the usual three is
- * said. */
-static void say_relabelling(struct plx_import *im, const char *job,
-                            const struct plx_node *config)
+/* Keys of a job without an equivalent; discovery means checks that do not arrive. */
+static void say_rest(struct plx_import *im, const struct job *job)
 {
-    const struct plx_node *list = plx_node_get(config, "relabel_configs");
-    for (size_t i = 0; is_list(list) && i < list->n; i++) {
-        const char *to = plx_import_text(list->items[i], "target_label");
-        bool usual =
-            to && (strcmp(to, "__param_target") == 0 || strcmp(to, "instance") == 0 ||
-                   strcmp(to, "__address__") == 0);
-        if (!usual)
-            plx_import_say(im, PLX_FINDING_IGNORED, job, "relabel_configs: the %zu. rule",
-                           i + 1);
+    static const char *const known[] = {
+        "job_name",       "metrics_path",    "params",          "static_configs",
+        "scrape_timeout", "scrape_interval", "relabel_configs", NULL};
+    for (size_t i = 0; i < job->config->n; i++) {
+        const char *key = job->config->keys[i]->text;
+        const char *end = strstr(key, "_sd_configs");
+        size_t k = 0;
+        while (known[k] && strcmp(known[k], key) != 0)
+            k++;
+        if (end && !end[11])
+            plx_import_say(im, PLX_FINDING_LEFT_OUT, job->name,
+                           "%s: only targets of static_configs can be taken", key);
+        else if (!known[k])
+            plx_import_say(im, PLX_FINDING_IGNORED, job->name, "%s: no equivalent", key);
     }
 }
 
-static void read_module(struct job *job, const struct plx_node *config, const char *name)
+static void read_targets(struct job *job, const struct plx_node *modules, bool chooses)
 {
-    job->module_name = name;
-    job->module = find_module(job->im, name);
-    const char *prober = plx_import_text(job->module, "prober");
-    if (!job->module)
-        plx_import_say(job->im, PLX_FINDING_LEFT_OUT, job->name,
-                       "the module '%s' is in none of the files before this one", name);
-    else if (!prober || strcmp(prober, "tcp") != 0)
-        plx_import_say(job->im, PLX_FINDING_LEFT_OUT, job->name,
-                       "the module '%s' (%s) is no TCP check", name,
-                       prober ? prober : "no prober");
-    else
-        add_groups(job, config);
+    job->several = is_list(modules) && modules->n > 1;
+    if (chooses) {
+        job->module = NULL;
+        add_groups(job);
+        return;
+    }
+    for (size_t i = 0; i < modules->n; i++) {
+        job->module = modules->items[i]->text;
+        if (job->module && tcp_module(job->im, job->name, job->module))
+            add_groups(job);
+    }
 }
 
 static void read_job(struct plx_import *im, const struct plx_node *config,
                      const struct plx_node *global)
 {
-    static const char *const known[] = {
-        "job_name",       "metrics_path",    "params",          "static_configs",
-        "scrape_timeout", "scrape_interval", "relabel_configs", NULL};
     const char *name = plx_import_text(config, "job_name");
     struct job job = {.im = im,
+                      .config = config,
                       .name = name ? name : "",
                       .interval_ns = SCRAPE_INTERVAL_NS,
                       .timeout_ns = SCRAPE_TIMEOUT_NS};
@@ -239,97 +323,14 @@ static void read_job(struct plx_import *im, const struct plx_node *config,
     plx_import_duration(im, "", global, "scrape_timeout", &job.timeout_ns);
     plx_import_duration(im, job.name, config, "scrape_interval", &job.interval_ns);
     plx_import_duration(im, job.name, config, "scrape_timeout", &job.timeout_ns);
-    if (!is_list(modules) || modules->n == 0) {
+    bool chooses = look_at_rules(im, &job), named = is_list(modules) && modules->n > 0;
+    if (!named && !chooses) {
         plx_import_say(im, PLX_FINDING_LEFT_OUT, job.name,
                        "a job without a module of blackbox_exporter");
         return;
     }
-    job.several = modules->n > 1;
-    for (size_t i = 0; i < modules->n; i++)
-        if (modules->items[i]->text)
-            read_module(&job, config, modules->items[i]->text);
-    say_relabelling(im, job.name, config);
-    plx_import_rest(im, job.name, "", config, known);
-}
-
-/* ---- alerting rules ---- */
-
-/* job="tcp" in an expression; "" if there is none. */
-static char *job_of(const char *expr)
-{
-    const char *at = strstr(expr, "job=\"");
-    if (!at)
-        return plx_text_dup("");
-    at += 5;
-    return strndup(at, strcspn(at, "\""));
-}
-
-static void read_rule(struct plx_import *im, const struct plx_node *rule)
-{
-    const char *alert = plx_import_text(rule, "alert"),
-               *expr = plx_import_text(rule, "expr");
-    bool ours = alert && expr && strstr(expr, "probe_success") && strstr(expr, "== 0");
-    int64_t for_ns = 0;
-    if (!ours) {
-        plx_import_say(im, PLX_FINDING_IGNORED, alert ? alert : "",
-                       "a rule that is not about probe_success == 0");
-        return;
-    }
-    plx_import_duration(im, alert, rule, "for", &for_ns);
-    im->rules = reallocarray(im->rules, im->n_rules + 1, sizeof *im->rules);
-    if (!im->rules)
-        abort();
-    im->rules[im->n_rules++] = (struct plx_alert_for){job_of(expr), for_ns};
-    plx_import_say(im, PLX_FINDING_IGNORED, alert,
-                   "labels and annotations: make a receiver and a route for it");
-}
-
-static void read_rules(struct plx_import *im, const struct plx_node *groups)
-{
-    for (size_t i = 0; is_list(groups) && i < groups->n; i++) {
-        const struct plx_node *rules =
-            is_map(groups->items[i]) ? plx_node_get(groups->items[i], "rules") : NULL;
-        for (size_t k = 0; is_list(rules) && k < rules->n; k++)
-            if (is_map(rules->items[k]))
-                read_rule(im, rules->items[k]);
-    }
-}
-
-/* "for: 2m" at an interval of 30s is four failures in a row: the first that is seen and
- * those until the time is over. */
-static void apply_rule(struct plx_monitor *m, const struct plx_alert_for *rule,
-                       bool first)
-{
-    int64_t n = (rule->for_ns + m->interval_ns - 1) / m->interval_ns;
-    uint32_t failures = n < 1 ? 1 : n > 100 ? 100 : (uint32_t)n;
-    if (first || failures < m->consecutive_failures)
-        m->consecutive_failures = failures;
-}
-
-void plx_import_blackbox_rules(struct plx_import *im)
-{
-    size_t n_untold = 0;
-    for (size_t i = 0; i < im->n && im->jobs; i++) {
-        bool any = false;
-        for (size_t k = 0; k < im->n_rules; k++) {
-            const char *job = im->rules[k].job;
-            if (*job && strcmp(job, im->jobs[i]) != 0)
-                continue;
-            apply_rule(&im->list[i], &im->rules[k], !any);
-            any = true;
-        }
-        n_untold += !any;
-        if (!any && im->n_rules > 0)
-            im->list[i].alert_on_failure = false;
-    }
-    if (im->n_rules == 0 && im->n > 0)
-        plx_import_say(im, PLX_FINDING_CHANGED, "",
-                       "no alerting rule on probe_success in the files: monitors alert "
-                       "after 2 failures, as is usual here");
-    else if (n_untold > 0)
-        plx_import_say(im, PLX_FINDING_CHANGED, "",
-                       "%zu monitor%s no alerting rule matches: alert_on_failure: false",
-                       n_untold, n_untold == 1 ? "" : "s");
+    read_targets(&job, modules, chooses);
+    say_rest(im, &job);
 }
 
 /* ---- files ---- */
@@ -346,8 +347,8 @@ int plx_import_blackbox(struct plx_import *im, const char *path, struct plx_why 
     if (!is_map(root)) {
         err = plx_why_set(why, PLX_EINVAL, "%s:1:1: expected keys and values", path);
     } else if (plx_node_get(root, "modules")) {
-        plx_doc_destroy(&im->modules);
-        im->modules = doc; /* the targets come with another file */
+        plx_doc_destroy(&im->shared);
+        im->shared = doc; /* the targets come with another file */
         return 0;
     } else if (!plx_node_get(root, "scrape_configs") && !plx_node_get(root, "groups")) {
         err = plx_why_set(why, PLX_EINVAL,
@@ -357,7 +358,7 @@ int plx_import_blackbox(struct plx_import *im, const char *path, struct plx_why 
         for (size_t i = 0; is_list(jobs) && i < jobs->n; i++)
             if (is_map(jobs->items[i]))
                 read_job(im, jobs->items[i], plx_node_get(root, "global"));
-        read_rules(im, plx_node_get(root, "groups"));
+        plx_import_rules_read(im, plx_node_get(root, "groups"));
         plx_import_rest(im, "", "", root, known);
     }
     plx_doc_destroy(&doc);

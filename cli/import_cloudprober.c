@@ -18,6 +18,7 @@
 struct probe {
     struct plx_import *im;
     const json_t *body;
+    const json_t *shared; /* the file's shared_targets; may be NULL */
     const char *name;
 };
 
@@ -81,18 +82,21 @@ static void read_alerts(const struct probe *p, struct plx_monitor *m)
     {
         static const char *const known[] = {"condition", "name", NULL};
         const json_t *condition = last(alert, "condition");
-        int64_t failures = 1, total = 0;
-        const char *f = word(condition, "failures"), *t = word(condition, "total");
-        if (f)
-            plx_text_int(f, 1, 100, &failures);
+        uint32_t failures = plx_import_count(p->im, m->name, "alert.condition.failures",
+                                             word(condition, "failures"), 1);
+        int64_t total = 0;
+        const char *t = word(condition, "total");
         if (t)
-            plx_text_int(t, 1, 1000, &total);
+            plx_text_int(t, 1, INT32_MAX, &total);
         if (total > failures)
             plx_import_say(p->im, PLX_FINDING_CHANGED, p->name,
-                           "%d failures of %d become %d in a row", (int)failures,
-                           (int)total, (int)failures);
+                           "%u failures of %d become %u in a row", failures, (int)total,
+                           failures);
+        if (m->alert_on_failure && failures != m->consecutive_failures)
+            plx_import_say(p->im, PLX_FINDING_CHANGED, m->name,
+                           "alerts with different conditions: the lowest one is taken");
         if (!m->alert_on_failure || failures < m->consecutive_failures)
-            m->consecutive_failures = (uint32_t)failures;
+            m->consecutive_failures = failures;
         m->alert_on_failure = true;
         say_rest(p, "alert.", alert, known);
     }
@@ -185,11 +189,34 @@ static void add_endpoint(const struct probe *p, const json_t *endpoint, const ch
         add_target(p, name ? name : host, host, own_port ? own_port : port);
 }
 
-static void read_targets(const struct probe *p, const json_t *targets, const char *port)
+static void read_targets(const struct probe *p, const json_t *targets, const char *port);
+
+/* shared_targets { name: "…" targets { … } }, once in the file. */
+static void read_shared(const struct probe *p, const char *wanted, const char *port)
 {
-    static const char *const known[] = {"host_names", "endpoint", NULL};
     const json_t *one;
     size_t i;
+    json_array_foreach(p->shared, i, one)
+    {
+        const char *name = word(one, "name");
+        if (name && strcmp(name, wanted) == 0) {
+            struct probe own = *p;
+            own.shared = NULL; /* they do not name one another */
+            read_targets(&own, last(one, "targets"), port);
+            return;
+        }
+    }
+    plx_import_say(p->im, PLX_FINDING_LEFT_OUT, p->name,
+                   "targets.shared_targets '%s' is not in the file", wanted);
+}
+
+static void read_targets(const struct probe *p, const json_t *targets, const char *port)
+{
+    static const char *const known[] = {"host_names", "endpoint", "shared_targets"};
+    const json_t *one;
+    size_t i;
+    json_array_foreach(json_object_get(targets, "shared_targets"), i, one)
+        read_shared(p, json_string_value(one) ? json_string_value(one) : "", port);
     json_array_foreach(json_object_get(targets, "host_names"), i, one)
         add_host_names(p, json_string_value(one) ? json_string_value(one) : "", port);
     json_array_foreach(json_object_get(targets, "endpoint"), i, one)
@@ -197,12 +224,13 @@ static void read_targets(const struct probe *p, const json_t *targets, const cha
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)targets, key, value) if (strcmp(key, known[0]) != 0 &&
-                                                           strcmp(key, known[1]) != 0)
+                                                           strcmp(key, known[1]) != 0 &&
+                                                           strcmp(key, known[2]) != 0)
         plx_import_say(p->im, PLX_FINDING_LEFT_OUT, p->name,
                        "targets.%s: only targets that are named can be taken", key);
 }
 
-static void read_probe(struct plx_import *im, const json_t *body)
+static void read_probe(struct plx_import *im, const json_t *body, const json_t *shared)
 {
     static const char *const known[] = {
         "name",          "type",         "targets",   "interval", "interval_msec",
@@ -210,7 +238,7 @@ static void read_probe(struct plx_import *im, const json_t *body)
         "negative_test", "ip_version",   "source_ip", "disabled", NULL};
     static const char *const tcp_known[] = {"port", NULL};
     const char *name = word(body, "name"), *type = word(body, "type");
-    struct probe p = {im, body, name ? name : ""};
+    struct probe p = {im, body, shared, name ? name : ""};
     if (!type || strcmp(type, "TCP") != 0) {
         plx_import_say(im, PLX_FINDING_LEFT_OUT, p.name, "type %s is no TCP check",
                        type ? type : "(none)");
@@ -237,8 +265,10 @@ int plx_import_cloudprober(struct plx_import *im, const char *path, struct plx_w
     free(text);
     if (err < 0)
         return err;
-    json_array_foreach(json_object_get(root, "probe"), i, body) read_probe(im, body);
-    json_object_foreach(root, key, value) if (strcmp(key, "probe") != 0)
+    json_array_foreach(json_object_get(root, "probe"), i, body)
+        read_probe(im, body, json_object_get(root, "shared_targets"));
+    json_object_foreach(root, key, value) if (strcmp(key, "probe") != 0 &&
+                                              strcmp(key, "shared_targets") != 0)
         plx_import_say(im, PLX_FINDING_IGNORED, "", "%s: no equivalent", key);
     json_decref(root);
     return 0;

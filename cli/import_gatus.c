@@ -98,12 +98,20 @@ static void read_conditions(struct gatus *g)
 
 /* ---- alerts ---- */
 
+/* Of this file, or of one given before: Gatus reads a folder's files as one. */
+static const struct plx_node *alerting_of(const struct gatus *g)
+{
+    const struct plx_node *own = plx_node_get(g->root, "alerting");
+    const struct plx_node *shared = g->im->shared ? plx_doc_root(g->im->shared) : NULL;
+    return own || !shared ? own : plx_node_get(shared, "alerting");
+}
+
 /* The alert's own key, else that of the provider's default-alert. */
 static const char *alert_text(const struct gatus *g, const struct plx_node *alert,
                               const char *key)
 {
     const char *own = plx_import_text(alert, key), *type = plx_import_text(alert, "type");
-    const struct plx_node *alerting = plx_node_get(g->root, "alerting");
+    const struct plx_node *alerting = alerting_of(g);
     if (own || !type || !alerting || alerting->kind != PLX_NODE_MAP)
         return own;
     const struct plx_node *provider = plx_node_get(alerting, type);
@@ -116,8 +124,7 @@ static uint32_t alert_number(const struct gatus *g, const struct plx_node *alert
                              const char *key, uint32_t usual)
 {
     const char *text = alert_text(g, alert, key);
-    int64_t n;
-    return text && plx_text_int(text, 1, 100, &n) == 0 ? (uint32_t)n : usual;
+    return plx_import_count(g->im, g->m.name, key, text, usual);
 }
 
 static bool read_alert(struct gatus *g, const struct plx_node *alert, bool first)
@@ -202,27 +209,65 @@ static void read_endpoint(struct gatus *g)
     plx_import_end(g->im, &g->m);
 }
 
-int plx_import_gatus(struct plx_import *im, const char *path, struct plx_why *why)
+/* ---- files ---- */
+
+static int read_endpoints(struct plx_import *im, const struct plx_doc *doc,
+                          const struct plx_node *list, struct plx_why *why)
 {
-    static const char *const known[] = {"endpoints", NULL};
-    struct plx_doc *doc = NULL;
-    int err = plx_doc_load(path, &doc, why);
-    if (err < 0)
-        return err;
-    const struct plx_node *root = plx_doc_root(doc);
-    const struct plx_node *list =
-        root && root->kind == PLX_NODE_MAP ? plx_node_get(root, "endpoints") : NULL;
-    if (!list || list->kind != PLX_NODE_LIST)
-        err = plx_why_set(why, PLX_EINVAL, "%s:1:1: no list under 'endpoints'", path);
+    int err = 0;
     for (size_t i = 0; err == 0 && i < list->n; i++) {
-        struct gatus g = {.im = im, .root = root, .endpoint = list->items[i]};
+        struct gatus g = {
+            .im = im, .root = plx_doc_root(doc), .endpoint = list->items[i]};
         if (g.endpoint->kind == PLX_NODE_MAP)
             read_endpoint(&g);
         else
             err = plx_doc_error(doc, g.endpoint, why, "an endpoint is keys and values");
     }
-    if (err == 0)
+    return err;
+}
+
+/* A suite is steps in order, each with what the ones before gave. */
+static void say_suites(struct plx_import *im, const struct plx_node *list)
+{
+    for (size_t i = 0; list && list->kind == PLX_NODE_LIST && i < list->n; i++) {
+        const char *name = plx_import_text(list->items[i], "name");
+        plx_import_say(im, PLX_FINDING_LEFT_OUT, name ? name : "",
+                       "a suite: its endpoints are steps and no checks by themselves");
+    }
+}
+
+static int read_file(struct plx_import *im, const char *path, const struct plx_doc *doc,
+                     struct plx_why *why)
+{
+    static const char *const known[] = {"endpoints", "suites", NULL};
+    const struct plx_node *root = plx_doc_root(doc);
+    if (!root || root->kind != PLX_NODE_MAP)
+        return plx_why_set(why, PLX_EINVAL, "%s:1:1: expected keys and values", path);
+    const struct plx_node *list = plx_node_get(root, "endpoints");
+    if (list ? list->kind != PLX_NODE_LIST
+             : !plx_node_get(root, "alerting") && !plx_node_get(root, "suites") &&
+                   !plx_node_get(root, "ui"))
+        return plx_why_set(why, PLX_EINVAL, "%s:1:1: no list under 'endpoints'", path);
+    int err = list ? read_endpoints(im, doc, list, why) : 0;
+    if (err == 0) {
+        say_suites(im, plx_node_get(root, "suites"));
         plx_import_rest(im, "", "", root, known);
-    plx_doc_destroy(&doc);
+    }
+    return err;
+}
+
+int plx_import_gatus(struct plx_import *im, const char *path, struct plx_why *why)
+{
+    struct plx_doc *doc = NULL;
+    int err = plx_doc_load(path, &doc, why);
+    if (err < 0)
+        return err;
+    err = read_file(im, path, doc, why);
+    if (err == 0 && plx_node_get(plx_doc_root(doc), "alerting")) {
+        plx_doc_destroy(&im->shared);
+        im->shared = doc;
+    } else {
+        plx_doc_destroy(&doc);
+    }
     return err;
 }

@@ -26,23 +26,37 @@ const char *plx_style_off(const struct plx_cli *cli, enum plx_style style)
     return cli->colour && style != PLX_STYLE_NONE ? "\033[0m" : "";
 }
 
-void plx_say(const char *fmt, ...)
+static void print_tame(FILE *to, const char *fmt, va_list ap)
 {
     char *text;
-    va_list ap;
-    va_start(ap, fmt);
     if (vasprintf(&text, fmt, ap) < 0)
         abort();
-    va_end(ap);
     for (char *line = text; line;) { /* our own line breaks may stay */
         char *end = strchr(line, '\n');
         if (end)
             *end = '\0';
         plx_text_tame(line);
-        printf("%s%s", line, end ? "\n" : "");
+        fprintf(to, "%s%s", line, end ? "\n" : "");
         line = end ? end + 1 : NULL;
     }
     free(text);
+}
+
+void plx_say(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    print_tame(stdout, fmt, ap);
+    va_end(ap);
+}
+
+void plx_remark(const char *fmt, ...)
+{
+    va_list ap;
+    fflush(stdout);
+    va_start(ap, fmt);
+    print_tame(stderr, fmt, ap);
+    va_end(ap);
 }
 
 bool plx_say_if_empty(const struct plx_cli *cli, const json_t *answer, const char *key,

@@ -25,6 +25,8 @@ const char *plx_style_off(const struct plx_cli *cli, enum plx_style style);
 
 /* Prints to stdout with what could harm a terminal replaced. */
 void plx_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* A remark for people on standard error, beside the answer, made safe for a terminal. */
+void plx_remark(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* With --output json or yaml: prints `answer` and returns true. */
 bool plx_show_data(const struct plx_cli *cli, const json_t *answer);

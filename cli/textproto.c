@@ -164,6 +164,8 @@ static int read_field(struct reader *r, json_t *message)
     memcpy(name, r->at, n);
     name[n] = '\0';
     r->at += n;
+    if (strcmp(name, "include") == 0)
+        return fail(r, "an include: give the file it names as well, without this line");
     bool colon = take(r, ':');
     skip(r);
     if (!colon && *r->at != '{' && *r->at != '<')

@@ -17,4 +17,8 @@ void plx_view_headline(const struct plx_cli *cli, const json_t *monitor, const c
 /* One line for each location; nothing if there are none. */
 void plx_view_locations(const struct plx_cli *cli, const json_t *monitor);
 
+/* The monitors of a status or overview, worst first; lent by it, the caller frees the
+ * list. */
+json_t **plx_view_sorted(const json_t *answer, size_t *ret_n);
+
 #endif

@@ -13,8 +13,7 @@ static int by_rank_and_name(const void *a, const void *b)
     return order ? order : strcmp(plx_field(x, "name"), plx_field(y, "name"));
 }
 
-/* The monitors of an answer, worst first; the caller frees. */
-static json_t **sorted(const json_t *answer, size_t *ret_n)
+json_t **plx_view_sorted(const json_t *answer, size_t *ret_n)
 {
     const json_t *list = json_object_get(answer, "monitors");
     size_t n = json_array_size(list);
@@ -136,7 +135,7 @@ static void print_each(const struct plx_cli *cli, const json_t *answer, json_t *
 void plx_view_status(const struct plx_cli *cli, const json_t *answer)
 {
     size_t n;
-    json_t **monitors = sorted(answer, &n);
+    json_t **monitors = plx_view_sorted(answer, &n);
     if (cli->format == PLX_FORMAT_CSV) {
         print_overview(cli, monitors, n, plx_field(answer, "at"));
     } else if (n == 0) {

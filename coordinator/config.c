@@ -3,6 +3,8 @@
 #include "base/err.h"
 #include "base/monitor.h"
 #include "base/text.h"
+#include "coordinator/http/proxies.h"
+#include "coordinator/http/public.h"
 #include "post/post.h"
 #include "sys/doc.h"
 
@@ -32,6 +34,9 @@ void plx_config_fini(struct plx_config *config)
     free(config->enrol_listen);
     free(config->admin_listen);
     free(config->http_listen);
+    free(config->http_trusted_proxy);
+    free(config->status_page);
+    free(config->status_title);
     free(config->advertise);
     free(config->public_url);
     free(config->commands_dir);
@@ -72,6 +77,14 @@ static int set_http(struct plx_config *config, const char *key, const char *valu
                                "127.0.0.1:7480, or off",
                                value);
         return set_text(&config->http_listen, value);
+    }
+    if (strcmp(key, "http_trusted_proxy") == 0) {
+        struct plx_proxies proxies;
+        struct plx_why reason;
+        if (plx_proxies_parse(value, &proxies, &reason) < 0)
+            return plx_why_set(why, PLX_EINVAL, "http_trusted_proxy '%s': %s", value,
+                               reason.text);
+        return set_text(&config->http_trusted_proxy, value);
     }
     if (strcmp(key, "http_behind_tls") != 0)
         return plx_why_set(why, PLX_ENOTFOUND, "unknown option '%s'", key);
@@ -148,6 +161,23 @@ static int set_retention(struct plx_config *config, const char *value,
     return 0;
 }
 
+static int set_status(struct plx_config *config, const char *key, const char *value,
+                      struct plx_why *why)
+{
+    if (strcmp(key, "status_title") == 0)
+        return plx_text_is_name(value)
+                   ? set_text(&config->status_title, value)
+                   : plx_why_set(why, PLX_EINVAL, "status_title '%s': is no name", value);
+    if (strcmp(key, "status_page") != 0)
+        return plx_why_set(why, PLX_ENOTFOUND, "unknown option '%s'", key);
+    if (!plx_public_is_label(value))
+        return plx_why_set(why, PLX_EINVAL,
+                           "status_page '%s': must be the label of the monitors to show, "
+                           "such as public=yes, or all",
+                           value);
+    return set_text(&config->status_page, value);
+}
+
 static int set_rollup(struct plx_config *config, const char *key, const char *value,
                       struct plx_why *why)
 {
@@ -208,6 +238,8 @@ int plx_config_set(struct plx_config *config, const char *key, const char *value
         return set_heartbeat_url(config, value, why);
     if (strcmp(key, "retention_days") == 0)
         return set_retention(config, value, why);
+    if (strncmp(key, "status_", 7) == 0)
+        return set_status(config, key, value, why);
     if (strncmp(key, "rollup_", 7) == 0)
         return set_rollup(config, key, value, why);
     if (strncmp(key, "http_", 5) == 0)
@@ -221,11 +253,12 @@ static int load_doc(struct plx_config *config, const struct plx_doc *doc,
                     struct plx_why *why)
 {
     static const char *const known[] = {
-        "data_dir",      "listen",          "enrol_listen",   "admin_listen",
-        "advertise",     "retention_days",  "log_level",      "log_format",
-        "http_listen",   "http_behind_tls", "public_url",     "commands_dir",
-        "heartbeat_url", "trace_interval",  "rollup_minutes", "rollup_hours",
-        "rollup_days",   "secrets_dir",
+        "data_dir",     "listen",          "enrol_listen",       "admin_listen",
+        "advertise",    "retention_days",  "log_level",          "log_format",
+        "http_listen",  "http_behind_tls", "http_trusted_proxy", "public_url",
+        "commands_dir", "heartbeat_url",   "trace_interval",     "rollup_minutes",
+        "rollup_hours", "rollup_days",     "status_page",        "status_title",
+        "secrets_dir",
     };
     const struct plx_node *root = plx_doc_root(doc);
     if (!root)

@@ -11,11 +11,14 @@
 
 struct plx_config {
     char *data_dir;
-    char *listen;         // for agents; default tcp://*:7440
-    char *enrol_listen;   // default tcp://*:7441
-    char *admin_listen;   /* default tcp://127.0.0.1:7442 */
-    char *http_listen;    // "off": no HTTP; NULL: 127.0.0.1:7480 if it is free
-    bool http_behind_tls; /* a proxy in front ends TLS: cookies over https only */
+    char *listen;       // for agents; default tcp://*:7440
+    char *enrol_listen; // default tcp://*:7441
+    char *admin_listen; /* default tcp://127.0.0.1:7442 */
+    char *http_listen;  // "off": no HTTP; NULL: 127.0.0.1:7480 if it is free
+    char *status_page;  /* label of the monitors that everybody may see; NULL: none */
+    char *status_title; /* NULL: "Status" */
+    char *http_trusted_proxy; /* addresses whose X-Forwarded-For is believed; NULL */
+    bool http_behind_tls;     /* a proxy in front ends TLS: cookies over https only */
     char *advertise;    /* the host that agents are told to connect to; NULL: found out */
     char *public_url;   /* of the dashboard, for links in notices; NULL: no links */
     char *commands_dir; /* programs that receivers may name; NULL: none are run */

@@ -63,6 +63,7 @@ struct coordinator {
     struct plx_heartbeat *heartbeat; /* NULL: not configured */
     struct plx_desk desk;
     bool has_desk;
+    struct plx_rounds rounds;
     struct plx_alerts *alerts;
     struct plx_worker *worker; /* passwords */
     struct plx_worker *reads;  /* long reads of the store */
@@ -162,7 +163,7 @@ static void on_tick(void *arg, struct plx_mono now)
 {
     struct coordinator *c = arg;
     plx_watchdog_tick(&c->watchdog, now);
-    bool works = plx_rounds_make(&c->desk, c->intake);
+    bool works = plx_rounds_make(&c->rounds, &c->desk, c->intake);
     plx_inquest_tick(c->inquest, now);
     plx_api_tick(c->api, now);
     if (c->http)
@@ -175,6 +176,14 @@ static void on_tick(void *arg, struct plx_mono now)
         plx_heartbeat_tick(c->heartbeat, now);
     if (c->restart && plx_mono_diff(now, c->restart_at) >= 0)
         plx_loop_stop(c->loop);
+}
+
+static void on_haste(void *arg, struct plx_mono now)
+{
+    struct coordinator *c = arg;
+    (void)now;
+    if (!c->failed)
+        plx_rounds_hasten(&c->rounds, &c->desk, c->intake);
 }
 
 /* ---- starting ---- */
@@ -273,8 +282,13 @@ static int open_desk(struct coordinator *c, struct plx_why *why)
 static int open_http(struct coordinator *c, struct plx_why *why)
 {
     const char *asked = c->config->http_listen;
-    const struct plx_http_options options = {asked ? asked : HTTP_USUAL,
-                                             c->config->http_behind_tls};
+    const struct plx_http_options options = {
+        .listen = asked ? asked : HTTP_USUAL,
+        .behind_tls = c->config->http_behind_tls,
+        .public = {c->config->status_page, c->config->status_title,
+                   c->config->public_url},
+        .trusted_proxy = c->config->http_trusted_proxy,
+    };
     if (strcmp(options.listen, "off") == 0)
         return 0;
     int err = plx_http_new(&c->desk, c->intake, c->api, c->worker, c->loop, &options,
@@ -381,7 +395,8 @@ static int start(struct coordinator *c, struct plx_why *why)
         return err;
     if (plx_loop_add_fd(c->loop, plx_store_fd(c->store), EPOLLIN, on_store, c) < 0 ||
         plx_loop_add_fd(c->loop, plx_alerts_fd(c->alerts), EPOLLIN, on_alerts, c) < 0 ||
-        plx_loop_add_timer(c->loop, PLX_SESSION_TICK_NS, on_tick, c) < 0)
+        plx_loop_add_timer(c->loop, PLX_SESSION_TICK_NS, on_tick, c) < 0 ||
+        plx_loop_add_timer(c->loop, PLX_ROUNDS_HASTE_NS, on_haste, c) < 0)
         return plx_why_set(why, PLX_EIO, "cannot set up the event loop");
     /* Whoever asks first is to hear what the stored results say. */
     plx_verdicts_tick(&c->desk, c->intake, plx_clock_wall());

@@ -26,6 +26,11 @@ static const char usage[] =
     "  --http-listen ADDRESS:PORT  the API and dashboard over HTTP, default\n"
     "                        127.0.0.1:7480; off for none\n"
     "  --http-behind-tls true  a proxy in front ends TLS: cookies over https only\n"
+    "  --http-trusted-proxy ADDRESS[,…]  proxies whose X-Forwarded-For says who asks\n"
+    "  --status-page KEY=VALUE  a public page at /status of the monitors with that "
+    "label,\n"
+    "                        or of all; none by default\n"
+    "  --status-title TEXT   its title\n"
     "  --advertise HOST      how agents reach this machine, default what is listened on\n"
     "                        or the machine's name\n"
     "  --public-url URL      of the dashboard as people reach it: for links in notices\n"
@@ -55,6 +60,9 @@ static const struct option options[] = {
     {"admin-listen", required_argument, NULL, 'o'},
     {"http-listen", required_argument, NULL, 'o'},
     {"http-behind-tls", required_argument, NULL, 'o'},
+    {"http-trusted-proxy", required_argument, NULL, 'o'},
+    {"status-page", required_argument, NULL, 'o'},
+    {"status-title", required_argument, NULL, 'o'},
     {"advertise", required_argument, NULL, 'o'},
     {"public-url", required_argument, NULL, 'o'},
     {"commands-dir", required_argument, NULL, 'o'},

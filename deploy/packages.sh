@@ -14,7 +14,7 @@ plx_packages_build=(
     build-essential cmake ninja-build pkg-config git ca-certificates
     libzmq3-dev libprotobuf-c-dev protobuf-c-compiler libsqlite3-dev libsodium-dev
     libjansson-dev libyaml-dev libc-ares-dev libpcre2-dev uthash-dev libcmocka-dev
-    libmicrohttpd-dev zlib1g-dev libcurl4-openssl-dev liburing-dev
+    libmicrohttpd-dev zlib1g-dev libcurl4-openssl-dev liburing-dev libncurses-dev
 )
 
 # What makes and checks the Debian packages, beside what builds the programs.
@@ -23,7 +23,7 @@ plx_packages_package=(scdoc dpkg-dev file lintian debootstrap)
 plx_packages_run=(
     ca-certificates libzmq5 libprotobuf-c1 libsqlite3-0 libsodium23 libjansson4
     libyaml-0-2 libc-ares2 libpcre2-8-0 libmicrohttpd12 zlib1g
-    libcurl4 liburing2 tzdata
+    libcurl4 liburing2 libncursesw6 tzdata
 )
 
 # What the quickstart watches if the machine has nothing of its own to watch.
@@ -42,7 +42,7 @@ plx_packages_test=(
     prometheus-alertmanager python3-jsonschema
     sqlite3 jq curl python3 shellcheck procps systemd
     clang clang-format-14 libclang-rt-14-dev
-    chromium 'npm|nodejs' prometheus
+    chromium 'npm|nodejs' prometheus python3-yaml ansible-core
 )
 
 plx_packages_group() {

@@ -6,6 +6,7 @@
 #   deploy/quickstart.sh            set up and start (run again: shows the status)
 #   deploy/quickstart.sh --stop     end exactly what it started; the data stays
 #   deploy/quickstart.sh --status   the status table
+#   eval "$(deploy/quickstart.sh --env)"    so that `parallax` in this shell means its own
 #
 # Environment: PLX_QUICKSTART_DIR   the data folder (default: data/ in this clone)
 #              PLX_BUILD_DIR        the build folder (default: build/release)
@@ -151,19 +152,19 @@ all_judged() {
 next_steps() {
     cat <<TXT
 
-Try next (p stands for: $bin/parallax --data-dir $data/coordinator):
-  p status redis              what each location sees
-  p explain redis             why the verdict is what it is
-  p check 127.0.0.1:22        one probe from all locations, now
-  p agents list               the vantage points
-  p apply -f FILE --dry-run   what a monitors file would change
+Try next, after:  eval "\$(deploy/quickstart.sh --env)"
+  parallax status redis              what each location sees
+  parallax explain redis             why the verdict is what it is
+  parallax check 127.0.0.1:22        one probe from all locations, now
+  parallax agents list               the vantage points
+  parallax apply -f FILE --dry-run   what a monitors file would change
 
 The dashboard: http://127.0.0.1:7480/
 TXT
     if [[ -n ${first_password-} ]]; then
         echo "  log in as admin with the password $first_password (shown this once)"
     else
-        echo "  a forgotten password: p users put admin --role admin"
+        echo "  a forgotten password: parallax users put admin --role admin"
     fi
     cat <<TXT
 Stop the Redis server and look at the status or the dashboard again. End all of it: deploy/quickstart.sh --stop
@@ -180,9 +181,12 @@ main() {
     case ${1-} in
     --stop) stop_all; exit 0 ;;
     --status) show_status; exit 0 ;;
-    --help | -h) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --env)
+        printf 'export PATH=%q:$PATH PARALLAX_ADMIN=%q\n' "$bin" "$data/coordinator/admin.yaml"
+        exit 0 ;;
+    --help | -h) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
     '') ;;
-    *) die "unknown option '$1' (--stop, --status, --help)" ;;
+    *) die "unknown option '$1' (--stop, --status, --env, --help)" ;;
     esac
     install_and_build
     mkdir -p "$data"

@@ -1,26 +1,14 @@
 /* Envelope bytes to structs: every field is checked here, once. */
+#include "proto/wire_decode.h"
+
 #include "base/err.h"
 #include "base/text.h"
-#include "proto/arena.h"
-#include "proto/parallax.pb-c.h"
-#include "proto/wire.h"
 #include "proto/wire_trace.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* How far a result may lie from its batch's base, and how long a probe may last. */
-#define SPAN_MAX_US     (INT64_C(400) * 86400 * 1000000)
-#define DURATION_MAX_US (INT64_C(3600) * 1000000)
-/* Wall clocks between 1970 and about 2255: sums with spans cannot overflow. */
-#define WALL_MAX_NS     (INT64_C(9000000000) * PLX_SEC_NS)
-#define TEXT_MAX        4096
-#define KEY_TEXT_LEN    40 /* Z85 of 32 bytes */
-
-struct plx_wire_decoder {
-    struct plx_arena arena;
-    ProtobufCAllocator allocator;
-};
+#define KEY_TEXT_LEN 40 /* Z85 of 32 bytes */
 
 static void *arena_alloc(void *arena, size_t size)
 {
@@ -52,101 +40,54 @@ void plx_wire_decoder_destroy(struct plx_wire_decoder **decoder)
     *decoder = NULL;
 }
 
-/* A sticky error: the first finding stays, later checks do nothing more. */
-struct check {
-    struct plx_arena *arena;
-    struct plx_why *why;
-    int err;
-};
-
-static void fail(struct check *c, int err, const char *field, const char *rule)
-{
-    if (c->err == 0)
-        c->err = plx_why_set(c->why, err, "field '%s' %s", field, rule);
-}
-
-static void *alloc(struct check *c, size_t n, size_t size)
-{
-    void *p = plx_arena_array(c->arena, n ? n : 1, size);
-    if (!p)
-        fail(c, PLX_ETOOBIG, "(message)", "needs more memory than a message may");
-    return p;
-}
-
-static bool in_range(struct check *c, const char *field, int64_t v, int64_t min,
-                     int64_t max)
-{
-    if (v >= min && v <= max)
-        return true;
-    fail(c, PLX_EMALFORMED, field, "is out of range");
-    return false;
-}
-
-static const char *text(struct check *c, const char *field, const char *s)
-{
-    if (!s)
-        return "";
-    size_t len = strnlen(s, TEXT_MAX + 1);
-    if (len > TEXT_MAX)
-        fail(c, PLX_ETOOBIG, field, "is longer than 4096 bytes");
-    else if (!plx_text_is_clean(s, len))
-        fail(c, PLX_EMALFORMED, field, "is not printable UTF-8");
-    else
-        return s;
-    return "";
-}
-
-static struct plx_wall wall(struct check *c, const char *field, int64_t ns)
-{
-    return (struct plx_wall){in_range(c, field, ns, 0, WALL_MAX_NS) ? ns : 0};
-}
-
-static const struct plx_label *labels(struct check *c, Parallax__V1__Label **in, size_t n)
+static const struct plx_label *labels(struct plx_wire_check *c, Parallax__V1__Label **in,
+                                      size_t n)
 {
     if (n > PLX_WIRE_LABELS_MAX) {
-        fail(c, PLX_ETOOBIG, "labels", "has more than 32 entries");
+        plx_wire_fail(c, PLX_ETOOBIG, "labels", "has more than 32 entries");
         return NULL;
     }
-    struct plx_label *out = alloc(c, n, sizeof *out);
+    struct plx_label *out = plx_wire_alloc(c, n, sizeof *out);
     for (size_t i = 0; out && i < n; i++) {
-        out[i].key = (char *)text(c, "labels.key", in[i]->key);
-        out[i].value = (char *)text(c, "labels.value", in[i]->value);
+        out[i].key = (char *)plx_wire_text(c, "labels.key", in[i]->key);
+        out[i].value = (char *)plx_wire_text(c, "labels.value", in[i]->value);
         if (!plx_text_is_word(out[i].key) || !plx_text_is_name(out[i].value))
-            fail(c, PLX_EMALFORMED, "labels", "has a key or value that is no word");
+            plx_wire_fail(c, PLX_EMALFORMED, "labels",
+                          "has a key or value that is no word");
     }
     return out;
 }
 
-static void hello(struct check *c, const Parallax__V1__Hello *in,
+static void hello(struct plx_wire_check *c, const Parallax__V1__Hello *in,
                   struct plx_msg_hello *out)
 {
-    out->software = text(c, "hello.software", in->software);
+    out->software = plx_wire_text(c, "hello.software", in->software);
     out->boot_id = in->boot_id;
     out->generation = in->generation;
     out->assignment_hash = in->assignment_hash;
     out->labels = labels(c, in->labels, in->n_labels);
     out->n_labels = in->n_labels;
-    out->wall = wall(c, "hello.wall_ns", in->wall_ns);
+    out->wall = plx_wire_wall(c, "hello.wall_ns", in->wall_ns);
 }
 
-static void welcome(struct check *c, const Parallax__V1__Welcome *in,
+static void welcome(struct plx_wire_check *c, const Parallax__V1__Welcome *in,
                     struct plx_msg_welcome *out)
 {
     out->agent_id = in->agent_id;
-    out->agent_name = text(c, "welcome.agent_name", in->agent_name);
-    out->region = text(c, "welcome.region", in->region);
-    out->wall = wall(c, "welcome.wall_ns", in->wall_ns);
+    out->agent_name = plx_wire_text(c, "welcome.agent_name", in->agent_name);
+    out->region = plx_wire_text(c, "welcome.region", in->region);
+    out->wall = plx_wire_wall(c, "welcome.wall_ns", in->wall_ns);
     out->heartbeat_ms = in->heartbeat_ms;
     out->lease_ms = in->lease_ms;
-    in_range(c, "welcome.heartbeat_ms", in->heartbeat_ms, 10, 3600000);
-    in_range(c, "welcome.lease_ms", in->lease_ms, 10, 3600000);
+    plx_wire_in_range(c, "welcome.heartbeat_ms", in->heartbeat_ms, 10, 3600000);
+    plx_wire_in_range(c, "welcome.lease_ms", in->lease_ms, 10, 3600000);
 }
 
-static void refusal(struct check *c, const Parallax__V1__Refusal *in,
+static void refusal(struct plx_wire_check *c, const Parallax__V1__Refusal *in,
                     struct plx_msg_refusal *out)
 {
     out->err = in->err;
-    out->why = text(c, "refusal.why", in->why);
+    out->why = plx_wire_text(c, "refusal.why", in->why);
 }
 
 static bool is_source(const char *s)
@@ -155,27 +96,26 @@ static bool is_source(const char *s)
     return *s == '\0' || plx_addr_parse(s, &addr) == 0;
 }
 
-static enum plx_greeting_kind step_kind(struct check *c, uint32_t kind)
+static enum plx_greeting_kind step_kind(struct plx_wire_check *c, uint32_t kind)
 {
-    in_range(c, "greeting.kind", kind, 0, PLX_GREETING_REGEX);
+    plx_wire_in_range(c, "greeting.kind", kind, 0, PLX_GREETING_REGEX);
     return (enum plx_greeting_kind)kind;
 }
 
-/* Lends what lies in the arena. */
-static void greeting(struct check *c, const Parallax__V1__Greeting *in,
-                     struct plx_greeting *out)
+void plx_wire_take_greeting(struct plx_wire_check *c, const Parallax__V1__Greeting *in,
+                            struct plx_greeting *out)
 {
     struct plx_why inner = {""};
     *out = (struct plx_greeting){0};
     if (!in)
         return;
     if (in->n_steps > PLX_GREETING_STEPS_MAX) {
-        fail(c, PLX_ETOOBIG, "greeting", "has too many steps");
+        plx_wire_fail(c, PLX_ETOOBIG, "greeting", "has too many steps");
         return;
     }
     out->preset = (enum plx_greeting_preset)in->preset;
     out->n_steps = in->n_steps;
-    out->steps = alloc(c, in->n_steps, sizeof *out->steps);
+    out->steps = plx_wire_alloc(c, in->n_steps, sizeof *out->steps);
     for (size_t i = 0; c->err == 0 && i < in->n_steps; i++)
         out->steps[i] = (struct plx_greeting_step){
             .kind = step_kind(c, in->steps[i]->kind),
@@ -185,14 +125,15 @@ static void greeting(struct check *c, const Parallax__V1__Greeting *in,
             .within_ns = in->steps[i]->within_ns,
         };
     if (c->err == 0 && plx_greeting_check(out, NULL, &inner) < 0)
-        fail(c, PLX_EMALFORMED, "greeting", inner.text);
+        plx_wire_fail(c, PLX_EMALFORMED, "greeting", inner.text);
 }
 
-static void task(struct check *c, const Parallax__V1__Task *in, struct plx_task *out)
+static void task(struct plx_wire_check *c, const Parallax__V1__Task *in,
+                 struct plx_task *out)
 {
     out->monitor_id = in->monitor_id;
-    out->host = text(c, "task.host", in->host);
-    out->source = text(c, "task.source", in->source);
+    out->host = plx_wire_text(c, "task.host", in->host);
+    out->source = plx_wire_text(c, "task.source", in->source);
     out->port = (uint16_t)in->port;
     out->interval_ns = in->interval_ns;
     out->timeout_ns = in->timeout_ns;
@@ -201,42 +142,43 @@ static void task(struct check *c, const Parallax__V1__Task *in, struct plx_task 
     out->addresses = (enum plx_addresses)in->addresses;
     out->expect = (enum plx_expect)in->expect;
     out->confirm = in->confirm;
-    greeting(c, in->greeting, &out->greeting);
+    plx_wire_take_greeting(c, in->greeting, &out->greeting);
     if (!plx_text_is_host(out->host))
-        fail(c, PLX_EMALFORMED, "task.host", "is no DNS name or IP address");
+        plx_wire_fail(c, PLX_EMALFORMED, "task.host", "is no DNS name or IP address");
     if (!is_source(out->source))
-        fail(c, PLX_EMALFORMED, "task.source", "is no IP address");
+        plx_wire_fail(c, PLX_EMALFORMED, "task.source", "is no IP address");
     if (in->ip != PLX_IP_ANY && in->ip != PLX_IP_4 && in->ip != PLX_IP_6)
-        fail(c, PLX_EMALFORMED, "task.ip", "is unknown");
-    in_range(c, "task.port", in->port, 1, 65535);
-    in_range(c, "task.interval_ns", in->interval_ns, PLX_MONITOR_INTERVAL_MIN_NS,
-             PLX_MONITOR_INTERVAL_MAX_NS);
-    in_range(c, "task.timeout_ns", in->timeout_ns, PLX_MONITOR_TIMEOUT_MIN_NS,
-             PLX_MONITOR_TIMEOUT_MAX_NS);
-    in_range(c, "task.handshake", in->handshake, 0, PLX_HANDSHAKE_FULL);
-    in_range(c, "task.expect", in->expect, 0, PLX_EXPECT_CLOSED);
-    in_range(c, "task.addresses", in->addresses, 0, PLX_ADDRESSES_ALL);
+        plx_wire_fail(c, PLX_EMALFORMED, "task.ip", "is unknown");
+    plx_wire_in_range(c, "task.port", in->port, 1, 65535);
+    plx_wire_in_range(c, "task.interval_ns", in->interval_ns, PLX_MONITOR_INTERVAL_MIN_NS,
+                      PLX_MONITOR_INTERVAL_MAX_NS);
+    plx_wire_in_range(c, "task.timeout_ns", in->timeout_ns, PLX_MONITOR_TIMEOUT_MIN_NS,
+                      PLX_MONITOR_TIMEOUT_MAX_NS);
+    plx_wire_in_range(c, "task.handshake", in->handshake, 0, PLX_HANDSHAKE_FULL);
+    plx_wire_in_range(c, "task.expect", in->expect, 0, PLX_EXPECT_CLOSED);
+    plx_wire_in_range(c, "task.addresses", in->addresses, 0, PLX_ADDRESSES_ALL);
 }
 
-static const struct plx_task *tasks(struct check *c, Parallax__V1__Task **in, size_t n)
+static const struct plx_task *tasks(struct plx_wire_check *c, Parallax__V1__Task **in,
+                                    size_t n)
 {
     if (n > PLX_WIRE_TASKS_MAX) {
-        fail(c, PLX_ETOOBIG, "tasks", "has more than 1000 entries");
+        plx_wire_fail(c, PLX_ETOOBIG, "tasks", "has more than 1000 entries");
         return NULL;
     }
-    struct plx_task *out = alloc(c, n, sizeof *out);
+    struct plx_task *out = plx_wire_alloc(c, n, sizeof *out);
     for (size_t i = 0; out && i < n; i++)
         task(c, in[i], &out[i]);
     return out;
 }
 
-static void ids_fit(struct check *c, const char *field, size_t n)
+static void ids_fit(struct plx_wire_check *c, const char *field, size_t n)
 {
     if (n > PLX_WIRE_IDS_MAX)
-        fail(c, PLX_ETOOBIG, field, "has more than 50000 entries");
+        plx_wire_fail(c, PLX_ETOOBIG, field, "has more than 50000 entries");
 }
 
-static void snapshot(struct check *c, const Parallax__V1__Snapshot *in,
+static void snapshot(struct plx_wire_check *c, const Parallax__V1__Snapshot *in,
                      struct plx_msg_snapshot *out)
 {
     out->generation = in->generation;
@@ -245,10 +187,10 @@ static void snapshot(struct check *c, const Parallax__V1__Snapshot *in,
     out->tasks = tasks(c, in->tasks, in->n_tasks);
     out->n_tasks = in->n_tasks;
     if (in->parts == 0 || in->part >= in->parts)
-        fail(c, PLX_EMALFORMED, "snapshot.part", "is not below snapshot.parts");
+        plx_wire_fail(c, PLX_EMALFORMED, "snapshot.part", "is not below snapshot.parts");
 }
 
-static void delta(struct check *c, const Parallax__V1__Delta *in,
+static void delta(struct plx_wire_check *c, const Parallax__V1__Delta *in,
                   struct plx_msg_delta *out)
 {
     out->from_generation = in->from_generation;
@@ -260,11 +202,11 @@ static void delta(struct check *c, const Parallax__V1__Delta *in,
     ids_fit(c, "delta.removals", in->n_removals);
 }
 
-static void heartbeat(struct check *c, const Parallax__V1__Heartbeat *in,
+static void heartbeat(struct plx_wire_check *c, const Parallax__V1__Heartbeat *in,
                       struct plx_msg_heartbeat *out)
 {
     *out = (struct plx_msg_heartbeat){
-        .wall = wall(c, "heartbeat.wall_ns", in->wall_ns),
+        .wall = plx_wire_wall(c, "heartbeat.wall_ns", in->wall_ns),
         .uptime_ms = in->uptime_ms,
         .generation = in->generation,
         .progress = in->progress,
@@ -279,172 +221,42 @@ static void heartbeat(struct check *c, const Parallax__V1__Heartbeat *in,
         .rtt_us = in->rtt_us,
         .keys_hash = in->keys_hash,
     };
-    in_range(c, "heartbeat.offset_ns", in->offset_ns, -WALL_MAX_NS, WALL_MAX_NS);
+    plx_wire_in_range(c, "heartbeat.offset_ns", in->offset_ns, -PLX_WIRE_WALL_MAX_NS,
+                      PLX_WIRE_WALL_MAX_NS);
     if (in->n_troubles > PLX_WIRE_TROUBLES_MAX) {
-        fail(c, PLX_ETOOBIG, "heartbeat.troubles", "has more than 16 entries");
+        plx_wire_fail(c, PLX_ETOOBIG, "heartbeat.troubles", "has more than 16 entries");
         return;
     }
-    const char **troubles = alloc(c, in->n_troubles, sizeof *troubles);
+    const char **troubles = plx_wire_alloc(c, in->n_troubles, sizeof *troubles);
     for (size_t i = 0; troubles && i < in->n_troubles; i++)
-        troubles[i] = text(c, "heartbeat.troubles", in->troubles[i]);
+        troubles[i] = plx_wire_text(c, "heartbeat.troubles", in->troubles[i]);
     out->troubles = troubles;
     out->n_troubles = in->n_troubles;
 }
 
-static void heartbeat_ack(struct check *c, const Parallax__V1__HeartbeatAck *in,
+static void heartbeat_ack(struct plx_wire_check *c, const Parallax__V1__HeartbeatAck *in,
                           struct plx_msg_heartbeat_ack *out)
 {
-    out->agent_wall = wall(c, "heartbeat_ack.agent_wall_ns", in->agent_wall_ns);
-    out->wall = wall(c, "heartbeat_ack.wall_ns", in->wall_ns);
+    out->agent_wall = plx_wire_wall(c, "heartbeat_ack.agent_wall_ns", in->agent_wall_ns);
+    out->wall = plx_wire_wall(c, "heartbeat_ack.wall_ns", in->wall_ns);
     out->generation = in->generation;
 }
 
-/* Fills the address behind 1 + index; 0 is none. */
-static void address(struct check *c, const char *field,
-                    const Parallax__V1__ResultBatch *in, uint32_t index,
-                    struct plx_addr *out)
-{
-    *out = (struct plx_addr){0};
-    if (index == 0)
-        return;
-    if (index > in->n_addresses) {
-        fail(c, PLX_EMALFORMED, field, "points past the addresses");
-        return;
-    }
-    const ProtobufCBinaryData *bytes = &in->addresses[index - 1];
-    if (bytes->len != 4 && bytes->len != 16) {
-        fail(c, PLX_EMALFORMED, "results.addresses",
-             "has an entry of neither 4 nor 16 bytes");
-        return;
-    }
-    out->family = bytes->len == 4 ? 4 : 6;
-    memcpy(out->bytes, bytes->data, bytes->len);
-}
-
-static bool columns_agree(struct check *c, const Parallax__V1__ResultBatch *in, size_t n)
-{
-    const struct {
-        const char *field;
-        size_t n;
-    } columns[] = {
-        {"results.scheduled_us", in->n_scheduled_us},
-        {"results.lag_us", in->n_lag_us},
-        {"results.duration_us", in->n_duration_us},
-        {"results.outcome", in->n_outcome},
-        {"results.rtt_us", in->n_rtt_us},
-        {"results.address", in->n_address},
-        {"results.source", in->n_source},
-    };
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (columns[i].n != n)
-            fail(c, PLX_EMALFORMED, columns[i].field,
-                 "differs in length from results.monitor_id");
-    return c->err == 0;
-}
-
-static void row(struct check *c, const Parallax__V1__ResultBatch *in, size_t i,
-                struct plx_result *out)
-{
-    uint32_t outcome = in->outcome[i] & 0xff;
-    uint32_t kind = in->outcome[i] >> 8 & 0xff;
-    uint32_t unreach = in->outcome[i] >> 16;
-    in_range(c, "results.outcome", outcome, PLX_OUTCOME_OPEN, PLX_OUTCOME_COUNT_ - 1);
-    in_range(c, "results.outcome.kind", kind, 0, PLX_PROBE_ADDRESS);
-    in_range(c, "results.outcome.unreach", unreach, 0, PLX_UNREACH_OTHER);
-    in_range(c, "results.scheduled_us", in->scheduled_us[i], -SPAN_MAX_US, SPAN_MAX_US);
-    if (in->duration_us[i] > DURATION_MAX_US)
-        fail(c, PLX_EMALFORMED, "results.duration_us", "is out of range");
-    address(c, "results.address", in, in->address[i], &out->address);
-    address(c, "results.source", in, in->source[i], &out->source);
-    if (c->err < 0)
-        return;
-    out->monitor_id = in->monitor_id[i];
-    out->seq = in->first_seq + i;
-    out->scheduled.ns = in->base_wall_ns + in->scheduled_us[i] * PLX_US_NS;
-    out->started = plx_wall_add(out->scheduled, in->lag_us[i] * PLX_US_NS);
-    out->duration_ns = (int64_t)in->duration_us[i] * PLX_US_NS;
-    out->outcome = (enum plx_outcome)outcome;
-    out->kind = (enum plx_probe_kind)kind;
-    out->unreach = (enum plx_unreach)unreach;
-    out->rtt_us = in->rtt_us[i];
-    out->lag_us = in->lag_us[i];
-}
-
-static void details(struct check *c, const Parallax__V1__ResultBatch *in,
-                    struct plx_result *out, size_t n)
-{
-    if (in->n_details > n)
-        fail(c, PLX_EMALFORMED, "results.details", "has more entries than results");
-    for (size_t i = 0; c->err == 0 && i < in->n_details; i++) {
-        const Parallax__V1__Detail *d = in->details[i];
-        if (d->index >= n) {
-            fail(c, PLX_EMALFORMED, "detail.index", "points past the results");
-            return;
-        }
-        struct plx_result *r = &out[d->index];
-        in_range(c, "detail.detail", d->detail, 0, 255);
-        in_range(c, "detail.syn_retrans", d->syn_retrans, 0, 255);
-        in_range(c, "detail.icmp", d->icmp, 0, 0xffff);
-        r->detail = (enum plx_detail)d->detail;
-        r->syn_retrans = d->syn_retrans;
-        r->icmp_type = (uint8_t)(d->icmp >> 8);
-        r->icmp_code = (uint8_t)d->icmp;
-        r->closed_late = d->closed_late;
-        if (plx_text_copy(r->excerpt, sizeof r->excerpt,
-                          text(c, "detail.excerpt", d->excerpt)) < 0)
-            fail(c, PLX_ETOOBIG, "detail.excerpt", "is longer than 96 bytes");
-        address(c, "detail.icmp_from", in, d->icmp_from, &r->icmp_from);
-    }
-}
-
-static struct plx_result *rows(struct check *c, const Parallax__V1__ResultBatch *in)
-{
-    size_t n = in->n_monitor_id;
-    if (n > PLX_WIRE_RESULTS_MAX) {
-        fail(c, PLX_ETOOBIG, "results", "has more than 2000 entries");
-        return NULL;
-    }
-    in_range(c, "results.base_wall_ns", in->base_wall_ns, 0, WALL_MAX_NS);
-    if (!columns_agree(c, in, n))
-        return NULL;
-    struct plx_result *out = alloc(c, n, sizeof *out);
-    for (size_t i = 0; c->err == 0 && i < n; i++)
-        row(c, in, i, &out[i]);
-    if (c->err == 0)
-        details(c, in, out, n);
-    return out;
-}
-
-static void results(struct check *c, const Parallax__V1__ResultBatch *in,
+static void results(struct plx_wire_check *c, const Parallax__V1__ResultBatch *in,
                     struct plx_msg_results *out)
 {
-    out->stream_id = in->stream_id;
-    out->first_seq = in->first_seq;
-    /* Sequence numbers stay far from wrapping, whatever a peer claims. */
-    if (in->first_seq < 1 || in->first_seq > UINT64_MAX / 4 || in->lost > UINT64_MAX / 4)
-        fail(c, PLX_EMALFORMED, "results.first_seq", "is out of range");
-    out->lost = in->lost;
-    if (in->lost > 0) {
-        if (in->n_monitor_id > 0)
-            fail(c, PLX_EMALFORMED, "results.lost", "stands beside results");
-        out->lost_from = wall(c, "results.lost_from_ns", in->lost_from_ns);
-        out->lost_to = wall(c, "results.lost_to_ns", in->lost_to_ns);
-        return;
-    }
-    if (in->n_monitor_id == 0)
-        fail(c, PLX_EMALFORMED, "results", "is empty");
-    out->results = rows(c, in);
-    out->n = in->n_monitor_id;
+    plx_wire_take_results(c, in, out);
 }
 
-static void ack(struct check *c, const Parallax__V1__Ack *in, struct plx_msg_ack *out)
+static void ack(struct plx_wire_check *c, const Parallax__V1__Ack *in,
+                struct plx_msg_ack *out)
 {
     (void)c;
     out->stream_id = in->stream_id;
     out->seq = in->seq;
 }
 
-static void probe_now(struct check *c, const Parallax__V1__ProbeNow *in,
+static void probe_now(struct plx_wire_check *c, const Parallax__V1__ProbeNow *in,
                       struct plx_msg_probe_now *out)
 {
     out->request_id = in->request_id;
@@ -454,117 +266,121 @@ static void probe_now(struct check *c, const Parallax__V1__ProbeNow *in,
     out->n_monitor_ids = in->n_monitor_ids;
     ids_fit(c, "probe_now.monitor_ids", in->n_monitor_ids);
     if (in->n_tasks == 0 && in->n_monitor_ids == 0)
-        fail(c, PLX_EMALFORMED, "probe_now", "asks for nothing");
+        plx_wire_fail(c, PLX_EMALFORMED, "probe_now", "asks for nothing");
 }
 
-static void probe_done(struct check *c, const Parallax__V1__ProbeDone *in,
+static void probe_done(struct plx_wire_check *c, const Parallax__V1__ProbeDone *in,
                        struct plx_msg_probe_done *out)
 {
     out->request_id = in->request_id;
     if (!in->result || in->result->n_monitor_id != 1) {
-        fail(c, PLX_EMALFORMED, "probe_done.result", "does not hold exactly one result");
+        plx_wire_fail(c, PLX_EMALFORMED, "probe_done.result",
+                      "does not hold exactly one result");
         return;
     }
-    const struct plx_result *result = rows(c, in->result);
+    const struct plx_result *result = plx_wire_take_rows(c, in->result);
     if (result && c->err == 0)
         out->result = *result;
 }
 
-static void bye(struct check *c, const Parallax__V1__Bye *in, struct plx_msg_bye *out)
+static void bye(struct plx_wire_check *c, const Parallax__V1__Bye *in,
+                struct plx_msg_bye *out)
 {
-    out->reason = text(c, "bye.reason", in->reason);
+    out->reason = plx_wire_text(c, "bye.reason", in->reason);
 }
 
-static void enrol_request(struct check *c, const Parallax__V1__EnrolRequest *in,
+static void enrol_request(struct plx_wire_check *c, const Parallax__V1__EnrolRequest *in,
                           struct plx_msg_enrol_request *out)
 {
-    out->secret = text(c, "enrol_request.secret", in->secret);
-    out->name = text(c, "enrol_request.name", in->name);
+    out->secret = plx_wire_text(c, "enrol_request.secret", in->secret);
+    out->name = plx_wire_text(c, "enrol_request.name", in->name);
     out->labels = labels(c, in->labels, in->n_labels);
     out->n_labels = in->n_labels;
-    out->software = text(c, "enrol_request.software", in->software);
+    out->software = plx_wire_text(c, "enrol_request.software", in->software);
 }
 
 /* A public key as text, or none: whether it decodes is for whoever uses it. */
-static const char *key_text(struct check *c, const char *field, const char *s)
+static const char *key_text(struct plx_wire_check *c, const char *field, const char *s)
 {
-    const char *out = text(c, field, s);
+    const char *out = plx_wire_text(c, field, s);
     if (c->err == 0 && *out && strlen(out) != KEY_TEXT_LEN)
-        fail(c, PLX_EMALFORMED, field, "is no key");
+        plx_wire_fail(c, PLX_EMALFORMED, field, "is no key");
     return out;
 }
 
-static void enrol_reply(struct check *c, const Parallax__V1__EnrolReply *in,
+static void enrol_reply(struct plx_wire_check *c, const Parallax__V1__EnrolReply *in,
                         struct plx_msg_enrol_reply *out)
 {
     out->agent_id = in->agent_id;
-    out->agent_name = text(c, "enrol_reply.agent_name", in->agent_name);
-    out->region = text(c, "enrol_reply.region", in->region);
-    out->endpoint = text(c, "enrol_reply.endpoint", in->endpoint);
+    out->agent_name = plx_wire_text(c, "enrol_reply.agent_name", in->agent_name);
+    out->region = plx_wire_text(c, "enrol_reply.region", in->region);
+    out->endpoint = plx_wire_text(c, "enrol_reply.endpoint", in->endpoint);
     out->server_key = key_text(c, "enrol_reply.server_key", in->server_key);
     out->next_key = key_text(c, "enrol_reply.next_key", in->next_key);
 }
 
-static void server_keys(struct check *c, const Parallax__V1__ServerKeys *in,
+static void server_keys(struct plx_wire_check *c, const Parallax__V1__ServerKeys *in,
                         struct plx_msg_server_keys *out)
 {
     out->server_key = key_text(c, "server_keys.server_key", in->server_key);
     out->next_key = key_text(c, "server_keys.next_key", in->next_key);
 }
 
-static void agent_key(struct check *c, const Parallax__V1__AgentKey *in,
+static void agent_key(struct plx_wire_check *c, const Parallax__V1__AgentKey *in,
                       struct plx_msg_agent_key *out)
 {
     out->public_key = key_text(c, "agent_key.public_key", in->public_key);
 }
 
-static void admin_request(struct check *c, const Parallax__V1__AdminRequest *in,
+static void admin_request(struct plx_wire_check *c, const Parallax__V1__AdminRequest *in,
                           struct plx_msg_admin_request *out)
 {
     out->id = in->id;
-    out->method = text(c, "admin_request.method", in->method);
+    out->method = plx_wire_text(c, "admin_request.method", in->method);
     out->body_bytes = in->body_bytes;
 }
 
-static void admin_response(struct check *c, const Parallax__V1__AdminResponse *in,
+static void admin_response(struct plx_wire_check *c,
+                           const Parallax__V1__AdminResponse *in,
                            struct plx_msg_admin_response *out)
 {
     out->id = in->id;
     out->err = in->err;
-    out->why = text(c, "admin_response.why", in->why);
+    out->why = plx_wire_text(c, "admin_response.why", in->why);
     out->body_bytes = in->body_bytes;
     out->more = in->more;
 }
 
-static void trace_now(struct check *c, const Parallax__V1__TraceNow *in,
+static void trace_now(struct plx_wire_check *c, const Parallax__V1__TraceNow *in,
                       struct plx_msg_trace_now *out)
 {
     out->request_id = in->request_id;
-    out->host = text(c, "trace_now.host", in->host);
-    out->source = text(c, "trace_now.source", in->source);
+    out->host = plx_wire_text(c, "trace_now.host", in->host);
+    out->source = plx_wire_text(c, "trace_now.source", in->source);
     out->port = (uint16_t)in->port;
     out->ip = (enum plx_ip)in->ip;
     out->flows = (uint8_t)in->flows;
     out->max_hops = (uint8_t)in->max_hops;
     bool known = in->ip == PLX_IP_ANY || in->ip == PLX_IP_4 || in->ip == PLX_IP_6;
     if (!plx_text_is_host(out->host) || !is_source(out->source) || !known)
-        fail(c, PLX_EMALFORMED, "trace_now.host", "(or source, or ip) cannot be");
-    in_range(c, "trace_now.port", in->port, 1, 65535);
-    in_range(c, "trace_now.flows", in->flows, 1, PLX_TRACE_FLOWS_MAX);
-    in_range(c, "trace_now.max_hops", in->max_hops, 1, PLX_TRACE_HOPS_MAX);
+        plx_wire_fail(c, PLX_EMALFORMED, "trace_now.host",
+                      "(or source, or ip) cannot be");
+    plx_wire_in_range(c, "trace_now.port", in->port, 1, 65535);
+    plx_wire_in_range(c, "trace_now.flows", in->flows, 1, PLX_TRACE_FLOWS_MAX);
+    plx_wire_in_range(c, "trace_now.max_hops", in->max_hops, 1, PLX_TRACE_HOPS_MAX);
 }
 
-static void trace_done(struct check *c, const Parallax__V1__TraceDone *in,
+static void trace_done(struct plx_wire_check *c, const Parallax__V1__TraceDone *in,
                        struct plx_msg_trace_done *out)
 {
     struct plx_why inner = {""};
-    struct plx_trace *trace = alloc(c, 1, sizeof *trace);
+    struct plx_trace *trace = plx_wire_alloc(c, 1, sizeof *trace);
     *out = (struct plx_msg_trace_done){in->request_id, trace};
     if (trace && plx_wire_trace_unpack(in->trace, trace, &inner) < 0)
-        fail(c, PLX_EMALFORMED, "trace_done.trace", inner.text);
+        plx_wire_fail(c, PLX_EMALFORMED, "trace_done.trace", inner.text);
 }
 
-static void take_body(struct check *c, const Parallax__V1__Envelope *env,
+static void take_body(struct plx_wire_check *c, const Parallax__V1__Envelope *env,
                       struct plx_msg *m)
 {
     switch (env->body_case) {
@@ -595,7 +411,7 @@ static void take_body(struct check *c, const Parallax__V1__Envelope *env,
         BODY(TRACE_DONE, trace_done);
 #undef BODY
     default:
-        fail(c, PLX_EMALFORMED, "body", "is missing or of an unknown kind");
+        plx_wire_fail(c, PLX_EMALFORMED, "body", "is missing or of an unknown kind");
     }
 }
 
@@ -615,7 +431,7 @@ int plx_wire_decode(struct plx_wire_decoder *decoder, const void *frame, size_t 
         return plx_why_set(why, PLX_EVERSION,
                            "protocol version %u is not spoken here, only %d",
                            (unsigned)env->version, PLX_WIRE_VERSION);
-    struct check c = {&decoder->arena, why, 0};
+    struct plx_wire_check c = {&decoder->arena, why, 0};
     struct plx_msg m = {0};
     take_body(&c, env, &m);
     if (c.err == 0)
@@ -624,17 +440,18 @@ int plx_wire_decode(struct plx_wire_decoder *decoder, const void *frame, size_t 
 }
 
 /* The stored monitor's enums are checked here, the rest by plx_monitor_check. */
-static void monitor_fields(struct check *c, const Parallax__V1__Monitor *in,
+static void monitor_fields(struct plx_wire_check *c, const Parallax__V1__Monitor *in,
                            struct plx_monitor *out)
 {
-    in_range(c, "monitor.port", in->port, 1, 65535);
-    in_range(c, "monitor.expect", in->expect, 0, PLX_EXPECT_CLOSED);
-    in_range(c, "monitor.addresses", in->addresses, 0, PLX_ADDRESSES_ALL);
-    in_range(c, "monitor.handshake", in->handshake, 0, PLX_HANDSHAKE_FULL);
-    in_range(c, "monitor.quorum_rule", in->quorum_rule, 0, PLX_QUORUM_COUNT);
-    in_range(c, "monitor.quorum_distinct", in->quorum_distinct, 0, PLX_DISTINCT_ASN);
+    plx_wire_in_range(c, "monitor.port", in->port, 1, 65535);
+    plx_wire_in_range(c, "monitor.expect", in->expect, 0, PLX_EXPECT_CLOSED);
+    plx_wire_in_range(c, "monitor.addresses", in->addresses, 0, PLX_ADDRESSES_ALL);
+    plx_wire_in_range(c, "monitor.handshake", in->handshake, 0, PLX_HANDSHAKE_FULL);
+    plx_wire_in_range(c, "monitor.quorum_rule", in->quorum_rule, 0, PLX_QUORUM_COUNT);
+    plx_wire_in_range(c, "monitor.quorum_distinct", in->quorum_distinct, 0,
+                      PLX_DISTINCT_ASN);
     if (in->ip != PLX_IP_ANY && in->ip != PLX_IP_4 && in->ip != PLX_IP_6)
-        fail(c, PLX_EMALFORMED, "monitor.ip", "is unknown");
+        plx_wire_fail(c, PLX_EMALFORMED, "monitor.ip", "is unknown");
     out->id = in->id;
     out->port = (uint16_t)in->port;
     out->interval_ns = in->interval_ns;
@@ -657,7 +474,7 @@ static void monitor_fields(struct check *c, const Parallax__V1__Monitor *in,
     out->slo_ppm = in->slo_ppm;
     out->slo_window_ns = in->slo_window_ns;
     struct plx_greeting lent;
-    greeting(c, in->greeting, &lent);
+    plx_wire_take_greeting(c, in->greeting, &lent);
     if (c->err == 0)
         plx_greeting_copy(&out->greeting, &lent);
 }
@@ -683,7 +500,7 @@ int plx_wire_decode_monitor(const void *bytes, size_t len, struct plx_monitor *r
                             struct plx_why *why)
 {
     struct plx_wire_decoder *d = plx_wire_decoder_new();
-    struct check c = {&d->arena, why, 0};
+    struct plx_wire_check c = {&d->arena, why, 0};
     struct plx_monitor m;
     plx_monitor_init(&m);
     Parallax__V1__Monitor *in =

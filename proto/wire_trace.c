@@ -2,12 +2,10 @@
 
 #include "base/err.h"
 #include "proto/wire.h"
+#include "proto/wire_check.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* As for all times on the wire: sums cannot overflow. */
-#define WALL_MAX_NS (INT64_C(9000000000) * PLX_SEC_NS)
 
 #define SET(message, field, v)                                                           \
     do {                                                                                 \
@@ -135,7 +133,7 @@ int plx_wire_trace_unpack(const Parallax__V1__Trace *in, struct plx_trace *ret,
     if (!read_addr(&in->target, &ret->target) || !read_addr(&in->source, &ret->source))
         return plx_why_set(why, PLX_EMALFORMED, "has an address of odd length");
     if (in->port < 1 || in->port > UINT16_MAX || in->trouble > 255 || in->at_ns < 0 ||
-        in->at_ns > WALL_MAX_NS)
+        in->at_ns > PLX_WIRE_WALL_MAX_NS)
         return plx_why_set(why, PLX_EMALFORMED, "is out of range");
     for (size_t i = 0; i < in->n_flows; i++)
         if (!read_flow(in->flows[i], &ret->flows[i]))

@@ -193,8 +193,13 @@ void plx_json_wall(struct plx_json *j, struct plx_wall t)
 
 void plx_json_raw(struct plx_json *j, const char *json)
 {
+    plx_json_rawn(j, json, strlen(json));
+}
+
+void plx_json_rawn(struct plx_json *j, const char *json, size_t len)
+{
     before_value(j);
-    plx_buf_text(j->out, json);
+    plx_buf_add(j->out, json, len);
 }
 
 void plx_json_kstr(struct plx_json *j, const char *key, const char *text)

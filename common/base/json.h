@@ -45,6 +45,7 @@ void plx_json_null(struct plx_json *j);
 void plx_json_wall(struct plx_json *j, struct plx_wall t);
 /* Writes `json`, a complete value made elsewhere, as it is. */
 void plx_json_raw(struct plx_json *j, const char *json);
+void plx_json_rawn(struct plx_json *j, const char *json, size_t len);
 
 /* Key and value in one call. */
 void plx_json_kstr(struct plx_json *j, const char *key, const char *text);

@@ -19,6 +19,7 @@ struct plx_regex {
     pcre2_match_data *data;
     pcre2_match_context *limits;
     bool anchored;
+    unsigned n_groups; /* of the last match, the whole included */
 };
 
 static int refuse(int error, size_t at, struct plx_why *why)
@@ -47,8 +48,7 @@ int plx_regex_new(const char *pattern, size_t len, struct plx_regex **ret,
     if (!regex)
         abort();
     regex->code = code;
-    /* One pair: where the whole match lies is all that is asked. */
-    regex->data = pcre2_match_data_create(1, NULL);
+    regex->data = pcre2_match_data_create(PLX_REGEX_GROUPS_MAX, NULL);
     regex->limits = pcre2_match_context_create(NULL);
     if (!regex->data || !regex->limits)
         abort();
@@ -78,6 +78,7 @@ enum plx_regex_verdict plx_regex_match(struct plx_regex *regex, const void *subj
     int rc = pcre2_match(regex->code, subject, len, 0, PCRE2_PARTIAL_SOFT, regex->data,
                          regex->limits);
     if (rc >= 0) {
+        regex->n_groups = rc > 0 ? (unsigned)rc : PLX_REGEX_GROUPS_MAX;
         *ret_end = pcre2_get_ovector_pointer(regex->data)[1];
         return PLX_REGEX_YES;
     }
@@ -89,6 +90,17 @@ enum plx_regex_verdict plx_regex_match(struct plx_regex *regex, const void *subj
     default:
         return PLX_REGEX_LIMIT;
     }
+}
+
+bool plx_regex_group(const struct plx_regex *regex, unsigned n, size_t *ret_from,
+                     size_t *ret_to)
+{
+    const PCRE2_SIZE *pairs = pcre2_get_ovector_pointer(regex->data);
+    if (n >= regex->n_groups || pairs[2 * n] == PCRE2_UNSET)
+        return false;
+    *ret_from = pairs[2 * n];
+    *ret_to = pairs[2 * n + 1];
+    return true;
 }
 
 bool plx_regex_is_anchored(const struct plx_regex *regex)

@@ -33,6 +33,12 @@ enum plx_regex_verdict {
  * match. */
 enum plx_regex_verdict plx_regex_match(struct plx_regex *regex, const void *subject,
                                        size_t len, size_t *ret_end);
+#define PLX_REGEX_GROUPS_MAX 10
+/* Where group `n` (0: the whole) of the match just found (YES) lies in its subject.
+ * False, outputs untouched: it took no part, there is no such group, or it is beyond the
+ * first nine. */
+bool plx_regex_group(const struct plx_regex *regex, unsigned n, size_t *ret_from,
+                     size_t *ret_to);
 /* Whether a match can only begin where the subject begins. */
 bool plx_regex_is_anchored(const struct plx_regex *regex);
 

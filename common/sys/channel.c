@@ -17,6 +17,11 @@
 /* Measured limits; see docs/OUTCOMES.md "ZeroMQ". */
 #define FRAME_MAX_BYTES        (1024 * 1024) /* 20 strangers cost 1.26 GB without */
 #define HANDSHAKE_MS           2000 /* 30 s let a flood shut an honest agent out */
+/* A client in a flood waits for its turn in the server's backlog: had it the server's
+ * patience, it would hang up shortly before it is accepted. And while that backlog is
+ * full the kernel's SYNs come 1, 2, 4 … s apart: a new connection asks again sooner. */
+#define CLIENT_HANDSHAKE_MS    10000
+#define CLIENT_CONNECT_MS      2000
 #define BACKLOG_CONNECTIONS    4096 /* 100 costs a reconnect storm a 1 s stall */
 /* Dead hosts are the kernel's to find. Not ZMTP heartbeats: where a peer fills its queue
  * and hangs up, their timer runs into an assertion of libzmq 4.3.4
@@ -144,6 +149,8 @@ static int set_client(void *socket, const char *server_key,
 {
     const struct option options[] = {
         {ZMQ_IMMEDIATE, 1}, /* with 0, sends of a refused peer vanish */
+        {ZMQ_HANDSHAKE_IVL, CLIENT_HANDSHAKE_MS},
+        {ZMQ_CONNECT_TIMEOUT, CLIENT_CONNECT_MS},
         /* Short, because its owner gives a silent channel up and backs off itself. */
         {ZMQ_RECONNECT_IVL, 500},
         {ZMQ_RECONNECT_IVL_MAX, 2000},

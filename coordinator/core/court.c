@@ -24,6 +24,7 @@ struct plx_court {
     const struct plx_shares *shares;
     struct plx_judge *judge;
     bool settling;
+    bool news; /* since the last tick */
     /* The judge's time goes on where our clock was set: ahead of it by so much. */
     int64_t ahead_ns;
     struct plx_wall replayed; /* when the last one was received */
@@ -283,6 +284,8 @@ void plx_court_result(struct plx_court *court, struct plx_wall now, uint32_t age
         return;
     }
     struct plx_wall at = plx_roster_correct(who, result->started, now);
+    court->news |=
+        result->kind != PLX_PROBE_SCHEDULED || result->outcome != sight->outcome;
     see(court, monitor, sight, result, at);
     const struct plx_judge_result judged = {
         .now = to_judge(court, now),
@@ -409,12 +412,18 @@ static size_t say_held_back(struct plx_court *court, struct plx_wall now)
     return n;
 }
 
+bool plx_court_has_news(const struct plx_court *court)
+{
+    return court->news;
+}
+
 void plx_court_tick(struct plx_court *court, struct plx_wall now,
                     const struct plx_judge_output **ret_output,
                     const struct plx_transition **ret_transitions, size_t *ret_n)
 {
     const struct plx_judge_output *output;
     size_t n = 0;
+    court->news = false;
     free_texts(court);
     if (court->settling && now.ns >= court->settling_until.ns)
         n = say_held_back(court, now);

@@ -57,6 +57,10 @@ void plx_court_recall(struct plx_court *court, uint32_t monitor,
 /* Until then an "inconclusive" is our own beginning, and replaces nothing recorded. */
 void plx_court_settling_until(struct plx_court *court, struct plx_wall until);
 
+/* Since the last tick somebody saw something else than before, or what was asked for:
+ * reason to let the judge think sooner. */
+bool plx_court_has_news(const struct plx_court *court);
+
 /* A monitor's verdict became another one. Texts are lent until the next tick. */
 struct plx_transition {
     uint32_t monitor;

@@ -479,11 +479,26 @@ static void apply_rules(struct plx_judge *j, uint32_t now)
             plx_rule_apply(&j->faults, &x, w * 64 + (uint32_t)__builtin_ctzll(bits));
 }
 
+/* What comes next is fetched from memory meanwhile. */
+static void look_ahead(const struct plx_judge *j, uint32_t word)
+{
+    if (word * 64 >= j->cap_states)
+        return;
+    for (uint64_t bits = j->touched[word]; bits != 0; bits &= bits - 1) {
+        uint32_t i = word * 64 + (uint32_t)__builtin_ctzll(bits);
+        __builtin_prefetch(&j->states[i]);
+        if (i >= j->fleet.n_monitors)
+            continue;
+        __builtin_prefetch(&j->fleet.monitors[i]);
+    }
+}
+
 static void decide_touched(struct plx_judge *j, uint32_t now)
 {
     verdicts_clear(j);
     for (uint32_t w = 0; w * 64 < j->cap_states; w++) {
         uint64_t bits = j->touched[w];
+        look_ahead(j, w + 2);
         j->touched[w] = 0;
         for (; bits != 0; bits &= bits - 1)
             decide_one(j, w * 64 + (uint32_t)__builtin_ctzll(bits), now);
@@ -509,7 +524,8 @@ void plx_judge_tick(struct plx_judge *j, struct plx_wall now,
     j->prober.n_out = 0;
     j->anything_failing = has_failing(&j->ev) || j->faults.n > 0;
     listen(j);
-    if (j->ev.dirty || (j->anything_failing && tk - j->solved_at >= patience(j))) {
+    bool due = j->prober.due != 0 && tk >= j->prober.due;
+    if (j->ev.dirty || due || (j->anything_failing && tk - j->solved_at >= patience(j))) {
         solve(j, tk);
         plx_prober_step(&j->prober, j->cover, &j->faults, &j->fleet, &j->ev, &j->policy,
                         tk);
@@ -630,62 +646,4 @@ bool plx_judge_agent_is_faulty(const struct plx_judge *j, uint32_t agent)
 {
     const struct plx_fleet_agent *a = plx_fleet_agent(&j->fleet, agent);
     return a != NULL && (a->faulty || a->silent);
-}
-
-/* --- words ---------------------------------------------------------------------------
- */
-
-static const char *const class_tokens[PLX_JUDGE_CLASS_COUNT_] = {"none",
-#define X(name, value, token) [PLX_JUDGE_CLASS_##name] = (token),
-                                                                 PLX_JUDGE_CLASS_TABLE(X)
-#undef X
-};
-
-static const char *const verdict_tokens[PLX_JUDGE_VERDICT_COUNT_] = {
-#define X(name, value, token) [PLX_JUDGE_##name] = (token),
-    PLX_JUDGE_VERDICT_TABLE(X)
-#undef X
-};
-
-static const char *const reason_tokens[PLX_JUDGE_REASON_COUNT_] = {
-#define X(name, value, token, text) [PLX_JUDGE_REASON_##name] = (token),
-    PLX_JUDGE_REASON_TABLE(X)
-#undef X
-};
-
-static const char *const reason_texts[PLX_JUDGE_REASON_COUNT_] = {
-#define X(name, value, token, text) [PLX_JUDGE_REASON_##name] = (text),
-    PLX_JUDGE_REASON_TABLE(X)
-#undef X
-};
-
-const char *plx_judge_class_token(enum plx_judge_class class)
-{
-    return (unsigned)class < PLX_JUDGE_CLASS_COUNT_ ? class_tokens[class] : "none";
-}
-
-const char *plx_judge_verdict_token(enum plx_judge_verdict verdict)
-{
-    return (unsigned)verdict < PLX_JUDGE_VERDICT_COUNT_ ? verdict_tokens[verdict]
-                                                        : "none";
-}
-
-const char *plx_judge_reason_token(enum plx_judge_reason reason)
-{
-    return (unsigned)reason < PLX_JUDGE_REASON_COUNT_ ? reason_tokens[reason] : "none";
-}
-
-const char *plx_judge_reason_text(enum plx_judge_reason reason)
-{
-    return (unsigned)reason < PLX_JUDGE_REASON_COUNT_ ? reason_texts[reason] : "none";
-}
-
-bool plx_judge_class_is_server(enum plx_judge_class class)
-{
-    return class >= PLX_JUDGE_CLASS_SERVICE && class <= PLX_JUDGE_CLASS_DNS;
-}
-
-bool plx_judge_verdict_is_down(enum plx_judge_verdict verdict)
-{
-    return verdict >= PLX_JUDGE_SERVICE_DOWN && verdict <= PLX_JUDGE_DNS_FAILURE;
 }

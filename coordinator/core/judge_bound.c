@@ -67,16 +67,23 @@ static bool add_fails(struct bound *b, const struct plx_fail *fails)
     return true;
 }
 
-static bool is_dead(const struct bound *b, uint32_t onset)
+/* What is left at an onset, of those that speak for it, and how many they are. */
+static double left(const struct bound *b, uint32_t onset, uint32_t *ret_n)
 {
     double sum = 0;
-    uint32_t n = 0;
+    *ret_n = 0;
     for (uint32_t slot = 0; slot < b->n_slots; slot++)
         if (b->net[slot][onset] > 0) {
             sum += b->net[slot][onset];
-            n++;
+            ++*ret_n;
         }
-    return sum < b->cost - PLX_BOUND_CLEAR || (b->filter && n < 2);
+    return sum;
+}
+
+static bool is_dead(const struct bound *b, uint32_t onset)
+{
+    uint32_t n;
+    return left(b, onset, &n) < b->cost - PLX_BOUND_CLEAR || (b->filter && n < 2);
 }
 
 static void bury(struct bound *b)
@@ -136,7 +143,8 @@ static void weigh_monitor(struct bound *b, const struct plx_scope *scope,
 }
 
 uint32_t plx_bound_onsets(const struct plx_score *s, const struct plx_scope *scope,
-                          const struct plx_fail *fails, uint32_t n_onsets, double cost)
+                          const struct plx_fail *fails, uint32_t n_onsets, double cost,
+                          double ret_most[PLX_SCORE_ONSETS])
 {
     const struct plx_scope_kind *kind = plx_scope_kind(scope->type);
     struct bound b = {.s = s,
@@ -147,6 +155,8 @@ uint32_t plx_bound_onsets(const struct plx_score *s, const struct plx_scope *sco
                       .cost = cost + (kind->filter ? SUBSET : 0)};
     uint32_t all = b.alive, n;
     const uint32_t *ids;
+    for (uint32_t k = 0; k < n_onsets; k++)
+        ret_most[k] = INFINITY;
     if (!add_fails(&b, fails))
         return all;
     if (kind->vantage)
@@ -156,5 +166,7 @@ uint32_t plx_bound_onsets(const struct plx_score *s, const struct plx_scope *sco
     plx_scope_monitors(s->fleet, scope, &ids, &n);
     for (uint32_t i = 0; i < n && b.alive != 0; i++)
         weigh_monitor(&b, scope, ids[i]);
+    for (uint32_t k = 0; k < n_onsets; k++)
+        ret_most[k] = left(&b, k, &n);
     return b.alive;
 }

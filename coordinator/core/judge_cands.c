@@ -197,7 +197,7 @@ static void look_up_later(const struct plx_cover *c, const struct plx_evidence *
     const struct plx_fail *fail = &c->fails[f];
     ret->fail = f;
     ret->n = plx_scope_of_cell(c->fleet, fail->monitor, &ev->cells[fail->cell],
-                               c->score.policy->without, ret->scopes);
+                               fail->worth, c->score.policy->without, ret->scopes);
     for (uint32_t i = 0; i < ret->n; i++) {
         uint64_t at = plx_hash_mix(plx_scope_key(ret->scopes[i]));
         __builtin_prefetch(&c->buckets[at & (c->n_buckets - 1)]);
@@ -210,7 +210,7 @@ static void propose(struct plx_cover *c, const struct plx_evidence *ev)
     uint32_t n = 0, done = 0;
     for (uint32_t f = 0; f < c->n_fails; f++) {
         c->fails[f].n_cands = 0;
-        if (c->fails[f].by >= 0)
+        if (c->fails[f].by >= 0 || c->fails[f].worth == 0)
             continue;
         if (n - done == LOOKUPS) {
             const struct lookup *l = &later[done++ % LOOKUPS];
@@ -282,6 +282,7 @@ void plx_cands_propose(struct plx_cover *c, const struct plx_evidence *ev,
     for (uint32_t f = 0; f < c->n_fails; f++)
         n += c->fails[f].by < 0;
     buckets_clear(c, n);
+    plx_sift_fails(c, standing, n_standing);
     propose(c, ev);
     propose_vantage(c);
     link_members(c);
@@ -312,6 +313,24 @@ void plx_cands_propose_loud(struct plx_cover *c, const uint32_t *n_fails,
     }
     for (uint32_t f = 0; f < c->n_fails; f++)
         propose_for(c, &c->fails[f], scopes, scopes_known(c, c->fails[f].agent, scopes));
+    link_members(c);
+    mark_standing(c, standing, n_standing);
+}
+
+void plx_cands_propose_networks(struct plx_cover *c, const struct plx_evidence *ev,
+                                const uint32_t *n_fails,
+                                const struct plx_standing *standing, uint32_t n_standing)
+{
+    struct plx_scope scopes[PLX_SCOPES_OF_CELL];
+    buckets_clear(c, 0);
+    for (uint32_t f = 0; f < c->n_fails; f++) {
+        struct plx_fail *fail = &c->fails[f];
+        uint32_t prefix = c->fleet->monitors[fail->monitor].unit_prefix, n = 0;
+        if (fail->by < 0 && prefix != PLX_NO_UNIT && n_fails[prefix] > PLX_CANDS_MANY)
+            n = plx_scope_of_cell(c->fleet, fail->monitor, &ev->cells[fail->cell],
+                                  PLX_WORTH_ALL_PREFIX, 0, scopes);
+        propose_for(c, fail, scopes, n);
+    }
     link_members(c);
     mark_standing(c, standing, n_standing);
 }

@@ -6,6 +6,7 @@
 
 #include "coordinator/core/judge_cover.h"
 #include "coordinator/core/judge_score.h"
+#include "coordinator/core/judge_sift.h"
 
 #include <stddef.h>
 
@@ -14,7 +15,7 @@
 #define PLX_CANDS_LOUD 400.0
 /* Above so many failing cells a story is told by the greedy pass alone: exchanges are for
  * puzzles, and a puzzle of that size has a single loud cause. */
-#define PLX_CANDS_MANY 1500u
+#define PLX_CANDS_MANY 500u
 
 struct plx_cand {
     struct plx_scope scope;
@@ -56,6 +57,7 @@ struct plx_cover {
     uint32_t cap_work;
     uint32_t *tally; /* per candidate, for absorptions */
     uint32_t cap_tally;
+    struct plx_sift sift;
 };
 
 /* Grows an array (`pp` is the address of its pointer) to at least `n` elements. */
@@ -74,6 +76,11 @@ void plx_cands_propose(struct plx_cover *cover, const struct plx_evidence *ev,
  * agent id). */
 void plx_cands_propose_loud(struct plx_cover *cover, const uint32_t *n_fails,
                             const struct plx_standing *standing, uint32_t n_standing);
+/* Lists only networks and the ways there, for prefixes with as many (by unit), of the
+ * fails that nothing explains yet. */
+void plx_cands_propose_networks(struct plx_cover *cover, const struct plx_evidence *ev,
+                                const uint32_t *n_fails,
+                                const struct plx_standing *standing, uint32_t n_standing);
 
 /* Index of the candidate of exactly this scope; PLX_CANDS_NONE if nothing proposed it. */
 uint32_t plx_cands_find(struct plx_cover *cover, const struct plx_scope *scope);

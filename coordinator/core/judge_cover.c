@@ -32,6 +32,7 @@ void plx_cover_destroy(struct plx_cover **cover)
     free(c->explained);
     free(c->work);
     free(c->tally);
+    plx_sift_fini(&c->sift);
     free(c);
     *cover = NULL;
 }
@@ -101,7 +102,7 @@ void plx_cover_solve(struct plx_cover *c, const struct plx_fleet *fleet,
     c->n_picks = 0;
     plx_score_begin(&c->score, fleet, ev, policy, now);
     plx_cands_gather(c, ev, now, standing, n_standing);
-    plx_loud_take(c, standing, n_standing);
+    plx_loud_take(c, ev, standing, n_standing);
     plx_cands_propose(c, ev, standing, n_standing);
     plx_greedy_solve(c);
     if (!is_as_before(c, standing, n_standing)) {
@@ -129,24 +130,4 @@ const uint32_t *plx_cover_explained(const struct plx_cover *cover,
                                     const struct plx_pick *pick)
 {
     return cover->explained + pick->fail0;
-}
-
-bool plx_cover_suspect(struct plx_cover *c, uint32_t fail, struct plx_scope *ret_scope,
-                       double *ret_gain, uint32_t *ret_onset)
-{
-    bool found = false;
-    const struct plx_fail *f = &c->fails[fail];
-    for (uint32_t i = 0; i < f->n_cands; i++) {
-        struct plx_cand *k = &c->cands[c->cand_of[f->cand0 + i]];
-        if (!plx_scope_kind(k->scope.type)->server)
-            continue;
-        plx_greedy_evaluate(c, k, 0);
-        if (found && k->gain <= *ret_gain)
-            continue;
-        found = true;
-        *ret_scope = k->scope;
-        *ret_gain = k->gain;
-        *ret_onset = k->onset;
-    }
-    return found;
 }

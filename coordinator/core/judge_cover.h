@@ -14,7 +14,8 @@ struct plx_fail {
     uint32_t first, last;
     uint32_t period; /* between scheduled probes, ticks */
     uint8_t n, n_apart;
-    int32_t by; /* index of the pick that explains it; -1: none */
+    uint16_t worth; /* enum plx_worth: scopes that could earn their cost (judge_sift) */
+    int32_t by;     /* index of the pick that explains it; -1: none */
     uint32_t cand0, n_cands;
     float kinds[PLX_KIND_COUNT_]; /* of its failures, three at most */
     double nats, most;            /* what it brings a fault; with its kinds, at most */
@@ -60,11 +61,5 @@ const struct plx_fail *plx_cover_fails(const struct plx_cover *cover, uint32_t *
 /* Indices (into the fails) of what a pick explains. */
 const uint32_t *plx_cover_explained(const struct plx_cover *cover,
                                     const struct plx_pick *pick);
-
-/* The server-side scope that would best explain cell `fail` if it is no accident, its
- * gain (may be negative) and onset. False when there is none. */
-bool plx_cover_suspect(struct plx_cover *cover, uint32_t fail,
-                       struct plx_scope *ret_scope, double *ret_gain,
-                       uint32_t *ret_onset);
 
 #endif

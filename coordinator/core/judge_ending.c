@@ -186,12 +186,29 @@ void plx_ending_close(const struct plx_faults *fs, struct plx_fault *f,
     plx_fault_report(f, PLX_JUDGE_CLOSED, x->now);
 }
 
+/* Nobody walks the way any more: its agents watch other things, and whoever watches these
+ * cannot tell when it is well again. */
+static bool is_deserted(const struct plx_surroundings *x, const struct plx_fault *f)
+{
+    if (plx_family_of(&f->scope) != PLX_FAMILY_PATH)
+        return false;
+    for (uint32_t i = 0; i < f->monitors.n; i++) {
+        const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
+        for (uint32_t k = 0; k < m->n_cells; k++)
+            if (plx_ids_has(&f->agents, x->ev->cells[m->cell0 + k].agent))
+                return false;
+    }
+    return true;
+}
+
 bool plx_ending_is_superseded(const struct plx_surroundings *x, const struct plx_fault *f)
 {
     if (f->seen || x->now - f->told < PLX_FAULT_PERSIST)
         return false;
     if (f->monitors.n == 0 && plx_family_of(&f->scope) != PLX_FAMILY_VANTAGE)
         return true; /* nothing in it is seen to fail any more */
+    if (is_deserted(x, f))
+        return true;
     uint32_t n, n_mine = 0, n_taken = 0;
     const struct plx_fail *fails = plx_cover_fails(x->cover, &n);
     for (uint32_t i = 0; i < n; i++) {
@@ -226,21 +243,40 @@ uint32_t plx_ending_claims_until(const struct plx_faults *fs,
     return r.events >= (cells >= 4 ? 2 : 1) ? newest : 0;
 }
 
-void plx_ending_write_off(const struct plx_surroundings *x, const struct plx_fault *f)
+static void write_off_cell(const struct plx_surroundings *x, const struct plx_fault *f,
+                           uint32_t i)
 {
-    for (uint32_t w = 0; w * 64 < x->ev->n_cells; w++)
+    struct plx_cell *c = &x->ev->cells[i];
+    if (c->first > f->ended || c->last <= f->ended ||
+        !plx_scope_has_agent(x->fleet, &f->scope, c->agent) ||
+        !plx_scope_has_monitor(x->fleet, &f->scope, x->ev->owner[i]))
+        return;
+    uint32_t period = x->fleet->monitors[x->ev->owner[i]].interval_tk;
+    uint32_t n = 1 + (c->last - f->ended) / period;
+    c->first = f->ended + 1;
+    c->n_apart = n < c->n_apart ? (uint8_t)n : c->n_apart;
+    c->n = c->n_apart;
+    c->n_other = 0;
+}
+
+static bool has_claim(const struct plx_fault *f)
+{
+    return f->id != 0 && f->ended > 1 && plx_fault_is_told(f);
+}
+
+void plx_ending_write_off(const struct plx_faults *fs, const struct plx_surroundings *x)
+{
+    uint32_t latest = 0;
+    for (uint32_t i = 0; i < fs->n; i++)
+        if (has_claim(&fs->list[i]) && fs->list[i].ended > latest)
+            latest = fs->list[i].ended;
+    for (uint32_t w = 0; latest != 0 && w * 64 < x->ev->n_cells; w++)
         for (uint64_t bits = x->ev->failing[w]; bits != 0; bits &= bits - 1) {
-            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
-            struct plx_cell *c = &x->ev->cells[i];
-            if (c->first > f->ended || c->last <= f->ended ||
-                !plx_scope_has_agent(x->fleet, &f->scope, c->agent) ||
-                !plx_scope_has_monitor(x->fleet, &f->scope, x->ev->owner[i]))
+            uint32_t cell = w * 64 + (uint32_t)__builtin_ctzll(bits);
+            if (x->ev->cells[cell].first > latest)
                 continue;
-            uint32_t period = x->fleet->monitors[x->ev->owner[i]].interval_tk;
-            uint32_t n = 1 + (c->last - f->ended) / period;
-            c->first = f->ended + 1;
-            c->n_apart = n < c->n_apart ? (uint8_t)n : c->n_apart;
-            c->n = c->n_apart;
-            c->n_other = 0;
+            for (uint32_t i = 0; i < fs->n; i++)
+                if (has_claim(&fs->list[i]))
+                    write_off_cell(x, &fs->list[i], cell);
         }
 }

@@ -13,7 +13,8 @@ bool plx_ending_is_over(const struct plx_faults *faults, const struct plx_surrou
 void plx_ending_close(const struct plx_faults *faults, struct plx_fault *fault,
                       const struct plx_surroundings *x);
 
-/* Everything the fault explained is explained by others now. */
+/* Everything the fault explained is explained by others now; or it is of a way that
+ * nobody walks any more. */
 bool plx_ending_is_superseded(const struct plx_surroundings *x,
                               const struct plx_fault *fault);
 
@@ -26,9 +27,9 @@ uint32_t plx_ending_claims_until(const struct plx_faults *faults,
                                  const struct plx_surroundings *x,
                                  const struct plx_fault *fault);
 
-/* Failures up to the end of a closed fault were its for good: what its cells' runs keep
+/* Failures up to the end of closed faults were theirs for good: what the cells' runs keep
  * is what came after. */
-void plx_ending_write_off(const struct plx_surroundings *x,
-                          const struct plx_fault *fault);
+void plx_ending_write_off(const struct plx_faults *faults,
+                          const struct plx_surroundings *x);
 
 #endif

@@ -324,6 +324,18 @@ uint32_t plx_evidence_bad_until(const struct plx_fleet_agent *a)
     return 0;
 }
 
+void plx_evidence_opens_by_step(const struct plx_fleet_agent *a, uint32_t now,
+                                uint32_t step_tk, uint32_t n, float *ret)
+{
+    uint32_t b = a->opens.top + 1, last = ring_first(&a->opens);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t back = (i + 1) * step_tk, since = now > back ? now - back : 0;
+        ret[i] = 0;
+        while (b > last && b - 1 > since / BUCKET_TK)
+            ret[i] += a->opens.n[--b % PLX_RING];
+    }
+}
+
 /* The bucket that `since` falls into does not count, unless it holds so much that it must
  * not be ignored: then what came after `since` is counted from the finer ring. */
 uint32_t plx_evidence_opens(const struct plx_fleet_agent *a, uint32_t since)

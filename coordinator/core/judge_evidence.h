@@ -92,6 +92,11 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
 /* Opens an agent saw after `since`, as far back as its rings reach (an hour). */
 uint32_t plx_evidence_opens(const struct plx_fleet_agent *agent, uint32_t since);
 
+/* At least so many of these were seen within each of `n` steps of `step_tk` before `now`
+ * (opens count where they are sure to be): a ring of 4 s is all that is asked. */
+void plx_evidence_opens_by_step(const struct plx_fleet_agent *agent, uint32_t now,
+                                uint32_t step_tk, uint32_t n, float *ret);
+
 /* The end of the latest 4 s in which the agent failed on a fifth of its probes or more;
  * 0: none that its rings know of. */
 uint32_t plx_evidence_bad_until(const struct plx_fleet_agent *agent);

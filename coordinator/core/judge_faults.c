@@ -292,12 +292,11 @@ static void list_standing(struct plx_faults *fs, const struct plx_surroundings *
         fs->cap_standing = fs->n + 16;
     }
     fs->n_standing = 0;
+    plx_ending_write_off(fs, x);
     for (uint32_t i = 0; i < fs->n; i++) {
         const struct plx_fault *f = &fs->list[i];
         if (f->id == 0 || !plx_fault_is_told(f))
             continue;
-        if (f->ended > 1)
-            plx_ending_write_off(x, f);
         fs->standing[fs->n_standing++] = (struct plx_standing){
             .scope = f->scope,
             .onset = f->onset,

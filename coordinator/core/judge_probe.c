@@ -7,7 +7,7 @@
 
 #define SEC       PLX_TK_PER_SEC
 /* A healthy answer takes well under this; no answer by then is a bad sign. */
-#define HUSH      (2 * SEC)
+#define HUSH      (1 * SEC)
 /* A doubt without news for so long is over. */
 #define FORGET    (90 * SEC)
 #define REPEAT    (10 * SEC)
@@ -24,8 +24,11 @@
 /* How much may be saved up, in probes. */
 #define QUIET_CAP   30.0
 #define DOUBT_CAP   400.0
-#define QUIET_START 8.0
+#define QUIET_START 9.0
 #define DOUBT_START 120.0
+/* With so much saved up, accidents are so rare here that a lone failure is worth asking
+ * everybody at once. */
+#define QUIET_RICH  24.0
 
 void plx_prober_fini(struct plx_prober *p)
 {
@@ -48,8 +51,10 @@ struct search {
 /* What a monitor's cells say since a doubt began. */
 struct scene {
     uint32_t monitor, onset;
+    uint32_t latest; /* when the last of the failing cells began to fail */
     uint32_t n_failed, n_good, n_pending;
     bool odd_kind;                  /* a failure that is no mere silence */
+    bool urgent;                    /* everybody is to be heard at once */
     uint32_t regions[8], n_regions; /* where failures were seen */
     uint32_t providers[8], n_providers;
 };
@@ -84,19 +89,20 @@ static bool order(struct search *s, uint32_t monitor, struct plx_cell *c, double
     return true;
 }
 
-/* A scheduled probe of this cell is under way or about to begin: its answer costs
- * nothing. */
-static bool in_flight(const struct search *s, const struct plx_fleet_monitor *m,
-                      const struct plx_cell *c)
+/* How long a scheduled probe of this cell may still take to fail by silence, if one is
+ * under way or about to begin: its answer costs nothing. 0: none is. */
+static uint32_t in_flight(const struct search *s, const struct plx_fleet_monitor *m,
+                          const struct plx_cell *c)
 {
     if (!(c->flags & PLX_CELL_SEEN) || m->interval_tk > 60000 || c->sched == 0)
-        return false;
+        return 0;
     uint32_t elapsed = (uint16_t)((uint16_t)s->now - c->sched);
-    uint32_t pos = elapsed % m->interval_tk;
+    uint32_t pos = elapsed % m->interval_tk, most = m->timeout_tk + SEC;
     if (m->interval_tk - pos < SEC / 2)
-        return true;
-    return elapsed >= m->interval_tk && pos < m->timeout_tk + SEC &&
-           c->last + pos + 2 * SEC < s->now;
+        return m->interval_tk - pos + most;
+    bool under_way =
+        elapsed >= m->interval_tk && pos < most && c->last + pos + 2 * SEC < s->now;
+    return under_way ? most - pos : 0;
 }
 
 static bool is_in(const uint32_t *list, uint32_t n, uint32_t v)
@@ -139,6 +145,7 @@ static void look(const struct search *s, uint32_t monitor, uint32_t onset,
             continue;
         if (is_recent_failure(c, onset, slack)) {
             ret->n_failed++;
+            ret->latest = c->first > ret->latest ? c->first : ret->latest;
             note(ret->regions, &ret->n_regions, a->region);
             note(ret->providers, &ret->n_providers, a->provider);
             for (int k = PLX_KIND_REFUSED; k < PLX_KIND_COUNT_; k++)
@@ -151,6 +158,15 @@ static void look(const struct search *s, uint32_t monitor, uint32_t onset,
     }
 }
 
+/* A scheduled probe says soon enough what this one would be asked. Where everything is
+ * silent, it would take its whole timeout, and an extra probe a second or two. */
+static bool will_say(const struct search *s, const struct scene *scene,
+                     const struct plx_fleet_monitor *m, const struct plx_cell *c)
+{
+    uint32_t left = in_flight(s, m, c);
+    return left > 0 && (!scene->urgent || scene->odd_kind || left <= HUSH);
+}
+
 /* How much this cell's answer would tell: other regions first, then other providers, then
  * quiet agents; ties by a fixed shuffle. Negative: nothing. */
 static double worth(const struct search *s, const struct scene *scene,
@@ -158,8 +174,8 @@ static double worth(const struct search *s, const struct scene *scene,
                     bool again)
 {
     const struct plx_fleet_agent *a = &s->fleet->agents[c->agent];
-    if (!plx_fleet_is_live(a) || (c->flags & PLX_CELL_PENDING) || in_flight(s, m, c) ||
-        is_good_since(c, scene->onset))
+    if (!plx_fleet_is_live(a) || (c->flags & PLX_CELL_PENDING) ||
+        will_say(s, scene, m, c) || is_good_since(c, scene->onset))
         return -1;
     if (is_recent_failure(c, scene->onset, 0) && (!again || s->now - c->last < REPEAT))
         return -1;
@@ -209,17 +225,19 @@ static bool has_news(const struct search *s, uint32_t monitor, uint32_t onset)
 }
 
 /* Is it the service, its host or the network around it? Asks monitors beside it that have
- * said nothing since. */
+ * said nothing since its failures: a wider fault could have begun with the last of
+ * them. */
 static void ask_aside(struct search *s, const struct scene *scene)
 {
+    uint32_t since = scene->latest + PLX_TK(s->policy->slack_ns);
     const struct plx_fleet_monitor *m = &s->fleet->monitors[scene->monitor];
     const struct plx_unit *host = &s->fleet->units[m->unit_host];
     uint32_t asked = 0;
     for (uint32_t i = 0; i < host->n && asked < 4; i++) {
         uint32_t sib = host->members[i];
-        if (sib == scene->monitor || has_news(s, sib, scene->onset))
+        if (sib == scene->monitor || has_news(s, sib, since))
             continue;
-        struct scene fresh = {.monitor = sib, .onset = scene->onset};
+        struct scene fresh = {.monitor = sib, .onset = since};
         asked += ask(s, &fresh, sib, 2, false, &s->p->doubt) > 0;
     }
     if (m->unit_prefix == PLX_NO_UNIT)
@@ -229,9 +247,9 @@ static void ask_aside(struct search *s, const struct scene *scene)
     asked = 0;
     for (uint32_t i = 0; i < prefix->n && i < 256 && asked < 3; i++) {
         uint32_t id = prefix->members[i], h = s->fleet->monitors[id].unit_host;
-        if (h == m->unit_host || h == last_host || has_news(s, id, scene->onset))
+        if (h == m->unit_host || h == last_host || has_news(s, id, since))
             continue;
-        struct scene fresh = {.monitor = id, .onset = scene->onset};
+        struct scene fresh = {.monitor = id, .onset = since};
         if (ask(s, &fresh, id, 1, false, &s->p->doubt) > 0) {
             last_host = h;
             asked++;
@@ -244,35 +262,77 @@ static void ask_aside(struct search *s, const struct scene *scene)
 static uint32_t first_size(const struct search *s, const struct scene *scene)
 {
     double b = s->p->quiet;
+    if (b >= QUIET_RICH)
+        return ALL;
     if (scene->odd_kind)
         return b >= 3 ? 3 : 2;
-    return b >= 8 ? 3 : b >= 3 ? 2 : 1;
+    return b >= 8 ? 4 : b >= 3 ? 2 : 1;
+}
+
+/* The probes that a lone first failure is worth. */
+static void ask_first(struct search *s, struct scene *scene, struct plx_watch *w)
+{
+    bool quiet = !scene->odd_kind && scene->n_failed < 2;
+    uint32_t most = first_size(s, scene);
+    scene->urgent = most == ALL;
+    uint32_t n =
+        ask(s, scene, scene->monitor, most, false, quiet ? &s->p->quiet : &s->p->doubt);
+    scene->n_pending += n;
+    w->all = most == ALL;
+    if (w->all)
+        s->fleet->monitors[scene->monitor].asked_all = s->now;
+    w->spent = quiet ? (uint8_t)n : 0;
+    w->stage = 1;
+    w->asked = s->now;
+}
+
+/* It was no accident: what it cost was not spent on one. */
+static void settle_accounts(struct search *s, struct plx_watch *w)
+{
+    s->p->quiet += w->spent;
+    s->p->doubt -= w->spent;
+    w->spent = 0;
+}
+
+/* The silence of those asked will be looked at, whether anything is heard or not. */
+static void await(struct search *s, uint32_t at)
+{
+    if (at > s->now && (s->p->due == 0 || at < s->p->due))
+        s->p->due = at;
 }
 
 static void pursue(struct search *s, struct scene *scene, struct plx_watch *w)
 {
     bool several = scene->n_failed >= 2;
-    if (w->stage == 0) {
-        double *budget = scene->odd_kind || several ? &s->p->doubt : &s->p->quiet;
-        ask(s, scene, scene->monitor, first_size(s, scene), false, budget);
-        w->stage = 1;
-        w->asked = s->now;
-    }
+    if (w->stage == 0)
+        ask_first(s, scene, w);
+    if (several)
+        settle_accounts(s, w);
     bool hush = scene->n_pending > 0 && s->now - w->asked >= HUSH;
     if (w->stage == 1 && !several && hush && scene->n_pending == 1 && !w->few) {
         /* Two accidents are likelier than an outage still. */
         ask(s, scene, scene->monitor, FEW, false, &s->p->doubt);
         w->few = true;
         w->asked = s->now;
+        await(s, s->now + HUSH);
         return;
     }
+    if (w->stage == 1 && scene->n_pending > 0)
+        await(s, w->asked + HUSH);
+    bool silent = hush && scene->n_pending >= 2;
     if (w->stage == 1 && (several || hush)) {
-        ask(s, scene, scene->monitor, ALL, false, &s->p->doubt);
-        s->fleet->monitors[scene->monitor].asked_all = s->now;
+        scene->urgent = true;
+        uint32_t n = ask(s, scene, scene->monitor, ALL, false, &s->p->doubt);
+        if (n > 0 || !w->all)
+            s->fleet->monitors[scene->monitor].asked_all = s->now;
+        scene->n_pending += n;
+        w->all = true;
         w->stage = 2;
         w->asked = s->now;
     }
-    if (w->stage >= 2 && several && !w->aside) {
+    if (scene->n_pending > 0)
+        scene->latest = s->now; /* of those asked, some may fail only since now */
+    if (w->stage >= 2 && (several || silent) && !w->aside) {
         ask_aside(s, scene);
         w->aside = true;
     }
@@ -339,8 +399,9 @@ static void consider(struct search *s, const struct plx_fail *fail)
     if (scene.n_good > 0) {
         /* Seen well since: this doubt was an accident or a path. A later failure that
          * begins after the latest good result is a new doubt. */
-        struct scene late;
-        look(s, fail->monitor, fail->first, &late);
+        struct scene late = scene;
+        if (fail->first != onset)
+            look(s, fail->monitor, fail->first, &late);
         if (late.n_good > 0) {
             if (late.n_failed >= 3 && late.n_good * 3 <= late.n_failed && !w->again)
                 w->again = ask_dissenters(s, fail->monitor, fail->first);
@@ -381,6 +442,7 @@ void plx_prober_step(struct plx_prober *p, struct plx_cover *cover,
     uint32_t n;
     const struct plx_fail *fails = plx_cover_fails(cover, &n);
     p->n_out = 0;
+    p->due = 0;
     reach(p, fleet->n_monitors);
     p->stamp++;
     earn(&s);

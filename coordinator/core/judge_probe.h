@@ -13,6 +13,8 @@ struct plx_watch {
     uint32_t since; /* start of the doubt; 0: none */
     uint32_t asked; /* last order */
     uint8_t stage;  /* 0: not asked, 1: first probes are out, 2…: burst, repeats */
+    uint8_t spent;  /* of the quiet's budget, while it may be an accident */
+    bool all;       /* everybody has been asked */
     bool few;       /* some were asked because one answer did not come */
     bool aside;     /* siblings and neighbours have been asked */
     bool again;     /* the few that see it well have been asked again */
@@ -27,6 +29,7 @@ struct plx_prober {
     uint32_t stamp;
     struct plx_judge_probe *out;
     uint32_t n_out, cap_out;
+    uint32_t due; /* when silence would tell it something; 0: it waits for results only */
 };
 
 void plx_prober_fini(struct plx_prober *prober);

@@ -54,18 +54,19 @@ static bool is_some(const struct plx_fleet *f, uint32_t unit)
 
 /* Ours. What everybody shares is offered only to agents that accuse themselves. */
 static void add_vantage(const struct plx_fleet *f, uint32_t agent, bool confessed,
-                        struct list *l)
+                        unsigned worth, struct list *l)
 {
     bool (*fits)(const struct plx_fleet *, uint32_t) = confessed ? is_shared : is_some;
     const struct plx_fleet_agent *a = &f->agents[agent];
-    add(l, PLX_SCOPE_AGENT, UINT32_MAX, agent);
-    if (fits(f, a->region))
+    if (worth & PLX_WORTH_AGENT)
+        add(l, PLX_SCOPE_AGENT, UINT32_MAX, agent);
+    if ((worth & PLX_WORTH_REGION) && fits(f, a->region))
         add(l, PLX_SCOPE_REGION, UINT32_MAX, a->region);
-    if (fits(f, a->provider))
+    if ((worth & PLX_WORTH_PROVIDER) && fits(f, a->provider))
         add(l, PLX_SCOPE_PROVIDER, UINT32_MAX, a->provider);
-    if (fits(f, a->asn))
+    if ((worth & PLX_WORTH_ASN) && fits(f, a->asn))
         add(l, PLX_SCOPE_ASN, UINT32_MAX, a->asn);
-    for (uint32_t i = 0; i < a->n_sites; i++)
+    for (uint32_t i = 0; (worth & PLX_WORTH_SITES) && i < a->n_sites; i++)
         if (fits(f, a->sites[i]))
             add(l, PLX_SCOPE_SITE, UINT32_MAX, a->sites[i]);
 }
@@ -77,59 +78,75 @@ static bool is_part(const struct plx_fleet *f, uint32_t unit)
 }
 
 static void add_paths(const struct plx_fleet *f, const struct plx_fleet_monitor *m,
-                      uint32_t agent, bool wide, struct list *l)
+                      uint32_t agent, unsigned worth, struct list *l)
 {
     const struct plx_fleet_agent *a = &f->agents[agent];
-    add(l, PLX_SCOPE_AGENT_HOST, m->unit_host, agent);
-    if (m->unit_prefix == PLX_NO_UNIT || !wide)
-        return;
-    if (plx_fleet_hosts(f, &f->units[m->unit_prefix]) >= 2)
+    if (worth & PLX_WORTH_HOST)
+        add(l, PLX_SCOPE_AGENT_HOST, m->unit_host, agent);
+    if ((worth & PLX_WORTH_AGENT_PREFIX) &&
+        plx_fleet_hosts(f, &f->units[m->unit_prefix]) >= 2)
         add(l, PLX_SCOPE_AGENT_PREFIX, m->unit_prefix, agent);
-    if (is_part(f, a->region))
+    if ((worth & PLX_WORTH_REGION_PREFIX) && is_part(f, a->region))
         add(l, PLX_SCOPE_REGION_PREFIX, m->unit_prefix, a->region);
-    if (is_part(f, a->provider))
+    if ((worth & PLX_WORTH_PROVIDER_PREFIX) && is_part(f, a->provider))
         add(l, PLX_SCOPE_PROVIDER_PREFIX, m->unit_prefix, a->provider);
-    if (is_part(f, a->asn))
+    if ((worth & PLX_WORTH_ASN_PREFIX) && is_part(f, a->asn))
         add(l, PLX_SCOPE_ASN_PREFIX, m->unit_prefix, a->asn);
 }
 
-static void add_server(const struct plx_fleet *f, uint32_t monitor, bool dns, bool wide,
-                       struct list *l)
+/* A host, what is on it, and its name. `wide`: a host with one monitor is that monitor's
+ * service otherwise. */
+static void add_host(const struct plx_fleet *f, uint32_t monitor, bool dns, bool wide,
+                     unsigned worth, struct list *l)
 {
     const struct plx_fleet_monitor *m = &f->monitors[monitor];
     bool several = f->units[m->unit_host].n >= 2;
+    if (worth & PLX_WORTH_HOST) {
+        add(l, PLX_SCOPE_SERVICE, monitor, UINT32_MAX);
+        add(l, PLX_SCOPE_FILTER_MONITOR, monitor, UINT32_MAX);
+    }
+    if (dns && (worth & PLX_WORTH_NAME))
+        add(l, PLX_SCOPE_NAME, m->unit_name, UINT32_MAX);
+    if ((worth & PLX_WORTH_HOST) && (wide || !several))
+        add(l, PLX_SCOPE_HOST, m->unit_host, UINT32_MAX);
+    if ((worth & PLX_WORTH_HOST) && wide && several)
+        add(l, PLX_SCOPE_FILTER_HOST, m->unit_host, UINT32_MAX);
+}
+
+static void add_server(const struct plx_fleet *f, uint32_t monitor, bool dns, bool wide,
+                       unsigned worth, struct list *l)
+{
+    const struct plx_fleet_monitor *m = &f->monitors[monitor];
     if (f->agents_used < 2 || m->n_cells < 2)
         return; /* one view cannot tell the far end from the way there */
-    add(l, PLX_SCOPE_SERVICE, monitor, UINT32_MAX);
-    add(l, PLX_SCOPE_FILTER_MONITOR, monitor, UINT32_MAX);
-    if (dns && m->unit_name != PLX_NO_UNIT)
-        add(l, PLX_SCOPE_NAME, m->unit_name, UINT32_MAX);
-    if (wide || !several)
-        add(l, PLX_SCOPE_HOST, m->unit_host, UINT32_MAX);
+    add_host(f, monitor, dns, wide, worth, l);
     if (!wide)
         return;
-    if (several)
-        add(l, PLX_SCOPE_FILTER_HOST, m->unit_host, UINT32_MAX);
-    if (m->unit_prefix != PLX_NO_UNIT &&
-        plx_fleet_hosts(f, &f->units[m->unit_prefix]) >= 2) {
-        add(l, PLX_SCOPE_PREFIX, m->unit_prefix, UINT32_MAX);
-        add(l, PLX_SCOPE_FILTER_PREFIX, m->unit_prefix, UINT32_MAX);
+    unsigned net = worth & (PLX_WORTH_PREFIX | PLX_WORTH_FILTER_PREFIX);
+    if (net != 0 && plx_fleet_hosts(f, &f->units[m->unit_prefix]) >= 2) {
+        if (net & PLX_WORTH_PREFIX)
+            add(l, PLX_SCOPE_PREFIX, m->unit_prefix, UINT32_MAX);
+        if (net & PLX_WORTH_FILTER_PREFIX)
+            add(l, PLX_SCOPE_FILTER_PREFIX, m->unit_prefix, UINT32_MAX);
     }
+    if (!(worth & PLX_WORTH_GROUPS))
+        return;
     for (uint32_t i = 0; i < m->n_groups; i++)
         if (plx_fleet_hosts(f, &f->units[m->groups[i]]) >= 2)
             add(l, PLX_SCOPE_GROUP, m->groups[i], UINT32_MAX);
 }
 
 uint32_t plx_scope_of_cell(const struct plx_fleet *fleet, uint32_t monitor,
-                           const struct plx_cell *cell, uint32_t without,
+                           const struct plx_cell *cell, unsigned worth, uint32_t without,
                            struct plx_scope ret[PLX_SCOPES_OF_CELL])
 {
     struct list l = {ret, 0};
     bool wide = !(without & PLX_JUDGE_WITHOUT_SCOPES);
-    add_server(fleet, monitor, cell->kinds[PLX_KIND_DNS] > 0, wide, &l);
-    add_paths(fleet, &fleet->monitors[monitor], cell->agent, wide, &l);
+    add_server(fleet, monitor, cell->kinds[PLX_KIND_DNS] > 0, wide, worth, &l);
+    add_paths(fleet, &fleet->monitors[monitor], cell->agent,
+              wide ? worth : worth & PLX_WORTH_HOST, &l);
     if (wide)
-        add_vantage(fleet, cell->agent, false, &l);
+        add_vantage(fleet, cell->agent, false, worth, &l);
     return l.n;
 }
 
@@ -137,7 +154,7 @@ uint32_t plx_scope_of_agent(const struct plx_fleet *fleet, uint32_t agent,
                             struct plx_scope ret[PLX_SCOPES_OF_CELL])
 {
     struct list l = {ret, 0};
-    add_vantage(fleet, agent, true, &l);
+    add_vantage(fleet, agent, true, PLX_WORTH_OURS, &l);
     return l.n;
 }
 

@@ -42,6 +42,26 @@ static inline uint64_t plx_scope_key(struct plx_scope s)
            (s.y & 0xfffffffu);
 }
 
+/* Scopes of a cell that may be worth listing. */
+enum plx_worth {
+    PLX_WORTH_HOST = 1 << 0, /* its host, and all that is within it */
+    PLX_WORTH_NAME = 1 << 1,
+    PLX_WORTH_GROUPS = 1 << 2,
+    PLX_WORTH_PREFIX = 1 << 3,
+    PLX_WORTH_FILTER_PREFIX = 1 << 4,
+    PLX_WORTH_AGENT_PREFIX = 1 << 5,
+    PLX_WORTH_REGION_PREFIX = 1 << 6,
+    PLX_WORTH_PROVIDER_PREFIX = 1 << 7,
+    PLX_WORTH_ASN_PREFIX = 1 << 8,
+    PLX_WORTH_ALL_PREFIX = 0x1f8,
+    PLX_WORTH_AGENT = 1 << 9, /* ours, from here on */
+    PLX_WORTH_REGION = 1 << 10,
+    PLX_WORTH_PROVIDER = 1 << 11,
+    PLX_WORTH_ASN = 1 << 12,
+    PLX_WORTH_SITES = 1 << 13,
+    PLX_WORTH_OURS = 0x3e00,
+};
+
 /* Static facts about a scope type. */
 struct plx_scope_kind {
     enum plx_judge_class class;
@@ -53,9 +73,11 @@ struct plx_scope_kind {
 const struct plx_scope_kind *plx_scope_kind(enum plx_scope_type type);
 
 /* The scopes of a cell that can be told apart: a prefix with one host is that host, a
- * region with one agent is that agent, a region with all agents is everybody. */
+ * region with one agent is that agent, a region with all agents is everybody. Of places
+ * on the target's side and ways there, only those that are `worth` it (enum plx_worth).
+ */
 uint32_t plx_scope_of_cell(const struct plx_fleet *fleet, uint32_t monitor,
-                           const struct plx_cell *cell, uint32_t without,
+                           const struct plx_cell *cell, unsigned worth, uint32_t without,
                            struct plx_scope ret[PLX_SCOPES_OF_CELL]);
 
 /* The vantage scopes of an agent. */

@@ -576,14 +576,17 @@ double plx_score_gain(struct plx_score *s, const struct plx_scope *scope,
     if (s->policy->without & PLX_JUDGE_WITHOUT_ONSET)
         n_onsets = 1;
     /* A standing fault's exact gain counts even where it does not earn its cost. */
-    uint32_t alive = UINT32_MAX;
-    if (bonus <= 0 && (alive = plx_bound_onsets(s, scope, fails, n_onsets, cost)) == 0)
+    double most[PLX_SCORE_ONSETS];
+    uint32_t alive = plx_bound_onsets(s, scope, fails, n_onsets, cost, most);
+    if (bonus > 0)
+        alive = UINT32_MAX;
+    if (alive == 0)
         return -INFINITY;
     list_good(s, scope, s->times[0]);
     double best = -INFINITY;
     for (uint32_t i = 0; i < n_onsets; i++) {
         uint32_t onset = s->times[i];
-        if (!(alive & 1u << i))
+        if (!(alive & 1u << i) || most[i] < best - PLX_BOUND_CLEAR)
             continue;
         double gain = gain_at(s, scope, fails, onset);
         if (gain > best) {

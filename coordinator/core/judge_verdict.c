@@ -278,10 +278,11 @@ static enum plx_judge_verdict decide(struct plx_verdict_state *v,
         server && plx_verdict_rule_applies(m, n) && !plx_verdict_rule_is_met(m, n);
     if (v->vetoed)
         return n->good > 0 ? PLX_JUDGE_DEGRADED : PLX_JUDGE_INCONCLUSIVE;
-    /* What nobody sees now may have been down, and does not become it. */
+    /* What nobody sees failing now may have been down, and does not become it: neither
+     * unseen, nor by the first good result after nobody could see it. */
     bool was_down =
         v->known && plx_judge_verdict_is_down((enum plx_judge_verdict)v->verdict);
-    if (server && n->fresh == 0 && !was_down)
+    if (server && n->failing == 0 && !was_down)
         return PLX_JUDGE_INCONCLUSIVE;
     if (server)
         return is_thin(m, n) && m->min_coverage > 0

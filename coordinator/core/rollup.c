@@ -17,6 +17,11 @@ int64_t plx_rollup_span_ns(enum plx_rollup_level level)
     }
 }
 
+int64_t plx_rollup_part(enum plx_rollup_level level)
+{
+    return level == PLX_ROLLUP_MINUTE ? 15 : 6;
+}
+
 const char *plx_rollup_level_token(enum plx_rollup_level level)
 {
     static const char *const tokens[] = {"1m", "1h", "1d"};

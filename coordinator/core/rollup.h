@@ -27,6 +27,11 @@ const char *plx_rollup_level_token(enum plx_rollup_level level);
 /* The beginning of the stretch that a moment is in. */
 struct plx_wall plx_rollup_bucket(enum plx_rollup_level level, struct plx_wall t);
 
+/* Stretches of a level that the store keeps side by side for each monitor: enough that a
+ * month of hours is read from a few pages, and not so many that each minute writes most
+ * of a table's pages anew. */
+int64_t plx_rollup_part(enum plx_rollup_level level);
+
 /* Zeroed: of nothing. */
 struct plx_rollup {
     uint32_t outcomes[PLX_OUTCOME_COUNT_]; /* of scheduled probes */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define GZIP_MIN   1024
+#define PACKED_MIN (64 * 1024) /* compressed ones are kept */
 #define GZIP_LEVEL 3
 
 /* Scripts, styles and pictures from ourselves only, nobody may frame us. */
@@ -93,13 +94,20 @@ static void add_headers(const struct plx_exchange *x, struct MHD_Response *respo
     add(response, "X-Content-Type-Options", "nosniff");
     add(response, "Referrer-Policy", "no-referrer");
     add(response, "Content-Security-Policy", PAGE_POLICY);
-    add(response, "Cross-Origin-Resource-Policy", "same-origin");
+    /* Badges are for the pages of others. */
+    enum plx_route_kind kind = x->match.route ? x->match.route->kind : PLX_ROUTE_API;
+    bool public = kind == PLX_ROUTE_PUBLIC || kind == PLX_ROUTE_BADGE;
+    add(response, "Cross-Origin-Resource-Policy",
+        public ? "cross-origin" : "same-origin");
+    if (public)
+        add(response, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, "*");
     /* Never in a cache that is shared; what was made for one request, a token, in none.
      */
     bool is_get = x->match.route && strcmp(x->match.route->verb, "GET") == 0;
     const char *usual = is_get ? "private, no-cache" : "no-store";
     add(response, MHD_HTTP_HEADER_CACHE_CONTROL, x->cache ? x->cache : usual);
-    add(response, MHD_HTTP_HEADER_VARY, "Accept-Encoding, Cookie, Authorization");
+    add(response, MHD_HTTP_HEADER_VARY,
+        public ? "Accept-Encoding" : "Accept-Encoding, Cookie, Authorization");
     if (x->status == MHD_HTTP_UNAUTHORIZED)
         add(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
     if (x->status == MHD_HTTP_METHOD_NOT_ALLOWED)
@@ -112,13 +120,34 @@ static void add_headers(const struct plx_exchange *x, struct MHD_Response *respo
 
 /* ---- bodies ---- */
 
+/* The gzip of the answer with that tag ("": it has none), which may be kept. */
+static bool pack(struct plx_exchange *x, const char *tag, struct plx_buf *ret)
+{
+    struct plx_http *http = x->http;
+    bool keep = *tag && x->answer.len >= PACKED_MIN;
+    for (size_t i = 0; keep && i < PLX_PACKED_MAX; i++)
+        if (strcmp(http->packed[i].tag, tag) == 0) {
+            plx_buf_add(ret, http->packed[i].gzip.data, http->packed[i].gzip.len);
+            return true;
+        }
+    if (!plx_gzip(x->answer.data, x->answer.len, GZIP_LEVEL, ret))
+        return false;
+    if (keep) {
+        struct plx_packed *place = &http->packed[http->next_packed++ % PLX_PACKED_MAX];
+        plx_buf_fini(&place->gzip);
+        plx_buf_init(&place->gzip, PLX_API_BODY_MAX);
+        plx_buf_add(&place->gzip, ret->data, ret->len);
+        snprintf(place->tag, sizeof place->tag, "%s", tag);
+    }
+    return true;
+}
+
 /* Replaces the answer by its gzip, if that is shorter. */
-static bool compress_answer(struct plx_exchange *x)
+static bool compress_answer(struct plx_exchange *x, const char *tag)
 {
     struct plx_buf gzip;
     plx_buf_init(&gzip, PLX_API_BODY_MAX);
-    bool shorter = x->takes_gzip && x->answer.len >= GZIP_MIN &&
-                   plx_gzip(x->answer.data, x->answer.len, GZIP_LEVEL, &gzip);
+    bool shorter = x->takes_gzip && x->answer.len >= GZIP_MIN && pack(x, tag, &gzip);
     if (shorter) {
         plx_buf_fini(&x->answer);
         x->answer = gzip;
@@ -149,7 +178,7 @@ enum MHD_Result plx_answer_send(struct plx_exchange *x)
         x->status = MHD_HTTP_NOT_MODIFIED;
         plx_buf_clear(&x->answer);
     }
-    bool gzip = compress_answer(x);
+    bool gzip = compress_answer(x, tag);
     struct MHD_Response *response = MHD_create_response_from_buffer(
         x->answer.len, (void *)plx_buf_str(&x->answer), MHD_RESPMEM_MUST_COPY);
     if (response && tagged)

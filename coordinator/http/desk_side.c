@@ -13,9 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STREAMS_MAX 256
-#define PING_NS     (15 * PLX_SEC_NS)
-#define TURN_NS     (20 * PLX_MS_NS)
+#define STREAMS_MAX  256
+#define STREAMS_EACH 32 /* of one guest */
+#define PING_NS      (15 * PLX_SEC_NS)
+#define TURN_NS      (20 * PLX_MS_NS)
 
 /* ---- methods of the API ---- */
 
@@ -253,11 +254,13 @@ static uint64_t resume_at(const struct plx_exchange *x, bool *missed)
     return oldest;
 }
 
-static size_t count_streams(const struct plx_http *http)
+/* Of one guest; NULL: of all. */
+static size_t count_streams(const struct plx_http *http, const struct plx_guest *guest)
 {
     size_t n = 0;
     for (const struct plx_exchange *x = http->streams; x; x = x->next_stream)
-        n++;
+        n += !guest || (guest->session == x->guest.session &&
+                        strcmp(guest->name, x->guest.name) == 0);
     return n;
 }
 
@@ -265,7 +268,11 @@ static void open_events(struct plx_exchange *x)
 {
     struct plx_http *http = x->http;
     bool missed;
-    if (count_streams(http) >= STREAMS_MAX) {
+    if (count_streams(http, &x->guest) >= STREAMS_EACH) {
+        fail(x, PLX_EAGAIN, "you watch events too often at once: end one");
+        return;
+    }
+    if (count_streams(http, NULL) >= STREAMS_MAX) {
         fail(x, PLX_EAGAIN, "too many watch events: try again");
         return;
     }
@@ -297,7 +304,7 @@ static void to_streams(struct plx_http *http, const struct plx_event *event)
         plx_exchange_end(x);
         plx_exchange_release(x);
     }
-    size_t n = count_streams(http);
+    size_t n = count_streams(http, NULL);
     pthread_mutex_lock(&http->lock);
     http->counts.streams = n;
     pthread_mutex_unlock(&http->lock);
@@ -334,6 +341,61 @@ void plx_desk_side_ping(struct plx_http *http, struct plx_mono now)
     to_streams(http, NULL);
 }
 
+/* ---- what everybody may see ---- */
+
+/* For caches between us and the many who look. */
+#define PUBLIC_CACHE "public, max-age=15"
+
+static void answer_public(struct plx_exchange *x)
+{
+    static const char *const names[] = {"page", "json", "rss", "feed"};
+    const char *type;
+    size_t what = 0;
+    struct plx_buf copy;
+    if (!x->http->public) {
+        fail(x, PLX_ENOTFOUND, "there is no status page here");
+        return;
+    }
+    while (strcmp(names[what], x->match.route->method) != 0)
+        what++;
+    const struct plx_buf *text =
+        plx_public_text(x->http->public, (enum plx_public_what)what, &type);
+    plx_buf_init(&copy, PLX_API_BODY_MAX);
+    plx_buf_add(&copy, text->data, text->len);
+    x->cache = PUBLIC_CACHE;
+    plx_exchange_answer(x, MHD_HTTP_OK, type, &copy);
+    plx_exchange_release(x);
+}
+
+static void on_badge(void *arg, int err, const struct plx_buf *svg)
+{
+    struct plx_exchange *x = arg;
+    struct plx_buf copy;
+    if (err < 0) {
+        fail(x, err,
+             err == PLX_EINVAL ? "'what' is verdict, uptime or latency"
+                               : "there is no such badge");
+        return;
+    }
+    plx_buf_init(&copy, PLX_API_BODY_MAX);
+    plx_buf_add(&copy, svg->data, svg->len);
+    x->cache = PUBLIC_CACHE;
+    plx_exchange_answer(x, MHD_HTTP_OK, "image/svg+xml", &copy);
+    plx_exchange_release(x);
+}
+
+static void answer_badge(struct plx_exchange *x)
+{
+    json_t *body = json_loadb(x->body.data, x->body.len, 0, NULL);
+    const char *what = json_string_value(json_object_get(body, "what"));
+    if (x->http->public)
+        plx_public_badge(x->http->public, x->match.variable, what ? what : "verdict",
+                         on_badge, x);
+    else
+        fail(x, PLX_ENOTFOUND, "there is no status page here");
+    json_decref(body);
+}
+
 /* ---- the queue ---- */
 
 static void handle(struct plx_exchange *x)
@@ -364,6 +426,12 @@ static void handle(struct plx_exchange *x)
         return;
     case PLX_ROUTE_WHOAMI:
         answer_guest(x, &x->guest);
+        return;
+    case PLX_ROUTE_PUBLIC:
+        answer_public(x);
+        return;
+    case PLX_ROUTE_BADGE:
+        answer_badge(x);
         return;
     case PLX_ROUTE_FILE: /* answered where it came in */
         break;

@@ -110,7 +110,10 @@ static void caller_address(const struct plx_exchange *x, char ret[INET6_ADDRSTRL
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    plx_throttle_address(info ? info->client_addr : NULL, ret);
+    struct sockaddr_storage caller;
+    plx_proxies_caller(&x->http->proxies, info ? info->client_addr : NULL,
+                       header(x, "X-Forwarded-For"), &caller);
+    plx_throttle_address((const struct sockaddr *)&caller, ret);
 }
 
 /* Who asks: by token, else by session. */
@@ -148,7 +151,8 @@ static bool changes_something(const struct plx_exchange *x)
 
 /* Whether this counts as a failure to say who they are: a bad token, and a login until it
  * has succeeded, so that many at once are no way around the limit. Who is known is never
- * held up by the failures of others: behind a proxy all have one address. */
+ * held up by the failures of others: behind a proxy that is not trusted to name them, all
+ * have one address. */
 static bool guesses(const struct plx_exchange *x, bool known)
 {
     return x->match.route->kind == PLX_ROUTE_LOGIN ||

@@ -10,12 +10,15 @@
 #ifndef PLX_HTTP_HTTP_H
 #define PLX_HTTP_HTTP_H
 
+#include "coordinator/http/public.h"
 #include "coordinator/io/api.h"
 #include "sys/loop.h"
 
 struct plx_http_options {
     const char *listen; /* "127.0.0.1:7480", "[::1]:7480"; port 0: any free one */
     bool behind_tls;    /* cookies only over https: a proxy in front ends TLS */
+    struct plx_public_options public;
+    const char *trusted_proxy; /* proxies.h: whose X-Forwarded-For is believed; NULL */
 };
 
 /* Since the start; what was refused, by reason. */

@@ -11,6 +11,7 @@
 
 #include "coordinator/http/files.h"
 #include "coordinator/http/http.h"
+#include "coordinator/http/proxies.h"
 #include "coordinator/http/route.h"
 #include "coordinator/http/throttle.h"
 
@@ -52,11 +53,20 @@ enum plx_caller_phase { PLX_CALLER_HEADERS, PLX_CALLER_BODY, PLX_CALLER_ANSWER }
 /* A connection, for the deadlines; with the lock. */
 struct plx_caller {
     int fd;
+    char address[INET6_ADDRSTRLEN]; /* of the connection, as limits count it */
     enum plx_caller_phase phase;
     bool known; /* they have said who they are: may send long bodies */
     struct plx_mono since;
     struct plx_caller *prev, *next;
 };
+
+/* A long answer compressed: many watch one fleet, and its overview takes longer to
+ * compress than all else about it. */
+struct plx_packed {
+    char tag[48]; /* of what was compressed */
+    struct plx_buf gzip;
+};
+#define PLX_PACKED_MAX 4
 
 struct plx_http {
     struct plx_desk *desk;
@@ -68,10 +78,14 @@ struct plx_http {
     struct plx_files *files;
     char address[128];
     bool behind_tls;
+    struct plx_proxies proxies;
+    struct plx_public *public; /* loop thread; NULL: there is no status page */
     int wake_fd;
     /* HTTP thread only. */
     struct plx_throttle *rates;    /* of requests, by who asks */
     struct plx_throttle *failures; /* of logins and tokens, by address */
+    struct plx_packed packed[PLX_PACKED_MAX];
+    size_t next_packed;
     /* All below with the lock. */
     pthread_mutex_t lock;
     bool quitting;

@@ -92,11 +92,24 @@ static void write_rollups(const struct plx_desk *desk, struct plx_buf *out)
     counter(out, "parallax_rollup_results_total", "Results summed up.", s.n_results);
     counter(out, "parallax_rollup_late_total",
             "Results that came too late for a level of rollups.", s.n_late);
-    counter(out, "parallax_rollup_minutes_total", "Minutes written.", s.n_cells);
+    counter(out, "parallax_rollup_cells_total", "Minutes written.", s.n_cells);
     gauge(out, "parallax_rollup_open", "Minutes in memory, to be written.",
           (double)s.n_open);
     gauge(out, "parallax_rollup_behind", "Results stored and not yet summed up.",
           (double)s.behind);
+}
+
+static void write_refused_enrolments(const struct plx_desk_counts *c, struct plx_buf *out)
+{
+    static const char name[] = "parallax_enrolments_refused_total";
+    const uint64_t of_tokens =
+        c->tokens_unknown + c->tokens_expired + c->tokens_revoked + c->tokens_replayed;
+    head(out, name, "counter", "Enrolments refused.");
+    labelled(out, name, "why", "token_unknown", c->tokens_unknown);
+    labelled(out, name, "why", "token_expired", c->tokens_expired);
+    labelled(out, name, "why", "token_revoked", c->tokens_revoked);
+    labelled(out, name, "why", "token_used_up", c->tokens_replayed);
+    labelled(out, name, "why", "other", c->enrol_refused - of_tokens);
 }
 
 static void write_doors(const struct plx_desk *desk, struct plx_buf *out)
@@ -109,13 +122,21 @@ static void write_doors(const struct plx_desk *desk, struct plx_buf *out)
     labelled(out, "parallax_messages_refused_total", "why", "malformed", c->malformed);
     labelled(out, "parallax_messages_refused_total", "why", "revoked", c->strangers);
     labelled(out, "parallax_messages_refused_total", "why", "over_rate", c->over_rate);
+    labelled(out, "parallax_messages_refused_total", "why", "no_session", c->no_session);
+    labelled(out, "parallax_messages_refused_total", "why", "routing_id_chosen",
+             c->ids_chosen);
+    labelled(out, "parallax_messages_refused_total", "why", "routing_id_stolen",
+             c->ids_stolen);
+    counter(out, "parallax_sessions_replaced_total",
+            "Sessions that a newer one of the same key took over.", c->replaced);
+    counter(out, "parallax_keys_used_twice_total",
+            "Times that two processes were found to use one agent's key.", c->doubled);
     counter(out, "parallax_results_refused_total",
             "Results of monitors that were not the agent's.", c->refused_results);
     counter(out, "parallax_probes_ordered_total", "Probes ordered to confirm.",
             c->probes_ordered);
     counter(out, "parallax_enrolments_total", "Agents enrolled.", c->enrolled);
-    counter(out, "parallax_enrolments_refused_total", "Enrolments refused.",
-            c->enrol_refused);
+    write_refused_enrolments(c, out);
     head(out, "parallax_gate_connections_total", "counter",
          "Connections by what the gate said.");
     labelled(out, "parallax_gate_connections_total", "answer", "admitted", gate.admitted);

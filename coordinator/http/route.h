@@ -23,6 +23,8 @@ enum plx_route_kind {
     PLX_ROUTE_LOGIN,
     PLX_ROUTE_LOGOUT,
     PLX_ROUTE_WHOAMI,
+    PLX_ROUTE_PUBLIC, /* the status page and its feeds: `method` says which */
+    PLX_ROUTE_BADGE,
     PLX_ROUTE_FILE, /* a file that is part of the program */
 };
 

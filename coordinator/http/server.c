@@ -16,8 +16,10 @@
 
 #define BACKLOG          1024
 #define CONNECTIONS_MAX  4096
-/* Memory of one connection: request line and headers must fit. */
-#define CONNECTION_BYTES (16 * 1024)
+/* Of one address, unless it is this machine's or a proxy's, who speak for many. */
+#define ADDRESS_MAX      512
+/* Memory of one connection: request line and headers must fit. Taken as it is used. */
+#define CONNECTION_BYTES (64 * 1024)
 /* Without progress; what makes progress too slowly meets the deadlines below. */
 #define INACTIVITY_S     15
 #define HEADERS_NS       (10 * PLX_SEC_NS)
@@ -32,12 +34,46 @@
 
 /* ---- connections and their deadlines ---- */
 
-static void caller_begins(struct plx_http *http, struct plx_caller **ret, int fd)
+static bool is_loopback(const struct sockaddr *addr)
 {
+    const struct sockaddr_in *v4 = (const void *)addr;
+    const struct sockaddr_in6 *v6 = (const void *)addr;
+    if (addr->sa_family == AF_INET)
+        return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+    return addr->sa_family == AF_INET6 &&
+           (IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ||
+            (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && v6->sin6_addr.s6_addr[12] == 127));
+}
+
+/* Whether one more connection of that address is taken. */
+static enum MHD_Result accept_one(void *arg, const struct sockaddr *addr, socklen_t len)
+{
+    struct plx_http *http = arg;
+    char address[INET6_ADDRSTRLEN];
+    size_t n = 0;
+    (void)len;
+    if (is_loopback(addr) || plx_proxies_has(&http->proxies, addr))
+        return MHD_YES;
+    plx_throttle_address(addr, address);
+    pthread_mutex_lock(&http->lock);
+    for (const struct plx_caller *c = http->callers; c; c = c->next)
+        n += strcmp(c->address, address) == 0;
+    if (n >= ADDRESS_MAX)
+        http->counts.over_rate++;
+    pthread_mutex_unlock(&http->lock);
+    return n < ADDRESS_MAX ? MHD_YES : MHD_NO;
+}
+
+static void caller_begins(struct plx_http *http, struct plx_caller **ret,
+                          struct MHD_Connection *connection, int fd)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     struct plx_caller *caller = calloc(1, sizeof *caller);
     if (!caller)
         abort();
     caller->fd = fd;
+    plx_throttle_address(info ? info->client_addr : NULL, caller->address);
     caller->since = plx_clock_mono();
     pthread_mutex_lock(&http->lock);
     caller->next = http->callers;
@@ -72,7 +108,7 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **c
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     if (what == MHD_CONNECTION_NOTIFY_STARTED && info)
-        caller_begins(http, (struct plx_caller **)context, info->connect_fd);
+        caller_begins(http, (struct plx_caller **)context, connection, info->connect_fd);
     else if (what == MHD_CONNECTION_NOTIFY_CLOSED && *context)
         caller_ends(http, *context);
 }
@@ -183,8 +219,8 @@ static size_t leave_escaped(void *arg, struct MHD_Connection *connection, char *
 static struct MHD_Daemon *start_daemon(struct plx_http *http, int fd)
 {
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL,
-        NULL, plx_exchange_handle, http, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0,
+        accept_one, http, plx_exchange_handle, http, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)INACTIVITY_S,
@@ -199,6 +235,8 @@ static void free_http(struct plx_http *http)
         plx_loop_remove_fd(http->loop, http->wake_fd);
         close(http->wake_fd);
     }
+    for (size_t i = 0; i < PLX_PACKED_MAX; i++)
+        plx_buf_fini(&http->packed[i].gzip);
     plx_files_destroy(&http->files);
     plx_throttle_destroy(&http->rates);
     plx_throttle_destroy(&http->failures);
@@ -231,7 +269,9 @@ int plx_http_new(struct plx_desk *desk, struct plx_intake *intake, struct plx_ap
     pthread_mutex_init(&http->lock, NULL);
     json_object_seed(0); /* before threads make objects */
     http->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    int err = bind_fd(http, options->listen, &fd, why);
+    int err = plx_proxies_parse(options->trusted_proxy, &http->proxies, why);
+    if (err == 0)
+        err = bind_fd(http, options->listen, &fd, why);
     if (err == 0 &&
         plx_loop_add_fd(loop, http->wake_fd, EPOLLIN, plx_desk_side_wake, http) < 0)
         err = plx_why_set(why, PLX_EIO, "cannot set up the event loop for HTTP");
@@ -245,6 +285,12 @@ int plx_http_new(struct plx_desk *desk, struct plx_intake *intake, struct plx_ap
         return err;
     }
     plx_events_listen(desk->events, plx_desk_side_event, http);
+    struct plx_public_options public = options->public;
+    char url[160];
+    snprintf(url, sizeof url, "http://%s", http->address);
+    if (!public.url)
+    public.url = url;
+    http->public = plx_public_new(desk, api, &public);
     *ret = http;
     return 0;
 }
@@ -270,6 +316,7 @@ void plx_http_destroy(struct plx_http **http)
         return;
     plx_http_quit(*http);
     MHD_stop_daemon((*http)->daemon);
+    plx_public_destroy(&(*http)->public);
     free_http(*http);
     *http = NULL;
 }

@@ -64,7 +64,7 @@ static const struct method methods[] = {
     {"tokens.create",
      plx_api_access_token_create,
      PLX_ROLE_ADMIN,
-     {"name", "role", "ttl"}},
+     {"name", "role", "ttl", "replace"}},
     {"tokens.revoke", plx_api_access_token_revoke, PLX_ROLE_ADMIN, {"name"}},
     {"events", plx_api_events, PLX_ROLE_VIEWER, {"after", "epoch", "wait"}},
     {"uptime", plx_api_uptime, PLX_ROLE_VIEWER, {"monitors", "since", "until"}},

@@ -37,7 +37,8 @@ void plx_api_new(struct plx_desk *desk, struct plx_intake *intake,
                  const struct plx_api_options *options, struct plx_api **ret);
 /* Answers the calls that wait for agents: they will hear no more. Before a stop. */
 void plx_api_quit(struct plx_api *api);
-/* Calls that wait for the store must have come back (plx_store_stop, plx_store_poll). */
+/* Calls that wait for the workers or the store must have come back (plx_store_stop,
+ * plx_store_poll). */
 void plx_api_destroy(struct plx_api **api);
 
 /* An answer: `err` with `why`, or `json` of `len` bytes. Lent for the call. */

@@ -148,6 +148,37 @@ void plx_api_users_put(struct plx_call *call)
 
 /* ---- tokens ---- */
 
+struct search {
+    const char *name;
+    struct plx_wall now;
+    bool found;
+};
+
+static void find_token(void *arg, const struct plx_store_access *access)
+{
+    struct search *search = arg;
+    search->found |= access->kind == PLX_ACCESS_TOKEN &&
+                     strcmp(access->name, search->name) == 0 &&
+                     (access->expires.ns == 0 || access->expires.ns > search->now.ns);
+}
+
+/* A token of that name is in somebody's hands: another secret would lock them out. */
+static int check_free(const struct entering *e, struct plx_why *why)
+{
+    struct search search = {e->access.name, plx_clock_wall(), false};
+    bool replace = false;
+    int err = plx_call_bool(e->call, "replace", &replace, why);
+    if (err < 0 || replace)
+        return err;
+    plx_guests_each(e->call->api->desk->guests, find_token, &search);
+    return search.found
+               ? plx_why_set(why, PLX_EEXISTS,
+                             "'name': there is a token '%s' already: revoke it, or ask "
+                             "for it to be replaced",
+                             search.name)
+               : 0;
+}
+
 void plx_api_access_token_create(struct plx_call *call)
 {
     struct plx_why why = {""};
@@ -158,6 +189,8 @@ void plx_api_access_token_create(struct plx_call *call)
         err = plx_call_duration(call, "ttl", &ttl_ns, &why);
     if (err == 0 && ttl_ns != 0 && (ttl_ns < PLX_SEC_NS || ttl_ns > TTL_MAX_NS))
         err = plx_why_set(&why, PLX_EINVAL, "'ttl' must be 1s to 10 years");
+    if (err == 0)
+        err = check_free(e, &why);
     if (err < 0) {
         fail(e, err, why.text);
         return;

@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AGENTS_MAX 256
-#define CHECKS_MAX 64 /* at the same time */
-#define BURST      5  /* attempts of each agent, where several are wanted */
+#define AGENTS_MAX  256
+#define CHECKS_MAX  64 /* at the same time */
+#define CHECKS_EACH 16 /* of one guest */
+#define BURST       5  /* attempts of each agent, where several are wanted */
 /* What an answer may take beyond the probe's own timeout. */
-#define TRAVEL_NS  (3 * PLX_SEC_NS)
+#define TRAVEL_NS   (3 * PLX_SEC_NS)
 
 struct asked {
     uint32_t slot;
@@ -306,11 +307,12 @@ static int read_check(struct plx_call *call, struct plx_check *check, const char
     return err;
 }
 
-static size_t count_checks(const struct plx_api *api)
+/* Of one guest; NULL: of all. */
+static size_t count_checks(const struct plx_api *api, const char *who)
 {
     size_t n = 0;
     for (const struct plx_check *c = api->checks; c; c = c->next)
-        n++;
+        n += !who || strcmp(c->call->who, who) == 0;
     return n;
 }
 
@@ -326,7 +328,10 @@ void plx_api_check(struct plx_call *call)
     check->call = call;
     check->timeout_ns = 5 * PLX_SEC_NS;
     int err = read_check(call, check, &from, &n_from, &why);
-    if (err == 0 && count_checks(api) >= CHECKS_MAX)
+    if (err == 0 && count_checks(api, call->who) >= CHECKS_EACH)
+        err = plx_why_set(&why, PLX_EAGAIN, "you have %d checks under way: try again",
+                          CHECKS_EACH);
+    if (err == 0 && count_checks(api, NULL) >= CHECKS_MAX)
         err = plx_why_set(&why, PLX_EAGAIN, "too many checks at once: try again");
     if (err == 0) {
         check->id = api->next_check++;

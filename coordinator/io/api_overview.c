@@ -13,11 +13,21 @@
 
 #define KEPT_NS (2 * PLX_SEC_NS)
 
+/* What was written of a monitor that is up: the same until the configuration or its
+ * verdict changes, and most are. */
+struct piece {
+    uint32_t at, len; /* in the text; len 0: write it anew */
+    struct plx_wall since;
+};
+
 struct plx_overview {
     struct plx_buf text;
     struct plx_mono at;
     uint64_t newest_event;
     uint64_t generation;
+    uint32_t *slots; /* by name, of that generation */
+    size_t n_slots;
+    struct piece *pieces; /* of each of them */
 };
 
 static void write_faults_of(const struct plx_judge_ruling *ruling, struct plx_json *j)
@@ -32,13 +42,25 @@ static void write_faults_of(const struct plx_judge_ruling *ruling, struct plx_js
     plx_json_end(j);
 }
 
-static const char *write_monitor(struct plx_desk *desk, uint32_t slot, struct plx_json *j)
+/* Most are up, and of those the ruling is enough: an explanation costs ten times that. */
+static const char *rule(struct plx_desk *desk, uint32_t slot, struct plx_judge_view *ret)
+{
+    struct plx_judge *judge = plx_court_judge(desk->court);
+    *ret = (struct plx_judge_view){.ruling = {.why = ""}, .runner_up = ""};
+    if (plx_judge_view(judge, slot, &ret->ruling) < 0)
+        ret->ruling = (struct plx_judge_ruling){.why = ""};
+    const char *word = plx_court_word(desk->court, slot, &ret->ruling);
+    if (strcmp(word, "up") == 0)
+        return word;
+    if (plx_judge_explain(judge, slot, ret) < 0)
+        *ret = (struct plx_judge_view){.ruling = {.why = ""}, .runner_up = ""};
+    return plx_court_word(desk->court, slot, &ret->ruling);
+}
+
+static void write_monitor(struct plx_desk *desk, uint32_t slot, const char *word,
+                          const struct plx_judge_view *view, struct plx_json *j)
 {
     const struct plx_monitor *m = plx_catalog_at(desk->catalog, slot);
-    struct plx_judge_view view;
-    if (plx_judge_explain(plx_court_judge(desk->court), slot, &view) < 0)
-        view = (struct plx_judge_view){.ruling = {.why = ""}, .runner_up = ""};
-    const char *word = plx_court_word(desk->court, slot, &view.ruling);
     plx_json_object(j);
     plx_json_kstr(j, "name", m->name);
     plx_json_kstr(j, "host", m->host);
@@ -46,25 +68,46 @@ static const char *write_monitor(struct plx_desk *desk, uint32_t slot, struct pl
     if (m->n_labels > 0)
         plx_api_write_labels(m->labels, m->n_labels, j);
     plx_json_kstr(j, "verdict", word);
-    plx_json_kwall(j, "since", plx_court_since(desk->court, slot, &view.ruling));
-    write_faults_of(&view.ruling, j);
+    plx_json_kwall(j, "since", plx_court_since(desk->court, slot, &view->ruling));
+    write_faults_of(&view->ruling, j);
     if (strcmp(word, "up") != 0)
-        plx_api_write_sentence(desk, word, &view, j);
+        plx_api_write_sentence(desk, word, view, j);
     plx_json_end(j);
+}
+
+/* Writes a monitor, from what was written of it before if that still holds. */
+static const char *write_one(struct plx_desk *desk, const struct plx_overview *before,
+                             const struct piece *old, uint32_t slot, struct plx_json *j,
+                             struct piece *ret)
+{
+    struct plx_judge_view view;
+    const char *word = rule(desk, slot, &view);
+    bool up = strcmp(word, "up") == 0 && view.ruling.n_faults == 0;
+    struct plx_wall since = {0};
+    if (up)
+        since = plx_court_since(desk->court, slot, &view.ruling);
+    size_t from = j->out->len;
+    if (up && old && old->len > 0 && old->since.ns == since.ns)
+        plx_json_rawn(j, before->text.data + old->at, old->len);
+    else
+        write_monitor(desk, slot, word, &view, j);
+    size_t comma = j->out->data[from] == ',';
+    *ret = (struct piece){(uint32_t)(from + comma),
+                          up ? (uint32_t)(j->out->len - from - comma) : 0, since};
     return word;
 }
 
-static void write_monitors(struct plx_desk *desk, struct plx_tally *tally,
+/* `before`: the overview of the same generation; NULL: there is none. */
+static void write_monitors(struct plx_desk *desk, const struct plx_overview *before,
+                           struct plx_overview *o, struct plx_tally *tally,
                            struct plx_json *j)
 {
-    size_t n;
-    uint32_t *slots = plx_catalog_sorted(desk->catalog, &n);
     plx_json_key(j, "monitors");
     plx_json_array(j);
-    for (size_t i = 0; i < n; i++)
-        plx_tally_one(tally, write_monitor(desk, slots[i], j));
+    for (size_t i = 0; i < o->n_slots && !j->out->overflow; i++)
+        plx_tally_one(tally, write_one(desk, before, before ? &before->pieces[i] : NULL,
+                                       o->slots[i], j, &o->pieces[i]));
     plx_json_end(j);
-    free(slots);
 }
 
 static void write_faults(struct plx_desk *desk, struct plx_json *j)
@@ -90,15 +133,16 @@ static void write_faults(struct plx_desk *desk, struct plx_json *j)
     plx_json_end(j);
 }
 
-static void write_overview(struct plx_desk *desk, struct plx_buf *buf)
+static void write_overview(struct plx_desk *desk, const struct plx_overview *before,
+                           struct plx_overview *o)
 {
     struct plx_tally tally = {0};
     struct plx_json j;
-    plx_answer_begin(buf, &j);
+    plx_answer_begin(&o->text, &j);
     plx_json_kuint(&j, "generation", desk->generation);
     plx_api_write_trouble(desk, &j);
     plx_api_write_agents(desk, &j);
-    write_monitors(desk, &tally, &j);
+    write_monitors(desk, before, o, &tally, &j);
     plx_api_write_tally(&tally, &j);
     write_faults(desk, &j);
     plx_json_end(&j);
@@ -111,25 +155,43 @@ static bool is_current(const struct plx_overview *o, const struct plx_desk *desk
            o->generation == desk->generation && plx_mono_diff(now, o->at) < KEPT_NS;
 }
 
+static void free_overview(struct plx_overview *o)
+{
+    if (!o)
+        return;
+    plx_buf_fini(&o->text);
+    free(o->slots);
+    free(o->pieces);
+    free(o);
+}
+
 void plx_overview_drop(struct plx_api *api)
 {
-    if (!api->overview)
-        return;
-    plx_buf_fini(&api->overview->text);
-    free(api->overview);
+    free_overview(api->overview);
     api->overview = NULL;
 }
 
 static void renew(struct plx_api *api, struct plx_mono now)
 {
-    plx_overview_drop(api);
-    struct plx_overview *o = calloc(1, sizeof *o);
+    struct plx_overview *before = api->overview, *o = calloc(1, sizeof *o);
     if (!o)
         abort();
     o->at = now;
     o->newest_event = plx_events_newest(api->desk->events);
     o->generation = api->desk->generation;
-    write_overview(api->desk, &o->text);
+    bool same = before && before->generation == o->generation && !before->text.overflow;
+    if (same) {
+        o->slots = before->slots;
+        o->n_slots = before->n_slots;
+        before->slots = NULL;
+    } else {
+        o->slots = plx_catalog_sorted(api->desk->catalog, &o->n_slots);
+    }
+    o->pieces = calloc(o->n_slots + 1, sizeof *o->pieces);
+    if (!o->pieces)
+        abort();
+    write_overview(api->desk, same ? before : NULL, o);
+    free_overview(before);
     api->overview = o;
 }
 

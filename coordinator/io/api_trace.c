@@ -11,6 +11,7 @@
 
 #define AGENTS_MAX 64 /* that answer one call */
 #define CALLS_MAX  16 /* at the same time */
+#define CALLS_EACH 4  /* of one guest */
 
 struct asked {
     uint32_t slot;
@@ -213,11 +214,12 @@ static int read_trace(struct plx_call *call, struct plx_tracer_call *t,
     return err;
 }
 
-static size_t count_calls(const struct plx_api *api)
+/* Of one guest; NULL: of all. */
+static size_t count_calls(const struct plx_api *api, const char *who)
 {
     size_t n = 0;
     for (const struct plx_tracer_call *t = api->traces; t; t = t->next)
-        n++;
+        n += !who || strcmp(t->call->who, who) == 0;
     return n;
 }
 
@@ -235,7 +237,10 @@ void plx_api_trace(struct plx_call *call)
     int err = read_trace(call, t, &from, &n_from, &why);
     if (err == 0 && !api->desk->inquest)
         err = plx_why_set(&why, PLX_EUNSUPPORTED, "nothing is traced here");
-    if (err == 0 && count_calls(api) >= CALLS_MAX)
+    if (err == 0 && count_calls(api, call->who) >= CALLS_EACH)
+        err = plx_why_set(&why, PLX_EAGAIN, "you have %d traces under way: try again",
+                          CALLS_EACH);
+    if (err == 0 && count_calls(api, NULL) >= CALLS_MAX)
         err = plx_why_set(&why, PLX_EAGAIN, "too many traces at once: try again");
     if (err == 0) {
         ask_all(api, t, from, n_from);

@@ -2,6 +2,7 @@
 
 #include "base/bucket.h"
 #include "base/err.h"
+#include "base/rng.h"
 #include "base/text.h"
 #include "sys/clock.h"
 #include "sys/listener.h"
@@ -41,13 +42,16 @@ struct plx_enrol {
     uint64_t n_doors;
     unsigned waiting;
     struct plx_bucket lines;
-    uint64_t unsaid; /* refusals since the last line of the log */
+    struct plx_once said; /* tokens and why they were refused */
+    uint64_t unsaid;      /* refusals since the last line of the log */
 };
 
 /* A request on its way through the store. */
 struct request {
     struct plx_enrol *enrol;
     uint64_t door, number; /* another door's numbers are not this one's */
+    char key[12];          /* the beginning of the asker's, for the log */
+    uint64_t token;        /* hash of what it showed; 0: nothing that could be read */
 };
 
 /* ---- answers ---- */
@@ -73,16 +77,22 @@ static void answer(const struct request *request, const struct plx_msg *msg)
         post(enrol, &head, enrol->out.data, enrol->out.len);
 }
 
-/* Strangers decide how often this happens, so not every one has a line. */
-static void log_refusal(struct plx_enrol *enrol, const char *why)
+/* One line for each token and reason. Strangers decide how often this happens, so not
+ * every one has a line even then. */
+static void log_refusal(const struct request *request, const char *why)
 {
-    if (!plx_bucket_take(&enrol->lines, LINES_PER_S, LINES_BURST, plx_clock_mono())) {
+    struct plx_enrol *enrol = request->enrol;
+    bool again = request->token != 0 &&
+                 !plx_once_is_first(&enrol->said,
+                                    plx_hash_bytes(why, strlen(why), request->token));
+    if (again ||
+        !plx_bucket_take(&enrol->lines, LINES_PER_S, LINES_BURST, plx_clock_mono())) {
         enrol->unsaid++;
         return;
     }
     char unsaid[32];
     snprintf(unsaid, sizeof unsaid, "%" PRIu64, enrol->unsaid);
-    plx_log(PLX_LOG_WARN, "enrolment_refused", "why", why,
+    plx_log(PLX_LOG_WARN, "enrolment_refused", "key", request->key, "why", why,
             enrol->unsaid > 0 ? "not_logged_before" : NULL, unsaid, NULL);
     enrol->unsaid = 0;
 }
@@ -91,7 +101,7 @@ static void refuse(const struct request *request, int err, const char *why)
 {
     const struct plx_msg msg = {.type = PLX_MSG_REFUSAL, .refusal = {err, why}};
     request->enrol->desk->counts.enrol_refused++;
-    log_refusal(request->enrol, why);
+    log_refusal(request, why);
     answer(request, &msg);
 }
 
@@ -197,7 +207,8 @@ static void on_request(const struct request *asked, const char *key,
 static void on_letter(struct plx_enrol *enrol, const struct plx_door_head *head,
                       const char *bytes, size_t len)
 {
-    const struct request request = {enrol, enrol->n_doors, head->number};
+    struct request request = {
+        .enrol = enrol, .door = enrol->n_doors, .number = head->number};
     struct plx_msg msg;
     struct plx_why why;
     if (head->kind == PLX_DOOR_COUNTS && len == sizeof enrol->desk->door)
@@ -208,9 +219,12 @@ static void on_letter(struct plx_enrol *enrol, const struct plx_door_head *head,
                 plx_key_is_valid(head->key) &&
                 plx_wire_decode(enrol->decoder, bytes, len, &msg, &why) == 0 &&
                 msg.type == PLX_MSG_ENROL_REQUEST;
-    if (good)
+    if (good) {
+        const char *secret = msg.enrol_request.secret;
+        snprintf(request.key, sizeof request.key, "%.8s", head->key);
+        request.token = plx_hash_bytes(secret, strlen(secret), 1);
         on_request(&request, head->key, &msg.enrol_request);
-    else
+    } else
         refuse(&request, PLX_EMALFORMED, "the request could not be read");
 }
 

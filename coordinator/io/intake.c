@@ -108,6 +108,16 @@ static void on_malformed(struct plx_letter *l, struct plx_session *s, int err,
     plx_intake_refuse(l->intake, &l->parcel->peer, err, why->text);
 }
 
+/* Whose key it is or, of a revoked one, was. */
+static const char *owner_of(const struct plx_letter *l)
+{
+    const struct plx_roster *roster = l->intake->desk->roster;
+    for (uint32_t slot = 0; !l->agent && slot < plx_roster_count(roster); slot++)
+        if (strcmp(plx_roster_at(roster, slot)->key, l->parcel->key) == 0)
+            return plx_roster_at(roster, slot)->name;
+    return l->agent ? l->agent->name : "";
+}
+
 /* One line for each key and kind of refusal. */
 static void log_once(struct plx_letter *l, const char *event, const char *why)
 {
@@ -117,8 +127,8 @@ static void log_once(struct plx_letter *l, const char *event, const char *why)
         return;
     char short_key[12];
     snprintf(short_key, sizeof short_key, "%.8s", key);
-    plx_log(PLX_LOG_WARN, event, "agent", l->agent ? l->agent->name : "", "key",
-            short_key, "why", why, NULL);
+    plx_log(PLX_LOG_WARN, event, "agent", owner_of(l), "key", short_key, "why", why,
+            NULL);
 }
 
 /* Whether the peer speaks under a routing id that is its own. libzmq gives each id to one

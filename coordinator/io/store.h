@@ -19,9 +19,9 @@
  * with PLX_ENOSPACE.
  *
  * Rooms: this file, store_config.h (monitors, agents, tokens, admins, settings),
- * store_history.h (verdicts, reading what was stored), store_rollups.h (results summed up). All functions belong to the loop
- * thread unless they say otherwise. The engine is SQLite (FACTS: WAL, synchronous=FULL,
- * one file), but nothing here shows it. */
+ * store_history.h (verdicts, reading what was stored), store_rollups.h (results summed
+ * up). All functions belong to the loop thread unless they say otherwise. The engine is
+ * SQLite (FACTS: WAL, synchronous=FULL, one file), but nothing here shows it. */
 #ifndef PLX_COORDINATOR_STORE_H
 #define PLX_COORDINATOR_STORE_H
 

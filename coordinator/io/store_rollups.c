@@ -1,9 +1,10 @@
 /* Rollups on their way in: the writer thread follows the day tables of results, sums up
  * in memory, and writes what has come together in pieces.
  *
- * The tables' keys begin with the stretch, so that a minute's rows are appended and those
- * of the hour under way lie together; with the monitor first each minute would touch a
- * page for every monitor. */
+ * The tables' keys begin with a part of time, some stretches long (plx_rollup_part), then
+ * comes the monitor. With the stretch itself first, a month of one monitor's hours is 720
+ * pages to read, at 0.1 ms each from a disk; with the monitor first, each minute writes a
+ * page for every monitor there is. */
 #include "coordinator/io/store_impl.h"
 
 #include "base/err.h"
@@ -135,20 +136,22 @@ static int use_sheet(struct plx_store *store, enum plx_rollup_level level,
         return 0;
     forget_sheet(sheet);
     snprintf(sql, sizeof sql,
-             "CREATE TABLE IF NOT EXISTS %s (bucket INTEGER NOT NULL, monitor INTEGER"
-             " NOT NULL, agent INTEGER NOT NULL, data BLOB NOT NULL,"
-             " PRIMARY KEY (bucket, monitor, agent)) STRICT, WITHOUT ROWID",
+             "CREATE TABLE IF NOT EXISTS %s (part INTEGER NOT NULL, monitor INTEGER"
+             " NOT NULL, bucket INTEGER NOT NULL, agent INTEGER NOT NULL, data BLOB"
+             " NOT NULL, PRIMARY KEY (part, monitor, bucket, agent)) STRICT,"
+             " WITHOUT ROWID",
              table);
     int err = plx_db_exec(&store->db, sql);
     if (err == 0)
-        err = prepare(
-            &store->db, &sheet->get,
-            "SELECT data FROM %s WHERE bucket = ?1 AND monitor = ?2 AND agent = ?3",
-            table);
+        err =
+            prepare(&store->db, &sheet->get,
+                    "SELECT data FROM %s WHERE part = ?5 AND monitor = ?2 AND bucket = ?1"
+                    " AND agent = ?3",
+                    table);
     if (err == 0)
         err = prepare(&store->db, &sheet->put,
-                      "INSERT OR REPLACE INTO %s (bucket, monitor, agent, data)"
-                      " VALUES (?1, ?2, ?3, ?4)",
+                      "INSERT OR REPLACE INTO %s (bucket, monitor, agent, data, part)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5)",
                       table);
     if (err < 0)
         forget_sheet(sheet);
@@ -159,9 +162,10 @@ static int use_sheet(struct plx_store *store, enum plx_rollup_level level,
 
 /* ---- writing ---- */
 
-static void bind_key(sqlite3_stmt *stmt, int64_t bucket,
+static void bind_key(sqlite3_stmt *stmt, enum plx_rollup_level level, int64_t bucket,
                      const struct plx_rollbook_cell *cell)
 {
+    sqlite3_bind_int64(stmt, 5, bucket / plx_rollup_part(level));
     sqlite3_bind_int64(stmt, 1, bucket);
     sqlite3_bind_int64(stmt, 2, (int64_t)cell->monitor_id);
     sqlite3_bind_int64(stmt, 3, (int64_t)cell->agent_id);
@@ -221,10 +225,10 @@ static int write_level(struct plx_store *store, enum plx_rollup_level level,
         return err;
     for (size_t i = 0; i < n; i++)
         plx_rollup_merge(&sum, &cells[i].rollup);
-    bind_key(sheet->get, bucket, cells);
+    bind_key(sheet->get, level, bucket, cells);
     err = add_stored(store, sheet->get, &sum);
     if (err == 0) {
-        bind_key(sheet->put, bucket, cells);
+        bind_key(sheet->put, level, bucket, cells);
         err = put(store, sheet->put, &sum);
     }
     plx_rollup_fini(&sum);

@@ -60,8 +60,8 @@ struct plx_store_rollup_row {
 /* false ends the read. */
 typedef bool plx_store_rollup_fn(void *arg, const struct plx_store_rollup_row *row);
 
-/* Hands out the range's rows by (at, monitor, agent). Returns 0, PLX_ETIMEOUT, PLX_EIO,
- * PLX_ECORRUPT. */
+/* Hands out the range's rows: one monitor's by (at, agent), those of all in any order
+ * that keeps each monitor's. Returns 0, PLX_ETIMEOUT, PLX_EIO, PLX_ECORRUPT. */
 int plx_store_read_rollups(struct plx_store_reader *reader,
                            const struct plx_store_rollup_range *range,
                            plx_store_rollup_fn *fn, void *arg);

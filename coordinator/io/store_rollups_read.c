@@ -55,13 +55,14 @@ static int give_row(struct reading *rd, sqlite3_stmt *s)
     return err < 0 ? PLX_ECORRUPT : 0;
 }
 
-/* Rows of the buckets [first, end). */
-static int read_buckets(struct reading *rd, sqlite3_stmt *s, int64_t first, int64_t end)
+/* Rows of the buckets [first, end), all of one part. */
+static int read_part(struct reading *rd, sqlite3_stmt *s, int64_t first, int64_t end)
 {
     int rc = SQLITE_DONE, err = 0;
-    sqlite3_bind_int64(s, 1, first);
-    sqlite3_bind_int64(s, 2, end);
-    sqlite3_bind_int64(s, 3, (int64_t)rd->range->monitor_id);
+    sqlite3_bind_int64(s, 1, first / plx_rollup_part(rd->range->level));
+    sqlite3_bind_int64(s, 2, first);
+    sqlite3_bind_int64(s, 3, end);
+    sqlite3_bind_int64(s, 4, (int64_t)rd->range->monitor_id);
     while (err == 0 && !rd->ended && (rc = sqlite3_step(s)) == SQLITE_ROW)
         err = give_row(rd, s);
     if (err == 0 && rc != SQLITE_ROW && rc != SQLITE_DONE)
@@ -70,27 +71,30 @@ static int read_buckets(struct reading *rd, sqlite3_stmt *s, int64_t first, int6
     return err;
 }
 
-#define COLUMNS "SELECT bucket, monitor, agent, data FROM %s"
+#define COLUMNS                                                                          \
+    "SELECT bucket, monitor, agent, data FROM %s"                                        \
+    " WHERE part = ?1 AND bucket >= ?2 AND bucket < ?3"
 
-/* A monitor's rows are a few in each bucket: found bucket by bucket. */
 static int read_table(struct reading *rd, const char *table, int64_t first, int64_t end)
 {
-    bool one = rd->range->monitor_id != 0;
+    int64_t n = plx_rollup_part(rd->range->level);
     char sql[256];
     sqlite3_stmt *s;
     snprintf(sql, sizeof sql,
-             one ? COLUMNS " WHERE bucket = ?1 AND monitor = ?3 AND ?2 > 0 ORDER BY agent"
-                 : COLUMNS " WHERE bucket >= ?1 AND bucket < ?2 AND ?3 = 0"
-                           " ORDER BY bucket, monitor, agent",
+             rd->range->monitor_id ? COLUMNS " AND monitor = ?4 ORDER BY bucket, agent"
+                                   : COLUMNS
+                 " AND ?4 = 0 ORDER BY monitor, bucket, agent",
              table);
     int rc = sqlite3_prepare_v2(rd->db->sqlite, sql, -1, &s, NULL);
     if (rc == SQLITE_ERROR)
         return 0; /* the table was dropped just now */
     if (rc != SQLITE_OK)
         return plx_db_error(rd->db, rc);
-    int err = one ? 0 : read_buckets(rd, s, first, end);
-    for (int64_t b = first; one && err == 0 && !rd->ended && b < end; b++)
-        err = read_buckets(rd, s, b, b + 1);
+    int err = 0;
+    for (int64_t b = first, next; err == 0 && !rd->ended && b < end; b = next) {
+        next = (b / n + 1) * n;
+        err = read_part(rd, s, b, next < end ? next : end);
+    }
     sqlite3_finalize(s);
     return err;
 }

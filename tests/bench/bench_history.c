@@ -81,36 +81,54 @@ static sqlite3_stmt *prepare(sqlite3 *db, const char *table)
     char sql[300];
     sqlite3_stmt *s;
     snprintf(sql, sizeof sql,
-             "CREATE TABLE IF NOT EXISTS %s (bucket INTEGER NOT NULL, monitor INTEGER"
-             " NOT NULL, agent INTEGER NOT NULL, data BLOB NOT NULL,"
-             " PRIMARY KEY (bucket, monitor, agent)) STRICT, WITHOUT ROWID",
+             "CREATE TABLE IF NOT EXISTS %s (part INTEGER NOT NULL, monitor INTEGER"
+             " NOT NULL, bucket INTEGER NOT NULL, agent INTEGER NOT NULL, data BLOB"
+             " NOT NULL, PRIMARY KEY (part, monitor, bucket, agent)) STRICT,"
+             " WITHOUT ROWID",
              table);
     run(db, sql);
-    snprintf(sql, sizeof sql, "INSERT INTO %s VALUES (?1, ?2, ?3, ?4)", table);
+    snprintf(sql, sizeof sql, "INSERT INTO %s VALUES (?1, ?2, ?3, ?4, ?5)", table);
     if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK)
         die(db);
     return s;
 }
 
-static void write_stretch(sqlite3 *db, enum plx_rollup_level level, int64_t bucket,
-                          const struct plx_buf *samples, size_t n_samples)
+/* Rows of the buckets [first, end), which are of one part, in the order of the key. */
+static void write_part(sqlite3 *db, enum plx_rollup_level level, int64_t first,
+                       int64_t end, const struct plx_buf *samples, size_t n_samples)
 {
     char table[32];
-    table_of(level, (struct plx_wall){bucket * plx_rollup_span_ns(level)}, table);
+    table_of(level, (struct plx_wall){first * plx_rollup_span_ns(level)}, table);
     sqlite3_stmt *s = prepare(db, table);
-    sqlite3_bind_int64(s, 1, bucket);
+    sqlite3_bind_int64(s, 1, first / plx_rollup_part(level));
     for (size_t m = 0; m < monitors.n; m++)
-        for (size_t a = 0; a < agents.n; a++) {
-            const struct plx_buf *data = &samples[(m * 7 + a) % n_samples];
-            sqlite3_bind_int64(s, 2, monitors.list[m]);
-            sqlite3_bind_int64(s, 3, agents.list[a]);
-            sqlite3_bind_blob(s, 4, data->data, (int)data->len, SQLITE_STATIC);
-            if (sqlite3_step(s) != SQLITE_DONE)
-                die(db);
-            sqlite3_reset(s);
-            n_rows++;
-        }
+        for (int64_t b = first; b < end; b++)
+            for (size_t a = 0; a < agents.n; a++) {
+                const struct plx_buf *data = &samples[(m * 7 + a) % n_samples];
+                sqlite3_bind_int64(s, 2, monitors.list[m]);
+                sqlite3_bind_int64(s, 3, b);
+                sqlite3_bind_int64(s, 4, agents.list[a]);
+                sqlite3_bind_blob(s, 5, data->data, (int)data->len, SQLITE_STATIC);
+                if (sqlite3_step(s) != SQLITE_DONE)
+                    die(db);
+                sqlite3_reset(s);
+                n_rows++;
+            }
     sqlite3_finalize(s);
+}
+
+/* Where the part ends that the bucket is in: also a table ends with a month. */
+static int64_t part_end(enum plx_rollup_level level, int64_t bucket, int64_t end)
+{
+    char table[32], other[32];
+    int64_t n = plx_rollup_part(level), next = bucket + 1;
+    table_of(level, (struct plx_wall){bucket * plx_rollup_span_ns(level)}, table);
+    for (; next < end && next % n != 0; next++) {
+        table_of(level, (struct plx_wall){next * plx_rollup_span_ns(level)}, other);
+        if (strcmp(table, other) != 0)
+            break;
+    }
+    return next;
 }
 
 #define SAMPLES 64
@@ -124,9 +142,10 @@ static void write_level(sqlite3 *db, enum plx_rollup_level level, uint64_t probe
         plx_buf_init(&samples[i], 65536);
         make_rollup(&samples[i], probes, i);
     }
-    for (int64_t b = last - n_stretches + 1; b <= last; b++) {
+    for (int64_t b = last - n_stretches + 1, next; b <= last; b = next) {
+        next = part_end(level, b, last + 1);
         run(db, "BEGIN");
-        write_stretch(db, level, b, samples, SAMPLES);
+        write_part(db, level, b, next, samples, SAMPLES);
         run(db, "COMMIT");
     }
     for (size_t i = 0; i < SAMPLES; i++)

@@ -26,6 +26,12 @@ cleanup() {
 }
 trap cleanup EXIT
 
+# As good a place in the queue as this user may have: a machine that does other things
+# must not be what is measured. (Where the kernel groups processes by session, nice counts
+# within the session only.)
+renice -n -20 $$ >/dev/null 2>&1 || true
+[[ ! -w /proc/$$/autogroup ]] || echo -20 >/proc/$$/autogroup 2>/dev/null || true
+
 base=$((24000 + $$ % 6000))
 p() { "$bin/parallax" --data-dir "$dir/data" "$@"; }
 coordinator=
@@ -60,7 +66,7 @@ start_coordinator
 } >"$dir/monitors.yaml"
 p apply -f "$dir/monitors.yaml" >/dev/null
 printf 'a long password\n' | p users put ada --role viewer >/dev/null
-token=$(p tokens create bench --role viewer --quiet 2>/dev/null || p tokens create bench2 --role viewer 2>/dev/null)
+token=$(p tokens create bench --role viewer 2>/dev/null)
 stop_coordinator
 "$storm" keys 5 5 "$dir/keys" | sqlite3 "$dir/data/parallax.db"
 "$history" "$dir/data" "${PLX_HISTORY_DAYS:-30}" "${PLX_MINUTE_HOURS:-6}" >"$dir/history"
@@ -69,9 +75,9 @@ start_coordinator
 key=$(p keys show --output json | jq -r .server_key)
 "$feed" "tcp://127.0.0.1:$base" "$key" "$dir/keys" "$rate" >"$dir/feed" &
 pids+=($!)
-tries=600
-until [[ $(p status --output json 2>/dev/null | jq '.summary.up // 0') == "$n" ]]; do
-    ((tries-- > 0)) || { p status | tail; exit 1; }
+tries=${PLX_PATIENCE_S:-300}
+until [[ $(p status --output json 2>/dev/null | tee "$dir/status" | jq ".summary.up // 0") == "$n" ]]; do
+    ((tries-- > 0)) || { jq .summary "$dir/status"; tail -n 3 "$dir/feed" "$dir/coordinator.log"; exit 1; }
     sleep 1
 done
 

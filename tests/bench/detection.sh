@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # How fast a dead service is a verdict: in the network lab, five locations, an interval of
 # 60 s. From the start of the first scheduled probe that met the failure (of any location)
-# to the verdict, for refused and for dropped connections: the median and the maximum.
+# to the verdict, for refused and for dropped connections: the median and the maximum; and
+# the same from the breaking itself, the wait for a scheduled probe included.
 #
 #   detection.sh BIN_DIR [RUNS]     RUNS of each kind, default 20 (half a minute each)
 set -euo pipefail
@@ -52,7 +53,7 @@ seconds_of() {
 report() {
     sort -n "$FLEET_DIR/$1" | awk -v kind="$1" -v less="$2" '
         {v[NR] = $1 - less}
-        END {printf "%-8s %d runs: median %.2f s, maximum %.2f s%s\n", kind, NR,
+        END {printf "%-13s %d runs: median %.2f s, maximum %.2f s%s\n", kind, NR,
             NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2, v[NR],
             less ? " beyond the timeout of " less " s" : ""}'
 }
@@ -69,8 +70,12 @@ for ((run = 0; run < runs; run++)); do
             fault=(cut host "$host" port "${port[$host]}")
         fi
         "$LAB" "${fault[@]}" >/dev/null
+        broken=$EPOCHREALTIME
         if fleet_wait "$host" service_down 60 >/dev/null; then
             seconds_of "$host" | tee -a "$FLEET_DIR/$kind" | sed "s/^/$kind $host /" >&2
+            at=$(fleet_cli explain "$host" --output json | jq -r '.history[0].at')
+            awk -v at="$(date -d "$at" +%s.%N)" -v broken="$broken" \
+                'BEGIN {print at - broken}' >>"$FLEET_DIR/$kind-whole"
         else
             echo "$kind $host: no verdict, but $(fleet_verdict "$host")" >&2
         fi
@@ -79,3 +84,6 @@ for ((run = 0; run < runs; run++)); do
 done
 report refused 0
 report dropped "$TIMEOUT"
+echo "From the breaking, the wait for a scheduled probe included:"
+report refused-whole 0
+report dropped-whole 0

@@ -121,6 +121,57 @@ says cloudprober "alert.notify: no equivalent"
 says cloudprober "validator: no equivalent"
 says cloudprober "surfacer: no equivalent"
 
+# ---- odd ones -----------------------------------------------------------------------------
+
+odd=$samples/odd
+import odd_gatus gatus "$odd/gatus-global.yaml" "$odd/gatus-backend.yaml"
+only odd_gatus 2
+has odd_gatus v6 '.host == "2001:db8::7" and .port == 5432 and .check_interval == "1m30s"'
+has odd_gatus v6 '.consecutive_failures_before_alert == 6 and .recovery_successes == 3'
+has odd_gatus v6 '.degraded_above == "800ms"'
+has odd_gatus patient '.consecutive_failures_before_alert == 100 and .timeout == "5s"'
+says odd_gatus "patient: failure-threshold '500' becomes 100"
+says odd_gatus "patient: the timeout 12s becomes 5s"
+says odd_gatus "from-the-environment: 'tcp://\${DB_HOST}:5432' names no host and port"
+says odd_gatus "quic: 'udp://example.org:443' is no TCP check"
+says odd_gatus "checkout: a suite"
+
+import odd_kuma uptime-kuma "$odd/kuma.json"
+only odd_kuma 3
+has odd_kuma v6 '.host == "2001:db8::5" and .timeout == "16s" and .consecutive_failures_before_alert == 1'
+has odd_kuma 'many retries' '.consecutive_failures_before_alert == 100 and .labels.a_b == "true"'
+has odd_kuma long '.check_interval == "24h" and .timeout == "1m" and .paused'
+says odd_kuma "long: the interval 27h46m40s becomes 24h"
+says odd_kuma "no port: port: port '0': must be 1 to 65535"
+says odd_kuma "redis: type 'redis' is no TCP check"
+
+# The module by a label, by the address, a port put behind it, rules with matchers.
+import odd_blackbox blackbox "$odd/blackbox.yml" "$odd/prometheus.yml" "$odd/rules.yml"
+only odd_blackbox 5
+has odd_blackbox by-label/a.example.org:22/ssh_banner '(.greeting | length) == 1 and (.alert_on_failure | not)'
+has odd_blackbox by-label/b.example.org:5432/tcp_connect '.consecutive_failures_before_alert == 3 and .labels.team == "db"'
+has odd_blackbox by-name/d.example.org:6379 '.port == 6379 and (.alert_on_failure | not)'
+has odd_blackbox by-name/e.example.org:6379 '.host == "e.example.org" and .consecutive_failures_before_alert == 30'
+has odd_blackbox at-signs/f.example.org:25/tcp_connect '.port == 25 and .consecutive_failures_before_alert == 100'
+says odd_blackbox "by-name: 'skip.example.org', which relabel_configs drops there"
+says odd_blackbox "the module 'http_2xx' (http) is no TCP check"
+says odd_blackbox "discovered: file_sd_configs: only targets of static_configs can be taken"
+says odd_blackbox "discovered: relabel_configs: the 1. rule: an action that is not known here"
+says odd_blackbox "the rule 'Hour' waits for 360 failures: 100"
+says odd_blackbox "Both: a rule that is not about probe_success == 0: probe_success == 0 and on() up == 1"
+
+import odd_cloudprober cloudprober "$odd/cloudprober.cfg"
+only odd_cloudprober 5
+has odd_cloudprober pg/db-2.example.org '.port == 5432 and .check_interval == "15s" and .timeout == "2s500ms"'
+says odd_cloudprober "pg/v6: alerts with different conditions: the lowest one is taken"
+has odd_cloudprober pg/v6 '.consecutive_failures_before_alert == 2'
+has odd_cloudprober pg/v6 '.host == "2001:db8::9" and .alert_on_failure'
+has odd_cloudprober 'many/[2001:db8::1]:25' '.port == 25 and .consecutive_failures_before_alert == 100'
+has odd_cloudprober tls/www.example.org '.port == 443 and (.alert_on_failure | not)'
+says odd_cloudprober "targets.shared_targets 'nowhere' is not in the file"
+says odd_cloudprober "targets.rds_targets: only targets that are named can be taken"
+says odd_cloudprober "tcp_probe.tls_handshake: no equivalent"
+
 # What cannot be read at all: exit 2, a sentence, no monitors.
 refused() {
     local code=0 out
@@ -129,6 +180,8 @@ refused() {
 }
 printf 'probe { name: "x" {{ if }} }' >"$dir/template.cfg"
 refused cloudprober "$dir/template.cfg" "a template is refused" "a template"
+printf 'include "team1.cfg"\n' >"$dir/include.cfg"
+refused cloudprober "$dir/include.cfg" "an include is refused" "give the file it names as well"
 printf 'x: &a 1\n' >"$dir/anchor.yaml"
 refused gatus "$dir/anchor.yaml" "an anchor is refused" "anchors are not accepted"
 printf '{"monitorList": 1}' >"$dir/bad.json"

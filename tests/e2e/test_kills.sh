@@ -5,7 +5,10 @@
 # every number is a result or an explicit gap. In the end everything that was ever
 # numbered must have arrived.
 #
+# After one kill in eight the next comes at once, in the middle of the start.
+#
 #   test_kills.sh BIN_DIR [KILLS]      default 20; PLX_SEED repeats the choice of victims
+#   kills.sh                           thousands of them, on fleets side by side
 set -euo pipefail
 bin=$(cd "$1" && pwd)
 kills=${2:-${PLX_KILLS:-20}}
@@ -28,8 +31,9 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# Ports that nothing else here uses; below the ephemeral range.
-base=$((12000 + $$ % 8000))
+# Ports that nothing else here uses, three for each of those that run side by side; below
+# the ephemeral range.
+base=$((12000 + $$ % 2666 * 3))
 
 p() { "$bin/parallax" --data-dir "$dir/coordinator" "$@"; }
 
@@ -82,14 +86,19 @@ at_rest() {
         [[ $(counted) == "$before" ]]
 }
 
-# One kill: once results flow, at a random moment, the victim by turns.
-kill_one() {
-    local victim=$1 before
+results_flow() {
+    local before
     until before=$(counted); do sleep 0.05; done
-    if ! until_ok 60 more_than "$before"; then
+    until_ok 60 more_than "$before" || {
         echo "nothing arrives any more, at $before results"
         return 1
-    fi
+    }
+}
+
+# One kill: once results flow, or in the middle of the start, at a random moment.
+kill_one() {
+    local victim=$1
+    ((RANDOM % 8 == 0)) || results_flow || return 1
     sleep "$(printf '0.%03d' $((RANDOM % 400)))"
     kill -KILL "${pid[$victim]}"
     wait "${pid[$victim]}" 2>/dev/null || true
@@ -123,8 +132,10 @@ echo "seed $seed, $kills kills"
 coordinator_kills=0
 agent_kills=0
 for ((i = 0; i < kills; i++)); do
+    # One of each in two kills, in any order: the same may be killed twice in a row.
+    ((i % 2)) || turn=$((RANDOM % 2))
     victim=coordinator
-    ((i % 2 == 0)) || victim=$(basename "$(dirname "${agents[RANDOM % 3]}")")
+    (((i + turn) % 2)) && victim=$(basename "$(dirname "${agents[RANDOM % 3]}")")
     kill_one "$victim" || { not_ok "kill $((i + 1)), of $victim"; break; }
     if [[ $victim == coordinator ]]; then
         coordinator_kills=$((coordinator_kills + 1))
@@ -135,7 +146,9 @@ for ((i = 0; i < kills; i++)); do
 done
 check "$coordinator_kills coordinator and $agent_kills agent kills" test "$i" -eq "$kills"
 
-# The agents have next to nothing left to probe, and everything arrives.
+# The agents have next to nothing left to probe, and everything arrives. The last one
+# killed may still be starting.
+until_ok 30 p health || { cat "$dir/coordinator.log"; exit 1; }
 echo '{monitor_type: tcp, host: 127.0.2.1, port: 9, check_interval: 1h, timeout: 1s, locations: [all]}' \
     >"$dir/rest.yaml"
 p apply -f "$dir/rest.yaml" --prune >/dev/null

@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
-# The Debian packages in roots of their own: what is installed, three regions with data, an
-# upgrade under traffic that loses nothing, removal that keeps the data, purge that leaves
-# nothing.
+# The Debian packages in three roots of bare Debian 12: docs/TUTORIAL.md is followed word for
+# word from the installation to the purge, with the packages of a version before first, so
+# that its upgrade is one, under traffic, and loses nothing.
 #
-#   test_packages.sh BIN_DIR
+#   test_packages.sh BIN_DIR [COMMIT]
 #
-# Needs root. The bare Debian 12 is made once by debootstrap, kept in build/chroot/base and
-# never written to: every root is an overlay. systemd does not run in the roots, so this
-# test starts and stops the daemons with the units' own command lines.
+# The version before has this tree's programs under a lower number, or those of COMMIT
+# (which takes a whole build). Needs root. The bare Debian 12 is made once by debootstrap,
+# kept in build/chroot/base and never written to: every root is an overlay with a network
+# namespace. systemd does not run in the roots: in its place systemctl_stand_in.sh runs the
+# units' ExecStart as the units' users, for the maintainer scripts and for the tutorial.
 set -euo pipefail
 
 bin=$(cd "$1" && pwd)
+commit=${2-}
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=tests/lib/check.sh
 . "$repo/tests/lib/check.sh"
@@ -20,19 +23,23 @@ plx_packages_ensure package
 base=$repo/build/chroot/base
 dir=$(mktemp -d /tmp/plx-packages-XXXXXX)
 ns=plxpkg$$
-roots=(one two three)
-declare -A pid
+roots=(hub nyc sin)
+# What the tutorial's stand-ins need of this script.
+export bin repo dir ns
 
 cleanup() {
     local name
     set +e
-    for name in "${!pid[@]}"; do kill "${pid[$name]}" 2>/dev/null; done
-    wait 2>/dev/null
     for name in "${roots[@]}"; do
-        umount "$dir/$name/root/proc" "$dir/$name/root" 2>/dev/null
+        ip netns pids "$ns-$name" 2>/dev/null | xargs -r kill
         ip netns del "$ns-$name" 2>/dev/null
     done
-    ip netns del "$ns-hub" 2>/dev/null
+    sleep 0.5
+    for name in "${roots[@]}"; do
+        umount "$dir/$name/root/proc" "$dir/$name/root" 2>/dev/null ||
+            umount -l "$dir/$name/root/proc" "$dir/$name/root" 2>/dev/null
+    done
+    ip netns del "$ns-hub-switch" 2>/dev/null
     rm -rf "$dir"
 }
 trap cleanup EXIT
@@ -47,59 +54,40 @@ make_base() {
     touch "$base/.complete"
 }
 
-# make_root NAME ADDRESS: an overlay and a network of its own, joined to the others'.
+make_network() {
+    ip netns add "$ns-hub-switch"
+    ip -n "$ns-hub-switch" link add bridge type bridge
+    ip -n "$ns-hub-switch" link set bridge up
+}
+
+# make_root NAME ADDRESS: an overlay and a network of its own, joined to the others', with
+# the tutorial's names and something in systemctl's place.
 make_root() {
     local d=$dir/$1
     mkdir -p "$d"/{upper,work,root}
     mount -t overlay "$ns-$1" "$d/root" \
         -o "lowerdir=$base,upperdir=$d/upper,workdir=$d/work"
     mount -t proc proc "$d/root/proc"
+    mv "$d/root/usr/bin/systemctl" "$d/root/usr/bin/systemctl.real"
+    install -m 755 "$repo/tests/lib/systemctl_stand_in.sh" "$d/root/usr/bin/systemctl"
+    mkdir -p "$d/root/run/systemd/system" "$d/root/run/stand-in"
+    cp "$dir/hosts" "$d/root/etc/hosts"
     ip netns add "$ns-$1"
-    ip link add eth0 netns "$ns-$1" type veth peer name "$1" netns "$ns-hub"
-    ip -n "$ns-hub" link set "$1" master bridge up
+    ip link add eth0 netns "$ns-$1" type veth peer name "$1" netns "$ns-hub-switch"
+    ip -n "$ns-hub-switch" link set "$1" master bridge up
     ip -n "$ns-$1" addr add "$2/24" dev eth0
     ip -n "$ns-$1" link set eth0 up
     ip -n "$ns-$1" link set lo up
 }
 
-make_network() {
-    ip netns add "$ns-hub"
-    ip -n "$ns-hub" link add bridge type bridge
-    ip -n "$ns-hub" link set bridge up
+# shell_in NAME: the command of a login shell in a root, as a tutorial's machine.
+shell_in() {
+    echo "ip netns exec $ns-$1 chroot $dir/$1/root" \
+        "env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
+        "LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive bash"
 }
 
-# in_root NAME COMMAND…
-in_root() {
-    local name=$1
-    shift
-    ip netns exec "$ns-$name" chroot "$dir/$name/root" "$@"
-}
-
-p() { in_root one parallax "$@"; }
-
-# install_in NAME VERSION PACKAGE…
-install_in() {
-    local name=$1 version=$2 package
-    shift 2
-    for package; do cp "$dir/$version/${package}_${version}_amd64.deb" "$dir/$name/root/tmp"; done
-    in_root "$name" sh -c 'dpkg --force-confold -i /tmp/*.deb && rm /tmp/*.deb' >>"$dir/dpkg-$name.log" 2>&1
-}
-
-# start NAME UNIT USER: as the unit says.
-start() {
-    local words
-    words=$(sed -n 's/^ExecStart=//p' "$dir/$1/root/usr/lib/systemd/system/$2.service")
-    # shellcheck disable=SC2086 # words
-    ip netns exec "$ns-$1" chroot --userspec="$3:$3" "$dir/$1/root" $words \
-        >>"$dir/$2-$1.log" 2>&1 </dev/null &
-    pid[$2-$1]=$!
-}
-
-stop() {
-    kill "${pid[$1]}"
-    wait "${pid[$1]}" || true
-    unset "pid[$1]"
-}
+p() { ip netns exec "$ns-hub" chroot "$dir/hub/root" parallax "$@"; }
 
 # until_ok SECONDS COMMAND…
 until_ok() {
@@ -111,10 +99,11 @@ until_ok() {
     done
 }
 
-# What a root holds beside the package manager's own books.
+# What a root holds beside the package manager's own books and the visitor's home.
 inventory() {
-    (cd "$dir/$1/root" && find . -xdev \( -path ./proc -o -path ./tmp -o -path ./var/lib/dpkg \
-        -o -path ./var/log -o -path ./var/cache -o -path './etc/*-' \) -prune -o -print | sort)
+    (cd "$dir/$1/root" && find . -xdev \( -path ./proc -o -path ./tmp -o -path ./root \
+        -o -path ./var/lib/dpkg -o -path ./var/lib/apt -o -path ./var/log -o -path ./var/cache \
+        -o -path './etc/*-' \) -prune -o -print | sort)
     sort "$dir/$1/root/etc/passwd"
 }
 
@@ -126,106 +115,114 @@ mode() {
     awk -F: -v id="$owner" '$3 == id {print $1}' "$dir/$1/root/etc/passwd"
 }
 
-views_up() {
-    [[ $(p status watched --output json | jq '[.monitors[0].locations[] | select(.outcome == "open")] | length') == 3 ]]
+# runs_as NAME PROGRAM USER: it runs there as that user.
+runs_as() {
+    local pid
+    for pid in $(ip netns pids "$ns-$1"); do
+        [[ $(readlink "/proc/$pid/exe") == */usr/bin/$2 ]] || continue
+        [[ $(stat -c %u "/proc/$pid") == $(awk -F: -v n="$3" '$1 == n {print $3}' \
+            "$dir/$1/root/etc/passwd") ]] && return 0
+    done
+    return 1
 }
 
-sql() { sqlite3 "$dir/one/root/var/lib/parallax/parallax.db" "$1"; }
+sql() { sqlite3 "$dir/hub/root/var/lib/parallax/parallax.db" "$1"; }
+
+delivered() {
+    "$bin/check_delivery" "$@" "$dir/hub/root/var/lib/parallax/parallax.db" \
+        "$dir"/{hub,nyc,sin}/root/var/lib/parallax-agent/spool.db
+}
+
+# ---- what the tutorial leaves to this test ------------------------------------------------
+
+# copy VERSION: the packages to root's home of each machine.
+copy() {
+    local name
+    for name in hub nyc sin; do cp "$dir/$1"/parallax*.deb "$dir/$name/root/root/"; done
+}
+
+copy_tokens() {
+    local name
+    for name in nyc sin; do cp "$dir/hub/root/root/$name.token" "$dir/$name/root/root/"; done
+}
+
+# Before the upgrade: what the installation left; and the newer packages.
+copy_new_packages() {
+    check "the coordinator's folder is its own" [ "$(mode hub /var/lib/parallax)" = "700 parallax" ]
+    check "the agent's folder is its own" \
+        [ "$(mode nyc /var/lib/parallax-agent)" = "700 parallax-agent" ]
+    check "root enrolled, the agent owns what that left" \
+        [ "$(mode nyc /var/lib/parallax-agent/enrolment.yaml)" = "600 parallax-agent" ]
+    check "the coordinator runs as its user" runs_as hub parallax-coordinator parallax
+    check "the agent runs as its user" runs_as nyc parallax-agent parallax-agent
+    check "the units are enabled" test -L \
+        "$dir/hub/root/etc/systemd/system/multi-user.target.wants/parallax-coordinator.service"
+    check "completions are where the shells look" test -s \
+        "$dir/hub/root/usr/share/bash-completion/completions/parallax"
+    check "results were stored" [ "$(sql 'SELECT sum(high_water) FROM streams')" -gt 0 ]
+    sql 'SELECT sum(high_water) FROM streams' >"$dir/before_upgrade"
+    copy "$(cat "$dir/new")"
+    check_report
+}
 
 results_beyond() { [[ $(sql 'SELECT sum(high_water) FROM streams') -gt $1 ]]; }
 
-delivered() {
-    "$bin/check_delivery" "$@" "$dir/one/root/var/lib/parallax/parallax.db" \
-        "$dir"/{one,two,three}/root/var/lib/parallax-agent/spool.db
+# After it: nothing new is probed, so that what is under way can arrive and be counted.
+look_at_results() {
+    check "the version is the new one" [ "$(p version)" = "parallax $(cat "$dir/new")" ]
+    check "the changed configuration file is kept" \
+        grep -q '^advertise: hub.example.net' "$dir/hub/root/etc/parallax/coordinator.yaml"
+    check "results went on" until_ok 10 results_beyond "$(cat "$dir/before_upgrade")"
+    p monitors pause echo "telnet stays closed" >/dev/null
+    until_ok 20 delivered --drained || true
+    check "no result lost" delivered --drained
+    check "and no gap" [ "$(sql 'SELECT count(*) FROM gaps')" = 0 ]
+    check_report
 }
+export -f copy copy_tokens copy_new_packages look_at_results mode runs_as sql delivered p \
+    until_ok results_beyond check ok not_ok check_report
+export CHECKS_PASSED CHECKS_FAILED
 
 # ---- build ------------------------------------------------------------------------------
 
-PLX_PACKAGE_VERSION=0.0.9 "$repo/deploy/build-packages.sh" "$dir/0.0.9" >"$dir/build.log" 2>&1 &&
-    ok "packages of a version before; lintian has nothing to say" ||
-    { not_ok "packages of a version before"; cat "$dir/build.log"; }
-new=$("$bin/parallax" --version | cut -d' ' -f2)
-"$repo/deploy/build-packages.sh" "$dir/$new" >"$dir/build.log" 2>&1 &&
-    ok "packages of this version; lintian has nothing to say" ||
-    { not_ok "packages of this version"; cat "$dir/build.log"; }
+# build FOLDER VERSION REPOSITORY
+build() {
+    PLX_PACKAGE_VERSION=$2 "$3/deploy/build-packages.sh" "$dir/$1" >"$dir/build.log" 2>&1 &&
+        ok "packages $2; lintian has nothing to say" ||
+        { not_ok "packages $2"; tail -n 30 "$dir/build.log"; }
+}
+
+old_repo=$repo
+if [[ -n $commit ]]; then
+    old_repo=$dir/source
+    git clone --quiet --shared --no-checkout "$repo" "$old_repo"
+    git -C "$old_repo" checkout --quiet "$commit"
+fi
+"$bin/parallax" --version | cut -d' ' -f2 >"$dir/new"
+build old 0.0.9 "$old_repo"
+build "$(cat "$dir/new")" "$(cat "$dir/new")" "$repo"
 
 make_base
 make_network
-for i in 0 1 2; do make_root "${roots[i]}" "10.78.0.$((i + 1))"; done
-inventory one >"$dir/before"
-
-# ---- install ----------------------------------------------------------------------------
-
-install_in one 0.0.9 parallax parallax-agent parallax-coordinator ||
-    { tail -n 20 "$dir/dpkg-one.log"; not_ok "install"; }
-install_in two 0.0.9 parallax-agent
-install_in three 0.0.9 parallax-agent
-check "the coordinator's folder is its own" [ "$(mode one /var/lib/parallax)" = "700 parallax" ]
-check "the agent's folder is its own" \
-    [ "$(mode two /var/lib/parallax-agent)" = "700 parallax-agent" ]
-check "the units are enabled" test -L \
-    "$dir/one/root/etc/systemd/system/multi-user.target.wants/parallax-coordinator.service"
-check "completions are where the shells look" test -s \
-    "$dir/one/root/usr/share/bash-completion/completions/parallax"
-
-# ---- three regions ----------------------------------------------------------------------
-
-sed -i 's/^# advertise: .*/advertise: 10.78.0.1/' "$dir/one/root/etc/parallax/coordinator.yaml"
-start one parallax-coordinator parallax
-check "the command finds the coordinator without being told" until_ok 10 p health
-regions=(us-east eu-west ap-south)
+printf '127.0.0.1 localhost\n10.78.0.1 hub.example.net\n10.78.0.2 nyc.example.net\n10.78.0.3 sin.example.net\n' >"$dir/hosts"
 for i in 0 1 2; do
-    token=$(p agents token create --region "${regions[i]}" --quiet 2>/dev/null)
-    in_root "${roots[i]}" parallax-agent enroll "$token" >/dev/null
-    start "${roots[i]}" parallax-agent parallax-agent
+    make_root "${roots[i]}" "10.78.0.$((i + 1))"
+    inventory "${roots[i]}" >"$dir/${roots[i]}.before"
 done
-check "root enrolled, the agent owns what that left" \
-    [ "$(mode two /var/lib/parallax-agent/enrolment.yaml)" = "600 parallax-agent" ]
-printf 'name: watched\nhost: 10.78.0.1\nport: 7440\ncheck_interval: 1s\ntimeout: 900ms\nlocations: [all]\n' |
-    p apply -f - >/dev/null
-check "a status with three regions" until_ok 20 views_up
 
-# ---- upgrade ----------------------------------------------------------------------------
+# ---- the tutorial -----------------------------------------------------------------------
 
-before=$(sql 'SELECT sum(high_water) FROM streams')
-for name in three two one; do
-    packages=(parallax-agent)
-    [[ $name != one ]] || packages=(parallax parallax-agent parallax-coordinator)
-    install_in "$name" "$new" "${packages[@]}" || { tail -n 20 "$dir/dpkg-$name.log"; not_ok "upgrade $name"; }
-done
-# What postinst does where systemd runs: the agents go on while the coordinator is away.
-stop parallax-coordinator-one
-start one parallax-coordinator parallax
+check "the tutorial, word for word" "$repo/tests/lib/doc_run.py" "$repo/docs/TUTORIAL.md" \
+    --machine "hub=$(shell_in hub)" --machine "nyc=$(shell_in nyc)" --machine "sin=$(shell_in sin)" \
+    --stand-in build=true --stand-in copy_packages="bash -c 'copy old'" \
+    --stand-in copy_tokens="bash -c copy_tokens" \
+    --stand-in copy_new_packages="bash -c copy_new_packages" \
+    --stand-in look_at_results="bash -c look_at_results"
+
 for name in "${roots[@]}"; do
-    stop "parallax-agent-$name"
-    start "$name" parallax-agent parallax-agent
+    inventory "$name" >"$dir/$name.after"
+    check "purged: nothing is left on $name" diff "$dir/$name.before" "$dir/$name.after"
+    check "and nothing runs on $name" [ -z "$(ip netns pids "$ns-$name")" ]
 done
-check "the version is the new one" [ "$(p version)" = "parallax $new" ]
-check "three regions after the upgrade" until_ok 30 views_up
-check "the changed configuration file is kept" \
-    grep -q '^advertise: 10.78.0.1' "$dir/one/root/etc/parallax/coordinator.yaml"
-check "results go on" until_ok 10 results_beyond "$before"
-# Nothing new, so that what is under way can arrive.
-p monitors pause watched >/dev/null
-until_ok 20 delivered --drained || true
-if out=$(delivered --drained 2>&1); then
-    ok "no result lost: $out"
-else
-    not_ok "no result lost"
-    printf '%s\n' "$out"
-fi
-check "and no gap" [ "$(sql 'SELECT count(*) FROM gaps')" = 0 ]
-
-# ---- remove and purge -------------------------------------------------------------------
-
-for name in "${roots[@]}"; do stop "parallax-agent-$name"; done
-stop parallax-coordinator-one
-in_root one dpkg --remove parallax parallax-agent parallax-coordinator >>"$dir/dpkg-one.log" 2>&1
-check "removed: the programs are gone" test ! -e "$dir/one/root/usr/bin/parallax-coordinator"
-check "removed: the data is there" test -s "$dir/one/root/var/lib/parallax/parallax.db"
-check "removed: the configuration is there" test -s "$dir/one/root/etc/parallax/agent.yaml"
-in_root one dpkg --purge parallax parallax-agent parallax-coordinator >>"$dir/dpkg-one.log" 2>&1
-inventory one >"$dir/after"
-if diff "$dir/before" "$dir/after"; then ok "purged: nothing is left"; else not_ok "purge"; fi
 
 check_report

@@ -49,6 +49,8 @@ check "promtool finds the metrics clean" bash -c 'promtool check metrics <<<"$1"
 check "… and those of each monitor" bash -c 'promtool check metrics <<<"$1"' _ "$(metrics metrics/monitors)"
 check "a quoted name is escaped" grep -qF '{monitor="a \"quoted\" name",verdict="pending"} 1' <<<"$(metrics metrics/monitors)"
 check "the rules are good" promtool check rules "$deploy/rules.yml"
+"$here/../gates/dashboards.py" "$here/../.." --queries >"$dir/queries.yml"
+check "so are the queries of the dashboards" promtool check rules "$dir/queries.yml"
 
 sed -e "s/:7480/:$((base + 3))/" -e 's/scrape_interval: 15s/scrape_interval: 1s/' "$deploy/prometheus.yml" >"$dir/prometheus.yml"
 cp "$deploy/rules.yml" "$dir/"
@@ -65,5 +67,5 @@ scraped() {
 }
 check "Prometheus scrapes the coordinator" scraped
 check "… which is up" test "$(ask 'up{job="parallax"}')" = 1
-check "… and has its rules" test "$(curl -s "http://127.0.0.1:$((base + 4))/api/v1/rules" | jq '.data.groups[0].rules | length')" = 6
+check "… and has its rules" test "$(curl -s "http://127.0.0.1:$((base + 4))/api/v1/rules" | jq '.data.groups[0].rules | length')" = 8
 check_report

@@ -27,7 +27,8 @@ coordinator_args() { # DATA_DIR PORT_OFFSET
     printf '%s\n' run --data-dir "$1" --advertise 127.0.0.1 \
         --listen "tcp://127.0.0.1:$((base + $2))" \
         --enrol-listen "tcp://127.0.0.1:$((base + $2 + 1))" \
-        --admin-listen "tcp://127.0.0.1:$((base + $2 + 2))"
+        --admin-listen "tcp://127.0.0.1:$((base + $2 + 2))" \
+        --http-listen "127.0.0.1:$((base + $2 + 3))"
 }
 
 # start_coordinator NAME PORT_OFFSET
@@ -99,9 +100,29 @@ refused "a second agent on the same folder" 'in use by process' \
 p agents revoke fra-1 >/dev/null
 check "a revoked agent is shown as such" test "$(agent_state)" = revoked
 grep_log() { local tries=100; until grep -q "$1" "$2"; do ((tries-- > 0)) || return 1; sleep 0.1; done; }
-check "the coordinator tells about the revoked key" grep_log revoked "$dir/one.log"
+check "its next message is refused, and the log says whose it was" \
+    grep_log 'event=stranger_refused agent=fra-1 ' "$dir/one.log"
 kill "$agent"
 wait "$agent" || true
+
+# Each of these has been counted by why it was refused.
+p tokens create scraper --role viewer 2>/dev/null >"$dir/viewer.token"
+metrics=$(curl -s -H "Authorization: Bearer $(cat "$dir/viewer.token")" "http://127.0.0.1:$((base + 3))/metrics")
+counted() { # SERIES LEAST
+    check "$1 is at least $2" \
+        awk -v name="$1" -v least="$2" '$1 == name {found = $2 >= least} END {exit !found}' <<<"$metrics"
+}
+for why in used_up expired; do
+    counted "parallax_enrolments_refused_total{why=\"token_$why\"}" 1
+done
+counted 'parallax_messages_refused_total{why="revoked"}' 1
+for why in routing_id_chosen routing_id_stolen; do
+    counted "parallax_messages_refused_total{why=\"$why\"}" 0
+done
+counted parallax_results_refused_total 0
+counted 'parallax_gate_connections_total{answer="refused"}' 0
+check "a token is refused with one line in the log" \
+    test "$(grep -c 'event=enrolment_refused .*used up' "$dir/one.log")" = 1
 
 # Another admin key is not let in.
 cp -r "$dir/one/." "$dir/stranger" 2>/dev/null || true

@@ -3,6 +3,8 @@
 # nothing.
 #
 #   test_slow_clients.sh BIN_DIR [CLIENTS]
+#
+# Runs alone: a 99th percentile is measured.
 set -euo pipefail
 bin=$(cd "$1" && pwd)
 crowd=${2:-2000}

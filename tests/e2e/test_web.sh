@@ -41,7 +41,7 @@ mkdir -p "$dir/data" "$shots"
 "$bin/parallax-coordinator" run --data-dir "$dir/data" \
     --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
     --admin-listen "tcp://127.0.0.1:$((base + 2))" \
-    --http-listen "127.0.0.1:$((base + 3))" >"$dir/log" 2>&1 &
+    --http-listen "127.0.0.1:$((base + 3))" --status-page team=web >"$dir/log" 2>&1 &
 pids+=($!)
 tries=100
 until p health >/dev/null 2>&1; do
@@ -73,6 +73,10 @@ places=()
    timeout: 2s, locations: [us-east, eu-west, ap-south], labels: {team: $team, tier: $tier}}
 YAML
     done
+    cat <<YAML
+maintenance:
+- {name: moving house, match: {team: nobody}, zone: UTC, from: "$(date -u -d '-1 hour' '+%Y-%m-%d %H:%M')", until: "$(date -u -d '+1 hour' '+%Y-%m-%d %H:%M')"}
+YAML
 } >"$dir/monitors.yaml"
 printf 'a long password\n' | p users put ada --role operator >/dev/null
 

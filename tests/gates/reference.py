@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""The reference gate: every log event and every metric of the source is documented, and
-everything documented is in the source.
+"""The reference gate: every log event, metric, key of a daemon's configuration, option of the
+coordinator and method of the API of the source is documented, and everything documented is
+in the source. (The commands of `parallax` are compared by tests/e2e/test_cli_docs.sh.)
 
   reference.py REPOSITORY
 """
@@ -58,6 +59,67 @@ def documented(name):
     return set(re.findall(r"^\| `([a-z0-9_]+)`", text, re.M))
 
 
+def section_column(page, heading):
+    """The names in the first column of the tables below a heading."""
+    text = (repo / "docs" / page).read_text()
+    part = re.search(rf"^## {re.escape(heading)}$(.*?)(?=^## |\Z)", text, re.M | re.S)
+    rows = re.findall(r"^\| (`.*?`) \|", part[1], re.M) if part else []
+    return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+
+
+def coordinator_keys():
+    text = (repo / "coordinator/config.c").read_text()
+    known = re.search(r"known\[\] = \{(.*?)\};", text, re.S)[1]
+    return set(re.findall(r'"([a-z_]+)"', known))
+
+
+def coordinator_options():
+    """Flags of the coordinator that are keys of its file as well."""
+    text = (repo / "coordinator/main.c").read_text()
+    return {n.replace("-", "_") for n in re.findall(r'\{"([a-z-]+)", required_argument, NULL, \'o\'\}', text)}
+
+
+def agent_keys():
+    """The dotted keys of agent.yaml, by the tables of its reader: the last table is the
+    file's own, the others belong to the function that a key of it names."""
+    text = (repo / "agent/config.c").read_text()
+    tables = {}
+    for body in re.finditer(r"^(?:static )?int (\w+)\([^;{]*\)\n\{\n(.*?)^\}", text, re.M | re.S):
+        table = re.search(r"struct key keys\[\] = \{(.*?)\};", body[2], re.S)
+        if table:
+            tables[body[1]] = dict(re.findall(r'\{"(\w+)", (\w+)\}', table[1]))
+    keys = set()
+    for key, reader in tables.pop("plx_agent_config_load").items():
+        keys |= {f"{key}.{inner}" for inner in tables.pop(reader)} if reader in tables else {key}
+    for reader in tables:
+        complain(f"agent/config.c: no key is read by {reader}")
+    return keys
+
+
+def commented_keys(name):
+    """The keys that an example file shows, be it as a comment."""
+    text = (repo / "deploy/examples" / name).read_text()
+    return set(re.findall(r"^#? ?([a-z_]+):", text, re.M))
+
+
+def api_methods():
+    text = (repo / "coordinator/io/api.c").read_text()
+    return set(re.findall(r'\{"([a-z._]+)",\s+plx_api_', text))
+
+
+def documented_methods():
+    """`monitors.remove`, `.pause` in one row are methods of one noun."""
+    text = (repo / "docs/API.md").read_text()
+    found = set()
+    for row in re.findall(r"^\| (`.*?`) \| ", text.split("## A monitor's state")[0], re.M):
+        noun = ""
+        for name in re.findall(r"`([a-z._]+)`", row):
+            noun = name.rpartition(".")[0] or noun
+            found.add(name if not name.startswith(".") else noun + name)
+            noun = noun or name
+    return found
+
+
 def same(what, source, docs, page):
     for name in sorted(source - docs):
         complain(f"{what} {name}: not in docs/{page}")
@@ -74,8 +136,17 @@ def main():
         metrics |= set(re.findall(r'"(parallax_[a-z0-9_]+)"', path.read_text()))
     same("event", events, documented("LOG.md"), "LOG.md")
     same("metric", metrics, documented("METRICS.md"), "METRICS.md")
-    print(f"{len(events)} events, {len(metrics)} metrics")
-    if not events or not metrics:
+    keys, agent, methods = coordinator_keys(), agent_keys(), api_methods()
+    same("key", keys, section_column("CONFIG.md", "The coordinator"), "CONFIG.md")
+    same("key", agent, section_column("CONFIG.md", "An agent"), "CONFIG.md")
+    for name in sorted(keys ^ coordinator_options()):
+        complain(f"coordinator: {name} is not both a key and an option")
+    for name in sorted(commented_keys("coordinator.yaml") - keys):
+        complain(f"deploy/examples/coordinator.yaml: no key {name}")
+    same("method", methods, documented_methods(), "API.md")
+    print(f"{len(events)} events, {len(metrics)} metrics, {len(keys)} and {len(agent)} keys, "
+          f"{len(methods)} methods")
+    if not events or not metrics or not methods:
         complain("nothing was found")
     return 1 if failed else 0
 

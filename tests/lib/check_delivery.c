@@ -9,8 +9,8 @@
  *   - the coordinator counts nothing that the agent has not numbered;
  *   - what is numbered and not acknowledged is still in the spool, each number once;
  *   - with --drained: the coordinator has everything that was ever numbered.
- * Both files are sound (quick_check). Databases in use may be checked: each spool is read
- * before the coordinator's, so that its marks cannot be ahead.
+ * Both files are sound (integrity_check). Databases in use may be checked: each spool is
+ * read before the coordinator's, so that its marks cannot be ahead.
  *
  * Prints what is wrong and one line of figures. Exit code 0: the promise holds; 1: it
  * does not; 2: could not look. */
@@ -71,7 +71,7 @@ static void must_be_none(const char *sql)
 static void must_be_sound(const char *path, const char *schema)
 {
     char sql[64];
-    snprintf(sql, sizeof sql, "PRAGMA %s.quick_check(1)", schema);
+    snprintf(sql, sizeof sql, "PRAGMA %s.integrity_check(1)", schema);
     sqlite3_stmt *s = prepare(sql);
     if (sqlite3_step(s) != SQLITE_ROW)
         give_up(path);

@@ -20,17 +20,27 @@
 #include <string.h>
 
 static const struct sim_recipe recipes[] = {
-    {"ten", 10, 10, 5, 0.005, 0.02, 0.5, 0, 0.0, 1, 3, false, false, 45, 1},
-    {"ten-overlap", 10, 10, 5, 0.005, 0.02, 0.5, 0, 0.0, 2, 3, true, false, 45, 1},
-    {"quiet", 10, 10, 5, 0.02, 0.02, 2, 0, 0.0, 0, 0, false, false, 120, 1},
-    {"hostile", 10, 10, 5, 0.02, 0.05, 1, 0.03, 2.0, 1, 3, false, true, 45, 1},
-    {"mixed", 3, 12, 5, 0.001, 0.05, 1, 0.005, 1.0, 1, 3, false, false, 45, 1},
-    {"uneven", 10, 10, 5, 0.001, 0.05, 0.5, 0, 0.0, 1, 3, false, false, 45, 1},
-    {"lossy", 10, 10, 5, 0.001, 0.15, 0.5, 0, 0.0, 1, 3, false, false, 45, 1},
-    {"slow-ticks", 3, 12, 5, 0.001, 0.05, 1, 0.005, 1.0, 1, 3, false, false, 45, 5},
-    {"three", 3, 3, 3, 0.005, 0.02, 0.5, 0, 0.0, 1, 2, false, false, 45, 1},
-    {"two", 2, 2, 2, 0.005, 0.02, 0.5, 0, 0.0, 1, 2, false, false, 45, 1},
-    {"one", 1, 1, 1, 0.005, 0.02, 0.5, 0, 0.0, 1, 2, false, false, 45, 1},
+    {"ten", 10, 10, 5, 0.005, 0.02, 0.5, 0, 0.0, 1, 3, false, false, 45, 1, false, false},
+    {"ten-overlap", 10, 10, 5, 0.005, 0.02, 0.5, 0, 0.0, 2, 3, true, false, 45, 1, false,
+     false},
+    {"quiet", 10, 10, 5, 0.02, 0.02, 2, 0, 0.0, 0, 0, false, false, 120, 1, false, false},
+    {"hostile", 10, 10, 5, 0.02, 0.05, 1, 0.03, 2.0, 1, 3, false, true, 45, 1, false,
+     false},
+    {"mixed", 3, 12, 5, 0.001, 0.05, 1, 0.005, 1.0, 1, 3, false, false, 45, 1, false,
+     false},
+    {"uneven", 10, 10, 5, 0.001, 0.05, 0.5, 0, 0.0, 1, 3, false, false, 45, 1, false,
+     false},
+    {"lossy", 10, 10, 5, 0.001, 0.15, 0.5, 0, 0.0, 1, 3, false, false, 45, 1, false,
+     false},
+    {"slow-ticks", 3, 12, 5, 0.001, 0.05, 1, 0.005, 1.0, 1, 3, false, false, 45, 5, false,
+     false},
+    {"three", 3, 3, 3, 0.005, 0.02, 0.5, 0, 0.0, 1, 2, false, false, 45, 1, false, false},
+    {"two", 2, 2, 2, 0.005, 0.02, 0.5, 0, 0.0, 1, 2, false, false, 45, 1, false, false},
+    {"one", 1, 1, 1, 0.005, 0.02, 0.5, 0, 0.0, 1, 2, false, false, 45, 1, false, false},
+    {"dropped", 5, 5, 3, 0.0005, 0.003, 0.1, 0, 0.0, 1, 3, false, false, 45, 0.1, true,
+     true},
+    {"dropped-lossy", 5, 5, 3, 0.005, 0.02, 0.5, 0, 0.0, 1, 3, false, false, 45, 0.1,
+     true, true},
 };
 
 static const struct sim_recipe *find(const char *name)
@@ -116,6 +126,12 @@ static void print_score(struct sim_score *s, const char *name, bool long_form)
     printf("  macro-F1 %.4f (server %.4f, path %.4f, ours %.4f)\n", f1,
            sim_f1(&s->family[0]), sim_f1(&s->family[1]), sim_f1(&s->family[2]));
     print_names(s);
+    if (s->lags.n)
+        printf(
+            "  verdict after the first probe that met it: median %.1f s, 95 %% %.1f s, "
+            "at most %.1f s (%llu)\n",
+            sim_lags_time(&s->lags, 0.5), sim_lags_time(&s->lags, 0.95),
+            sim_lags_time(&s->lags, 1), (unsigned long long)s->lags.n);
     printf("  extra probes %.2f %%\n",
            100.0 * (double)s->n_extra / (double)s->n_scheduled);
     if (s->overlaps)
@@ -258,9 +274,11 @@ static int check(void)
     struct plx_judge_policy policy;
     plx_judge_policy_default(&policy);
     struct sim_score *ten = zeroed(sizeof *ten), *quiet = zeroed(sizeof *quiet);
+    struct sim_score *dropped = zeroed(sizeof *dropped);
     play_many(ten, find("ten"), 1, 15, &policy, false);
     play_many(ten, find("ten-overlap"), 1, 8, &policy, false);
     play_many(quiet, find("quiet"), 1, 4, &policy, false);
+    play_many(dropped, find("dropped"), 1, 10, &policy, false);
     bool ok = expect("precision", sim_tally_precision(&ten->judge), 0.95);
     ok &= expect("recall", sim_tally_recall(&ten->judge), 0.97);
     ok &= expect("F1 of server faults", sim_f1(&ten->family[0]), 0.95);
@@ -271,6 +289,11 @@ static int check(void)
     ok &= expect("minus the false alerts in the quiet", -(double)quiet->judge.bad, 0);
     ok &= expect("minus the extra probes in the quiet",
                  -(double)quiet->n_extra / (double)quiet->n_scheduled, -0.03);
+    ok &= expect("precision about silent services", sim_tally_precision(&dropped->judge),
+                 1);
+    ok &= expect("minus the median seconds from the first failed probe to the verdict",
+                 -sim_lags_time(&dropped->lags, 0.5), -4);
+    free(dropped);
     free(ten);
     free(quiet);
     return ok ? 0 : 1;

@@ -8,7 +8,7 @@
 /* Seconds of the world become Unix time from here: any fixed moment will do. */
 #define T0 INT64_C(1790000000)
 
-enum what { DUE, ARRIVES, BEAT, TICK };
+enum what { DUE, RETRY, ARRIVES, BEAT, TICK };
 
 struct event {
     double at;
@@ -30,6 +30,7 @@ struct sim_play {
     uint64_t order;
     bool was_down[SIM_BASELINES][SIM_MONITORS];
     bool judged_down[SIM_MONITORS];
+    bool failed[SIM_MONITORS][SIM_AGENTS]; /* the last probe did */
     int verbose;
 };
 
@@ -87,6 +88,17 @@ static struct event pop(struct sim_play *p)
 /* --- the fleet at work ---------------------------------------------------------------
  */
 
+static void note_met(struct sim_play *p, int monitor, int agent, double t, double done)
+{
+    for (int i = 0; i < p->w->n_faults; i++) {
+        const struct sim_fault *f = &p->w->faults[i];
+        double *met = &p->story->met[i];
+        if (sim_class_is_server(f->class) && t >= f->start && t < f->end &&
+            sim_fault_touches(p->w, f, monitor, agent) && (*met <= 0 || done < *met))
+            *met = done;
+    }
+}
+
 static void probe(struct sim_play *p, int monitor, int agent, double t, bool extra)
 {
     struct sim_world *w = p->w;
@@ -95,7 +107,16 @@ static void probe(struct sim_play *p, int monitor, int agent, double t, bool ext
         .what = ARRIVES, .monitor = monitor, .agent = agent, .extra = extra};
     e.result = sim_world_probe(w, monitor, agent, t);
     e.measured = t + g->clock_s;
+    if (w->recipe->retries && extra && e.result.took_s > SIM_EXTRA_S)
+        e.result.took_s = SIM_EXTRA_S;
     double done = t + e.result.took_s;
+    bool failed = e.result.outcome != PLX_OUTCOME_OPEN;
+    if (failed && !extra)
+        note_met(p, monitor, agent, t, done);
+    if (w->recipe->retries && failed && !extra && !p->failed[monitor][agent])
+        push(p, (struct event){
+                    .at = done, .what = RETRY, .monitor = monitor, .agent = agent});
+    p->failed[monitor][agent] = failed;
     e.at =
         sim_world_delivers(w, agent, done) + g->delay_s * (0.5 + plx_rng_unit(&w->rng));
     if (w->recipe->late > 0 && plx_rng_unit(&w->rng) < w->recipe->late)
@@ -285,6 +306,9 @@ static void step(struct sim_play *p, const struct event *e)
                                .what = DUE,
                                .monitor = e->monitor,
                                .agent = e->agent});
+        return;
+    case RETRY:
+        probe(p, e->monitor, e->agent, e->at, true);
         return;
     case ARRIVES:
         if (p->verbose > 3)

@@ -35,6 +35,8 @@ struct sim_story {
     struct sim_alert base[SIM_BASELINES][SIM_ALERTS];
     int n_base[SIM_BASELINES];
     double doubt_s[SIM_MONITORS]; /* seconds of "inconclusive" with views at hand */
+    /* When the first scheduled probe that met the fault had failed; 0: none did. */
+    double met[SIM_FAULTS];
     uint64_t n_scheduled, n_extra;
 };
 

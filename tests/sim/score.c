@@ -143,6 +143,27 @@ static void tally_alerts(const struct sim_world *w, const struct sim_alert *aler
     }
 }
 
+/* From the first scheduled probe's failure to the first verdict. */
+static void tally_lags(const struct sim_world *w, const struct sim_story *story,
+                       struct sim_lags *lags)
+{
+    for (int i = 0; i < w->n_faults; i++) {
+        const struct sim_fault *f = &w->faults[i];
+        double first = -1;
+        if (!sim_class_is_server(f->class) || story->met[i] <= 0)
+            continue;
+        for (int m = 0; m < w->n_monitors; m++) {
+            if (!touches_monitor(w, f, m) || is_shadowed(w, f, m))
+                continue;
+            double at = first_alert(f, m, story->alerts, story->n_alerts);
+            if (at >= 0 && (first < 0 || at < first))
+                first = at;
+        }
+        if (first >= 0 && lags->n < SIM_TIMES)
+            lags->times[lags->n++] = first - story->met[i];
+    }
+}
+
 /* --- names ---------------------------------------------------------------------------
  */
 
@@ -458,6 +479,7 @@ void sim_score_add(struct sim_score *s, const struct sim_world *w,
     s->n_scheduled += story->n_scheduled;
     s->n_extra += story->n_extra;
     tally_alerts(w, story->alerts, story->n_alerts, &s->judge, verbose);
+    tally_lags(w, story, &s->lags);
     for (int b = 0; b < SIM_BASELINES; b++)
         tally_alerts(w, story->base[b], story->n_base[b], &s->base[b], 0);
     for (int i = 0; i < story->n_told; i++)
@@ -490,12 +512,22 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static double percentile(double *times, uint64_t n, double share)
+{
+    if (n == 0)
+        return 0;
+    qsort(times, n, sizeof *times, by_value);
+    return times[(uint64_t)(share * (double)(n - 1))];
+}
+
 double sim_tally_time(struct sim_tally *t, double share)
 {
-    if (t->n_times == 0)
-        return 0;
-    qsort(t->times, t->n_times, sizeof *t->times, by_value);
-    return t->times[(uint64_t)(share * (double)(t->n_times - 1))];
+    return percentile(t->times, t->n_times, share);
+}
+
+double sim_lags_time(struct sim_lags *lags, double share)
+{
+    return percentile(lags->times, lags->n, share);
 }
 
 double sim_family_precision(const struct sim_family *f)

@@ -119,6 +119,10 @@ static void mix_server(struct sim_world *w, struct sim_fault *f)
 {
     struct plx_rng *r = &w->rng;
     double share = sim_uniform(r, 0.3, 0.9);
+    if (w->recipe->silent) {
+        mix_add(f, PLX_OUTCOME_TIMEOUT, 0, 1);
+        return;
+    }
     switch (f->class) {
     case SIM_SERVICE:
         if (below(r, 10) < 6) {
@@ -303,6 +307,8 @@ static enum sim_class draw_class(struct sim_world *w)
         SIM_NETWORK,     SIM_DNS,           SIM_PATH_HOST, SIM_PATH_HOST, SIM_PATH_PREFIX,
         SIM_PATH_REGION, SIM_PATH_PROVIDER, SIM_FILTER,    SIM_FILTER,    SIM_AGENT,
         SIM_AGENT,       SIM_REGION,        SIM_PROVIDER};
+    if (w->recipe->silent)
+        return SIM_SERVICE;
     return table[below(&w->rng, (int)(sizeof table / sizeof *table))];
 }
 

@@ -28,6 +28,10 @@ struct sim_recipe {
     bool unclassed; /* shapes the model has no class for, beside ordinary faults */
     double minutes; /* length of a run */
     double tick_s;
+    /* Agents as they are: a first failure is tried again at once, and an extra probe
+     * waits for 1.5 s at most. Without: bare probes with the monitor's timeout. */
+    bool retries;
+    bool silent; /* every fault is a service that answers nothing any more */
 };
 
 enum sim_class {
@@ -102,6 +106,9 @@ struct sim_probe_result {
     enum plx_unreach unreach;
     double took_s;
 };
+
+/* What an extra probe waits for at most, where agents are as they are. */
+#define SIM_EXTRA_S 1.5
 
 /* Makes the world of a seed. */
 void sim_world_make(struct sim_world *w, const struct sim_recipe *recipe, uint64_t seed);

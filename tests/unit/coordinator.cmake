@@ -13,6 +13,7 @@ plx_test(test_power SOURCES test_power.c ../lib/power_vfs.c LINKS plx_store_fixt
 plx_test(test_steps SOURCES test_steps.c LINKS plx_coordinator_fixture)
 plx_test(test_sight_address SOURCES test_sight_address.c LINKS plx_coordinator_core)
 plx_test(test_store_conformance SOURCES test_store_conformance.c LINKS plx_store_fixture)
+plx_test(test_store_conformance_config SOURCES test_store_conformance_config.c LINKS plx_store_fixture)
 plx_test(test_receivers SOURCES test_receivers.c LINKS plx_receivers)
 plx_test(test_incident SOURCES test_incident.c LINKS plx_coordinator_core)
 plx_test(test_zone SOURCES test_zone.c LINKS plx_sys)

@@ -127,6 +127,18 @@ static void set_clock(struct fixture *fx, int64_t step_ns)
     plx_court_clock_set(fx->court, step_ns);
 }
 
+static void a_change_or_an_answer__is_news_until_the_next_tick(void **state)
+{
+    struct fixture *fx = *state;
+    pass(fx, 180, PLX_OUTCOME_OPEN);
+    probe(fx, fx->agents[0], PLX_OUTCOME_OPEN);
+    assert_false(plx_court_has_news(fx->court));
+    probe(fx, fx->agents[0], PLX_OUTCOME_TIMEOUT);
+    assert_true(plx_court_has_news(fx->court));
+    think(fx);
+    assert_false(plx_court_has_news(fx->court));
+}
+
 static void clock_set_back_two_hours__views_stay_fresh_and_outages_are_seen(void **state)
 {
     struct fixture *fx = *state;
@@ -207,6 +219,8 @@ static void results_received_in_the_future__are_left_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            a_change_or_an_answer__is_news_until_the_next_tick, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             clock_set_back_two_hours__views_stay_fresh_and_outages_are_seen, set_up,
             tear_down),

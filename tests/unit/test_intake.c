@@ -465,11 +465,33 @@ static int64_t counter(const char *name)
     return json_integer_value(json_object_get(counters, name));
 }
 
+static size_t lines_of(const char *log, const char *event)
+{
+    size_t n = 0;
+    for (const char *p = log; (p = strstr(p, event)) != NULL; p++)
+        n++;
+    return n;
+}
+
+/* One line in what was logged says all of this: which event, whose it is, by the agent's
+ * name and the beginning of its key. */
+static void said_once(const char *log, const char *event, const char *agent,
+                      const struct plx_keypair *keys)
+{
+    char line[160], key[12];
+    snprintf(line, sizeof line, "event=%s agent=%s key=", event, agent);
+    snprintf(key, sizeof key, "%.8s", keys->public_key);
+    const char *at = strstr(log, line), *shown = at ? strstr(at, key) : NULL;
+    if (lines_of(log, line) != 1 || !shown || shown - at > (long)strlen(line) + 1)
+        fail_msg("%s%s: %zu lines in\n%s", line, key, lines_of(log, line), log);
+}
+
 /* An enrolled agent that takes a routing id of its choice, such as another's. */
 static void a_chosen_routing_id__is_refused_and_counted(void **state)
 {
     (void)state;
     struct scripted_agent honest, thief;
+    struct capture capture;
     const struct plx_msg beat = {.type = PLX_MSG_HEARTBEAT,
                                  .heartbeat = {.wall = plx_clock_wall()}};
     const struct plx_msg hello = {.type = PLX_MSG_HELLO,
@@ -478,12 +500,18 @@ static void a_chosen_routing_id__is_refused_and_counted(void **state)
     agent_join(&thief, &fx, "fra", "thief");
     struct plx_keypair keys = thief.keys;
     agent_close(&thief);
+    capture_begin_of(&capture, STDERR_FILENO);
     agent_connect_as(&thief, &fx, &keys, plx_intake_endpoint(fx.intake), "honest", 6);
-    agent_say(&thief, &hello);
-    agent_await_beyond(&thief, PLX_MSG_REFUSAL, 0);
-    assert_int_equal(thief.refused, PLX_EDENIED);
+    for (int i = 0; i < 3; i++) {
+        agent_say(&thief, &hello);
+        agent_await_beyond(&thief, PLX_MSG_REFUSAL, thief.heard[PLX_MSG_REFUSAL]);
+        assert_int_equal(thief.refused, PLX_EDENIED);
+    }
+    const char *log = capture_end(&capture);
+    said_once(log, "routing_id_chosen", "thief", &keys);
+    assert_null(strstr(log, "honest")); /* ids are never logged */
     assert_int_equal(thief.heard[PLX_MSG_WELCOME], 0);
-    assert_int_equal(counter("routing_ids_chosen"), 1);
+    assert_int_equal(counter("routing_ids_chosen"), 3);
     agent_say(&honest, &beat); /* the other is as it was */
     agent_await_beyond(&honest, PLX_MSG_HEARTBEAT_ACK, 0);
     agent_close(&honest);
@@ -496,6 +524,7 @@ static void a_stolen_routing_id__gets_nothing_of_its_owner(void **state)
 {
     (void)state;
     struct scripted_agent victim, thief;
+    struct capture capture;
     const struct plx_msg hello = {.type = PLX_MSG_HELLO,
                                   .hello = {.wall = plx_clock_wall(), .boot_id = 3}};
     agent_join(&victim, &fx, "fra", "victim");
@@ -504,6 +533,7 @@ static void a_stolen_routing_id__gets_nothing_of_its_owner(void **state)
     struct plx_peer id = plx_intake_peer(fx.intake, 0);
     agent_close(&victim);
     agent_close(&thief);
+    capture_begin_of(&capture, STDERR_FILENO);
     for (int tries = 50; counter("routing_ids_stolen") == 0; tries--) {
         assert_true(tries > 0); /* until libzmq has seen the victim go */
         agent_connect_as(&thief, &fx, &keys, plx_intake_endpoint(fx.intake), id.id,
@@ -511,6 +541,8 @@ static void a_stolen_routing_id__gets_nothing_of_its_owner(void **state)
         agent_say(&thief, &hello);
         agent_close(&thief);
     }
+    said_once(capture_end(&capture), "routing_id_stolen", "thief", &keys);
+    assert_int_equal(counter("routing_ids_stolen"), 1);
     assert_false(plx_intake_has(fx.intake, 0));
     assert_string_equal(plx_roster_at(fx.desk.roster, 0)->name, "victim");
 }
@@ -553,14 +585,6 @@ static void a_new_key_nobody_asked_for__is_not_taken(void **state)
     assert_false(plx_gate_admits(fx.gate, PLX_GATE_DOMAIN_AGENTS, old.public_key));
 }
 
-static size_t lines_of(const char *log, const char *event)
-{
-    size_t n = 0;
-    for (const char *p = log; (p = strstr(p, event)) != NULL; p++)
-        n++;
-    return n;
-}
-
 static bool gate_refused(void *arg)
 {
     struct plx_gate_counts counts;
@@ -568,6 +592,7 @@ static bool gate_refused(void *arg)
     return counts.refused >= *(uint64_t *)arg;
 }
 
+/* Asks three times over one connection; each time it is refused. */
 static void enrol_with(struct scripted_agent *agent, const char *secret)
 {
     const struct plx_msg request = {
@@ -578,8 +603,10 @@ static void enrol_with(struct scripted_agent *agent, const char *secret)
     struct plx_why why;
     assert_int_equal(plx_keypair_generate(&keys, &why), 0);
     agent_connect(agent, &fx, &keys, plx_enrol_endpoint(fx.enrol));
-    agent_say(agent, &request);
-    agent_await_beyond(agent, PLX_MSG_REFUSAL, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        agent_say(agent, &request);
+        agent_await_beyond(agent, PLX_MSG_REFUSAL, i);
+    }
     agent_close(agent);
 }
 
@@ -670,10 +697,10 @@ static void what_is_refused__is_logged_once_and_counted(void **state)
         const char *line, *counter;
         int64_t count;
     } rows[] = {
-        {"event=key_refused", NULL, 0},
-        {"this token is not known here", "tokens_unknown", 1},
-        {"this token has expired", "tokens_expired", 1},
-        {"this token is used up", "tokens_replayed", 1},
+        {"event=key_refused domain=agents key=", NULL, 0},
+        {"this token is not known here", "tokens_unknown", 3},
+        {"this token has expired", "tokens_expired", 3},
+        {"this token is used up", "tokens_replayed", 3},
         {"event=result_refused", "results_refused", 3},
         {"event=agent_session_replaced", "sessions_replaced", 1},
         {"event=agent_key_used_twice", "keys_used_twice", 1},
@@ -686,6 +713,9 @@ static void what_is_refused__is_logged_once_and_counted(void **state)
         if (rows[i].counter && counter(rows[i].counter) != rows[i].count)
             fail_msg("%s is %lld", rows[i].counter, (long long)counter(rows[i].counter));
     }
+    said_once(log, "stranger_refused", "other", &other.keys);
+    assert_int_equal(lines_of(log, "event=enrolment_refused key="), 3);
+    assert_non_null(strstr(log, "agent 'fra' reported monitor "));
     assert_null(strstr(log, "a secret"));
     assert_null(strstr(log, stranger.secret_key));
     agent_close(&fra);

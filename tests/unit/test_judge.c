@@ -195,6 +195,41 @@ static void breaking_one_thing__is_told_by_its_name(void **state)
     }
 }
 
+/* What the first failure makes it ask is enough to tell the service from its host, though
+ * the host's other services were seen well while the failure was waited for. */
+static void silent_service__is_said_as_soon_as_those_asked_were_silent(void **state)
+{
+    (void)state;
+    struct world w = {.start = 300, .end = 900, .outcome = PLX_OUTCOME_TIMEOUT};
+    const struct plx_judge_output *out;
+    declare(&w, 5);
+    go_on(&w, 5, 0, 300);
+    for (uint32_t a = 0; a < 5; a++)
+        w.fails[1][a] = true;
+    probe(&w, 1, 0, 300, false); /* heard of at 305.2 */
+    probe(&w, 0, 3, 302, false);
+    probe(&w, 2, 4, 304, false);
+    plx_judge_tick(w.judge, wall(305.3), &out);
+    uint32_t asked = 0;
+    for (size_t i = 0; i < out->n_probes; i++)
+        asked |= (out->probes[i].monitor == 1 ? 1u : 0u) << out->probes[i].agent;
+    assert_int_equal(asked, 0x1e);
+    plx_judge_tick(w.judge, wall(306.4), &out); /* silent for a second */
+    uint32_t aside = 0;
+    for (size_t i = 0; i < out->n_probes; i++) {
+        aside |= 1u << out->probes[i].monitor;
+        probe(&w, out->probes[i].monitor, out->probes[i].agent, 306.45, true);
+    }
+    assert_int_equal(aside & 5u, 5);
+    for (uint32_t a = 1; a < 5; a++)
+        probe(&w, 1, a, 305.4, true);
+    plx_judge_tick(w.judge, wall(307), &out);
+    assert_int_equal(out->n_faults, 1);
+    assert_int_equal(out->faults[0].class, PLX_JUDGE_CLASS_SERVICE);
+    assert_string_equal(out->faults[0].entity, "m1");
+    plx_judge_destroy(&w.judge);
+}
+
 static void silent_agent__is_our_fault_within_half_a_minute(void **state)
 {
     (void)state;
@@ -245,6 +280,80 @@ static void last_seen_failing_by_those_who_fell_silent__is_not_told(void **state
     }
     for (size_t i = 1; i <= w.n_faults; i++)
         assert_false(w.faults[i].page);
+    plx_judge_destroy(&w.judge);
+}
+
+/* m0 or m1 anew: whom it is watched by, and how many of them it takes to say anything. */
+static void declare_anew(struct world *w, uint32_t m, const uint32_t *agents, size_t n,
+                         double min_coverage)
+{
+    const struct plx_judge_monitor anew = {.id = m,
+                                           .name = m ? "m1" : "m0",
+                                           .host = addresses[m],
+                                           .address = addresses[m],
+                                           .port = 80,
+                                           .interval_ns = 60 * PLX_SEC_NS,
+                                           .timeout_ns = 5 * PLX_SEC_NS,
+                                           .agents = agents,
+                                           .n_agents = n,
+                                           .min_coverage = min_coverage};
+    assert_int_equal(plx_judge_set_monitor(w->judge, &anew), 0);
+}
+
+/* It was down when everybody fell silent. The first who comes back sees it well: it is
+ * not said to be down once more until a second result says so too. */
+static void first_good_result_after_nobody_saw_it__is_not_told_as_down(void **state)
+{
+    (void)state;
+    struct world w = {.start = 100, .end = 1e9, .outcome = PLX_OUTCOME_REFUSED};
+    struct plx_judge_ruling v;
+    declare(&w, 4);
+    declare_anew(&w, 1, (const uint32_t[]){0, 1, 2, 3}, 4, 0.25);
+    for (uint32_t a = 0; a < 4; a++)
+        w.fails[1][a] = true;
+    go_on(&w, 4, 0, 220);
+    assert_int_equal(plx_judge_view(w.judge, 1, &v), 0);
+    assert_int_equal(v.verdict, PLX_JUDGE_SERVICE_DOWN);
+    memset(w.fails, 0, sizeof w.fails);
+    memset(w.silent, 1, sizeof w.silent);
+    go_on(&w, 4, 220, 1000);
+    memset(w.silent, 0, sizeof w.silent);
+    for (int t = 1000; t < 1100; t++) {
+        go_on(&w, 4, t, t + 1);
+        assert_int_equal(plx_judge_view(w.judge, 1, &v), 0);
+        assert_false(plx_judge_verdict_is_down(v.verdict));
+    }
+    assert_int_equal(v.verdict, PLX_JUDGE_UP);
+    plx_judge_destroy(&w.judge);
+}
+
+/* The one who fails on the way there is given other monitors, and nobody walks that way
+ * any more: its fault ends. */
+static void way_that_nobody_walks_any_more__is_not_told_for_ever(void **state)
+{
+    (void)state;
+    struct world w = {.start = 100, .end = 1e9, .outcome = PLX_OUTCOME_TIMEOUT};
+    struct plx_judge_ruling v;
+    declare(&w, 3);
+    for (uint32_t m = 0; m < 3; m++)
+        w.fails[m][0] = true;
+    go_on(&w, 3, 0, 400);
+    check_only(&w, PLX_JUDGE_CLASS_PATH, "a0>192.0.2.1");
+    plx_judge_drop_monitor(w.judge, 1);
+    plx_judge_drop_monitor(w.judge, 2);
+    declare_anew(&w, 0, (const uint32_t[]){1, 2}, 2, 0);
+    for (int t = 400; t < 500; t++) {
+        const struct plx_judge_output *out;
+        if (t % 30 == 0)
+            probe(&w, 0, 1 + (uint32_t)(t / 30 % 2), t, false);
+        for (uint32_t a = 0; t % 5 == 0 && a < 3; a++)
+            plx_judge_heartbeat(w.judge, wall(t + 0.3), a);
+        plx_judge_tick(w.judge, wall(t + 0.5), &out);
+        hear(&w, out, t);
+    }
+    assert_true(w.faults[1].closed);
+    assert_int_equal(plx_judge_view(w.judge, 0, &v), 0);
+    assert_int_equal(v.verdict, PLX_JUDGE_UP);
     plx_judge_destroy(&w.judge);
 }
 
@@ -481,9 +590,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(breaking_one_thing__is_told_by_its_name),
+        cmocka_unit_test(silent_service__is_said_as_soon_as_those_asked_were_silent),
         cmocka_unit_test(silent_agent__is_our_fault_within_half_a_minute),
         cmocka_unit_test(all_agents_silent__inconclusive_and_nobody_is_paged),
         cmocka_unit_test(last_seen_failing_by_those_who_fell_silent__is_not_told),
+        cmocka_unit_test(first_good_result_after_nobody_saw_it__is_not_told_as_down),
+        cmocka_unit_test(way_that_nobody_walks_any_more__is_not_told_for_ever),
         cmocka_unit_test(one_agent__never_claims_a_server_fault),
         cmocka_unit_test(half_up__is_degraded_where_half_of_them_see_it),
         cmocka_unit_test(same_input__same_output),

@@ -3,8 +3,9 @@
  *
  *   test_store_conformance [SEEDS [FIRST_SEED]]      default 6, from 1
  *
- * An engine is a table of functions; SQLite's is the first. */
-#include "store_fixture.h"
+ * This is the history: results, gaps, verdicts, a setting, backups. What is configured is
+ * test_store_conformance_config.c's. */
+#include "store_engine.h"
 #include "test.h"
 
 #include "base/err.h"
@@ -17,37 +18,11 @@
 #define DAYS     4
 #define ROWS_MAX 60000
 #define GAPS_MAX 1000
+#define SAID_MAX 1000
+#define MONITORS 5
 
 static unsigned n_seeds = 6;
 static uint64_t first_seed = 1;
-
-/* ---- what an engine has to offer ---- */
-
-struct engine {
-    const char *name;
-    void (*open)(struct store_fixture *fx);
-    void (*close)(struct store_fixture *fx);
-    int (*ingest)(struct plx_store *store, uint64_t agent_id,
-                  const struct plx_msg_results *batch, struct plx_wall received,
-                  plx_store_ingest_fn *done, void *arg);
-    int (*put_setting)(struct plx_store *store, const char *key, const char *value,
-                       const char *who, struct plx_wall now, plx_store_done_fn *done,
-                       void *arg);
-    int (*drop_before)(struct plx_store *store, struct plx_wall before,
-                       plx_store_done_fn *done, void *arg);
-    int (*read_results)(struct plx_store *store, const struct plx_store_range *range,
-                        struct plx_store_cursor *cursor, size_t limit,
-                        plx_store_row_fn *fn, void *arg);
-    int (*read_gaps)(struct plx_store *store, uint64_t agent_id, struct plx_wall since,
-                     size_t limit, plx_store_gap_fn *fn, void *arg);
-    int (*load)(struct plx_store *store, struct plx_store_config *ret,
-                struct plx_why *why);
-};
-
-static const struct engine ENGINES[] = {
-    {"sqlite", fixture_open, fixture_close, plx_store_ingest, plx_store_put_setting,
-     plx_store_drop_before, plx_store_read_results, plx_store_read_gaps, plx_store_load},
-};
 
 /* ---- the model ---- */
 
@@ -61,18 +36,26 @@ struct gap {
     struct plx_wall received;
 };
 
+struct said {
+    uint64_t id, monitor_id;
+    struct plx_wall at;
+};
+
 struct model {
     uint64_t marks[AGENTS][STREAMS];
     struct row rows[ROWS_MAX];
     size_t n_rows;
     struct gap gaps[GAPS_MAX];
     size_t n_gaps;
+    struct said said[SAID_MAX]; /* verdicts */
+    size_t n_said;
+    uint64_t last_said; /* the greatest id there ever was */
     unsigned setting;
     struct plx_wall now;
 };
 
 static struct model model;
-static const struct engine *engine;
+static const struct store_engine *engine;
 static struct store_fixture fx;
 static struct plx_rng rng;
 
@@ -92,8 +75,30 @@ static uint64_t model_take(uint64_t *mark, uint64_t first, uint64_t n)
     return fresh;
 }
 
+/* The newest verdict of a monitor, which holds until another comes. */
+static bool is_last_said(size_t i)
+{
+    for (size_t k = i + 1; k < model.n_said; k++)
+        if (model.said[k].monitor_id == model.said[i].monitor_id)
+            return false;
+    return true;
+}
+
+static void model_drop_said(struct plx_wall before)
+{
+    bool keep[SAID_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < model.n_said; i++)
+        keep[i] = model.said[i].at.ns >= midnight(before).ns || is_last_said(i);
+    for (size_t i = 0; i < model.n_said; i++)
+        if (keep[i])
+            model.said[n++] = model.said[i];
+    model.n_said = n;
+}
+
 static void model_drop(struct plx_wall before)
 {
+    model_drop_said(before);
     size_t n = 0;
     for (size_t i = 0; i < model.n_rows; i++)
         if (model.rows[i].received.ns >= midnight(before).ns)
@@ -154,6 +159,40 @@ static void do_setting(void)
     assert_int_equal(engine->put_setting(fx.store, "k", value, "test", model.now,
                                          fixture_on_done, &fx),
                      0);
+    fixture_await(&fx, want);
+    assert_int_equal(fx.err, 0);
+}
+
+static const char *sentence_of(uint64_t id, char buf[48])
+{
+    snprintf(buf, 48, "sentence \"%llu\"", (unsigned long long)id);
+    return buf;
+}
+
+static void do_verdicts(void)
+{
+    struct plx_store_verdict add[3];
+    char sentences[3][48];
+    size_t n = 1 + plx_rng_below(&rng, 3);
+    unsigned want = fx.n_done + 1;
+    for (size_t i = 0; i < n; i++) {
+        struct said *said = &model.said[model.n_said++];
+        assert_true(model.n_said < SAID_MAX);
+        *said = (struct said){++model.last_said, 1 + plx_rng_below(&rng, MONITORS),
+                              model.now};
+        add[i] =
+            (struct plx_store_verdict){.monitor_id = said->monitor_id,
+                                       .at = model.now,
+                                       .was = "up",
+                                       .now = "host_down",
+                                       .scope = "192.0.2.1",
+                                       .confidence = 0.25,
+                                       .fresh = (uint32_t)(said->id % 7),
+                                       .assigned = 7,
+                                       .sentence = sentence_of(said->id, sentences[i]),
+                                       .faults = "[]"};
+    }
+    assert_int_equal(engine->add_verdicts(fx.store, add, n, fixture_on_done, &fx), 0);
     fixture_await(&fx, want);
     assert_int_equal(fx.err, 0);
 }
@@ -237,6 +276,61 @@ static bool same_gap(void *arg, const struct plx_store_gap *gap)
     return true;
 }
 
+struct hearing {
+    bool ascending; /* by id */
+    bool last_only;
+    uint64_t monitor_id; /* 0: all */
+    size_t at, left;     /* in the model's verdicts, from whichever end */
+};
+
+static bool is_heard(const struct hearing *h, size_t i)
+{
+    return (h->monitor_id == 0 || model.said[i].monitor_id == h->monitor_id) &&
+           (!h->last_only || is_last_said(i));
+}
+
+static bool same_verdict(void *arg, const struct plx_store_verdict *v)
+{
+    struct hearing *h = arg;
+    char sentence[48];
+    size_t i = h->ascending ? h->at : model.n_said - 1 - h->at;
+    while (h->at < model.n_said && !is_heard(h, i)) {
+        h->at++;
+        i = h->ascending ? h->at : model.n_said - 1 - h->at;
+    }
+    assert_true(h->at < model.n_said);
+    h->at++;
+    h->left--;
+    assert_int_equal(v->id, model.said[i].id);
+    assert_int_equal(v->monitor_id, model.said[i].monitor_id);
+    assert_int_equal(v->at.ns, model.said[i].at.ns);
+    assert_int_equal(v->fresh, v->id % 7);
+    assert_true(v->confidence == 0.25);
+    assert_string_equal(v->now, "host_down");
+    assert_string_equal(v->sentence, sentence_of(v->id, sentence));
+    return true;
+}
+
+static struct hearing hearing_of(uint64_t monitor_id, bool last_only)
+{
+    struct hearing h = {
+        .ascending = last_only, .last_only = last_only, .monitor_id = monitor_id};
+    for (size_t i = 0; i < model.n_said; i++)
+        h.left += is_heard(&h, i);
+    return h;
+}
+
+static void compare_verdicts(void)
+{
+    uint64_t monitor = plx_rng_below(&rng, MONITORS + 1);
+    struct hearing all = hearing_of(monitor, false), last = hearing_of(0, true);
+    assert_int_equal(
+        engine->read_verdicts(fx.store, monitor, 0, SAID_MAX, same_verdict, &all), 0);
+    assert_int_equal(all.left, 0);
+    assert_int_equal(engine->read_last_verdicts(fx.store, same_verdict, &last), 0);
+    assert_int_equal(last.left, 0);
+}
+
 static void compare_all(void)
 {
     struct plx_store_range range = {0};
@@ -257,6 +351,31 @@ static void compare_all(void)
     if (model.setting)
         assert_int_equal(strtoul(config.settings[0].value, NULL, 10), model.setting);
     plx_store_config_fini(&config);
+    compare_verdicts();
+}
+
+/* What a backup holds is all there was, and a backup does not overwrite. */
+static void do_backup(void)
+{
+    struct store_fixture original;
+    char path[128];
+    snprintf(path, sizeof path, "%s", fixture_path(&fx, "backup"));
+    unsigned want = fx.n_done + 1;
+    assert_int_equal(engine->backup(fx.store, path, fixture_on_done, &fx), 0);
+    fixture_await(&fx, want);
+    assert_int_equal(fx.err, 0);
+    int err = engine->backup(fx.store, path, fixture_on_done, &fx);
+    if (err == 0) {
+        fixture_await(&fx, want + 1);
+        err = fx.err;
+    }
+    assert_int_equal(err, PLX_EEXISTS);
+    original = fx;
+    engine->restore(path, &fx);
+    engine->open(&fx);
+    compare_all();
+    fixture_fini(&fx);
+    fx = original;
 }
 
 static void run_seed(uint64_t seed)
@@ -270,10 +389,14 @@ static void run_seed(uint64_t seed)
         uint64_t die = plx_rng_below(&rng, 100);
         model.now =
             plx_wall_add(model.now, (int64_t)plx_rng_below(&rng, 240) * PLX_MIN_NS);
-        if (die < 80)
+        if (die < 70)
             do_ingest();
-        else if (die < 88)
+        else if (die < 80)
+            do_verdicts();
+        else if (die < 86)
             do_setting();
+        else if (die < 88)
+            do_backup();
         else if (die < 92)
             do_drop();
         else if (die < 96)
@@ -289,8 +412,8 @@ static void run_seed(uint64_t seed)
 static void every_engine__is_like_the_model(void **state)
 {
     (void)state;
-    for (size_t e = 0; e < sizeof ENGINES / sizeof *ENGINES; e++) {
-        engine = &ENGINES[e];
+    for (size_t e = 0; e < N_STORE_ENGINES; e++) {
+        engine = &STORE_ENGINES[e];
         for (uint64_t i = 0; i < n_seeds; i++) {
             print_message("%s, seed %llu\n", engine->name,
                           (unsigned long long)(first_seed + i));

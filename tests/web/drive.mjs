@@ -54,7 +54,7 @@ async function accessible(page, what) {
         serious.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => `${n.html.slice(0, 160)} ${n.any[0]?.message || ''}`).join(' | ')}`).join('\n  '));
 }
 
-const shot = (page, name) => page.screenshot({ path: `${shots}/${name}.png` });
+const shot = (page, name, fullPage = false) => page.screenshot({ path: `${shots}/${name}.png`, fullPage });
 const answer = (page, text, ms = 30000) => page.locator('h1.answer', { hasText: text }).waitFor({ timeout: ms });
 const api = (page, path) => page.evaluate((p) => fetch(p).then((r) => r.json()), `/api/v1${path}`);
 
@@ -97,7 +97,10 @@ async function readAndAct(page, name) {
     const sentence = await page.locator('.sentence').textContent();
     check(`the monitor's page says why: ${sentence}`, /refused|answers/.test(sentence));
     check('… what each location saw', (await page.getByRole('region', { name: 'Locations' }).locator('tbody tr').count()) === 3);
-    check('… and draws the latencies', await page.locator('.chart canvas').waitFor().then(() => true, () => false));
+    check('… draws the latencies', await page.locator('.chart canvas').waitFor({ timeout: 90000 }).then(() => true, () => false));
+    check('… the ways to it, one from each region', (await page.locator('.map path.way').count()) === 3);
+    check('… how many of which outcomes', await page.getByRole('region', { name: 'Outcome kinds' }).getByText('us-east-1').waitFor({ timeout: 90000 }).then(() => true, () => false));
+    check('… its uptime over four spans', await page.getByRole('region', { name: 'Uptime' }).locator('tbody tr').nth(3).waitFor().then(() => true, () => false));
     await accessible(page, 'monitor');
     await page.getByRole('button', { name: /Acknowledge incident/ }).click();
     await page.getByLabel('What are you doing').fill('restarting it');
@@ -109,7 +112,7 @@ async function readAndAct(page, name) {
     await page.getByLabel('Why').fill('known');
     await page.getByRole('dialog').getByRole('button', { name: 'Silence' }).click();
     await page.getByRole('dialog').waitFor({ state: 'hidden' });
-    await shot(page, 'monitor');
+    await shot(page, 'monitor', true);
 }
 
 async function visit(page, path, heading) {
@@ -137,6 +140,23 @@ async function silences(page) {
     await shot(page, 'silences');
     await page.getByRole('button', { name: /^End/ }).click();
     check('… and ended', await page.getByText('Nothing is silenced.').waitFor().then(() => true, () => false));
+}
+
+async function maintenance(page) {
+    await visit(page, 'maintenance', 'Maintenance');
+    check('the maintenance page says what is on', await page.getByRole('region', { name: 'On now' }).getByText('moving house').waitFor().then(() => true, () => false));
+    await accessible(page, 'maintenance');
+    await shot(page, 'maintenance');
+}
+
+async function statusPage(browser) {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    listen(page);
+    await page.goto(`${url}/status`);
+    check('the public page needs no login', await page.getByRole('rowheader', { name: 'checkout' }).waitFor().then(() => true, () => false));
+    await accessible(page, 'status page');
+    await shot(page, 'status');
+    await page.close();
 }
 
 async function runCheck(page, place) {
@@ -208,6 +228,8 @@ async function main() {
         await readAndAct(page, 'checkout');
         await incident(page, 'checkout');
         await silences(page);
+        await maintenance(page);
+        await statusPage(browser);
         await runCheck(page, places[0]);
         await keys(page, 'checkout');
         await recovery(page, down);

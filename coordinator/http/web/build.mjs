@@ -52,6 +52,7 @@ async function make() {
         .replace('{{icon}}', icon).replace('{{style}}', style)
         .replace('{{script}}', script).replace('{{licences}}', notices);
     files.set('index.html', Buffer.from(page));
+    files.set('status.css', Buffer.from(await bundle('status.css')));
     return files;
 }
 

@@ -40,6 +40,7 @@ static struct {
     struct plx_intake *intake;
     struct plx_store *store;
     struct plx_loop *loop;
+    struct plx_rounds rounds;
     bool store_failed;
     uint64_t monitors[MONITORS_MAX]; /* ids; 0: none */
 } fleet;
@@ -79,7 +80,7 @@ static void on_signal(void *arg, int signo)
 static void on_rounds(void *arg, struct plx_mono now)
 {
     (void)arg, (void)now;
-    if (!plx_rounds_make(&fleet.desk, fleet.intake))
+    if (!plx_rounds_make(&fleet.rounds, &fleet.desk, fleet.intake))
         fleet.store_failed = true;
 }
 
@@ -88,6 +89,7 @@ static void open_coordinator(void)
     struct plx_why why = {""};
     const struct plx_keypair keys = {"", ""};
     fleet.store_failed = false;
+    fleet.rounds = (struct plx_rounds){0};
     plx_loop_new(on_signal, NULL, &fleet.loop, &why);
     fleet.store = plx_sim_store_open();
     plx_desk_init(&fleet.desk, fleet.store, NULL);

@@ -46,15 +46,3 @@ export async function stream(path, body, take, signal) {
         for (const line of lines) if (line) take(JSON.parse(line));
     }
 }
-
-// recording MONITOR SINCE: the lines of its recent results, page by page, newest of all last.
-export async function recording(monitor, since, pages = 8) {
-    const path = `/results?monitor=${segment(monitor)}`;
-    let page = await get(`${path}&since=${since}`);
-    const lines = [...page.lines];
-    while (page.next && --pages > 0) {
-        page = await get(`${path}&since=${segment(page.since)}&until=${segment(page.until)}&after=${segment(page.next)}`);
-        lines.push(...page.lines);
-    }
-    return lines;
-}

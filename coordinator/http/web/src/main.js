@@ -4,6 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { call } from './api.js';
 import { Agents } from './agents.js';
 import { Check } from './check.js';
+import { Maintenance } from './maintenance.js';
 import { Incident, Incidents } from './incidents.js';
 import { Login } from './login.js';
 import { Monitor } from './monitor.js';
@@ -13,7 +14,7 @@ import { begin, leave, useStore } from './store.js';
 import { html } from './ui.js';
 import { zone } from './words.js';
 
-const pages = [['', 'Overview'], ['incidents', 'Incidents'], ['agents', 'Agents'], ['silences', 'Silences'], ['check', 'Check']];
+const pages = [['', 'Overview'], ['incidents', 'Incidents'], ['agents', 'Agents'], ['silences', 'Silences'], ['maintenance', 'Maintenance'], ['check', 'Check']];
 
 const parts = () => location.hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent);
 
@@ -32,6 +33,7 @@ function Page({ path: [page, what] }) {
     if (page === 'incidents') return what ? html`<${Incident} key=${what} id=${what}/>` : html`<${Incidents}/>`;
     if (page === 'agents') return html`<${Agents}/>`;
     if (page === 'silences') return html`<${Silences}/>`;
+    if (page === 'maintenance') return html`<${Maintenance}/>`;
     if (page === 'check') return html`<${Check} key=${what} target=${what}/>`;
     return html`<${Overview}/>`;
 }

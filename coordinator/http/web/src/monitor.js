@@ -1,12 +1,13 @@
 // One monitor: the verdict with its reasons, who sees what, latency, and what to do.
 import { useState } from 'preact/hooks';
-import { get, post, recording, segment } from './api.js';
-import { Latency, Strip } from './chart.js';
+import { get, post, segment } from './api.js';
+import { gather, Kinds, Latency, Strip } from './chart.js';
+import { RegionMap, Traces } from './map.js';
 import { may, refresh, useNews, useStore } from './store.js';
 import { Act, Ask, Failed, html, Labels, lengths, link, Panel, Table, Time, Word, Empty } from './ui.js';
 import { ms, saw, span, tone, when, whose } from './words.js';
 
-const SPANS = [['15m', '15 minutes'], ['1h', '1 hour'], ['6h', '6 hours'], ['24h', '1 day']];
+const SPANS = [['1h', '1 hour'], ['6h', '6 hours'], ['24h', '1 day'], ['7d', '1 week'], ['30d', '30 days'], ['90d', '90 days']];
 
 const columns = [
     { name: 'Location', cell: (l) => html`<strong>${l.location}</strong>` },
@@ -31,7 +32,21 @@ const load = async (name) => {
     return { view, incidents };
 };
 
-const lines = async (name, since) => (await recording(name, since)).filter((l) => l.type === 'result');
+const rollups = async (name, since) => gather(await get(`/monitors/${segment(name)}/rollups?since=${since}&limit=1500`));
+
+// How well it was reached, over the usual times.
+const WINDOWS = [['24h', '1 day'], ['168h', '7 days'], ['720h', '30 days'], ['2160h', '90 days']];
+const uptimes = (name) => Promise.all(WINDOWS.map(async ([since, text]) => ({ text, ...(await get(`/monitors/${segment(name)}/uptime?since=${since}`)).monitors[0] })));
+const ratio = (v) => (v == null ? '–' : `${(v * 100).toFixed(3)} %`);
+const uptimeColumns = [
+    { name: 'Over', cell: (u) => html`<strong>${u.text}</strong>` },
+    { name: 'Availability', end: true, cell: (u) => ratio(u.availability) },
+    { name: 'Down', end: true, cell: (u) => span(u.down_s) },
+    { name: 'Not known', end: true, cell: (u) => span(u.unknown_s) },
+    { name: 'Our coverage', end: true, cell: (u) => ratio(u.coverage) },
+    { name: 'Reached from', wide: true, cell: (u) => u.reachability.map((r) => `${r.location} ${ratio(r.ratio)}`).join(', ') },
+    { name: 'Objective', cell: (u) => (u.slo ? `${ratio(u.slo.target)}, ${(u.slo.left * 100).toFixed(0)} % of its budget left` : '–') },
+];
 
 function Buttons({ name, view, incidents, again }) {
     const [asking, ask] = useState(null), close = () => ask(null);
@@ -71,20 +86,25 @@ function Verdict({ name, view, incidents, again }) {
 
 export function Monitor({ name }) {
     useStore();
-    const [since, setSince] = useState('15m');
+    const [since, setSince] = useState('1h');
     const { data, error, load: again } = useNews(name, () => load(name), (event) => event.type !== 'verdict' || event.monitor === name || !event.monitor);
-    const past = useNews(`${name} ${since}`, () => lines(name, since), (event) => event.monitor === name);
+    const past = useNews(`${name} ${since}`, () => rollups(name, since), (event) => event.monitor === name, 10000);
+    const uptime = useNews(`${name} uptime`, () => uptimes(name), (event) => event.monitor === name);
     if (!data) return html`<main><${Failed} error=${error}/>${!error && html`<${Empty}>Reading…<//>`}</main>`;
-    const { view, incidents } = data, agents = view.locations.filter((l) => l.agent).map((l) => l.agent);
+    const { view, incidents } = data;
     const choose = html`<label class="by">Last <select value=${since} onChange=${(event) => setSince(event.target.value)}>${SPANS.map(([v, t]) => html`<option value=${v}>${t}</option>`)}</select></label>`;
     return html`<main>
         <nav class="crumbs" aria-label="Path"><a href="#/">Overview</a> › ${name}</nav>
         <${Failed} error=${error}/>
         <${Verdict} name=${name} view=${view} incidents=${incidents} again=${again}/>
+        <${Panel} title="Ways to it" id="ways"><${RegionMap} view=${view}/>
+            ${view.places.map((one) => html`<h3 key=${one.fault}>Where it broke</h3><${Traces} one=${one}/>`)}<//>
         <${Panel} title="Who sees what" id="locations"><${Table} label="Locations" columns=${columns} rows=${view.locations} empty="No location is assigned."/><//>
         <${Panel} title="Latency by location" id="latency" aside=${choose}>
             <${Failed} error=${past.error}/>
-            ${past.data && html`<${Strip} lines=${past.data} agents=${agents} since=${since} ok=${view.monitor.expect}/><${Latency} lines=${past.data} agents=${agents}/>`}<//>
+            ${past.data && html`<${Strip} past=${past.data}/><${Latency} past=${past.data}/>`}<//>
+        <${Panel} title="Outcome kinds" id="kinds">${past.data && html`<${Kinds} past=${past.data}/>`}<//>
+        <${Panel} title="Uptime" id="uptime"><${Failed} error=${uptime.error}/>${uptime.data && html`<${Table} label="Uptime" columns=${uptimeColumns} rows=${uptime.data.map((u) => ({ ...u, id: u.text }))}/>`}<//>
         <${Panel} title="History" id="history"><ol class="history">${view.history.map((v) => html`<li key=${v.at}><${Time} at=${v.at}/> <${Word} word=${v.verdict}/> <span>${v.sentence}</span></li>`)}</ol>
             ${!view.history.length && html`<${Empty}>No verdict has changed.<//>`}<//>
     </main>`;

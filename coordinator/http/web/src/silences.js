@@ -9,7 +9,7 @@ const load = async () => {
     return { ...silences, ...maintenance, ...receivers };
 };
 
-const matchText = (match) => Object.entries(match || {}).map(([key, value]) => `${key}=${[value].flat().join('|')}`).join(' ') || 'everything';
+export const matchText = (match) => Object.entries(match || {}).map(([key, value]) => `${key}=${[value].flat().join('|')}`).join(' ') || 'everything';
 
 // "team=db monitor=a|b" as the API's object.
 function readMatch(text) {

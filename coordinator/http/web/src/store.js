@@ -38,13 +38,19 @@ export function useStore() {
     return state;
 }
 
-// useNews KEY LOAD: loads now, when KEY changes, and soon after events; {data, error, load}.
-export function useNews(key, load, wanted = () => true) {
+// useNews KEY LOAD: loads now, when KEY changes, soon after events, and every so many ms (0:
+// not); {data, error, load}.
+export function useNews(key, load, wanted = () => true, every = 0) {
     const [held, hold] = useState({ data: null, error: null });
     const news = state.news;
     const run = () => load().then((data) => hold({ data, error: null, key }),
         (error) => hold((was) => ({ ...was, error })));
     useEffect(() => { hold({ data: null, error: null }); run(); }, [key]);
+    useEffect(() => {
+        if (!every) return undefined;
+        const timer = setInterval(run, every);
+        return () => clearInterval(timer);
+    }, [key, every]);
     useEffect(() => {
         if (!news || !wanted(state.latest)) return undefined;
         const soon = setTimeout(run, 250);
