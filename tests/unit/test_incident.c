@@ -432,6 +432,37 @@ static void after_a_restart__the_fault_is_claimed_and_not_paged(void **state)
     assert_int_equal(plx_incidents_at(w->incidents, 1)->id, 2);
 }
 
+/* All incidents as a start finds them in the store. */
+static void restart(struct world *w, double at)
+{
+    struct plx_incidents *other = plx_incidents_new(w->catalog, NULL, runs, w);
+    for (size_t i = 0; i < plx_incidents_count(w->incidents); i++)
+        plx_incidents_recall(other, plx_incidents_at(w->incidents, i), wall(at));
+    plx_incidents_destroy(&w->incidents);
+    w->incidents = other;
+}
+
+static void
+a_merged_incident_after_a_restart__ends_when_its_members_are_well(void **state)
+{
+    struct world *w = *state;
+    fault(w, 10, 1, PLX_JUDGE_CLASS_SERVICE, PLX_JUDGE_OPENED, "m0", 0, 1);
+    verdict(w, 10, 0, PLX_JUDGE_SERVICE_DOWN, 1);
+    fault(w, 11, 2, PLX_JUDGE_CLASS_SERVICE, PLX_JUDGE_OPENED, "m1", 1, 1);
+    verdict(w, 11, 1, PLX_JUDGE_SERVICE_DOWN, 2);
+    ticks(w, 11, 15);
+    host_down(w, 16);
+    ticks(w, 16, 20);
+    assert_int_equal(plx_incidents_at(w->incidents, 1)->state, PLX_INCIDENT_CLOSED);
+    assert_int_equal(plx_incidents_at(w->incidents, 0)->n_active, 4);
+    restart(w, 30);
+    for (uint32_t i = 0; i < 4; i++)
+        verdict(w, 31, i, PLX_JUDGE_UP, 0);
+    ticks(w, 31, 80);
+    assert_int_equal(plx_incidents_at(w->incidents, 0)->n_active, 0);
+    assert_int_equal(plx_incidents_at(w->incidents, 0)->state, PLX_INCIDENT_CLOSED);
+}
+
 static void a_removed_monitor__ends_its_incident(void **state)
 {
     struct world *w = *state;
@@ -475,6 +506,7 @@ int main(void)
         T(lost_coverage__is_told_after_a_while),
         T(what_is_down__stays_so_while_unseen),
         T(after_a_restart__the_fault_is_claimed_and_not_paged),
+        T(a_merged_incident_after_a_restart__ends_when_its_members_are_well),
         T(a_removed_monitor__ends_its_incident),
         T(nothing_new__writes_nothing),
     };
