@@ -328,10 +328,22 @@ void plx_incident_want(struct plx_incidents *self, struct plx_incident *incident
     incident->told_last = now;
 }
 
+/* The row of a monitor that was forgotten (paused, say) and has come back to a slot. */
+static uint32_t old_row(const struct plx_incident *incident, const struct plx_monitor *m)
+{
+    for (uint32_t i = 0; m && i < incident->n_members; i++)
+        if (incident->members[i].slot == PLX_CATALOG_NONE &&
+            incident->members[i].monitor_id == m->id)
+            return i;
+    return UINT32_MAX;
+}
+
 uint32_t plx_incident_join(struct plx_incidents *self, struct plx_incident *incident,
                            struct plx_wall now, uint32_t slot, uint32_t at)
 {
     const struct plx_monitor *m = plx_catalog_at(self->catalog, slot);
+    if (at == UINT32_MAX && (at = old_row(incident, m)) != UINT32_MAX)
+        incident->members[at].slot = slot;
     if (at == UINT32_MAX) {
         size_t n = incident->n_members++;
         if ((n & (n - 1)) == 0) { /* 0 or a power of two */

@@ -475,6 +475,20 @@ static void a_removed_monitor__ends_its_incident(void **state)
     assert_int_equal(w->told[PLX_NOTICE_RESOLVE], 1);
 }
 
+static void a_monitor_that_is_paused_and_resumed__is_one_member(void **state)
+{
+    struct world *w = *state;
+    host_down(w, 10);
+    ticks(w, 10, 20);
+    plx_incidents_forget(w->incidents, wall(21), 3);
+    ticks(w, 21, 25);
+    assert_int_equal(plx_incidents_at(w->incidents, 0)->n_active, 3);
+    host_down(w, 26);
+    tick(w, 26);
+    assert_int_equal(plx_incidents_at(w->incidents, 0)->n_active, 4);
+    assert_int_equal(plx_incidents_at(w->incidents, 0)->n_members, 4);
+}
+
 static void nothing_new__writes_nothing(void **state)
 {
     struct world *w = *state;
@@ -508,6 +522,7 @@ int main(void)
         T(after_a_restart__the_fault_is_claimed_and_not_paged),
         T(a_merged_incident_after_a_restart__ends_when_its_members_are_well),
         T(a_removed_monitor__ends_its_incident),
+        T(a_monitor_that_is_paused_and_resumed__is_one_member),
         T(nothing_new__writes_nothing),
     };
     return PLX_RUN(tests);
