@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "proto/wire.h"
+#include "sys/credential.h"
 #include "sys/file.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@ struct plx_trust {
     struct plx_enrolment enrolment;
     struct plx_keypair keys, new_keys;
     bool has_new;
+    bool is_given; /* `keys`: by the service's credential */
 };
 
 static int load_pair(const char *dir, const char *file, struct plx_keypair *ret,
@@ -34,8 +36,12 @@ int plx_trust_load(const char *data_dir, struct plx_trust **ret, struct plx_why 
         abort();
     trust->data_dir = data_dir;
     int err = plx_enrolment_load(data_dir, &trust->enrolment, why);
+    char *given = plx_credential_path("agent.key");
+    trust->is_given = given != NULL;
     if (err == 0)
-        err = load_pair(data_dir, "agent.key", &trust->keys, why);
+        err = given ? plx_keypair_load(given, &trust->keys, why)
+                    : load_pair(data_dir, "agent.key", &trust->keys, why);
+    free(given);
     if (err < 0) {
         plx_trust_destroy(&trust);
         return err;
@@ -100,6 +106,9 @@ int plx_trust_take_server_keys(struct plx_trust *trust, const char *server_key,
 
 int plx_trust_make_new_keys(struct plx_trust *trust, struct plx_why *why)
 {
+    if (trust->is_given)
+        return plx_why_set(why, PLX_EUNSUPPORTED,
+                           "agent.key is a credential of the service: change it there");
     if (trust->has_new)
         return 0;
     char *path = plx_file_path(trust->data_dir, "agent-new.key");

@@ -14,7 +14,9 @@
 
 struct plx_trust;
 
-/* Loads enrolment and keys from the folder (borrowed). PLX_ENOTFOUND: not enrolled. */
+/* Loads enrolment and keys from the folder (borrowed); the key of now from the service's
+ * credential agent.key (sys/credential.h) if there is one. PLX_ENOTFOUND: not enrolled.
+ */
 int plx_trust_load(const char *data_dir, struct plx_trust **ret, struct plx_why *why);
 void plx_trust_destroy(struct plx_trust **trust);
 
@@ -30,7 +32,8 @@ uint64_t plx_trust_keys_hash(const struct plx_trust *trust);
  * or an error. */
 int plx_trust_take_server_keys(struct plx_trust *trust, const char *server_key,
                                const char *next_key, struct plx_why *why);
-/* Makes a new key pair of the agent's, or finds the one that was made. */
+/* Makes a new key pair of the agent's, or finds the one that was made. PLX_EUNSUPPORTED:
+ * its key is a credential, and not ours to change. */
 int plx_trust_make_new_keys(struct plx_trust *trust, struct plx_why *why);
 /* The new pair is the agent's from now on. */
 int plx_trust_adopt_new_keys(struct plx_trust *trust, struct plx_why *why);

@@ -62,6 +62,23 @@ static void print_places(const struct plx_cli *cli, const json_t *answer, const 
     }
 }
 
+/* Locations whose path is degraded. */
+static void print_poor(const json_t *answer)
+{
+    const json_t *list = json_object_get(answer, "locations");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *view = json_array_get(list, i);
+        const json_t *loss = json_object_get(view, "loss");
+        if (plx_field(view, "degraded")[0] == '\0')
+            continue;
+        plx_say("  from %s the path is degraded by %s: %.0f %% of SYNs get no answer "
+                "(95 %% interval %.0f to %.0f %%)\n",
+                plx_field(view, "agent"), plx_field(view, "degraded"),
+                100 * plx_field_num(loss, "estimate"), 100 * plx_field_num(loss, "low"),
+                100 * plx_field_num(loss, "high"));
+    }
+}
+
 static void print_numbers(const struct plx_cli *cli, const json_t *answer)
 {
     const json_t *loss = json_object_get(answer, "loss");
@@ -79,6 +96,7 @@ static void print_numbers(const struct plx_cli *cli, const json_t *answer)
         plx_say(", median latency %s",
                 plx_latency_text(json_number_value(latency), text));
     putchar('\n');
+    print_poor(answer);
 }
 
 static void print_changes(const struct plx_cli *cli, const json_t *answer,

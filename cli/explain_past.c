@@ -151,6 +151,10 @@ static json_t *location_json(const struct past *p, const struct plx_judge_cell *
         set(l, "latency_ms", json_null());
         set(l, "age_s", json_null());
     }
+    set(l, "degraded", word_json(cell->lossy ? "loss" : cell->slow ? "latency" : ""));
+    set(l, "loss",
+        json_pack("{s:f, s:f, s:f}", "estimate", cell->loss, "low", cell->loss_low,
+                  "high", cell->loss_high));
     set(l, "ok", json_boolean(cell->seen && cell->ok));
     set(l, "belief", json_string(plx_judge_reason_token(cell->reason)));
     set(l, "belief_text", json_string(plx_judge_reason_text(cell->reason)));

@@ -60,6 +60,8 @@ agent_page() {
         printf '## parallax-agent %s\n\n' "$command"
         "$bin/parallax-agent" "$command" --help | literal
     done
+    printf '# SIGNALS\n\n*SIGTERM*, *SIGINT*\n\tKeep what is not delivered and end.\n\n'
+    printf '*SIGHUP*\n\tRead the configuration file again.\n\n'
     printf '# FILES\n\n_/etc/parallax/agent.yaml_\n\tIts configuration, commented.\n\n'
     printf '_/var/lib/parallax-agent_\n\tKey, enrolment and results not yet delivered.\n\n'
     printf '# SEE ALSO\n\n*parallax*(1), *parallax-coordinator*(8)\n'
@@ -68,9 +70,11 @@ agent_page() {
 coordinator_page() {
     title parallax-coordinator 8 "conclude what broke"
     printf '# SYNOPSIS\n\n*parallax-coordinator* run --data-dir DIR [OPTION…]\n\n'
+    printf '*parallax-coordinator* config check FILE\n\n'
     printf '# DESCRIPTION\n\n'
     "$bin/parallax-coordinator" --help | literal
     printf '# SIGNALS\n\n*SIGTERM*, *SIGINT*\n\tCommit what waits and end.\n\n'
+    printf '*SIGHUP*\n\tRead the configuration file again.\n\n'
     printf '# FILES\n\n_/etc/parallax/coordinator.yaml_\n\tIts configuration, commented.\n\n'
     printf '_/var/lib/parallax_\n\tDatabase, keys and admin.yaml.\n\n'
     printf '# SEE ALSO\n\n*parallax*(1), *parallax-agent*(8)\n'

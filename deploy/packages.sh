@@ -18,7 +18,7 @@ plx_packages_build=(
 )
 
 # What makes and checks the Debian packages, beside what builds the programs.
-plx_packages_package=(scdoc dpkg-dev file lintian debootstrap)
+plx_packages_package=(scdoc dpkg-dev file lintian debootstrap man-db)
 
 plx_packages_run=(
     ca-certificates libzmq5 libprotobuf-c1 libsqlite3-0 libsodium23 libjansson4

@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "sys/channel.h"
+#include "sys/credential.h"
 #include "sys/file.h"
 
 #include <sodium.h>
@@ -50,7 +51,10 @@ static int find_key(const char *text, const char *word, char ret[PLX_KEY_TEXT_MA
 static int check_mode(const char *path, struct plx_why *why)
 {
     struct stat st;
-    if (stat(path, &st) == 0 && (st.st_mode & 077) != 0)
+    /* A credential is let be read by its service through an ACL, whose mask looks like a
+     * group's right. */
+    mode_t others = plx_credential_has(path) ? 037 : 077;
+    if (stat(path, &st) == 0 && (st.st_mode & others) != 0)
         return plx_why_set(why, PLX_EDENIED,
                            "the key file '%s' can be read by others (mode %03o): "
                            "chmod 600 it, and make a new key if it may have leaked",

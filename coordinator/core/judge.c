@@ -6,6 +6,7 @@
 #include "coordinator/core/judge_fleet.h"
 #include "coordinator/core/judge_hold.h"
 #include "coordinator/core/judge_probe.h"
+#include "coordinator/core/judge_quality.h"
 #include "coordinator/core/judge_reason.h"
 #include "coordinator/core/judge_rule.h"
 #include "coordinator/core/judge_verdict.h"
@@ -262,7 +263,7 @@ void plx_judge_heartbeat(struct plx_judge *j, struct plx_wall now, uint32_t agen
     if (a == NULL)
         return;
     a->beats = true;
-    a->heard_ns = now.ns;
+    plx_evidence_heard(&j->ev, a, &j->policy, now);
 }
 
 int plx_judge_result(struct plx_judge *j, const struct plx_judge_result *result)
@@ -438,6 +439,7 @@ static void decide_one(struct plx_judge *j, uint32_t monitor, uint32_t now)
 {
     if (plx_fleet_monitor(&j->fleet, monitor) == NULL)
         return;
+    plx_quality_time(&j->ev, &j->fleet.monitors[monitor]);
     if (!plx_verdict_decide(&j->states[monitor], &j->faults, &j->fleet, &j->ev,
                             &j->policy, monitor, now))
         return;
@@ -568,11 +570,14 @@ static void fill_cell(struct plx_judge *j, uint32_t monitor, const struct plx_ce
         .outcome = (enum plx_outcome)c->outcome,
         .unreach = (enum plx_unreach)c->unreach,
         .rtt_us = plx_rtt_unpack(c->rtt),
-        .loss = c->loss / 65535.0,
+        .loss = plx_quality_loss(c),
+        .lossy = c->lossy,
+        .slow = c->slow,
         .n_run = c->n,
         .at = plx_evidence_wall(&j->ev, c->last),
         .run_since = plx_evidence_wall(&j->ev, c->first),
     };
+    plx_quality_interval(ret->loss, c->loss_n, &ret->loss_low, &ret->loss_high);
     ret->reason = plx_reason_cell(&in, monitor, c, &ret->fault);
 }
 

@@ -235,8 +235,11 @@ struct plx_judge_cell {
     bool ok;   /* the last result that counts is as expected */
     enum plx_outcome outcome;
     enum plx_unreach unreach;
-    uint32_t rtt_us;    /* smoothed; 0: unknown */
-    double loss;        /* smoothed share of probes that fail, 0-1 */
+    uint32_t rtt_us; /* smoothed; 0: unknown */
+    double loss;     /* smoothed share of SYNs that get no answer, 0-1, … */
+    double loss_low; /* … with a 95 % interval */
+    double loss_high;
+    bool lossy, slow;   /* the path is degraded: by loss, by latency */
     uint32_t n_run;     /* results alike in a row (saturates at 255) */
     struct plx_wall at; /* when measured */
     struct plx_wall run_since;

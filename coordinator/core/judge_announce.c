@@ -1,5 +1,7 @@
 #include "coordinator/core/judge_announce.h"
 
+#include "coordinator/core/judge_quality.h"
+
 /* A scope that cannot be told from a wider or narrower one for so long is said as it is.
  */
 #define PATIENCE    PLX_TK(240 * PLX_SEC_NS)
@@ -40,14 +42,15 @@ static uint32_t distinct(const struct plx_fleet *fleet, const struct plx_ids *ag
     return count;
 }
 
-static bool persists(const struct plx_surroundings *x, const struct plx_fault *f)
+static bool persists(const struct plx_fault *f, uint32_t ticks)
 {
-    return f->last_fail >= f->onset + PLX_TK(x->policy->lone_ns);
+    return f->last_fail >= f->onset + ticks;
 }
 
-/* Enough independent places: two regions, or all that are left. A lone view must persist;
- * so must a network that only one region of one provider can tell of, since its way there
- * would explain as much. */
+/* Enough independent places: two regions, or all that are left. A lone view must persist.
+ * A network that only one region of one provider can tell of must do so much longer,
+ * since its way there would explain as much and ways are mended sooner; until then its
+ * monitors are inconclusive. */
 static bool has_places(const struct plx_surroundings *x, const struct plx_fault *f)
 {
     struct plx_ids who = {0};
@@ -56,8 +59,8 @@ static bool has_places(const struct plx_surroundings *x, const struct plx_fault 
     bool one_place = left < 2 && distinct(x->fleet, &who, provider_key) < 2;
     plx_ids_fini(&who);
     if (f->agents.n < 2)
-        return n_left < 2 && persists(x, f);
-    if (one_place && f->scope.type == PLX_SCOPE_PREFIX && !persists(x, f))
+        return n_left < 2 && persists(f, PLX_TK(x->policy->lone_ns));
+    if (one_place && f->scope.type == PLX_SCOPE_PREFIX && !persists(f, PATIENCE))
         return false;
     return (distinct(x->fleet, &f->agents, region_key) >= 2 || left < 2) &&
            (f->agents.n >= 3 || n_left < 3);
@@ -123,8 +126,10 @@ static bool is_lone_view(const struct plx_surroundings *x, const struct plx_faul
 static bool is_seen_now(const struct plx_surroundings *x, const struct plx_fault *f)
 {
     bool live = false;
-    for (uint32_t i = 0; i < f->agents.n && !live; i++)
-        live = plx_fleet_is_live(&x->fleet->agents[f->agents.ids[i]]);
+    for (uint32_t i = 0; i < f->agents.n && !live; i++) {
+        const struct plx_fleet_agent *a = &x->fleet->agents[f->agents.ids[i]];
+        live = plx_fleet_is_live(a) && f->last_fail >= a->back;
+    }
     for (uint32_t i = 0; i < f->monitors.n && live; i++) {
         const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
         double span = x->policy->fresh_intervals * m->interval_tk + m->timeout_tk;
@@ -214,7 +219,7 @@ static bool others_are_well(const struct plx_surroundings *x, const struct plx_f
                 plx_ids_has(&f->agents, c->agent))
                 continue;
             n++;
-            loss += c->loss / 65535.0;
+            loss += plx_quality_loss(c);
             uint32_t back =
                 f->onset > 2 * m->interval_tk ? f->onset - 2 * m->interval_tk : 0;
             flipped += !(c->flags & PLX_CELL_FAILING) && c->other >= back && c->other > 0;

@@ -36,8 +36,8 @@ static void cut(struct plx_fail *f, uint32_t end)
 static bool votes(const struct plx_cover *c, const struct plx_cell *cell,
                   const struct plx_fleet_monitor *m, uint32_t now)
 {
-    double fresh = c->score.policy->fresh_intervals * m->interval_tk + m->timeout_tk;
-    return !c->fleet->agents[cell->agent].silent && now < cell->last + (uint32_t)fresh;
+    const struct plx_fleet_agent *a = &c->fleet->agents[cell->agent];
+    return !a->silent && plx_evidence_is_recent(a, c->score.policy, m, cell, now);
 }
 
 /* The held faults go on as they were. */

@@ -1,5 +1,7 @@
 #include "coordinator/core/judge_evidence.h"
 
+#include "coordinator/core/judge_quality.h"
+
 #include "base/err.h"
 
 #include <math.h>
@@ -19,7 +21,7 @@
 /* Results in 4 s from which on an agent is busy: each of them speaks for 3.9 nats. */
 #define BUSY      64u
 #define LONG_TK   (16 * BUCKET_TK)
-/* Weight of a new result in the smoothed loss and latency (about the last 16). */
+/* Weight of a new result in the smoothed latency (about the last 16). */
 #define SMOOTH    16
 
 void plx_evidence_fini(struct plx_evidence *ev)
@@ -495,27 +497,25 @@ static void take_local(struct plx_evidence *ev, struct plx_fleet_agent *a,
     ev->dirty = true;
 }
 
-/* Failures in a row that an open ends and that still count as lost packets. Longer runs
- * are an outage: faults tell of it, and the loss after it is that of the way, not of the
- * outage. */
-#define LOSS_RUN_MAX 2
-
-/* An open ends the run that the cell is in; called before the run is changed. */
-static void weigh_loss(struct plx_cell *c)
-{
-    if ((c->flags & PLX_CELL_FAILING) && !(c->flags & PLX_CELL_COVERED) &&
-        c->n <= LOSS_RUN_MAX)
-        for (uint8_t i = 0; i < c->n; i++)
-            c->loss = smooth(c->loss, UINT16_MAX, false);
-    c->loss = smooth(c->loss, 0, false);
-}
-
 static void take_half(struct plx_evidence *ev, struct plx_cell *c, bool half)
 {
     if (half == ((c->flags & PLX_CELL_HALF) != 0))
         return;
     c->flags ^= PLX_CELL_HALF;
     ev->dirty = true;
+}
+
+/* An agent that was not heard from for longer has been away. */
+#define AWAY_NS (60 * PLX_SEC_NS)
+
+void plx_evidence_heard(struct plx_evidence *ev, struct plx_fleet_agent *a,
+                        const struct plx_judge_policy *policy, struct plx_wall now)
+{
+    if (now.ns <= a->heard_ns)
+        return;
+    if (a->silent && now.ns - a->heard_ns > AWAY_NS)
+        a->back = plx_evidence_ticks(ev, (struct plx_wall){now.ns - policy->late_ns});
+    a->heard_ns = now.ns;
 }
 
 int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
@@ -534,8 +534,8 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
         c->flags |= PLX_CELL_LATE;
         return 0;
     }
-    if (age_ns < policy->silent_ns && r->now.ns > a->heard_ns)
-        a->heard_ns = r->now.ns;
+    if (age_ns < policy->silent_ns)
+        plx_evidence_heard(ev, a, policy, r->now);
     learn_offset(a, r);
     uint32_t tk = corrected(ev, a, r);
     if (plx_outcome_is_local(r->outcome)) {
@@ -554,7 +554,7 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
         if (r->kind == PLX_JUDGE_CONFIRM)
             tk += (uint32_t)(policy->slack_ns / TK_NS);
         a->local_n = 0;
-        weigh_loss(c);
+        ev->dirty |= plx_quality_answered(c, r->syn_retrans);
         run_open(ev, a, c, tk, r->outcome != PLX_OUTCOME_TIMEOUT);
         if (r->rtt_us != 0)
             c->rtt = smooth(c->rtt, rtt_pack_fast(r->rtt_us), c->rtt == 0);
@@ -565,6 +565,6 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
     c->flags |= PLX_CELL_SEEN;
     take_half(ev, c, ok && r->half_up);
     c->outcome = r->outcome & 15;
-    c->unreach = r->unreach & 15;
+    c->unreach = r->unreach & 7;
     return 0;
 }

@@ -44,9 +44,12 @@ struct plx_cell {
     uint8_t n_apart; /* failures further than burst_ns from the one before */
     uint8_t kinds[PLX_KIND_COUNT_];
     uint8_t flags;
-    uint16_t rtt;  /* smoothed, in 1/2048 of an octave above 1 us; 0: unknown */
-    uint16_t loss; /* smoothed, 65535 is 1 */
-    uint8_t outcome : 4, unreach : 4; /* of the last result that counts */
+    uint16_t rtt;        /* smoothed, in 1/2048 of an octave above 1 us; 0: unknown */
+    uint16_t loss : 10;  /* smoothed, 1023 is 1 (judge_quality) */
+    uint16_t loss_n : 5; /* trials it is worth */
+    uint16_t lossy : 1;  /* degraded by loss, … */
+    uint8_t outcome : 4, unreach : 3; /* of the last result that counts */
+    uint8_t slow : 1;                 /* … by latency */
     uint8_t n_other;                  /* results in the run before (saturates) */
     uint16_t sched; /* scheduled phase in ticks modulo 65536, to know what is in flight */
 };
@@ -83,6 +86,22 @@ struct plx_cell *plx_evidence_cell(const struct plx_evidence *ev,
 /* Fetches the memory of the cell of (monitor, agent), or of one beside it. */
 void plx_evidence_foresee(const struct plx_evidence *ev,
                           const struct plx_fleet_monitor *mon, uint32_t agent);
+
+/* A sign of life of the agent. One that was silent for a minute or longer has missed what
+ * happened meanwhile: what it saw before does not vote any more, however long the
+ * interval of its monitors. */
+void plx_evidence_heard(struct plx_evidence *ev, struct plx_fleet_agent *agent,
+                        const struct plx_judge_policy *policy, struct plx_wall now);
+
+/* Recent enough to vote. Does not ask whether the agent is live. */
+static inline bool plx_evidence_is_recent(const struct plx_fleet_agent *agent,
+                                          const struct plx_judge_policy *policy,
+                                          const struct plx_fleet_monitor *mon,
+                                          const struct plx_cell *cell, uint32_t now)
+{
+    double span = policy->fresh_intervals * mon->interval_tk + mon->timeout_tk;
+    return now < cell->last + (uint32_t)span && cell->last >= agent->back;
+}
 
 /* Takes one result whose agent and monitor exist. 0 or PLX_ENOTFOUND (not assigned). */
 int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,

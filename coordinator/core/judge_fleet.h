@@ -53,6 +53,7 @@ struct plx_fleet_agent {
     uint32_t *sites;
     uint32_t n_sites;
     int64_t heard_ns; /* last sign of life; 0: never */
+    uint32_t back;    /* after a long silence: what it saw before (ticks) votes no more */
     int64_t
         offset_ns;    /* least of late: when learned minus when measured, rtt taken off */
     uint8_t offset_n; /* samples of that (saturates) */

@@ -315,6 +315,15 @@ static const char *const expected[] = {
     [PLX_EXPECT_CLOSED] = "is closed as expected",
 };
 
+static void say_up(const struct plx_fleet_monitor *m, const char *target,
+                   const struct plx_count *n, struct plx_buf *b)
+{
+    plx_buf_printf(b, "%s %s from %u of %u locations", target, expected[m->expect & 3],
+                   n->good, n->assigned);
+    if (n->poor > 0)
+        plx_buf_printf(b, ", from %u over a degraded path", n->poor);
+}
+
 static void say_plain(const struct plx_reason_input *in, uint32_t monitor,
                       const struct plx_verdict_state *v, struct plx_buf *b)
 {
@@ -324,11 +333,10 @@ static void say_plain(const struct plx_reason_input *in, uint32_t monitor,
     plx_verdict_count(in->fleet, in->ev, in->policy, monitor, in->now, &n);
     target_text(m, target, sizeof target);
     if (v->verdict == PLX_JUDGE_UP)
-        plx_buf_printf(b, "%s %s from %u of %u locations", target,
-                       expected[m->expect & 3], n.good, n.assigned);
+        say_up(m, target, &n, b);
     else if (v->verdict == PLX_JUDGE_DEGRADED && n.loss >= LOSS_WORDS)
         plx_buf_printf(
-            b, "%s loses %.0f %% of probes (95 %%: %.0f-%.0f %%) at %u locations", target,
+            b, "%s loses %.0f %% of SYNs (95 %%: %.0f-%.0f %%) at %u locations", target,
             100 * n.loss, 100 * n.loss_low, 100 * n.loss_high, n.fresh);
     else if (v->verdict == PLX_JUDGE_DEGRADED && plx_verdict_is_half_up(&n))
         plx_buf_printf(b,
@@ -398,7 +406,6 @@ enum plx_judge_reason plx_reason_cell(const struct plx_reason_input *in, uint32_
     const struct plx_fleet_monitor *m = &in->fleet->monitors[monitor];
     const struct plx_fault *f =
         plx_verdict_fault_of(in->faults, in->fleet, monitor, c->agent);
-    double span = in->policy->fresh_intervals * m->interval_tk + m->timeout_tk;
     *ret_fault = 0;
     if (in->fleet->agents[c->agent].silent)
         return PLX_JUDGE_REASON_SILENT;
@@ -408,7 +415,7 @@ enum plx_judge_reason plx_reason_cell(const struct plx_reason_input *in, uint32_
         return PLX_JUDGE_REASON_NONE;
     if (c->flags & PLX_CELL_LOCAL)
         return PLX_JUDGE_REASON_LOCAL;
-    if (in->now >= c->last + (uint32_t)span)
+    if (!plx_evidence_is_recent(&in->fleet->agents[c->agent], in->policy, m, c, in->now))
         return PLX_JUDGE_REASON_STALE;
     if (!(c->flags & PLX_CELL_FAILING))
         return PLX_JUDGE_REASON_FRESH;

@@ -1,26 +1,17 @@
 #include "coordinator/core/judge_verdict.h"
 
-#include <math.h>
-#include <string.h>
+#include "coordinator/core/judge_quality.h"
 
-/* Degraded begins when the loss is surely above 10 % and about 20 %, ends below 8 %. */
-#define LOSS_ENTER     0.20
-#define LOSS_ENTER_LOW 0.10
-#define LOSS_LEAVE     0.08
-/* Latency must fall to this share of the bound to count as well again. */
-#define LATENCY_LEAVE  0.85
-/* Results that a smoothed loss is worth (judge_evidence.c SMOOTH: an exponential mean of
- * weight 1/16 has the variance of 31 equal ones). */
-#define LOSS_WORTH     31.0
+#include <string.h>
 
 bool plx_verdict_is_fresh(const struct plx_fleet *fleet,
                           const struct plx_judge_policy *policy,
                           const struct plx_fleet_monitor *m, const struct plx_cell *c,
                           uint32_t now)
 {
-    double span = policy->fresh_intervals * m->interval_tk + m->timeout_tk;
+    const struct plx_fleet_agent *a = &fleet->agents[c->agent];
     return (c->flags & PLX_CELL_SEEN) && !(c->flags & PLX_CELL_LOCAL) &&
-           now < c->last + (uint32_t)span && plx_fleet_is_live(&fleet->agents[c->agent]);
+           plx_evidence_is_recent(a, policy, m, c, now) && plx_fleet_is_live(a);
 }
 
 static bool sees(const struct plx_fault *f, const struct plx_fleet *fleet,
@@ -76,21 +67,6 @@ static uint32_t count_distinct(const uint32_t *units, uint32_t n)
     return count;
 }
 
-/* 95 % Wilson interval of a share `p` measured over `n` probes (Wilson 1927). */
-static void wilson(double p, double n, double *ret_low, double *ret_high)
-{
-    const double z = 1.96;
-    if (n < 1) {
-        *ret_low = 0;
-        *ret_high = 1;
-        return;
-    }
-    double mid = (p + z * z / (2 * n)) / (1 + z * z / n);
-    double half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n));
-    *ret_low = mid - half < 0 ? 0 : mid - half;
-    *ret_high = mid + half > 1 ? 1 : mid + half;
-}
-
 static uint32_t median_rtt(uint16_t *rtt, uint32_t n)
 {
     for (uint32_t i = 1; i < n; i++)
@@ -118,12 +94,14 @@ void plx_verdict_count(const struct plx_fleet *fleet, const struct plx_evidence 
         if (!plx_verdict_is_fresh(fleet, policy, m, c, now))
             continue;
         ret->fresh++;
-        loss += c->loss / 65535.0;
+        loss += plx_quality_loss(c);
+        ret->trials += c->loss_n;
         if (c->rtt != 0 && n_rtt < SAMPLE)
             rtt[n_rtt++] = c->rtt;
         if (!(c->flags & PLX_CELL_FAILING)) {
             ret->good++;
             ret->half += (c->flags & PLX_CELL_HALF) != 0;
+            ret->poor += c->lossy || c->slow;
             continue;
         }
         ret->failing++;
@@ -134,7 +112,7 @@ void plx_verdict_count(const struct plx_fleet *fleet, const struct plx_evidence 
     }
     ret->distinct = count_distinct(units, n_units);
     ret->loss = ret->fresh ? loss / ret->fresh : 0;
-    wilson(ret->loss, ret->fresh * LOSS_WORTH, &ret->loss_low, &ret->loss_high);
+    plx_quality_interval(ret->loss, ret->trials, &ret->loss_low, &ret->loss_high);
     ret->rtt_us = median_rtt(rtt, n_rtt);
 }
 
@@ -241,9 +219,10 @@ static bool is_degraded(const struct plx_fleet_monitor *m, const struct plx_coun
 {
     if (n->good == 0)
         return was;
-    bool lossy = was ? n->loss > LOSS_LEAVE
-                     : n->loss >= LOSS_ENTER && n->loss_low >= LOSS_ENTER_LOW;
-    double bound = (double)m->degraded_above_us * (was ? LATENCY_LEAVE : 1.0);
+    bool lossy = was ? n->loss > PLX_LOSS_LEAVE
+                     : n->loss >= PLX_LOSS_ENTER && n->loss_low >= PLX_LOSS_ENTER_LOW &&
+                           n->trials >= PLX_LOSS_LEAST;
+    double bound = (double)m->degraded_above_us * (was ? PLX_LATENCY_LEAVE : 1.0);
     return lossy || plx_verdict_is_half_up(n) ||
            (m->degraded_above_us > 0 && n->rtt_us > bound);
 }

@@ -26,10 +26,12 @@ struct plx_count {
     uint32_t assigned, fresh; /* fresh: recent, from agents that are live */
     uint32_t good;            /* fresh and as expected */
     uint32_t half;            /* of those, not at all of the target's addresses */
+    uint32_t poor;            /* of the good, over a path that is degraded */
     uint32_t failing;         /* fresh, failing */
     uint32_t doubtful;        /* of those, explained by no fault */
     uint32_t repeated;        /* of the doubtful, more than once apart */
     uint32_t distinct;        /* of the failing, by the monitor's quorum unit */
+    uint32_t trials;          /* what the loss is worth */
     double loss, loss_low, loss_high;
     uint32_t rtt_us;
 };

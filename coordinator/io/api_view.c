@@ -71,6 +71,18 @@ static void write_unseen(struct plx_json *j)
     }
 }
 
+/* How well the path does: "degraded" is null, "loss" or "latency". */
+static void write_quality(struct plx_json *j, const struct plx_judge_cell *cell)
+{
+    plx_json_kstr(j, "degraded", cell->lossy ? "loss" : cell->slow ? "latency" : NULL);
+    plx_json_key(j, "loss");
+    plx_json_object(j);
+    plx_json_knum(j, "estimate", cell->loss, 4);
+    plx_json_knum(j, "low", cell->loss_low, 4);
+    plx_json_knum(j, "high", cell->loss_high, 4);
+    plx_json_end(j);
+}
+
 static void write_cell(struct plx_desk *desk, uint32_t monitor,
                        const struct plx_judge_cell *cell, struct plx_wall now,
                        struct plx_json *j)
@@ -90,6 +102,7 @@ static void write_cell(struct plx_desk *desk, uint32_t monitor,
         write_seen(j, cell, sight, now);
     else
         write_unseen(j);
+    write_quality(j, cell);
     plx_json_kbool(j, "ok", cell->seen && cell->ok);
     plx_json_kstr(j, "belief", plx_judge_reason_token(cell->reason));
     plx_json_kstr(j, "belief_text", plx_judge_reason_text(cell->reason));
@@ -127,6 +140,9 @@ static void write_unserved(struct plx_desk *desk, uint32_t monitor, struct plx_j
         plx_json_kstr(j, "agent", NULL);
         plx_json_kstr(j, "agent_state", NULL);
         write_unseen(j);
+        plx_json_kstr(j, "degraded", NULL);
+        plx_json_key(j, "loss");
+        plx_json_null(j);
         plx_json_kbool(j, "ok", false);
         plx_json_kstr(j, "belief", "no_agent");
         plx_json_kstr(j, "belief_text", "no agent serves this location");

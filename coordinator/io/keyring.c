@@ -1,6 +1,7 @@
 #include "coordinator/io/keyring.h"
 
 #include "base/err.h"
+#include "sys/credential.h"
 #include "sys/file.h"
 
 #include <stdlib.h>
@@ -12,8 +13,10 @@ static const char next_file[] = "coordinator-next.key";
 static int ensure(const char *dir, const char *file, struct plx_keypair *ret,
                   struct plx_why *why)
 {
-    char *path = plx_file_path(dir, file);
-    int err = plx_keypair_ensure(path, ret, why);
+    char *given = plx_credential_path(file), *path = plx_file_path(dir, file);
+    int err =
+        given ? plx_keypair_load(given, ret, why) : plx_keypair_ensure(path, ret, why);
+    free(given);
     free(path);
     return err;
 }
@@ -58,8 +61,21 @@ int plx_keyring_load(const char *dir, struct plx_keyring *ret, struct plx_why *w
     return err;
 }
 
+static bool is_given(const char *file)
+{
+    char *path = plx_credential_path(file);
+    free(path);
+    return path != NULL;
+}
+
 int plx_keyring_rotate(const char *dir, struct plx_keyring *keyring, struct plx_why *why)
 {
+    if (is_given(current_file) || is_given(next_file))
+        return plx_why_set(why, PLX_EUNSUPPORTED,
+                           "%s or %s is a credential of the service: put the next key in "
+                           "the place of the first one there, a new one in its own, and "
+                           "start the service again",
+                           current_file, next_file);
     int err = save(dir, current_file, &keyring->next, why);
     if (err < 0)
         return err;

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Every command and every key of the schema is documented, and nothing else is.
+# Every command, option and key of the schema is documented, and nothing else is: in docs/,
+# in --help and in the man pages.
 #
 #   test_cli_docs.sh BIN_DIR
 set -euo pipefail
 
 parallax=$1/parallax
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 docs=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../docs" && pwd)
 failed=0
 
@@ -23,7 +25,7 @@ first_column() { sed -n 's/^| `\([^`]*\)`.*/\1/p'; }
 same commands \
     3< <("$parallax" --help | sed -n '/^commands:/,/^$/s/^  \(\S.*\S\)   *[A-Z].*/\1/p' |
         sed 's/  .*//') \
-    4< <(sed -n '/^## Commands/,/^## Exit/p' "$docs/CLI.md" | first_column | sed 's/[\]//g')
+    4< <(sed -n '/^## Commands/,/^## The daemons/p' "$docs/CLI.md" | first_column | sed 's/[\]//g')
 
 # An unknown key is answered with the closest known one: each documented key must be known.
 for key in $(sed -n '/^## Keys/,/^## Greetings/p' "$docs/MONITORS.md" | first_column); do
@@ -50,5 +52,14 @@ offers() {
     { echo "FAILED: completion of agents token re"; failed=1; }
 [[ $(offers parallax apply --dr) == --dry-run ]] ||
     { echo "FAILED: completion of apply --dr"; failed=1; }
+
+# The man pages, as they are installed, by command and option.
+# shellcheck source=deploy/packages.sh
+. "$repo/deploy/packages.sh"
+plx_packages_ensure package
+pages=$(mktemp -d)
+trap 'rm -rf "$pages"' EXIT
+"$repo/deploy/man.sh" "$1" "$pages" >/dev/null
+"$repo/tests/e2e/cli_docs.py" "$1" "$pages" "$repo" || failed=1
 
 exit $failed

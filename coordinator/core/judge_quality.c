@@ -1,0 +1,83 @@
+#include "coordinator/core/judge_quality.h"
+
+#include <math.h>
+
+#define ONE      1023 /* the cell's unit of loss */
+/* Weight of a trial, once there were so many: an exponential mean of weight 1/16 has the
+ * variance of 31 equal trials. Before, all of them count alike. */
+#define SMOOTH   16
+#define WORTH    31
+/* Failures in a row that an answer ends and that still count as lost. Longer runs are an
+ * outage: faults tell of it, and the loss after it is that of the way, not of the
+ * outage. */
+#define RUN_MAX  2
+#define LOST_MAX 16
+
+void plx_quality_interval(double p, double n, double *ret_low, double *ret_high)
+{
+    const double z = 1.96;
+    if (n < 1) {
+        *ret_low = 0;
+        *ret_high = 1;
+        return;
+    }
+    double mid = (p + z * z / (2 * n)) / (1 + z * z / n);
+    double half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+    *ret_low = mid - half < 0 ? 0 : mid - half;
+    *ret_high = mid + half > 1 ? 1 : mid + half;
+}
+
+double plx_quality_loss(const struct plx_cell *c)
+{
+    return (double)c->loss / ONE;
+}
+
+/* Steps are rounded away from 0, so that the mean reaches both ends. */
+static void add_trial(struct plx_cell *c, bool lost)
+{
+    int n = c->loss_n + 1, weight = n < SMOOTH ? n : SMOOTH;
+    int to = lost ? ONE : 0, away = to - c->loss;
+    int step = away > 0 ? (away + weight - 1) / weight : -((weight - 1 - away) / weight);
+    c->loss = (unsigned)(c->loss + step) & ONE;
+    c->loss_n = (unsigned)(n > WORTH ? WORTH : n) & WORTH;
+}
+
+static bool is_lossy(const struct plx_cell *c)
+{
+    double p = plx_quality_loss(c), low, high;
+    if (c->lossy)
+        return p >= PLX_LOSS_LEAVE;
+    if (p < PLX_LOSS_ENTER || c->loss_n < PLX_LOSS_LEAST)
+        return false;
+    plx_quality_interval(p, c->loss_n, &low, &high);
+    return low >= PLX_LOSS_ENTER_LOW;
+}
+
+bool plx_quality_answered(struct plx_cell *c, uint32_t lost)
+{
+    bool was = c->lossy;
+    if ((c->flags & PLX_CELL_FAILING) && !(c->flags & PLX_CELL_COVERED) &&
+        c->n <= RUN_MAX)
+        lost += c->n;
+    for (uint32_t i = 0; i < lost && i < LOST_MAX; i++)
+        add_trial(c, true);
+    if (c->loss == 0 && c->loss_n == WORTH)
+        return false;
+    add_trial(c, false);
+    if (was || lost > 0)
+        c->lossy = is_lossy(c);
+    return c->lossy != was;
+}
+
+bool plx_quality_time(struct plx_evidence *ev, const struct plx_fleet_monitor *m)
+{
+    bool changed = false;
+    for (uint32_t i = m->cell0; i < m->cell0 + m->n_cells; i++) {
+        struct plx_cell *c = &ev->cells[i];
+        double bound = (double)m->degraded_above_us * (c->slow ? PLX_LATENCY_LEAVE : 1.0);
+        bool slow = m->degraded_above_us > 0 && (double)plx_rtt_unpack(c->rtt) > bound;
+        changed |= slow != c->slow;
+        c->slow = slow;
+    }
+    return changed;
+}

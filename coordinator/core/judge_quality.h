@@ -1,0 +1,38 @@
+/* How well a path does short of failing: what it loses, and whether it is slow.
+ *
+ * Each SYN of an answered probe is one trial: the kernel resends what was lost, so that
+ * `syn_retrans` were lost (they or their answers) and one was not. Counted until the
+ * first success each, lost / sent is the likeliest loss (the trials are geometric). A
+ * probe that failed counts as one lost when an answer ends a run of two failures at most;
+ * longer runs are an outage. */
+#ifndef PLX_CORE_JUDGE_QUALITY_H
+#define PLX_CORE_JUDGE_QUALITY_H
+
+#include "coordinator/core/judge_evidence.h"
+#include "coordinator/core/judge_fleet.h"
+
+/* Degraded begins when the loss is surely above 10 % and about 20 %, ends below 8 %. */
+#define PLX_LOSS_ENTER     0.20
+#define PLX_LOSS_ENTER_LOW 0.10
+#define PLX_LOSS_LEAVE     0.08
+/* Fewer trials say nothing of loss. */
+#define PLX_LOSS_LEAST     16u
+/* Latency must fall to this share of its bound to count as well again. */
+#define PLX_LATENCY_LEAVE  0.85
+
+/* An answer after so many lost SYNs, before the cell's run is changed by it. Returns true
+ * when the path became lossy, or is no longer. Hot: no logarithms, no roots in the
+ * quiet. */
+bool plx_quality_answered(struct plx_cell *cell, uint32_t lost);
+
+/* Marks the monitor's cells slow that are above its latency bound. Returns true when one
+ * changed. */
+bool plx_quality_time(struct plx_evidence *ev, const struct plx_fleet_monitor *mon);
+
+/* 0-1. */
+double plx_quality_loss(const struct plx_cell *cell);
+
+/* 95 % interval of a share measured over `n` trials (Wilson 1927). */
+void plx_quality_interval(double share, double n, double *ret_low, double *ret_high);
+
+#endif
