@@ -105,6 +105,7 @@ struct plx_route {
     int64_t for_ns; /* an incident must have lasted so long */
     int64_t
         repeat_ns; /* tell again so often until it is acknowledged or over; 0: never */
+    int64_t update_ns;         /* news of an incident at most so often; 0: as is usual */
     int64_t escalate_after_ns; /* without acknowledgement; 0: never */
     char **escalate_to;
     size_t n_escalate_to;

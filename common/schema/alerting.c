@@ -12,7 +12,7 @@
 #define GIVE_UP_MAX_NS   (30 * PLX_DAY_NS)
 #define TIMEOUT_MAX_NS   (2 * PLX_MIN_NS)
 #define TIMEOUT_MIN_NS   (100 * PLX_MS_NS)
-#define REPEAT_MIN_NS    PLX_MIN_NS
+#define REPEAT_MIN_NS    (10 * PLX_SEC_NS)
 #define OPTION_MAX       8192
 #define SECTION_TEXT_MAX ((size_t)8 * 1024 * 1024)
 
@@ -245,9 +245,9 @@ static int add_name(void *arg, const struct reading *r, const struct plx_node *n
 static int read_route(const struct reading *r, const struct plx_node *node,
                       struct plx_route *route)
 {
-    static const char *const known[] = {"name",        "match",   "receivers",
-                                        "for",         "repeat",  "escalate_after",
-                                        "escalate_to", "continue"};
+    static const char *const known[] = {
+        "name",   "match",          "receivers",   "for",     "repeat",
+        "update", "escalate_after", "escalate_to", "continue"};
     if (node->kind != PLX_NODE_MAP)
         return plx_doc_error(r->doc, node, r->why, "a route must be a map of keys");
     int err =
@@ -268,6 +268,8 @@ static int read_route(const struct reading *r, const struct plx_node *node,
     if (!err && (v = plx_node_get(node, "repeat")))
         err = read_bounded(r, v, "repeat", REPEAT_MIN_NS, 30 * PLX_DAY_NS,
                            &route->repeat_ns);
+    if (!err && (v = plx_node_get(node, "update")))
+        err = read_bounded(r, v, "update", PLX_SEC_NS, PLX_DAY_NS, &route->update_ns);
     if (!err && (v = plx_node_get(node, "escalate_after")))
         err = read_bounded(r, v, "escalate_after", PLX_SEC_NS, 7 * PLX_DAY_NS,
                            &route->escalate_after_ns);

@@ -223,6 +223,22 @@ struct plx_incident_seat *plx_incident_seat(struct plx_incidents *self, uint32_t
     return &self->seats[slot];
 }
 
+struct plx_incident_place *plx_incident_place_in(struct plx_incident_seat *seat,
+                                                 enum plx_incident_kin family)
+{
+    if (family == PLX_KIN_DOWN)
+        return &seat->down;
+    if (family == PLX_KIN_DEGRADED)
+        return &seat->degraded;
+    return family == PLX_KIN_COVERAGE ? &seat->coverage : NULL;
+}
+
+bool plx_incident_sits(const struct plx_incident_place *place)
+{
+    return place->incident && place->incident->state != PLX_INCIDENT_CLOSED &&
+           place->incident->members[place->member].left.ns == 0;
+}
+
 const char *plx_incident_seat_name(const struct plx_incidents *self, uint32_t slot)
 {
     const struct plx_monitor *m =
@@ -312,10 +328,22 @@ void plx_incident_want(struct plx_incidents *self, struct plx_incident *incident
     incident->told_last = now;
 }
 
+/* The row of a monitor that was forgotten (paused, say) and has come back to a slot. */
+static uint32_t old_row(const struct plx_incident *incident, const struct plx_monitor *m)
+{
+    for (uint32_t i = 0; m && i < incident->n_members; i++)
+        if (incident->members[i].slot == PLX_CATALOG_NONE &&
+            incident->members[i].monitor_id == m->id)
+            return i;
+    return UINT32_MAX;
+}
+
 uint32_t plx_incident_join(struct plx_incidents *self, struct plx_incident *incident,
                            struct plx_wall now, uint32_t slot, uint32_t at)
 {
     const struct plx_monitor *m = plx_catalog_at(self->catalog, slot);
+    if (at == UINT32_MAX && (at = old_row(incident, m)) != UINT32_MAX)
+        incident->members[at].slot = slot;
     if (at == UINT32_MAX) {
         size_t n = incident->n_members++;
         if ((n & (n - 1)) == 0) { /* 0 or a power of two */
@@ -406,29 +434,25 @@ static void copy_parts(struct plx_incidents *self, struct plx_incident *mine,
     }
 }
 
-/* Where the monitors of an incident that lives by verdicts sit. */
-static void seat_members(struct plx_incidents *self, struct plx_incident *incident)
+/* Where the monitors of an incident that lives by verdicts sit. One that has left an
+ * incident for another one, when they were merged, sits in the other one, whichever of
+ * them is recalled first, and one that is in two sits in the later one only: nobody else
+ * would ever find it well there. */
+static void seat_members(struct plx_incidents *self, struct plx_incident *incident,
+                         struct plx_wall now)
 {
     for (uint32_t i = 0; i < incident->n_members; i++) {
         uint32_t slot = incident->members[i].slot;
         if (slot == PLX_CATALOG_NONE)
             continue;
-        struct plx_incident_seat *seat = plx_incident_seat(self, slot);
-        const struct plx_incident_place place = {incident, i};
-        switch (plx_incident_kin(incident->kind)) {
-        case PLX_KIN_DOWN:
-            seat->down = place;
-            break;
-        case PLX_KIN_DEGRADED:
-            seat->degraded = place;
-            break;
-        case PLX_KIN_COVERAGE:
-            seat->coverage = place;
-            break;
-        case PLX_KIN_WAY:
-        case PLX_KIN_EYES:
-            break;
-        }
+        struct plx_incident_place *place = plx_incident_place_in(
+            plx_incident_seat(self, slot), plx_incident_kin(incident->kind));
+        const struct plx_incident_place here = {incident, i};
+        if (!place || (plx_incident_sits(place) && !plx_incident_sits(&here)))
+            continue;
+        if (plx_incident_sits(place))
+            plx_incident_leave(place->incident, now, place->member);
+        *place = here;
     }
 }
 
@@ -448,7 +472,7 @@ void plx_incidents_recall(struct plx_incidents *incidents,
     mine->muted_by = plx_text_dup(stored->muted_by);
     mine->unclaimed_until = plx_wall_add(now, incidents->policy.unclaimed_ns);
     copy_parts(incidents, mine, stored);
-    seat_members(incidents, mine);
+    seat_members(incidents, mine, now);
     for (uint32_t i = 0; i < mine->n_members; i++)
         if (mine->members[i].slot == PLX_CATALOG_NONE)
             plx_incident_leave(mine, now, i);

@@ -45,24 +45,6 @@ static void stamp(struct plx_incidents *self, const struct plx_incident *inciden
             plx_incident_seat(self, incident->members[i].slot)->stamp = on ? i + 1 : 0;
 }
 
-/* The seat of a monitor within an incident of the family that lives by verdicts; NULL
- * for the others. */
-static struct plx_incident_place *place_in(struct plx_incident_seat *seat,
-                                           enum plx_incident_kin family)
-{
-    if (family == PLX_KIN_DOWN)
-        return &seat->down;
-    if (family == PLX_KIN_DEGRADED)
-        return &seat->degraded;
-    return family == PLX_KIN_COVERAGE ? &seat->coverage : NULL;
-}
-
-static bool sits(const struct plx_incident_place *place)
-{
-    return place->incident && place->incident->state != PLX_INCIDENT_CLOSED &&
-           place->incident->members[place->member].left.ns == 0;
-}
-
 static uint32_t row_of(const struct plx_incident *incident, uint32_t slot)
 {
     for (uint32_t i = 0; i < incident->n_members; i++)
@@ -76,8 +58,9 @@ static void sit(struct plx_incidents *self, struct plx_incident *incident,
                 struct plx_wall now, uint32_t slot)
 {
     struct plx_incident_seat *seat = plx_incident_seat(self, slot);
-    struct plx_incident_place *place = place_in(seat, plx_incident_kin(incident->kind));
-    if (sits(place) && place->incident != incident)
+    struct plx_incident_place *place =
+        plx_incident_place_in(seat, plx_incident_kin(incident->kind));
+    if (plx_incident_sits(place) && place->incident != incident)
         plx_incident_leave(place->incident, now, place->member);
     uint32_t row = place->incident == incident ? place->member : row_of(incident, slot);
     *place = (struct plx_incident_place){
@@ -86,7 +69,7 @@ static void sit(struct plx_incidents *self, struct plx_incident *incident,
 
 static void rise(struct plx_incident_place *place, struct plx_wall now)
 {
-    if (sits(place))
+    if (plx_incident_sits(place))
         plx_incident_leave(place->incident, now, place->member);
 }
 
@@ -374,7 +357,7 @@ static void is_down(struct plx_incidents *self, struct plx_wall now, uint32_t sl
 {
     struct plx_incident_seat *seat = plx_incident_seat(self, slot);
     struct plx_incident *incident = cited(self, faults, n, PLX_KIN_DOWN);
-    if (!incident && sits(&seat->down))
+    if (!incident && plx_incident_sits(&seat->down))
         return;
     if (!incident)
         incident = by_entity(self, now, kind_of_verdict(verdict),
@@ -387,7 +370,7 @@ static void is_down(struct plx_incidents *self, struct plx_wall now, uint32_t sl
 static void is_unseen(struct plx_incidents *self, struct plx_wall now, uint32_t slot,
                       const uint64_t *faults, size_t n, const char *sentence)
 {
-    if (sits(&plx_incident_seat(self, slot)->down) ||
+    if (plx_incident_sits(&plx_incident_seat(self, slot)->down) ||
         cited(self, faults, n, PLX_KIN_EYES))
         return;
     struct plx_incident *incident =

@@ -56,6 +56,12 @@ struct plx_incident *plx_incident_open(struct plx_incidents *self, struct plx_wa
                                        const char *sentence, struct plx_wall onset);
 void plx_incident_free(struct plx_incident *incident);
 struct plx_incident_seat *plx_incident_seat(struct plx_incidents *self, uint32_t slot);
+/* The place on a seat within an incident of a family that lives by verdicts; NULL for the
+ * others. */
+struct plx_incident_place *plx_incident_place_in(struct plx_incident_seat *seat,
+                                                 enum plx_incident_kin family);
+/* Whether the monitor is in that incident now, and has not left. */
+bool plx_incident_sits(const struct plx_incident_place *place);
 const char *plx_incident_seat_name(const struct plx_incidents *self, uint32_t slot);
 
 /* A line of the timeline; the row has changed, too. */

@@ -181,13 +181,15 @@ static size_t add_route(const struct plx_route *route,
         n = add_target(ret, n,
                        (struct plx_notice_target){.receiver = route->receivers[i],
                                                   .after_ns = route->for_ns,
-                                                  .repeat_ns = route->repeat_ns});
+                                                  .repeat_ns = route->repeat_ns,
+                                                  .update_ns = route->update_ns});
     for (size_t i = 0; i < route->n_escalate_to && route->escalate_after_ns > 0; i++)
         n = add_target(ret, n,
                        (struct plx_notice_target){.receiver = route->escalate_to[i],
                                                   .after_ns = route->for_ns +
                                                               route->escalate_after_ns,
                                                   .repeat_ns = route->repeat_ns,
+                                                  .update_ns = route->update_ns,
                                                   .escalation = true});
     return n;
 }

@@ -46,7 +46,8 @@ struct plx_notice_target {
     const char *receiver;
     int64_t after_ns; /* since the announcement */
     int64_t repeat_ns;
-    bool escalation; /* only without acknowledgement */
+    int64_t update_ns; /* 0: the policy's */
+    bool escalation;   /* only without acknowledgement */
 };
 
 #define PLX_NOTICE_TARGETS_MAX 64

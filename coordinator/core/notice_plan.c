@@ -56,15 +56,31 @@ static void tell_one(struct plx_incidents *self, struct plx_incident *incident,
     }
 }
 
+/* How often at most news is told: as often as one of those who know of it wants. */
+static int64_t news_each_ns(const struct plx_incidents *self,
+                            struct plx_incident *incident,
+                            const struct plx_notice_target *targets, size_t n)
+{
+    int64_t least_ns = 0;
+    for (size_t i = 0; i < n; i++) {
+        int64_t wanted_ns =
+            targets[i].update_ns > 0 ? targets[i].update_ns : self->policy.update_ns;
+        if (told_of(incident, targets[i].receiver) &&
+            (least_ns == 0 || wanted_ns < least_ns))
+            least_ns = wanted_ns;
+    }
+    return least_ns > 0 ? least_ns : self->policy.update_ns;
+}
+
 /* Late joiners, a wider cause, flapping: told to those who know of it, not too often. */
 static void tell_news(struct plx_incidents *self, struct plx_incident *incident,
-                      struct plx_wall now)
+                      struct plx_wall now, int64_t each_ns)
 {
     if (incident->n_told == 0) {
         incident->news = false;
         return;
     }
-    if (plx_wall_diff(now, incident->told_last) < self->policy.update_ns)
+    if (plx_wall_diff(now, incident->told_last) < each_ns)
         return;
     incident->news = false;
     for (size_t i = 0; i < incident->n_told; i++)
@@ -96,9 +112,9 @@ void plx_notices_plan(struct plx_incidents *self, struct plx_incident *incident,
     note_mute(self, incident, now, by);
     if (muted)
         return;
-    if (incident->news)
-        tell_news(self, incident, now);
     size_t n = plx_notice_targets(rules, self->catalog, incident, targets);
+    if (incident->news)
+        tell_news(self, incident, now, news_each_ns(self, incident, targets, n));
     for (size_t i = 0; i < n; i++)
         tell_one(self, incident, now, &targets[i]);
     incident->look = false;

@@ -31,7 +31,8 @@ struct lane {
     struct plx_receiver receiver;
     bool configured;
     struct item *head, **tail;
-    size_t n;
+    struct item *tests;          /* somebody waits for these: to be put before the head */
+    size_t n;                    /* all that wait */
     struct plx_courier_job *job; /* the head, on its way */
     struct plx_mono next_try;    /* not before */
     double tokens;               /* attempts that the rate still allows */
@@ -93,6 +94,21 @@ static void drop_head(struct lane *lane)
         lane->tail = &lane->head;
     lane->n--;
     free_item(item);
+}
+
+/* Not while the head is under way. A test is tried at once, whatever the lane waits for,
+ * and the rest with it if it succeeds. */
+static void put_tests_first(struct lane *lane)
+{
+    while (lane->tests) {
+        struct item *item = lane->tests;
+        lane->tests = item->next;
+        item->next = lane->head;
+        if (!lane->head)
+            lane->tail = &item->next;
+        lane->head = item;
+        lane->next_try = plx_clock_mono();
+    }
 }
 
 static void report(struct plx_notifier *n, const struct lane *lane,
@@ -226,6 +242,10 @@ static int begin_due(struct plx_notifier *n)
     int64_t wait_ns = IDLE_WAIT_MS * PLX_MS_NS;
     struct plx_mono now = plx_clock_mono();
     for (struct lane *lane = n->lanes; lane; lane = lane->next) {
+        if (!lane->job && lane->tests) {
+            put_tests_first(lane);
+            now = plx_clock_mono();
+        }
         while (lane->head && !lane->job && lane->next_try.ns <= now.ns)
             begin(n, lane, now);
         if (lane->head && !lane->job && plx_mono_diff(lane->next_try, now) < wait_ns)
@@ -306,6 +326,7 @@ void plx_notifier_destroy(struct plx_notifier **notifier)
     while (n->lanes) {
         struct lane *lane = n->lanes;
         n->lanes = lane->next;
+        put_tests_first(lane);
         while (lane->head)
             drop_head(lane);
         plx_receiver_fini(&lane->receiver);
@@ -355,8 +376,13 @@ void plx_notifier_send(struct plx_notifier *notifier, const struct plx_letter *l
     item->letter.why = NULL;
     pthread_mutex_lock(&notifier->lock);
     struct lane *lane = lane_of(notifier, letter->receiver);
-    *lane->tail = item;
-    lane->tail = &item->next;
+    if (strcmp(letter->event, "test") == 0) {
+        item->next = lane->tests;
+        lane->tests = item;
+    } else {
+        *lane->tail = item;
+        lane->tail = &item->next;
+    }
     lane->n++;
     pthread_mutex_unlock(&notifier->lock);
     plx_courier_wake(notifier->courier);

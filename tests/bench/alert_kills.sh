@@ -28,7 +28,7 @@ trap cleanup EXIT
 base=$((13000 + $$ % 200 * 40)) net=127.$((100 + $$ % 100))
 # As many that an outage does not meet the one before it of the same service (an incident
 # that comes back too often is flapping, and quiet).
-n_hosts=$((kills < 40 ? 40 : kills < 240 ? kills : 240))
+n_hosts=$((kills < 20 ? 20 : kills < 240 ? kills : 240))
 host() { printf '%s.%d.%d' "$net" $(($1 / 8)) $(($1 % 8 + 1)); }
 
 p() { "$bin/parallax" --data-dir "$dir/coordinator" "$@"; }
@@ -59,15 +59,15 @@ nap() {
 
 mkdir -p "$dir/coordinator"
 addresses=()
-for ((i = 0; i < n_hosts; i++)); do addresses+=("$(host "$i")"); done
-coproc SERVICES { exec python3 "$here/../lib/services.py" $((base + 5)) "${addresses[@]}"; }
+for ((i = 0; i < n_hosts; i++)); do addresses+=("$(host "$i"):$((base + 5))"); done
+coproc SERVICES { exec python3 "$here/../lib/services.py" "${addresses[@]}"; }
 services=$SERVICES_PID
 # A copy: bash forgets the coprocess's own when it ends.
 exec {tell}>&"${SERVICES[1]}" {hear}<&"${SERVICES[0]}"
 read -r -t 20 -u "$hear" _
 # put up|down HOST
 put() {
-    printf '%s %s\n' "$1" "$(host "$2")" >&"$tell"
+    printf '%s %s:%d\n' "$1" "$(host "$2")" $((base + 5)) >&"$tell"
     read -r -t 20 -u "$hear" _
 }
 python3 "$here/../lib/webhook_peer.py" "$dir" good=$((base + 3)) late=$((base + 4)) >"$dir/peers.log" 2>&1 &

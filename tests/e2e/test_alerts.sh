@@ -120,7 +120,7 @@ refused "a file outside of the secrets" 2:72 "must be the plain name of a file" 
 receivers:
   - {name: ops, kind: webhook, url: "http://127.0.0.1:9/", token_file: /etc/shadow}
 YAML
-refused "a variable that is not for receivers" 2:71 "must be a variable with PARALLAX_" <<'YAML'
+refused "a variable that is not for receivers" 2:71 "must be a variable whose name begins with PARALLAX_" <<'YAML'
 receivers:
   - {name: ops, kind: webhook, url: "http://127.0.0.1:9/", token_env: HOME}
 YAML

@@ -1,35 +1,36 @@
 #!/usr/bin/env python3
 """TCP services on loopback addresses that are there or not, as told on standard input.
 
-   services.py PORT ADDRESS…
+   services.py ADDRESS:PORT…
 
-Listens on all addresses; "down ADDRESS" and "up ADDRESS" change one, and are answered with
+Listens on all of them; "down ADDRESS:PORT" and "up ADDRESS:PORT" change one, and are answered with
 the same line. Connections are closed at once. Ends with its standard input."""
 import selectors
 import socket
 import sys
 
 
-def listen(address, port):
+def listen(where):
+    address, port = where.split(":")
     s = socket.socket()
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    s.bind((address, port))
+    s.bind((address, int(port)))
     s.listen(64)
     s.setblocking(False)
     return s
 
 
 def main():
-    port, services = int(sys.argv[1]), {}
+    services = {}
     chosen = selectors.DefaultSelector()
     chosen.register(sys.stdin, selectors.EVENT_READ)
 
-    def put(address):
-        services[address] = listen(address, port)
-        chosen.register(services[address], selectors.EVENT_READ)
+    def put(where):
+        services[where] = listen(where)
+        chosen.register(services[where], selectors.EVENT_READ)
 
-    for address in sys.argv[2:]:
-        put(address)
+    for where in sys.argv[1:]:
+        put(where)
     print("ready", flush=True)
     while True:
         for key, _ in chosen.select():
@@ -42,11 +43,11 @@ def main():
             line = sys.stdin.readline()
             if not line:
                 return
-            word, address = line.split()
-            if word == "up" and address not in services:
-                put(address)
-            elif word == "down" and address in services:
-                gone = services.pop(address)
+            word, where = line.split()
+            if word == "up" and where not in services:
+                put(where)
+            elif word == "down" and where in services:
+                gone = services.pop(where)
                 chosen.unregister(gone)
                 gone.close()
             print(line, end="", flush=True)

@@ -189,6 +189,22 @@ static void a_service_that_is_the_host__is_the_same_incident(void **state)
     assert_int_equal(i->n_active, 4);
 }
 
+static void a_route_with_update__hears_news_sooner(void **state)
+{
+    struct world *w = *state;
+    w->alerting.routes[0].update_ns = 5 * PLX_SEC_NS;
+    fault(w, 10, 1, PLX_JUDGE_CLASS_SERVICE, PLX_JUDGE_OPENED, "m0", 0, 1);
+    verdict(w, 10, 0, PLX_JUDGE_SERVICE_DOWN, 1);
+    ticks(w, 10, 20);
+    fault(w, 21, 1, PLX_JUDGE_CLASS_SERVICE, PLX_JUDGE_CLOSED, "m0", 0, 1);
+    fault(w, 21, 2, PLX_JUDGE_CLASS_HOST, PLX_JUDGE_OPENED, "h0", 0, 4);
+    for (uint32_t i = 0; i < 4; i++)
+        verdict(w, 21, i, PLX_JUDGE_HOST_DOWN, 2);
+    ticks(w, 21, 30);
+    assert_int_equal(w->told[PLX_NOTICE_OPEN], 1);
+    assert_int_equal(w->told[PLX_NOTICE_UPDATE], 1);
+}
+
 static void two_services_of_one_host__become_one_incident(void **state)
 {
     struct world *w = *state;
@@ -416,6 +432,37 @@ static void after_a_restart__the_fault_is_claimed_and_not_paged(void **state)
     assert_int_equal(plx_incidents_at(w->incidents, 1)->id, 2);
 }
 
+/* All incidents as a start finds them in the store. */
+static void restart(struct world *w, double at)
+{
+    struct plx_incidents *other = plx_incidents_new(w->catalog, NULL, runs, w);
+    for (size_t i = 0; i < plx_incidents_count(w->incidents); i++)
+        plx_incidents_recall(other, plx_incidents_at(w->incidents, i), wall(at));
+    plx_incidents_destroy(&w->incidents);
+    w->incidents = other;
+}
+
+static void
+a_merged_incident_after_a_restart__ends_when_its_members_are_well(void **state)
+{
+    struct world *w = *state;
+    fault(w, 10, 1, PLX_JUDGE_CLASS_SERVICE, PLX_JUDGE_OPENED, "m0", 0, 1);
+    verdict(w, 10, 0, PLX_JUDGE_SERVICE_DOWN, 1);
+    fault(w, 11, 2, PLX_JUDGE_CLASS_SERVICE, PLX_JUDGE_OPENED, "m1", 1, 1);
+    verdict(w, 11, 1, PLX_JUDGE_SERVICE_DOWN, 2);
+    ticks(w, 11, 15);
+    host_down(w, 16);
+    ticks(w, 16, 20);
+    assert_int_equal(plx_incidents_at(w->incidents, 1)->state, PLX_INCIDENT_CLOSED);
+    assert_int_equal(plx_incidents_at(w->incidents, 0)->n_active, 4);
+    restart(w, 30);
+    for (uint32_t i = 0; i < 4; i++)
+        verdict(w, 31, i, PLX_JUDGE_UP, 0);
+    ticks(w, 31, 80);
+    assert_int_equal(plx_incidents_at(w->incidents, 0)->n_active, 0);
+    assert_int_equal(plx_incidents_at(w->incidents, 0)->state, PLX_INCIDENT_CLOSED);
+}
+
 static void a_removed_monitor__ends_its_incident(void **state)
 {
     struct world *w = *state;
@@ -426,6 +473,20 @@ static void a_removed_monitor__ends_its_incident(void **state)
     fault(w, 21, 1, PLX_JUDGE_CLASS_SERVICE, PLX_JUDGE_CLOSED, "m5", 0, 0);
     ticks(w, 21, 60);
     assert_int_equal(w->told[PLX_NOTICE_RESOLVE], 1);
+}
+
+static void a_monitor_that_is_paused_and_resumed__is_one_member(void **state)
+{
+    struct world *w = *state;
+    host_down(w, 10);
+    ticks(w, 10, 20);
+    plx_incidents_forget(w->incidents, wall(21), 3);
+    ticks(w, 21, 25);
+    assert_int_equal(plx_incidents_at(w->incidents, 0)->n_active, 3);
+    host_down(w, 26);
+    tick(w, 26);
+    assert_int_equal(plx_incidents_at(w->incidents, 0)->n_active, 4);
+    assert_int_equal(plx_incidents_at(w->incidents, 0)->n_members, 4);
 }
 
 static void nothing_new__writes_nothing(void **state)
@@ -444,6 +505,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_host_goes_and_comes__is_one_page_and_one_end),
         T(a_service_that_is_the_host__is_the_same_incident),
+        T(a_route_with_update__hears_news_sooner),
         T(two_services_of_one_host__become_one_incident),
         T(too_few_failures__wait),
         T(recovery_successes__are_waited_for),
@@ -458,7 +520,9 @@ int main(void)
         T(lost_coverage__is_told_after_a_while),
         T(what_is_down__stays_so_while_unseen),
         T(after_a_restart__the_fault_is_claimed_and_not_paged),
+        T(a_merged_incident_after_a_restart__ends_when_its_members_are_well),
         T(a_removed_monitor__ends_its_incident),
+        T(a_monitor_that_is_paused_and_resumed__is_one_member),
         T(nothing_new__writes_nothing),
     };
     return PLX_RUN(tests);
