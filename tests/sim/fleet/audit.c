@@ -138,11 +138,12 @@ static void audit_agent(const struct plx_desk *desk, uint32_t slot)
 }
 
 /* How long a monitor's target must have been well before its verdict must be "up": loss
- * is measured over so many probes, and so many bring it down again. */
+ * is measured over so many probes, and so many that are answered bring it down again,
+ * once the way there is well. */
 static int64_t patience(const struct plx_monitor *m, enum plx_judge_verdict verdict)
 {
-    int64_t loss_ns = LOSS_PROBES * m->interval_ns;
-    return verdict == PLX_JUDGE_DEGRADED && loss_ns > WELL_NS ? loss_ns : WELL_NS;
+    return verdict == PLX_JUDGE_DEGRADED ? WELL_NS + LOSS_PROBES * m->interval_ns
+                                         : WELL_NS;
 }
 
 static void audit_verdict(const struct plx_desk *desk, uint32_t slot)
