@@ -54,20 +54,23 @@ kill "$coordinator"; wait "$coordinator" || true
 check "a label that is none is refused" bash -c "! '$bin/parallax-coordinator' run --data-dir '$dir/data' --status-page public 2>&1 | grep -vq 'must be the label'"
 start --status-page public=yes --status-title 'Us & <them>' --public-url https://status.example
 
+python3 -m http.server --bind 127.0.1.1 $((base + 4)) >/dev/null 2>&1 &
+server=$!
+pids+=("$server")
+serves() { curl -sf "http://127.0.1.1:$((base + 4))/" >/dev/null; }
+tries=100
+until serves; do ((tries-- > 0)) || break; sleep 0.1; done
 for region in eu us ap; do
     token=$(p agents token create --region "$region" --ttl 10m --quiet)
     "$bin/parallax-agent" enroll "$token" --name "$region-1" --data-dir "$dir/$region" >/dev/null 2>&1
     "$bin/parallax-agent" run --data-dir "$dir/$region" >"$dir/$region.log" 2>&1 &
     pids+=($!)
 done
-python3 -m http.server --bind 127.0.1.1 $((base + 4)) >/dev/null 2>&1 &
-server=$!
-pids+=("$server")
 cat >"$dir/monitors.yaml" <<YAML
 monitors:
 - {name: shop, host: 127.0.1.1, port: $((base + 4)), check_interval: 2s, timeout: 1s, locations: [all], alert_on_failure: true, labels: {public: "yes"}}
 - {name: "a b", host: 127.0.1.1, port: $((base + 4)), check_interval: 2s, timeout: 1s, locations: [all], alert_on_failure: true, labels: {public: "yes"}}
-- {name: vault, host: 127.0.1.2, port: $((base + 5)), check_interval: 2s, timeout: 1s, locations: [all], alert_on_failure: true}
+- {name: vault, host: 127.0.9.2, port: $((base + 5)), check_interval: 2s, timeout: 1s, locations: [all], alert_on_failure: true}
 YAML
 p apply -f "$dir/monitors.yaml" >/dev/null
 state_is() { curl -s "$url/status.json" | jq -e --arg s "$1" '.monitors[] | select(.name == "shop") | .state == $s' >/dev/null; }
