@@ -218,6 +218,15 @@ bodies() { jq -c '.body | fromjson' "$dir/record/$1.jsonl"; }
 n_of() { bodies "$1" | jq -c "select($2)" | wc -l; }
 told() { [[ $(n_of hook "$1") -ge ${2:-1} ]]; }
 alert() { curl -fsS "http://127.0.0.1:$manager/api/v2/alerts?active=true" | jq -e "$1"; }
+# mails WORD: how many begin with it.
+mails() {
+    python3 - "$dir/exim/box" "$1" <<'PY'
+import mailbox, sys
+from email.header import decode_header, make_header
+subjects = [str(make_header(decode_header(m["Subject"]))) for m in mailbox.mbox(sys.argv[1])]
+print(sum(s.startswith(f"[{sys.argv[2]}]") for s in subjects))
+PY
+}
 put down
 check "open" until_ok 60 told '.alerts[0].annotations.event == "open"'
 id=$(bodies hook | jq -r 'select(.status == "firing") | .commonLabels.incident' | head -n 1)
@@ -236,7 +245,8 @@ joined() { [[ $(bodies hook | tail -n +$((n_before + 1)) | jq -c 'select(.alerts
 check "resumed, it joins again: an update, no page" until_ok 60 joined
 alert_is_more() { alert "[.[] | select(.labels.incident == \"$id\")] | length == 1 and (.[0].annotations.monitors | contains(\"other\"))"; }
 check "Alertmanager knows, still once" until_ok 10 alert_is_more
-check "told again" until_ok 40 told '.alerts[0].annotations.event == "repeat"'
+again() { told '.alerts[0].annotations.event == "repeat"' && [[ $(mails "STILL OPEN") -ge 1 ]]; }
+check "told again" until_ok 40 again
 p incidents ack "$id" "on it" >/dev/null
 check "acknowledged" until_ok 10 told '.alerts[0].annotations.acked_by != "" and .alerts[0].annotations.event == "ack"'
 acked() { [[ $(n_of pagerduty '.event_action == "acknowledge"') == 1 ]]; }
@@ -248,15 +258,7 @@ check "for Alertmanager, too" until_ok 10 gone
 everywhere() {
     local kind
     for kind in "${kinds[@]}"; do [[ $(ends "$kind") == 1 ]] || return 1; done
-    [[ $(mail_ends) == 1 ]]
-}
-mail_ends() {
-    python3 - "$dir/exim/box" <<'PY'
-import mailbox, sys
-from email.header import decode_header, make_header
-subjects = [str(make_header(decode_header(m["Subject"]))) for m in mailbox.mbox(sys.argv[1])]
-print(sum(s.startswith("[RESOLVED]") for s in subjects))
-PY
+    [[ $(mails RESOLVED) == 1 ]]
 }
 # ends KIND: ends of an incident that it was told of.
 ends() {
