@@ -1,0 +1,159 @@
+/* The judge on what is short of failing: loss, latency, and addresses that are half up.
+ */
+#include "judge_world.h"
+
+#include "base/rng.h"
+
+#include <string.h>
+
+/* The view of agent 1 among the four of one monitor that are probed once a second: of its
+ * probes, `lost` says how many SYNs each lost. Returns how many verdicts changed. */
+static uint32_t probe_with_losses(struct plx_judge *judge, double *t, uint32_t n,
+                                  uint16_t (*lost)(struct plx_rng *rng, uint32_t i),
+                                  struct plx_rng *rng)
+{
+    uint32_t changes = 0;
+    for (uint32_t i = 0; i < n; i++, *t += 1) {
+        const struct plx_judge_output *out;
+        for (uint32_t a = 0; a < 4; a++) {
+            struct plx_judge_result r = {.now = judge_wall(*t + 0.2),
+                                         .at = judge_wall(*t),
+                                         .monitor = 1,
+                                         .agent = a,
+                                         .outcome = PLX_OUTCOME_OPEN,
+                                         .syn_retrans = a == 1 ? lost(rng, i) : 0};
+            assert_int_equal(plx_judge_result(judge, &r), 0);
+        }
+        plx_judge_tick(judge, judge_wall(*t + 0.5), &out);
+        changes += (uint32_t)out->n_verdicts;
+    }
+    return changes;
+}
+
+static uint16_t lost_none(struct plx_rng *rng, uint32_t i)
+{
+    (void)rng, (void)i;
+    return 0;
+}
+
+static uint16_t lost_single(struct plx_rng *rng, uint32_t i)
+{
+    (void)rng;
+    return i % 12 == 0;
+}
+
+static uint16_t lost_30_percent(struct plx_rng *rng, uint32_t i)
+{
+    uint16_t n = 0;
+    (void)i;
+    while (plx_rng_unit(rng) < 0.3)
+        n++;
+    return n;
+}
+
+static struct plx_judge_cell view_of(struct plx_judge *judge, uint32_t agent)
+{
+    struct plx_judge_view view;
+    assert_int_equal(plx_judge_explain(judge, 1, &view), 0);
+    return view.cells[agent];
+}
+
+static void lost_syns__are_the_paths_loss_and_no_verdict(void **state)
+{
+    (void)state;
+    struct judge_world w = {.start = 1e9};
+    struct plx_rng rng;
+    double t = 0;
+    plx_rng_init(&rng, 4711);
+    judge_declare(&w, 4);
+    probe_with_losses(w.judge, &t, 60, lost_none, &rng);
+    assert_int_equal(probe_with_losses(w.judge, &t, 12000, lost_single, &rng), 0);
+    assert_false(view_of(w.judge, 1).lossy);
+    /* A third of the SYNs of one path: that path's, while the service is up. */
+    assert_int_equal(probe_with_losses(w.judge, &t, 200, lost_30_percent, &rng), 0);
+    uint32_t held = 0, lossy = 0;
+    for (int i = 0; i < 200; i++) {
+        assert_int_equal(probe_with_losses(w.judge, &t, 10, lost_30_percent, &rng), 0);
+        struct plx_judge_cell c = view_of(w.judge, 1);
+        held += c.loss_low <= 0.3 && c.loss_high >= 0.3;
+        lossy += c.lossy;
+    }
+    assert_in_range(held, 185, 200);  /* a 95 % interval */
+    assert_in_range(lossy, 190, 200); /* and it does not flap */
+    assert_false(view_of(w.judge, 0).lossy);
+    probe_with_losses(w.judge, &t, 100, lost_none, &rng);
+    assert_false(view_of(w.judge, 1).lossy);
+    plx_judge_destroy(&w.judge);
+}
+
+static void slow_path__is_degraded_until_it_is_well_below_the_bound(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t rtt_ms;
+        bool slow;
+    } rows[] = {{90, false}, {130, true}, {95, true}, {80, false}};
+    struct judge_world w = {.start = 1e9};
+    uint32_t ids[] = {0, 1};
+    double t = 0;
+    judge_declare(&w, 2);
+    struct plx_judge_monitor m = {.id = 1,
+                                  .name = "m1",
+                                  .host = "192.0.2.1",
+                                  .address = "192.0.2.1",
+                                  .interval_ns = PLX_SEC_NS,
+                                  .timeout_ns = PLX_SEC_NS,
+                                  .agents = ids,
+                                  .n_agents = 2,
+                                  .degraded_above_us = 100000};
+    assert_int_equal(plx_judge_set_monitor(w.judge, &m), 0);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (int n = 0; n < 100; n++, t += 1) {
+            const struct plx_judge_output *out;
+            for (uint32_t a = 0; a < 2; a++) {
+                struct plx_judge_result r = {.now = judge_wall(t + 0.2),
+                                             .at = judge_wall(t),
+                                             .monitor = 1,
+                                             .agent = a,
+                                             .outcome = PLX_OUTCOME_OPEN,
+                                             .rtt_us = a ? rows[i].rtt_ms * 1000 : 9000};
+                plx_judge_result(w.judge, &r);
+            }
+            plx_judge_tick(w.judge, judge_wall(t + 0.5), &out);
+        }
+        assert_int_equal(view_of(w.judge, 1).slow, rows[i].slow);
+        assert_false(view_of(w.judge, 0).slow);
+    }
+    plx_judge_destroy(&w.judge);
+}
+
+static void half_up__is_degraded_where_half_of_them_see_it(void **state)
+{
+    (void)state;
+    for (uint32_t n = JUDGE_AGENTS / 2 - 1; n <= JUDGE_AGENTS / 2; n++) {
+        struct judge_world w = {.outcome = PLX_OUTCOME_OPEN, .start = 100, .end = 2000};
+        struct plx_judge_ruling v;
+        for (uint32_t a = 0; a < n; a++)
+            w.fails[1][a] = true;
+        judge_play(&w, JUDGE_AGENTS, 200);
+        assert_int_equal(w.n_faults, 0);
+        assert_int_equal(plx_judge_view(w.judge, 1, &v), 0);
+        assert_int_equal(v.verdict,
+                         2 * n >= JUDGE_AGENTS ? PLX_JUDGE_DEGRADED : PLX_JUDGE_UP);
+        if (v.verdict == PLX_JUDGE_DEGRADED)
+            assert_non_null(strstr(v.why, "half up"));
+        assert_int_equal(plx_judge_view(w.judge, 0, &v), 0);
+        assert_int_equal(v.verdict, PLX_JUDGE_UP);
+        plx_judge_destroy(&w.judge);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lost_syns__are_the_paths_loss_and_no_verdict),
+        cmocka_unit_test(slow_path__is_degraded_until_it_is_well_below_the_bound),
+        cmocka_unit_test(half_up__is_degraded_where_half_of_them_see_it),
+    };
+    return PLX_RUN(tests);
+}
