@@ -86,6 +86,86 @@ static void lost_syns__are_the_paths_loss_and_no_verdict(void **state)
     plx_judge_destroy(&w.judge);
 }
 
+static uint16_t lost_of(struct plx_rng *rng, double share)
+{
+    uint16_t n = 0;
+    while (n < 8 && plx_rng_unit(rng) < share)
+        n++;
+    return n;
+}
+
+static uint16_t lost_half(struct plx_rng *rng, uint32_t i)
+{
+    (void)i;
+    return lost_of(rng, 0.5);
+}
+
+static uint16_t lost_80_percent(struct plx_rng *rng, uint32_t i)
+{
+    (void)i;
+    return lost_of(rng, 0.8);
+}
+
+/* The more was lost, the sooner it is seen that nothing is any more. */
+static void loss_is_over__the_path_is_well_after_so_many_answers(void **state)
+{
+    (void)state;
+    static const struct {
+        uint16_t (*lost)(struct plx_rng *rng, uint32_t i);
+        uint32_t median, most; /* answers, over a hundred runs */
+    } rows[] = {{lost_30_percent, 20, 30}, {lost_half, 16, 26}, {lost_80_percent, 9, 20}};
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        uint32_t n_late = 0, n_very_late = 0, n = 0;
+        for (uint64_t seed = 1; seed <= 100; seed++) {
+            struct judge_world w = {.start = 1e9};
+            struct plx_rng rng;
+            double t = 0;
+            plx_rng_init(&rng, seed);
+            judge_declare(&w, 4);
+            probe_with_losses(w.judge, &t, 60, lost_none, &rng);
+            probe_with_losses(w.judge, &t, 80, rows[k].lost, &rng);
+            if (view_of(w.judge, 1).lossy) {
+                n++;
+                probe_with_losses(w.judge, &t, rows[k].median, lost_none, &rng);
+                n_late += view_of(w.judge, 1).lossy;
+                probe_with_losses(w.judge, &t, rows[k].most - rows[k].median, lost_none,
+                                  &rng);
+                struct plx_judge_cell c = view_of(w.judge, 1);
+                n_very_late += c.lossy;
+                assert_true(c.lossy || c.loss_low <= 0.02);
+            }
+            plx_judge_destroy(&w.judge);
+        }
+        print_message("%zu: lossy %u, later than %u answers %u, than %u %u\n", k, n,
+                      rows[k].median, n_late, rows[k].most, n_very_late);
+        assert_true(n >= 90);
+        assert_true(n_late <= n / 2);
+        assert_int_equal(n_very_late, 0);
+    }
+}
+
+/* A third of all SYNs lost for hours: the path does not come and go. */
+static void loss_that_stands__does_not_flap(void **state)
+{
+    (void)state;
+    struct judge_world w = {.start = 1e9};
+    struct plx_rng rng;
+    double t = 0;
+    uint32_t changes = 0;
+    plx_rng_init(&rng, 815);
+    judge_declare(&w, 4);
+    probe_with_losses(w.judge, &t, 100, lost_30_percent, &rng);
+    for (bool was = true; t < 20000;) {
+        probe_with_losses(w.judge, &t, 1, lost_30_percent, &rng);
+        bool is = view_of(w.judge, 1).lossy;
+        changes += is != was;
+        was = is;
+    }
+    print_message("%u changes in 20,000 probes\n", changes);
+    assert_true(changes <= 40);
+    plx_judge_destroy(&w.judge);
+}
+
 static void slow_path__is_degraded_until_it_is_well_below_the_bound(void **state)
 {
     (void)state;
@@ -152,6 +232,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lost_syns__are_the_paths_loss_and_no_verdict),
+        cmocka_unit_test(loss_is_over__the_path_is_well_after_so_many_answers),
+        cmocka_unit_test(loss_that_stands__does_not_flap),
         cmocka_unit_test(slow_path__is_degraded_until_it_is_well_below_the_bound),
         cmocka_unit_test(half_up__is_degraded_where_half_of_them_see_it),
     };
