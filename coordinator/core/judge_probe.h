@@ -23,6 +23,7 @@ struct plx_watch {
 struct plx_prober {
     double quiet, doubt; /* probes that may be spent */
     bool started;
+    uint32_t earned; /* when it was last added to */
     struct plx_watch *watches; /* by monitor id */
     uint32_t n_watches;
     uint32_t *seen; /* by monitor id: tick stamp */
