@@ -120,6 +120,19 @@ def documented_methods():
     return found
 
 
+def presets():
+    """The greetings that have a name."""
+    text = (repo / "common/base/greeting.h").read_text()
+    table = re.search(r"PLX_GREETING_PRESET_TABLE\(X\)(.*?)\n\n", text, re.S)[1]
+    return set(re.findall(r"X\(\w+, \d+, (\w+)\)", table))
+
+
+def documented_presets():
+    text = (repo / "docs/MONITORS.md").read_text().split("| preset | says |")[1].split("\n\n")[0]
+    rows = re.findall(r"^\| (`.*?`) \|", text, re.M)
+    return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+
+
 def same(what, source, docs, page):
     for name in sorted(source - docs):
         complain(f"{what} {name}: not in docs/{page}")
@@ -143,6 +156,7 @@ def main():
         complain(f"coordinator: {name} is not both a key and an option")
     for name in sorted(commented_keys("coordinator.yaml") - keys):
         complain(f"deploy/examples/coordinator.yaml: no key {name}")
+    same("preset", presets(), documented_presets(), "MONITORS.md")
     same("method", methods, documented_methods(), "API.md")
     print(f"{len(events)} events, {len(metrics)} metrics, {len(keys)} and {len(agent)} keys, "
           f"{len(methods)} methods")
