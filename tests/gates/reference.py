@@ -133,6 +133,17 @@ def documented_presets():
     return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
 
 
+def receiver_kinds():
+    text = (repo / "coordinator/receivers/receiver.h").read_text()
+    table = re.search(r"PLX_RECEIVER_TABLE\(X\)(.*?)\n\n", text, re.S)[1]
+    return {name.replace("_", "-") for name in re.findall(r"X\((\w+)\)", table)}
+
+
+def documented_kinds():
+    text = (repo / "docs/ALERTS.md").read_text()
+    return set(re.findall(r"`([a-z-]+)`", re.search(r"^\| `kind` \| (.*)$", text, re.M)[1]))
+
+
 def same(what, source, docs, page):
     for name in sorted(source - docs):
         complain(f"{what} {name}: not in docs/{page}")
@@ -157,6 +168,7 @@ def main():
     for name in sorted(commented_keys("coordinator.yaml") - keys):
         complain(f"deploy/examples/coordinator.yaml: no key {name}")
     same("preset", presets(), documented_presets(), "MONITORS.md")
+    same("kind of receiver", receiver_kinds(), documented_kinds(), "ALERTS.md")
     same("method", methods, documented_methods(), "API.md")
     print(f"{len(events)} events, {len(metrics)} metrics, {len(keys)} and {len(agent)} keys, "
           f"{len(methods)} methods")
