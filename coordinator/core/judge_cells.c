@@ -98,7 +98,7 @@ void plx_cells_reserve(struct plx_cells *s)
 
 static bool has_more(const struct plx_cell *c)
 {
-    return (c->flags & PLX_CELL_FAILING) || c->other != 0 ||
+    return (c->flags & PLX_CELL_FAILING) || c->other != 0 || c->calm != 0 ||
            (c->sched != 0 && c->sched != (uint16_t)c->last);
 }
 
@@ -136,6 +136,7 @@ void plx_cells_put(struct plx_cells *s, uint32_t i, const struct plx_cell *c)
     m->n_apart = c->n_apart;
     m->n_other = c->n_other;
     m->sched = c->sched;
+    m->calm = c->calm;
 }
 
 void plx_cells_set_failing(struct plx_cells *s, uint32_t i, bool failing, bool held)

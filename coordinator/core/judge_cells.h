@@ -51,6 +51,7 @@ struct plx_cell {
     uint8_t slow : 1;                 /* … by latency */
     uint8_t n_other;                  /* results in the run before (saturates) */
     uint16_t sched; /* scheduled phase in ticks modulo 65536, to know what is in flight */
+    uint8_t calm; /* of a lossy path: trials since its loss may be over (judge_quality) */
 };
 
 enum plx_packed_how {
@@ -73,7 +74,7 @@ struct plx_more {
     uint32_t first, other;
     uint8_t kinds[PLX_KIND_COUNT_], n_apart;
     uint16_t sched;
-    uint8_t n_other;
+    uint8_t n_other, calm;
 };
 _Static_assert(sizeof(struct plx_more) == 20, "three of ten cells may have one");
 
@@ -167,6 +168,7 @@ static inline struct plx_cell plx_cells_get(const struct plx_cells *cells, uint3
         c.n_apart = m->n_apart;
         c.n_other = m->n_other;
         c.sched = m->sched;
+        c.calm = m->calm;
     }
     return c;
 }
