@@ -137,6 +137,7 @@ over='.event == "resolve" and'
 of_servers='.severity == "critical"'
 of_region='.kind == "region" and .entity == "us-east"'
 of_host=".kind == \"host\" and .entity == \"$host\""
+of_services=".kind == \"service\" and .entity == \"$host\"" # it answers: refused
 of_network=".kind == \"network\" and .entity == \"$network.0/24\""
 
 # wait_for WHAT SECONDS COMMAND…: a counted check; says how long it took.
@@ -260,6 +261,7 @@ each() {
     for way; do
         case $way in
         region-*) alone "$way" "$of_region" 0 ;;
+        host-refuses) alone "$way" "$of_services" 40 ;;
         host-*) alone "$way" "$of_host" 40 ;;
         network-*) alone "$way" "$of_network" 60 ;;
         esac

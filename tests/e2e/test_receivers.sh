@@ -113,10 +113,12 @@ SECRET_OF_OURS=abc "$bin/parallax-coordinator" run --data-dir "$dir/coordinator"
     --secrets-dir "$dir/secrets" >"$dir/coordinator.log" 2>&1 &
 pids+=($!)
 until_ok 20 p health || { cat "$dir/coordinator.log"; exit 1; }
+# Two monitors of one service, and what is asked again when it fails.
+printf 'limits: {per_target_rate: 20}\n' >"$dir/agent.yaml"
 for place in us-a eu-b ap-c; do
     token=$(p agents token create --region "${place%-*}" --label "provider=${place#*-}" --quiet)
     "$bin/parallax-agent" enroll "$token" --data-dir "$dir/$place" --name "$place" >/dev/null
-    "$bin/parallax-agent" run --data-dir "$dir/$place" >>"$dir/$place.log" 2>&1 &
+    "$bin/parallax-agent" run --config "$dir/agent.yaml" --data-dir "$dir/$place" >>"$dir/$place.log" 2>&1 &
     pids+=($!)
 done
 coproc SERVICES { exec python3 "$here/../lib/services.py" 127.0.6.1:"$service"; }
