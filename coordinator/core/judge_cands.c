@@ -100,6 +100,7 @@ static void collect_one(struct plx_cover *c, const struct plx_evidence *ev, uint
         .period = m->interval_tk,
         .n = cell.n,
         .n_apart = cell.n_apart,
+        .answers = plx_score_is_answer(&cell, c->score.policy),
         .by = -1,
     };
     plx_score_kinds(&cell, fail->kinds);

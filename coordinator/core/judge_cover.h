@@ -14,6 +14,7 @@ struct plx_fail {
     uint32_t first, last;
     uint32_t period; /* between scheduled probes, ticks */
     uint8_t n, n_apart;
+    bool answers;   /* its target does, but not as expected */
     uint16_t worth; /* enum plx_worth: scopes that could earn their cost (judge_sift) */
     int32_t by;     /* index of the pick that explains it; -1: none */
     uint32_t cand0, n_cands;

@@ -138,28 +138,63 @@ uint32_t plx_fleet_hosts(const struct plx_fleet *fleet, const struct plx_unit *u
     return first == PLX_NO_UNIT ? 0 : 1;
 }
 
+static void count_none(struct plx_fleet *f, uint32_t unit)
+{
+    if (unit != PLX_NO_UNIT)
+        f->units[unit].live = 0;
+}
+
+bool plx_fleet_is_same_service(const struct plx_fleet_monitor *a,
+                               const struct plx_fleet_monitor *b)
+{
+    return a->unit_host == b->unit_host && a->port == b->port && a->port != 0 &&
+           a->expect == b->expect;
+}
+
+uint32_t plx_fleet_services(const struct plx_fleet *fleet, const uint32_t *monitors,
+                            uint32_t n)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct plx_fleet_monitor *m = &fleet->monitors[monitors[i]];
+        bool again = false;
+        if (m->n_cells == 0)
+            continue;
+        for (uint32_t k = 0; k < i && m->unit_endpoint != PLX_NO_UNIT && !again; k++)
+            again = fleet->monitors[monitors[k]].n_cells > 0 &&
+                    plx_fleet_is_same_service(&fleet->monitors[monitors[k]], m);
+        count += !again;
+    }
+    return count;
+}
+
 static void count_in(struct plx_fleet *f, uint32_t unit)
 {
     if (unit != PLX_NO_UNIT)
         f->units[unit].live++;
 }
 
+static void each_unit(struct plx_fleet *f, const struct plx_fleet_agent *a,
+                      void (*act)(struct plx_fleet *, uint32_t unit))
+{
+    act(f, a->region);
+    act(f, a->provider);
+    act(f, a->asn);
+    for (uint32_t k = 0; k < a->n_sites; k++)
+        act(f, a->sites[k]);
+}
+
 void plx_fleet_count_live(struct plx_fleet *f)
 {
-    for (uint32_t u = 0; u < f->n_units; u++)
-        f->units[u].live = 0;
     f->agents_live = 0;
-    for (uint32_t i = 0; i < f->n_agents; i++) {
-        const struct plx_fleet_agent *a = &f->agents[i];
-        if (!plx_fleet_is_live(a))
-            continue;
-        f->agents_live++;
-        count_in(f, a->region);
-        count_in(f, a->provider);
-        count_in(f, a->asn);
-        for (uint32_t k = 0; k < a->n_sites; k++)
-            count_in(f, a->sites[k]);
-    }
+    for (uint32_t i = 0; i < f->n_agents; i++)
+        if (f->agents[i].used)
+            each_unit(f, &f->agents[i], count_none);
+    for (uint32_t i = 0; i < f->n_agents; i++)
+        if (plx_fleet_is_live(&f->agents[i])) {
+            f->agents_live++;
+            each_unit(f, &f->agents[i], count_in);
+        }
 }
 
 /* --- addresses --------------------------------------------------------------------- */
@@ -315,6 +350,7 @@ static void monitor_leave_units(struct plx_fleet *f, uint32_t id)
     unit_leave(f, m->unit_host, id);
     unit_leave(f, m->unit_prefix, id);
     unit_leave(f, m->unit_name, id);
+    unit_leave(f, m->unit_endpoint, id);
     for (uint32_t i = 0; i < m->n_groups; i++)
         unit_leave(f, m->groups[i], id);
     free(m->groups);
@@ -350,6 +386,39 @@ static void monitor_join_places(struct plx_fleet *f, struct plx_fleet_monitor *m
     unit_join(f, m->unit_host, id);
     unit_join(f, m->unit_prefix, id);
     unit_join(f, m->unit_name, id);
+}
+
+/* Of a host with more monitors, only so many are asked whether they watch the same. */
+#define SIBLINGS_MAX 256u
+
+/* Another monitor of the same service; PLX_JUDGE_MONITOR_MAX: there is none. */
+static uint32_t twin_of(const struct plx_fleet *f, const struct plx_fleet_monitor *m,
+                        uint32_t id)
+{
+    const struct plx_unit *host = &f->units[m->unit_host];
+    for (uint32_t i = 0; i < host->n && i < SIBLINGS_MAX; i++)
+        if (host->members[i] != id &&
+            plx_fleet_is_same_service(&f->monitors[host->members[i]], m))
+            return host->members[i];
+    return PLX_JUDGE_MONITOR_MAX;
+}
+
+/* A service that several monitors watch is a unit; one that a single one does is not, for
+ * there are very many of these. */
+static void monitor_join_endpoint(struct plx_fleet *f, struct plx_fleet_monitor *m,
+                                  uint32_t id)
+{
+    char text[PLX_JUDGE_SENTENCE];
+    uint32_t twin = twin_of(f, m, id);
+    m->unit_endpoint = PLX_NO_UNIT;
+    if (twin == PLX_JUDGE_MONITOR_MAX)
+        return;
+    snprintf(text, sizeof text, "%u/%u %s", (unsigned)m->port, (unsigned)m->expect,
+             f->units[m->unit_host].text);
+    m->unit_endpoint = unit_of(f, PLX_UNIT_ENDPOINT, text);
+    f->monitors[twin].unit_endpoint = m->unit_endpoint;
+    unit_join(f, m->unit_endpoint, id);
+    unit_join(f, m->unit_endpoint, twin);
 }
 
 static uint32_t *copy_ids(const uint32_t *ids, size_t n)
@@ -398,6 +467,7 @@ void plx_fleet_set_monitor(struct plx_fleet *f, const struct plx_judge_monitor *
     };
     copy_texts(m, mon);
     monitor_join_places(f, m, mon->id);
+    monitor_join_endpoint(f, m, mon->id);
     m->groups = join_all(f, PLX_UNIT_GROUP, mon->groups, mon->n_groups, mon->id);
     m->n_groups = (uint32_t)mon->n_groups;
     m->depends = copy_ids(mon->depends_on, mon->n_depends_on);

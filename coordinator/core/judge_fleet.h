@@ -16,11 +16,12 @@
 #define PLX_NO_UNIT UINT32_MAX
 
 enum plx_unit_kind {
-    PLX_UNIT_HOST,   /* an address; members are monitors, down to GROUP */
-    PLX_UNIT_PREFIX, /* /24 or /48 */
-    PLX_UNIT_NAME,   /* a DNS name (never a literal address) */
-    PLX_UNIT_GROUP,  /* declared by the operator */
-    PLX_UNIT_REGION, /* members are agents, from here on */
+    PLX_UNIT_HOST,     /* an address; members are monitors, down to ENDPOINT */
+    PLX_UNIT_PREFIX,   /* /24 or /48 */
+    PLX_UNIT_NAME,     /* a DNS name (never a literal address) */
+    PLX_UNIT_GROUP,    /* declared by the operator */
+    PLX_UNIT_ENDPOINT, /* one port of an address that several monitors watch */
+    PLX_UNIT_REGION,   /* members are agents, from here on */
     PLX_UNIT_PROVIDER,
     PLX_UNIT_ASN,
     PLX_UNIT_SITE, /* a group that agents declare */
@@ -62,6 +63,7 @@ struct plx_fleet_agent {
     struct plx_ring opens, fine, opens_long; /* 4 s, 1/8 s, 64 s a bucket */
     struct plx_ring fails;                   /* in the same buckets as `opens` */
     bool held, hold_next; /* its failing cells are left to a fault (judge_hold) */
+    uint32_t held_until;  /* failures up to then were its for good; 0: none */
     double n_ok, n_bad;   /* what noise is learned from */
     uint32_t n_cells, n_failing;
     uint32_t fail_last; /* newest failing result */
@@ -81,6 +83,7 @@ struct plx_fleet_monitor {
     uint32_t unit_host, unit_prefix, unit_name;
     uint32_t *groups;
     uint32_t n_groups;
+    uint32_t unit_endpoint; /* PLX_NO_UNIT: no other monitor watches the same */
     uint32_t *depends;
     uint32_t n_depends;
     float min_coverage;
@@ -135,6 +138,14 @@ static inline bool plx_fleet_is_live(const struct plx_fleet_agent *agent)
 /* How many of the unit's monitors the agent watches. */
 uint32_t plx_fleet_agent_cells(const struct plx_fleet *fleet, uint32_t agent,
                                uint32_t unit);
+
+/* One service: the same port of the same host, of which the same is expected. */
+bool plx_fleet_is_same_service(const struct plx_fleet_monitor *a,
+                               const struct plx_fleet_monitor *b);
+
+/* How many distinct services are among the monitors that somebody watches. */
+uint32_t plx_fleet_services(const struct plx_fleet *fleet, const uint32_t *monitors,
+                            uint32_t n);
 
 /* How many distinct hosts (units) the monitors of a unit have. Stops counting at 2. */
 uint32_t plx_fleet_hosts(const struct plx_fleet *fleet, const struct plx_unit *unit);

@@ -185,15 +185,39 @@ bool plx_score_good(const struct plx_cell *c, uint32_t period, uint32_t since,
     return true;
 }
 
+bool plx_score_is_answer(const struct plx_cell *c, const struct plx_judge_policy *policy)
+{
+    return (c->flags & PLX_CELL_FAILING) &&
+           !(policy->without & PLX_JUDGE_WITHOUT_KINDS) &&
+           (c->outcome == PLX_OUTCOME_REFUSED || c->outcome == PLX_OUTCOME_RESET ||
+            c->outcome == PLX_OUTCOME_MISMATCH);
+}
+
+/* A failing cell's answers after `since`, which speak against what makes silent. */
+static bool answers_of(const struct plx_score *s, const struct plx_cell *c,
+                       uint32_t period, uint32_t since, struct plx_good *ret)
+{
+    if (!plx_score_is_answer(c, s->policy) || c->last <= since)
+        return false;
+    unsigned n = (unsigned)c->kinds[PLX_KIND_REFUSED] + c->kinds[PLX_KIND_RESET];
+    *ret = (struct plx_good){c->first, c->last, period, c->agent,
+                             (uint8_t)(n < UINT8_MAX ? n : UINT8_MAX)};
+    return true;
+}
+
 static void good_of_monitor(struct plx_score *s, const struct plx_scope *scope,
                             uint32_t monitor, uint32_t since)
 {
     const struct plx_fleet_monitor *m = &s->fleet->monitors[monitor];
+    bool silence = plx_scope_kind(scope->type)->silence;
     for (uint32_t i = 0; i < m->n_cells; i++) {
         const struct plx_cell view = plx_cell_at(s->ev, m, i), *c = &view;
         struct plx_good good;
-        if (plx_scope_has_agent(s->fleet, scope, c->agent) &&
-            plx_score_good(c, m->interval_tk, since, &good))
+        if (!plx_scope_has_agent(s->fleet, scope, c->agent))
+            continue;
+        if (plx_score_good(c, m->interval_tk, since, &good))
+            good_add(s, good);
+        if (silence && answers_of(s, c, m->interval_tk, since, &good))
             good_add(s, good);
     }
 }

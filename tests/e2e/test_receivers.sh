@@ -219,12 +219,24 @@ bodies() { jq -c '.body | fromjson' "$dir/record/$1.jsonl"; }
 n_of() { bodies "$1" | jq -c "select($2)" | wc -l; }
 told() { [[ $(n_of hook "$1") -ge ${2:-1} ]]; }
 alert() { curl -fsS "http://127.0.0.1:$manager/api/v2/alerts?active=true" | jq -e "$1"; }
-p monitors pause other >/dev/null # one service, one monitor of it
 put down
 check "open" until_ok 60 told '.alerts[0].annotations.event == "open"'
 id=$(bodies hook | jq -r 'select(.status == "firing") | .commonLabels.incident' | head -n 1)
 check "Alertmanager has it, once" until_ok 10 alert "[.[] | select(.labels.incident == \"$id\")] | length == 1 and
     .[0].labels.env == \"test\" and .[0].labels.severity == \"critical\" and (.[0].annotations.kind | IN(\"service\", \"host\"))"
+# Two monitors watch the one service. What is paused is in no incident.
+has_other() { told ".alerts[0].annotations | (.event == \"update\" or .event == \"repeat\") and (.monitors | contains(\"other\")) == $1"; }
+check "the second monitor of it is in the same incident" until_ok 30 has_other true
+n_before=$(bodies hook | wc -l)
+p monitors pause other >/dev/null
+left() { [[ $(bodies hook | tail -n +$((n_before + 1)) | jq -c 'select(.alerts[0].annotations | .event == "update" and (.monitors | contains("other") | not))' | wc -l) -ge 1 ]]; }
+check "paused, it leaves: an update" until_ok 30 left
+n_before=$(bodies hook | wc -l)
+p monitors resume other >/dev/null
+joined() { [[ $(bodies hook | tail -n +$((n_before + 1)) | jq -c 'select(.alerts[0].annotations | .event == "update" and (.monitors | contains("other")))' | wc -l) -ge 1 ]]; }
+check "resumed, it joins again: an update, no page" until_ok 60 joined
+alert_is_more() { alert "[.[] | select(.labels.incident == \"$id\")] | length == 1 and (.[0].annotations.monitors | contains(\"other\"))"; }
+check "Alertmanager knows, still once" until_ok 10 alert_is_more
 check "told again" until_ok 40 told '.alerts[0].annotations.event == "repeat"'
 p incidents ack "$id" "on it" >/dev/null
 check "acknowledged" until_ok 10 told '.alerts[0].annotations.acked_by != "" and .alerts[0].annotations.event == "ack"'
@@ -262,7 +274,7 @@ ends() {
 check "everybody has heard the end" until_ok 20 everywhere
 # life KIND FILTER: what it heard, each word once in a row.
 life() { bodies "$1" | jq -r "$2" | uniq | tr '\n' ' '; }
-check "the life: open, again, acknowledged, over" grep -Eq '^open (update |repeat )*repeat (update |repeat )*ack (update )*resolve $' \
+check "the life: open, more, again, acknowledged, over" grep -Eq '^open (update |repeat )*update (update |repeat )*ack (update )*resolve $' \
     <<<"$(life hook '.alerts[0].annotations.event')"
 check "and again" grep -q repeat <<<"$(life hook '.alerts[0].annotations.event')"
 check "each body has its service's shape" python3 "$here/../lib/receivers/validate.py" \
@@ -297,7 +309,7 @@ text, html = ("".join(m.get_payload(i).get_payload(decode=True).decode() for m i
 words = [s.split("]")[0] for s in subjects]
 acked = words.index("[ACKNOWLEDGED")
 good = (words[0] == "[OPEN" and words[-1] == "[RESOLVED"
-        and "[STILL OPEN" in words[1:acked] and set(words[1:acked]) <= {"[UPDATE", "[STILL OPEN"} and set(words[acked + 1:-1]) <= {"[UPDATE"}
+        and set(words[1:acked]) == {"[UPDATE", "[STILL OPEN"} and set(words[acked + 1:-1]) <= {"[UPDATE"}
         and not any("3 monitors" in s for s in subjects) # one that left and came again is one
         and all(p == ["multipart/alternative", "text/plain", "text/html"] for p in parts)
         and 'web <&> "ü"' in text and "web &lt;&amp;&gt; &quot;ü&quot;" in html

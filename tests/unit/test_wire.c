@@ -176,16 +176,18 @@ static void hostile_fields__are_refused_by_name(void **state)
         const char *field;
         struct plx_task task;
     } cases[] = {
-        {"task.host", {1, "a b", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, 0, "", 0, false, {0}}},
         {"task.host",
-         {1, "a\x1b", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, 0, "", 0, false, {0}}},
-        {"task.port", {1, "a", 0, PLX_MIN_NS, PLX_SEC_NS, 0, 0, 0, "", 0, false, {0}}},
-        {"task.interval_ns", {1, "a", 1, 1, PLX_SEC_NS, 0, 0, 0, "", 0, false, {0}}},
+         {1, "a b", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, 0, "", 0, false, 0, {0}}},
+        {"task.host",
+         {1, "a\x1b", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, 0, "", 0, false, 0, {0}}},
+        {"task.port", {1, "a", 0, PLX_MIN_NS, PLX_SEC_NS, 0, 0, 0, "", 0, false, 0, {0}}},
+        {"task.interval_ns", {1, "a", 1, 1, PLX_SEC_NS, 0, 0, 0, "", 0, false, 0, {0}}},
         {"task.timeout_ns",
-         {1, "a", 1, PLX_MIN_NS, PLX_HOUR_NS, 0, 0, 0, "", 0, false, {0}}},
-        {"task.source", {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, 0, "x", 0, false, {0}}},
+         {1, "a", 1, PLX_MIN_NS, PLX_HOUR_NS, 0, 0, 0, "", 0, false, 0, {0}}},
+        {"task.source",
+         {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, 0, "x", 0, false, 0, {0}}},
         {"task.ip",
-         {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 0, (enum plx_ip)5, 0, "", 0, false, {0}}},
+         {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 0, (enum plx_ip)5, 0, "", 0, false, 0, {0}}},
         {"task.addresses",
          {1,
           "a",
@@ -198,6 +200,7 @@ static void hostile_fields__are_refused_by_name(void **state)
           "",
           0,
           false,
+          0,
           {0}}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -217,7 +220,8 @@ static void hostile_fields__are_refused_by_name(void **state)
 static int decode_greeting(struct plx_wire_decoder *d, const struct plx_greeting *g,
                            struct plx_task *ret, struct plx_why *why)
 {
-    struct plx_task task = {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 1, 0, 0, "", 0, false, *g};
+    struct plx_task task = {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 1, 0,
+                            0, "",  0, false,      0,          *g};
     struct plx_msg got,
         m = {.type = PLX_MSG_PROBE_NOW, .probe_now = {.tasks = &task, .n_tasks = 1}};
     struct plx_buf bytes = encode(&m);
