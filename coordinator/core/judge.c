@@ -143,7 +143,7 @@ int plx_judge_set_agent(struct plx_judge *j, const struct plx_judge_agent *agent
         return PLX_EINVAL;
     plx_fleet_set_agent(&j->fleet, agent);
     plx_fleet_count_live(&j->fleet);
-    j->ev.dirty = true;
+    j->ev.dirty = j->ev.receded = true;
     return 0;
 }
 
@@ -336,7 +336,8 @@ static void solve(struct plx_judge *j, uint32_t now)
     plx_faults_end(&j->faults, j->cover, &j->fleet, &j->ev, &j->policy, now);
     plx_fleet_count_live(&j->fleet);
     const struct plx_standing *standing = plx_faults_standing(&j->faults, &n);
-    plx_hold_update(&j->fleet, &j->ev, standing, n);
+    if (plx_hold_update(&j->fleet, &j->ev, standing, n))
+        j->faults.claims = 0;
     plx_cover_solve(j->cover, &j->fleet, &j->ev, &j->policy, now, standing, n);
     plx_faults_update(&j->faults, j->cover, &j->fleet, &j->ev, &j->policy, now);
     j->solved_at = now;
@@ -531,7 +532,7 @@ void plx_judge_tick(struct plx_judge *j, struct plx_wall now,
         solve(j, tk);
         plx_prober_step(&j->prober, j->cover, &j->faults, &j->fleet, &j->ev, &j->policy,
                         tk);
-        j->ev.dirty = false;
+        plx_evidence_solved(&j->ev);
     }
     touch_more(j);
     apply_rules(j, tk);

@@ -169,8 +169,8 @@ struct plx_judge_result {
     enum plx_outcome outcome;
     enum plx_unreach unreach;
     enum plx_judge_kind kind;
-    uint32_t rtt_us; /* 0: unknown */
-    uint16_t syn_retrans;
+    uint32_t rtt_us;       /* 0: unknown */
+    uint16_t syn_retrans;  /* SYNs resent, early enough to be answered */
     bool icmp_from_target; /* the ICMP error was sent by the target's own address */
     bool half_up;          /* as expected, but not at all of the target's addresses */
 };

@@ -98,7 +98,7 @@ void plx_cells_reserve(struct plx_cells *s)
 
 static bool has_more(const struct plx_cell *c)
 {
-    return (c->flags & PLX_CELL_FAILING) || c->other != 0 || c->calm != 0 ||
+    return (c->flags & PLX_CELL_FAILING) || c->other != 0 ||
            (c->sched != 0 && c->sched != (uint16_t)c->last);
 }
 
@@ -123,6 +123,7 @@ void plx_cells_put(struct plx_cells *s, uint32_t i, const struct plx_cell *c)
         .outcome = c->outcome & 15,
         .unreach = c->unreach & 7,
         .slow = c->slow & 1,
+        .calm = c->calm & 63,
         .how = has             ? PLX_PACKED_MORE
                : c->sched != 0 ? PLX_PACKED_SCHED
                                : 0,
@@ -135,8 +136,8 @@ void plx_cells_put(struct plx_cells *s, uint32_t i, const struct plx_cell *c)
     memcpy(m->kinds, c->kinds, sizeof m->kinds);
     m->n_apart = c->n_apart;
     m->n_other = c->n_other;
+    m->n_lost = c->n_lost;
     m->sched = c->sched;
-    m->calm = c->calm;
 }
 
 void plx_cells_set_failing(struct plx_cells *s, uint32_t i, bool failing, bool held)

@@ -248,18 +248,20 @@ uint32_t plx_ending_claims_until(const struct plx_faults *fs,
     return r.events >= (cells >= 4 ? 2 : 1) ? newest : 0;
 }
 
-static void write_off_cell(const struct plx_surroundings *x, const struct plx_fault *f,
+/* Returns true when it took failures from the cell. */
+static bool write_off_cell(const struct plx_surroundings *x, const struct plx_fault *f,
                            uint32_t monitor, struct plx_cell *c)
 {
     if (c->first > f->ended || c->last <= f->ended ||
         !plx_scope_has_agent(x->fleet, &f->scope, c->agent) ||
         !plx_scope_has_monitor(x->fleet, &f->scope, monitor))
-        return;
+        return false;
     uint32_t n = 1 + (c->last - f->ended) / x->fleet->monitors[monitor].interval_tk;
     c->first = f->ended + 1;
     c->n_apart = n < c->n_apart ? (uint8_t)n : c->n_apart;
     c->n = c->n_apart;
     c->n_other = 0;
+    return true;
 }
 
 static bool has_claim(const struct plx_fault *f)
@@ -267,23 +269,37 @@ static bool has_claim(const struct plx_fault *f)
     return f->id != 0 && f->ended > 1 && plx_fault_is_told(f);
 }
 
-void plx_ending_write_off(const struct plx_faults *fs, const struct plx_surroundings *x)
+/* Takes what the faults that are over claim from one cell. */
+static void write_off_from(const struct plx_faults *fs, const struct plx_surroundings *x,
+                           uint32_t monitor, uint32_t i)
 {
-    uint32_t latest = 0;
+    const struct plx_fleet_monitor *m = &x->fleet->monitors[monitor];
+    struct plx_cell c = plx_cell_at(x->ev, m, i - m->cell0);
+    bool took = false;
+    for (uint32_t k = 0; k < fs->n; k++)
+        if (has_claim(&fs->list[k]))
+            took |= write_off_cell(x, &fs->list[k], monitor, &c);
+    if (!took)
+        return;
+    plx_cells_put(&x->ev->cells, i, &c);
+    plx_evidence_note(x->ev, monitor);
+}
+
+/* All cells are asked when a fault was closed since the last time, only those that
+ * changed otherwise. */
+void plx_ending_write_off(struct plx_faults *fs, const struct plx_surroundings *x)
+{
+    uint64_t claims = 0;
     for (uint32_t i = 0; i < fs->n; i++)
-        if (has_claim(&fs->list[i]) && fs->list[i].ended > latest)
-            latest = fs->list[i].ended;
-    for (uint32_t w = 0; latest != 0 && w * 64 < x->ev->cells.n; w++)
+        if (has_claim(&fs->list[i]))
+            claims = fs->list[i].id + claims * 31 + fs->list[i].ended;
+    bool all = claims != fs->claims || x->ev->moved;
+    fs->claims = claims;
+    for (uint32_t w = 0; claims != 0 && w * 64 < x->ev->cells.n; w++)
         for (uint64_t bits = x->ev->cells.failing[w]; bits != 0; bits &= bits - 1) {
             uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
             uint32_t monitor = plx_cells_owner(&x->ev->cells, i);
-            const struct plx_fleet_monitor *m = &x->fleet->monitors[monitor];
-            struct plx_cell c = plx_cell_at(x->ev, m, i - m->cell0);
-            if (c.first > latest)
-                continue;
-            for (uint32_t k = 0; k < fs->n; k++)
-                if (has_claim(&fs->list[k]))
-                    write_off_cell(x, &fs->list[k], monitor, &c);
-            plx_cells_put(&x->ev->cells, i, &c);
+            if (all || plx_evidence_is_changed(x->ev, monitor))
+                write_off_from(fs, x, monitor, i);
         }
 }

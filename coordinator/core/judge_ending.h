@@ -29,7 +29,6 @@ uint32_t plx_ending_claims_until(const struct plx_faults *faults,
 
 /* Failures up to the end of closed faults were theirs for good: what the cells' runs keep
  * is what came after. */
-void plx_ending_write_off(const struct plx_faults *faults,
-                          const struct plx_surroundings *x);
+void plx_ending_write_off(struct plx_faults *faults, const struct plx_surroundings *x);
 
 #endif

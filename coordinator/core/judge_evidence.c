@@ -25,6 +25,7 @@
 void plx_evidence_fini(struct plx_evidence *ev)
 {
     plx_cells_fini(&ev->cells);
+    free(ev->changed);
     *ev = (struct plx_evidence){0};
 }
 
@@ -70,6 +71,25 @@ void plx_evidence_foresee(const struct plx_evidence *ev,
         __builtin_prefetch(
             &ev->cells.at[mon->cell0 + (agent < mon->n_cells ? agent : mon->n_cells / 2)],
             1);
+}
+
+static void changed_reach(struct plx_evidence *ev, uint32_t n)
+{
+    if (n <= ev->n_changed)
+        return;
+    size_t words = n / 64 + 1, old = ev->n_changed == 0 ? 0 : ev->n_changed / 64 + 1;
+    ev->changed = realloc(ev->changed, words * sizeof *ev->changed);
+    if (ev->changed == NULL)
+        abort();
+    memset(ev->changed + old, 0, (words - old) * sizeof *ev->changed);
+    ev->n_changed = n;
+}
+
+void plx_evidence_solved(struct plx_evidence *ev)
+{
+    if (ev->n_changed > 0)
+        memset(ev->changed, 0, (ev->n_changed / 64 + 1) * sizeof *ev->changed);
+    ev->moved = ev->receded = ev->dirty = false;
 }
 
 /* What is known of the monitor's cells goes to where they are from now on, if they are
@@ -132,7 +152,9 @@ void plx_evidence_assign(struct plx_evidence *ev, struct plx_fleet *fleet,
     forget(ev, fleet, m, agents, n);
     plx_fleet_watch(fleet, monitor, agents, n);
     m->cell0 = at;
-    ev->dirty = true;
+    changed_reach(ev, fleet->n_monitors);
+    plx_evidence_note(ev, monitor);
+    ev->dirty = ev->moved = ev->receded = true;
     if (ev->cells.garbage > 64 && ev->cells.garbage > ev->cells.n / 4)
         plx_cells_compact(&ev->cells, note_move, fleet);
     plx_cells_reserve(&ev->cells);
@@ -370,7 +392,8 @@ static bool is_apart(const struct plx_cell *c, uint32_t tk, uint32_t burst_tk,
 static void run_fail(struct plx_evidence *ev, struct plx_fleet_agent *a,
                      struct plx_cell *c, uint32_t tk, bool apart, enum plx_fail_kind kind)
 {
-    ev->dirty |= !(c->flags & PLX_CELL_COVERED); /* more of the same changes nothing */
+    bool more = c->flags & PLX_CELL_FAILING; /* of the same, which changes nothing */
+    ev->dirty |= !a->held && !(more && (c->flags & PLX_CELL_COVERED));
     if (!(c->flags & PLX_CELL_FAILING)) {
         c->other = c->flags & PLX_CELL_SEEN ? c->last : 0;
         c->n_other = c->n;
@@ -467,7 +490,7 @@ static void take_seen(struct plx_evidence *ev, struct plx_fleet_agent *a,
                       const struct plx_judge_policy *policy,
                       const struct plx_judge_result *r, uint32_t tk)
 {
-    bool ok = as_expected(m, r);
+    bool ok = as_expected(m, r), timed_out = r->outcome == PLX_OUTCOME_TIMEOUT;
     if (r->kind == PLX_JUDGE_SCHEDULED)
         c->sched = (uint16_t)tk;
     c->flags &= (uint8_t) ~(PLX_CELL_PENDING | PLX_CELL_LOCAL | PLX_CELL_LATE);
@@ -477,14 +500,18 @@ static void take_seen(struct plx_evidence *ev, struct plx_fleet_agent *a,
         if (r->kind == PLX_JUDGE_CONFIRM)
             tk += (uint32_t)(policy->slack_ns / TK_NS);
         a->local_n = 0;
-        ev->dirty |= plx_quality_answered(c, r->syn_retrans);
-        run_open(ev, a, c, tk, r->outcome != PLX_OUTCOME_TIMEOUT);
+        if (!timed_out) /* where silence is expected it is no loss */
+            ev->dirty |= plx_quality_answered(c, r->syn_retrans);
+        run_open(ev, a, c, tk, !timed_out);
         if (r->rtt_us != 0)
             c->rtt = smooth(c->rtt, rtt_pack_fast(r->rtt_us), c->rtt == 0);
     } else {
         uint32_t burst_tk = (uint32_t)(policy->burst_ns / TK_NS);
+        plx_quality_failed(c, timed_out, r->syn_retrans);
         run_fail(ev, a, c, tk, is_apart(c, tk, burst_tk, m->interval_tk), kind_of(r));
     }
+    ev->receded |= ok && r->outcome == PLX_OUTCOME_TIMEOUT &&
+                   (c->flags & PLX_CELL_SEEN) && c->outcome != PLX_OUTCOME_TIMEOUT;
     c->flags |= PLX_CELL_SEEN;
     take_half(ev, c, ok && r->half_up);
     c->outcome = r->outcome & 15;
@@ -523,7 +550,10 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
     bool failed = c.flags & PLX_CELL_FAILING;
     take_seen(ev, a, m, &c, policy, r, tk);
     plx_cells_put(&ev->cells, i, &c);
-    if (failed || (c.flags & PLX_CELL_FAILING))
-        plx_cells_set_failing(&ev->cells, i, c.flags & PLX_CELL_FAILING, a->held);
+    if (!failed && !(c.flags & PLX_CELL_FAILING))
+        return 0;
+    if (!failed || !(c.flags & PLX_CELL_FAILING) || !a->held)
+        plx_evidence_note(ev, r->monitor);
+    plx_cells_set_failing(&ev->cells, i, c.flags & PLX_CELL_FAILING, a->held);
     return 0;
 }

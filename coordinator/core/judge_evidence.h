@@ -20,6 +20,11 @@ struct plx_evidence {
     double kinds[PLX_KIND_COUNT_]; /* what spurious failures look like, learned */
     uint64_t n_scheduled;          /* since the last tick: earns the probe budget */
     bool dirty;                    /* something happened that may change a conclusion */
+    uint64_t *changed;  /* by monitor id: a view failed, or fails no more, since the last
+                           solve; what is not here is as it was then */
+    uint32_t n_changed; /* monitors that there are bits for */
+    bool moved;         /* cells are elsewhere since the last solve */
+    bool receded; /* something seen as well counts no more so, since the last solve */
 };
 
 void plx_evidence_fini(struct plx_evidence *ev);
@@ -32,6 +37,21 @@ struct plx_wall plx_evidence_wall(const struct plx_evidence *ev, uint32_t ticks)
  */
 void plx_evidence_assign(struct plx_evidence *ev, struct plx_fleet *fleet,
                          uint32_t monitor, const uint32_t *agents, uint32_t n);
+
+/* The monitor's views are not as they were at the last solve. */
+static inline void plx_evidence_note(struct plx_evidence *ev, uint32_t monitor)
+{
+    ev->changed[monitor >> 6] |= UINT64_C(1) << (monitor & 63);
+}
+
+static inline bool plx_evidence_is_changed(const struct plx_evidence *ev,
+                                           uint32_t monitor)
+{
+    return ev->changed[monitor >> 6] >> (monitor & 63) & 1;
+}
+
+/* After a solve: from now on, what changes is noted anew. */
+void plx_evidence_solved(struct plx_evidence *ev);
 
 #define PLX_NO_CELL UINT32_MAX
 /* Where among the monitor's cells that of the agent is; PLX_NO_CELL if not assigned. */

@@ -17,6 +17,8 @@ struct plx_faults {
     uint64_t last_id;
     struct plx_standing *standing;
     uint32_t n_standing, cap_standing;
+    uint64_t claims; /* which faults that are over had claims, at the last solve; 0: all
+                        cells are to be asked anew */
 };
 
 void plx_faults_fini(struct plx_faults *faults);

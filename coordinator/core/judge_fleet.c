@@ -138,6 +138,12 @@ uint32_t plx_fleet_hosts(const struct plx_fleet *fleet, const struct plx_unit *u
     return first == PLX_NO_UNIT ? 0 : 1;
 }
 
+static void count_none(struct plx_fleet *f, uint32_t unit)
+{
+    if (unit != PLX_NO_UNIT)
+        f->units[unit].live = 0;
+}
+
 bool plx_fleet_is_same_service(const struct plx_fleet_monitor *a,
                                const struct plx_fleet_monitor *b)
 {
@@ -168,22 +174,27 @@ static void count_in(struct plx_fleet *f, uint32_t unit)
         f->units[unit].live++;
 }
 
+static void each_unit(struct plx_fleet *f, const struct plx_fleet_agent *a,
+                      void (*act)(struct plx_fleet *, uint32_t unit))
+{
+    act(f, a->region);
+    act(f, a->provider);
+    act(f, a->asn);
+    for (uint32_t k = 0; k < a->n_sites; k++)
+        act(f, a->sites[k]);
+}
+
 void plx_fleet_count_live(struct plx_fleet *f)
 {
-    for (uint32_t u = 0; u < f->n_units; u++)
-        f->units[u].live = 0;
     f->agents_live = 0;
-    for (uint32_t i = 0; i < f->n_agents; i++) {
-        const struct plx_fleet_agent *a = &f->agents[i];
-        if (!plx_fleet_is_live(a))
-            continue;
-        f->agents_live++;
-        count_in(f, a->region);
-        count_in(f, a->provider);
-        count_in(f, a->asn);
-        for (uint32_t k = 0; k < a->n_sites; k++)
-            count_in(f, a->sites[k]);
-    }
+    for (uint32_t i = 0; i < f->n_agents; i++)
+        if (f->agents[i].used)
+            each_unit(f, &f->agents[i], count_none);
+    for (uint32_t i = 0; i < f->n_agents; i++)
+        if (plx_fleet_is_live(&f->agents[i])) {
+            f->agents_live++;
+            each_unit(f, &f->agents[i], count_in);
+        }
 }
 
 /* --- addresses --------------------------------------------------------------------- */

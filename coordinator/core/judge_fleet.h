@@ -63,6 +63,7 @@ struct plx_fleet_agent {
     struct plx_ring opens, fine, opens_long; /* 4 s, 1/8 s, 64 s a bucket */
     struct plx_ring fails;                   /* in the same buckets as `opens` */
     bool held, hold_next; /* its failing cells are left to a fault (judge_hold) */
+    uint32_t held_until;  /* failures up to then were its for good; 0: none */
     double n_ok, n_bad;   /* what noise is learned from */
     uint32_t n_cells, n_failing;
     uint32_t fail_last; /* newest failing result */

@@ -46,24 +46,66 @@ static void take(const struct plx_fleet *fleet, struct plx_evidence *ev)
         }
 }
 
-/* Moves the cells of agents that are let go back, but for those that were the fault's. */
-static void let_go(const struct plx_fleet *fleet, struct plx_evidence *ev,
-                   const struct plx_standing *standing, uint32_t n_standing)
+/* Notes up to when all failures of an agent are those of a fault of ours that is over. */
+static void mark_past(struct plx_fleet *fleet, const struct plx_standing *standing,
+                      uint32_t n_standing)
 {
-    for (uint32_t w = 0; w * 64 < ev->cells.n; w++)
-        for (uint64_t bits = ev->cells.held[w]; bits != 0; bits &= bits - 1) {
-            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
-            uint32_t monitor = plx_cells_owner(&ev->cells, i);
-            const struct plx_fleet_monitor *m = &fleet->monitors[monitor];
-            const struct plx_cell c = plx_cell_at(ev, m, i - m->cell0);
-            const struct plx_fleet_agent *a = &fleet->agents[c.agent];
-            if (a->held && !a->hold_next &&
-                plx_hold_past(fleet, &c, monitor, standing, n_standing) < c.last)
-                plx_cells_set_failing(&ev->cells, i, true, false);
-        }
+    for (uint32_t a = 0; a < fleet->n_agents; a++)
+        fleet->agents[a].held_until = 0;
+    for (uint32_t i = 0; i < n_standing; i++) {
+        const uint32_t *ids;
+        uint32_t n;
+        if (!plx_scope_kind(standing[i].scope.type)->vantage)
+            continue;
+        plx_scope_agents(fleet, &standing[i].scope, &ids, &n);
+        for (uint32_t k = 0; k < n; k++)
+            if (standing[i].ended > fleet->agents[ids[k]].held_until)
+                fleet->agents[ids[k]].held_until = standing[i].ended;
+    }
 }
 
-void plx_hold_update(struct plx_fleet *fleet, struct plx_evidence *ev,
+static void let_go_one(const struct plx_fleet *fleet, struct plx_evidence *ev, uint32_t i,
+                       const struct plx_standing *standing, uint32_t n_standing)
+{
+    uint32_t monitor = plx_cells_owner(&ev->cells, i);
+    const struct plx_fleet_monitor *m = &fleet->monitors[monitor];
+    const struct plx_fleet_agent *a = &fleet->agents[m->watchers->agents[i - m->cell0]];
+    if (!a->held || a->hold_next || ev->cells.at[i].last <= a->held_until)
+        return; /* nearly all: that is over, and was the fault's */
+    const struct plx_cell c = plx_cell_at(ev, m, i - m->cell0);
+    if (plx_hold_past(fleet, &c, monitor, standing, n_standing) >= c.last)
+        return;
+    plx_cells_set_failing(&ev->cells, i, true, false);
+    plx_evidence_note(ev, monitor);
+}
+
+/* What is looked at eight words later comes from memory meanwhile. */
+static void look_ahead(const struct plx_fleet *fleet, const struct plx_evidence *ev,
+                       uint32_t word)
+{
+    if (word * 64 >= ev->cells.n)
+        return;
+    for (uint32_t i = 0; i < 64; i += 4)
+        __builtin_prefetch(&ev->cells.at[word * 64 + i]);
+    for (uint64_t bits = ev->cells.starts[word]; bits != 0; bits &= bits - 1)
+        __builtin_prefetch(&fleet->monitors[plx_cells_owner(
+            &ev->cells, word * 64 + (uint32_t)__builtin_ctzll(bits))]);
+}
+
+/* Moves the cells of agents that are let go back, but for those that were the fault's. */
+static void let_go(struct plx_fleet *fleet, struct plx_evidence *ev,
+                   const struct plx_standing *standing, uint32_t n_standing)
+{
+    mark_past(fleet, standing, n_standing);
+    for (uint32_t w = 0; w * 64 < ev->cells.n; w++) {
+        look_ahead(fleet, ev, w + 8);
+        for (uint64_t bits = ev->cells.held[w]; bits != 0; bits &= bits - 1)
+            let_go_one(fleet, ev, w * 64 + (uint32_t)__builtin_ctzll(bits), standing,
+                       n_standing);
+    }
+}
+
+bool plx_hold_update(struct plx_fleet *fleet, struct plx_evidence *ev,
                      const struct plx_standing *standing, uint32_t n_standing)
 {
     bool taken = false, gone = false;
@@ -78,4 +120,5 @@ void plx_hold_update(struct plx_fleet *fleet, struct plx_evidence *ev,
         take(fleet, ev);
     for (uint32_t a = 0; a < fleet->n_agents; a++)
         fleet->agents[a].held = fleet->agents[a].hold_next;
+    return gone;
 }

@@ -13,8 +13,8 @@
 #include "coordinator/core/judge_fleet.h"
 
 /* Before each solve, with what stands. Sets the agents' `held`. Walks cells only when an
- * agent is taken or let go. */
-void plx_hold_update(struct plx_fleet *fleet, struct plx_evidence *ev,
+ * agent is taken or let go; returns true when one was let go. */
+bool plx_hold_update(struct plx_fleet *fleet, struct plx_evidence *ev,
                      const struct plx_standing *standing, uint32_t n_standing);
 
 /* The latest end of a standing fault that this cell's failures belong to; 0: none. */

@@ -6,8 +6,9 @@
 #include <string.h>
 
 #define SEC       PLX_TK_PER_SEC
-/* A healthy answer takes well under this; no answer by then is a bad sign. */
-#define HUSH      (1 * SEC)
+/* A healthy answer takes well under this, and a lost SYN is sent again only after a
+ * second: no answer by then is a bad sign. */
+#define HUSH      (3 * SEC / 4)
 /* A doubt without news for so long is over. */
 #define FORGET    (90 * SEC)
 #define REPEAT    (10 * SEC)
@@ -16,6 +17,8 @@
 #define ALL       12u
 /* Before all are asked because of a single answer that does not come. */
 #define FEW       3u
+/* Steps between two looks for watches that are over. */
+#define PURGE     64u
 /* Rounds of a burst (stage 2 is the first). */
 #define STAGE_MAX 5
 /* A path is asked again until so many failures apart. */
@@ -25,15 +28,17 @@
 #define QUIET_CAP   30.0
 #define DOUBT_CAP   400.0
 #define QUIET_START 9.0
-#define DOUBT_START 120.0
+#define DOUBT_START 240.0
+/* Extra probes a second that the smallest fleet may spend on faults in doubt: so few harm
+ * nobody, and a share of almost nothing would leave it without any at its third fault. */
+#define DOUBT_FLOOR 0.5
 /* With so much saved up, accidents are so rare here that a lone failure is worth asking
  * everybody at once. */
 #define QUIET_RICH  24.0
 
 void plx_prober_fini(struct plx_prober *p)
 {
-    free(p->watches);
-    free(p->seen);
+    plx_watches_fini(&p->watches);
     free(p->out);
     *p = (struct plx_prober){0};
 }
@@ -58,19 +63,6 @@ struct scene {
     uint32_t regions[8], n_regions; /* where failures were seen */
     uint32_t providers[8], n_providers;
 };
-
-static void reach(struct plx_prober *p, uint32_t n)
-{
-    if (n <= p->n_watches)
-        return;
-    p->watches = realloc(p->watches, n * sizeof *p->watches);
-    p->seen = realloc(p->seen, n * sizeof *p->seen);
-    if (p->watches == NULL || p->seen == NULL)
-        abort();
-    memset(p->watches + p->n_watches, 0, (n - p->n_watches) * sizeof *p->watches);
-    memset(p->seen + p->n_watches, 0, (n - p->n_watches) * sizeof *p->seen);
-    p->n_watches = n;
-}
 
 /* Asks the agent of the monitor's cell at place `k`. */
 static bool order(struct search *s, uint32_t monitor, uint32_t k, double *budget)
@@ -390,13 +382,18 @@ static bool is_settled(const struct search *s, const struct plx_fail *fail)
     return false;
 }
 
-static void consider(struct search *s, const struct plx_fail *fail)
+static void begin(struct search *s, struct plx_watch *w, const struct plx_fail *fail)
 {
-    struct plx_watch *w = &s->p->watches[fail->monitor];
-    bool first_today = s->p->seen[fail->monitor] != s->p->stamp;
+    *w = (struct plx_watch){
+        .key = w->key, .seen = w->seen, .since = fail->first, .asked = s->now};
+}
+
+/* Returns true when there is nothing to ask, and will not be before something changes. */
+static bool consider(struct search *s, struct plx_watch *w, const struct plx_fail *fail)
+{
     struct scene scene;
     if (w->since == 0 || s->now - w->asked > FORGET)
-        *w = (struct plx_watch){.since = fail->first, .asked = s->now};
+        begin(s, w, fail);
     uint32_t onset = fail->last < w->since + FORGET ? w->since : fail->first;
     look(s, fail->monitor, onset, &scene);
     if (scene.n_good > 0) {
@@ -406,31 +403,83 @@ static void consider(struct search *s, const struct plx_fail *fail)
         if (fail->first != onset)
             look(s, fail->monitor, fail->first, &late);
         if (late.n_good > 0) {
-            if (late.n_failed >= 3 && late.n_good * 3 <= late.n_failed && !w->again)
+            bool few = late.n_failed >= 3 && late.n_good * 3 <= late.n_failed;
+            if (few && !w->again)
                 w->again = ask_dissenters(s, fail->monitor, fail->first);
             retry(s, fail);
-            return;
+            return (!few || w->again) && fail->by < 0 && fail->n_apart < 3;
         }
         if (w->since != fail->first)
-            *w = (struct plx_watch){.since = fail->first, .asked = s->now};
+            begin(s, w, fail);
         scene = late;
     }
-    if (!first_today || s->now - fail->last > 45 * SEC)
-        return;
-    s->p->seen[fail->monitor] = s->p->stamp;
+    if (w->seen == s->p->stamp || s->now - fail->last > 45 * SEC)
+        return false;
+    w->seen = s->p->stamp;
     pursue(s, &scene, w);
+    return false;
+}
+
+/* Tells the fails of a monitor apart from what they were, and who was live. Never 0. */
+static uint32_t look_of(const struct search *s, const struct plx_fail *fails, uint32_t n)
+{
+    uint64_t h = s->p->live;
+    for (uint32_t i = 0; i < n; i++)
+        h = plx_hash_mix(h ^ ((uint64_t)fails[i].cell << 32 | fails[i].first));
+    return (uint32_t)h | 1;
+}
+
+static bool is_calm(const struct search *s, const struct plx_watch *w,
+                    const struct plx_fail *fails, uint32_t n)
+{
+    if (w->calm == 0 || plx_evidence_is_changed(s->ev, fails->monitor) ||
+        s->now - w->asked > FORGET)
+        return false;
+    for (uint32_t i = 0; i < n; i++)
+        if (fails[i].by >= 0)
+            return false;
+    return w->calm == look_of(s, fails, n);
+}
+
+/* The fails of one monitor. Most are accidents that others contradicted: once that was
+ * seen, they are not looked at again until something changes. */
+static void consider_all(struct search *s, const struct plx_fail *fails, uint32_t n)
+{
+    struct plx_watch *w = plx_watches_of(&s->p->watches, fails->monitor);
+    bool calm = true;
+    if (is_calm(s, w, fails, n))
+        return;
+    for (uint32_t i = 0; i < n; i++) {
+        bool live = plx_fleet_is_live(&s->fleet->agents[fails[i].agent]);
+        if (live && !is_settled(s, &fails[i]))
+            calm &= consider(s, w, &fails[i]);
+    }
+    w->calm = calm ? look_of(s, fails, n) : 0;
+}
+
+static uint32_t who_is_live(const struct plx_fleet *fleet)
+{
+    uint64_t h = 0;
+    for (uint32_t a = 0; a < fleet->n_agents; a++)
+        h = plx_hash_mix(h ^ plx_fleet_is_live(&fleet->agents[a]));
+    return (uint32_t)(h >> 32);
 }
 
 static void earn(struct search *s)
 {
     struct plx_prober *p = s->p;
+    uint32_t now = s->now;
     if (!p->started) {
         p->started = true;
         p->quiet = QUIET_START;
         p->doubt = DOUBT_START;
+        p->earned = now;
     }
+    double floor = DOUBT_FLOOR * (now - p->earned) / SEC;
+    double share = (double)s->ev->n_scheduled * s->policy->budget_doubt;
     p->quiet += (double)s->ev->n_scheduled * s->policy->budget_quiet;
-    p->doubt += (double)s->ev->n_scheduled * s->policy->budget_doubt;
+    p->doubt += share > floor ? share : floor;
+    p->earned = now;
     s->ev->n_scheduled = 0;
     p->quiet = p->quiet > QUIET_CAP ? QUIET_CAP : p->quiet;
     p->doubt = p->doubt > DOUBT_CAP ? DOUBT_CAP : p->doubt;
@@ -446,18 +495,21 @@ void plx_prober_step(struct plx_prober *p, struct plx_cover *cover,
     const struct plx_fail *fails = plx_cover_fails(cover, &n);
     p->n_out = 0;
     p->due = 0;
-    reach(p, fleet->n_monitors);
     p->stamp++;
+    p->live = who_is_live(fleet);
     earn(&s);
     if (policy->without & PLX_JUDGE_WITHOUT_BURSTS)
         return;
-    for (uint32_t i = 0; i < n; i++) {
-        if (i + 8 < n) { /* in memory by the time it is considered */
-            __builtin_prefetch(&fleet->monitors[fails[i + 8].monitor]);
-            __builtin_prefetch(&ev->cells.at[fails[i + 8].cell]);
-        }
-        if (!is_settled(&s, &fails[i]) &&
-            plx_fleet_is_live(&fleet->agents[fails[i].agent]))
-            consider(&s, &fails[i]);
+    if (p->stamp - p->purged >= PURGE) {
+        plx_watches_purge(&p->watches, now > FORGET ? now - FORGET : 0);
+        p->purged = p->stamp;
+    }
+    for (uint32_t i = 0, k; i < n; i = k) {
+        for (k = i + 1; k < n && fails[k].monitor == fails[i].monitor; k++)
+            ;
+        if (k + 8 < n && p->watches.cap > 0) /* in memory by the time it is considered */
+            __builtin_prefetch(
+                &p->watches.at[plx_watches_home(&p->watches, fails[k + 8].monitor)]);
+        consider_all(&s, fails + i, k - i);
     }
 }

@@ -7,26 +7,15 @@
 #include "coordinator/core/judge_evidence.h"
 #include "coordinator/core/judge_faults.h"
 #include "coordinator/core/judge_fleet.h"
-
-/* What is being looked into at one monitor. */
-struct plx_watch {
-    uint32_t since; /* start of the doubt; 0: none */
-    uint32_t asked; /* last order */
-    uint8_t stage;  /* 0: not asked, 1: first probes are out, 2…: burst, repeats */
-    uint8_t spent;  /* of the quiet's budget, while it may be an accident */
-    bool all;       /* everybody has been asked */
-    bool few;       /* some were asked because one answer did not come */
-    bool aside;     /* siblings and neighbours have been asked */
-    bool again;     /* the few that see it well have been asked again */
-};
+#include "coordinator/core/judge_watch.h"
 
 struct plx_prober {
     double quiet, doubt; /* probes that may be spent */
     bool started;
-    struct plx_watch *watches; /* by monitor id */
-    uint32_t n_watches;
-    uint32_t *seen; /* by monitor id: tick stamp */
-    uint32_t stamp;
+    uint32_t earned; /* when it was last added to */
+    struct plx_watches watches;
+    uint32_t stamp, purged; /* steps; the step that old watches were dropped at */
+    uint32_t live;          /* tells apart who was live from step to step */
     struct plx_judge_probe *out;
     uint32_t n_out, cap_out;
     uint32_t due; /* when silence would tell it something; 0: it waits for results only */

@@ -39,10 +39,9 @@ static void add_trial(struct plx_cell *c, bool lost)
 
 /* --- is it over? ---------------------------------------------------------------- */
 
-/* `calm` of a lossy cell: so many trials since the loss may be over, and lost of them. */
-#define CALM_LOST 6 /* bits of the answered ones */
-#define CALM_MAX  63u
-#define LOST_FEW  3u
+/* `calm` of a lossy cell: so many answered since the loss may be over, and one lost? */
+#define CALM_MAX  31u
+#define CALM_LOST 32u
 
 static uint32_t calm_answered(const struct plx_cell *c)
 {
@@ -51,7 +50,7 @@ static uint32_t calm_answered(const struct plx_cell *c)
 
 static uint32_t calm_lost(const struct plx_cell *c)
 {
-    return c->calm >> CALM_LOST;
+    return c->calm / CALM_LOST;
 }
 
 /* These trials are of the loss that stood after all. */
@@ -85,9 +84,9 @@ static void forget_before(struct plx_cell *c)
 /* One more trial of a path that is lossy. */
 static void calm_trial(struct plx_cell *c, bool lost)
 {
-    if (lost && calm_lost(c) == LOST_FEW)
+    if (lost && calm_lost(c) > 0)
         calm_fold(c);
-    c->calm = (uint8_t)(c->calm + (lost ? 1u << CALM_LOST : 1u));
+    c->calm = (c->calm + (lost ? CALM_LOST : 1u)) & 63u;
     double nats = calm_nats(c);
     c->lossy = nats < PLX_LOSS_NATS && plx_quality_loss(c) >= PLX_LOSS_LEAVE;
     if (nats >= PLX_LOSS_NATS)
@@ -115,6 +114,14 @@ static bool becomes_lossy(const struct plx_cell *c)
     return low >= PLX_LOSS_ENTER_LOW;
 }
 
+void plx_quality_failed(struct plx_cell *c, bool timed_out, uint32_t resent)
+{
+    if (!(c->flags & PLX_CELL_FAILING))
+        c->n_lost = 0;
+    uint32_t lost = c->n_lost + (timed_out ? 1 + resent : resent);
+    c->n_lost = (uint8_t)(lost < LOST_MAX ? lost : LOST_MAX);
+}
+
 static void count(struct plx_cell *c, bool lost)
 {
     if (c->lossy)
@@ -128,7 +135,7 @@ bool plx_quality_answered(struct plx_cell *c, uint32_t lost)
     bool was = c->lossy;
     if ((c->flags & PLX_CELL_FAILING) && !(c->flags & PLX_CELL_COVERED) &&
         c->n <= RUN_MAX)
-        lost += c->n;
+        lost += c->n_lost;
     if (lost == 0 && c->loss == 0 && c->loss_n == WORTH)
         return false;
     for (uint32_t i = 0; i < lost && i < LOST_MAX; i++)

@@ -255,6 +255,21 @@ static void greetings__arrive_checked(void **state)
     plx_wire_decoder_destroy(&d);
 }
 
+/* An agent refuses an assignment with a preset of a number that it does not know. */
+static void task__spells_out_a_preset_that_older_agents_do_not_know(void **state)
+{
+    (void)state;
+    struct plx_monitor m = {.host = "h", .source = ""};
+    size_t n;
+    m.greeting.preset = PLX_GREETING_SIP;
+    assert_int_equal(plx_task_of(&m).greeting.preset, PLX_GREETING_SIP);
+    m.greeting.preset = PLX_GREETING_NATS;
+    struct plx_task task = plx_task_of(&m);
+    assert_int_equal(task.greeting.preset, PLX_GREETING_NO_PRESET);
+    assert_int_equal(task.greeting.n_steps, 1);
+    assert_ptr_equal(task.greeting.steps, plx_greeting_steps(&m.greeting, &n));
+}
+
 static void another_version__is_refused_as_such(void **state)
 {
     (void)state;
@@ -422,6 +437,7 @@ int main(void)
         cmocka_unit_test(mutated_frames__are_refused_or_valid_but_never_a_crash),
         cmocka_unit_test(hostile_fields__are_refused_by_name),
         cmocka_unit_test(greetings__arrive_checked),
+        cmocka_unit_test(task__spells_out_a_preset_that_older_agents_do_not_know),
         cmocka_unit_test(another_version__is_refused_as_such),
         cmocka_unit_test(too_many_tasks__are_refused_within_the_budget),
         cmocka_unit_test(a_stored_monitor__comes_back_equal),

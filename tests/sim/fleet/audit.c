@@ -142,7 +142,7 @@ static void audit_agent(const struct plx_desk *desk, uint32_t slot)
  */
 static bool is_settled(enum plx_judge_verdict verdict)
 {
-    return verdict == PLX_JUDGE_UP || verdict == PLX_JUDGE_DEGRADED;
+    return verdict == PLX_JUDGE_UP;
 }
 
 static void audit_verdict(const struct plx_desk *desk, uint32_t slot)
