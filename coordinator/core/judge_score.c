@@ -185,21 +185,31 @@ bool plx_score_good(const struct plx_cell *c, uint32_t period, uint32_t since,
     return true;
 }
 
+/* Of the failures of a run, answers. */
+static unsigned n_answers(const struct plx_cell *c)
+{
+    return (unsigned)c->kinds[PLX_KIND_REFUSED] + c->kinds[PLX_KIND_RESET];
+}
+
 bool plx_score_is_answer(const struct plx_cell *c, const struct plx_judge_policy *policy)
 {
-    return (c->flags & PLX_CELL_FAILING) &&
-           !(policy->without & PLX_JUDGE_WITHOUT_KINDS) &&
-           (c->outcome == PLX_OUTCOME_REFUSED || c->outcome == PLX_OUTCOME_RESET ||
-            c->outcome == PLX_OUTCOME_MISMATCH);
+    unsigned n = 0;
+    if (!(c->flags & PLX_CELL_FAILING) || (policy->without & PLX_JUDGE_WITHOUT_KINDS) ||
+        (c->outcome != PLX_OUTCOME_REFUSED && c->outcome != PLX_OUTCOME_RESET &&
+         c->outcome != PLX_OUTCOME_MISMATCH))
+        return false;
+    for (int k = 0; k < PLX_KIND_COUNT_; k++)
+        n += c->kinds[k];
+    return n_answers(c) * 2 > n;
 }
 
 /* A failing cell's answers after `since`, which speak against what makes silent. */
 static bool answers_of(const struct plx_score *s, const struct plx_cell *c,
                        uint32_t period, uint32_t since, struct plx_good *ret)
 {
+    unsigned n = n_answers(c);
     if (!plx_score_is_answer(c, s->policy) || c->last <= since)
         return false;
-    unsigned n = (unsigned)c->kinds[PLX_KIND_REFUSED] + c->kinds[PLX_KIND_RESET];
     *ret = (struct plx_good){c->first, c->last, period, c->agent,
                              (uint8_t)(n < UINT8_MAX ? n : UINT8_MAX)};
     return true;

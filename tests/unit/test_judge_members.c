@@ -103,12 +103,6 @@ static void hear(struct stage *s, const struct plx_judge_output *out)
         s->faults[f->id].n_monitors = f->n_monitors;
         snprintf(s->faults[f->id].entity, 64, "%s", f->entity);
         snprintf(s->faults[f->id].why, PLX_JUDGE_SENTENCE, "%s", f->why);
-        print_message("%7.3f f%u %s %s %s %zu monitors: %s\n", s->now, (unsigned)f->id,
-                      plx_judge_class_token(f->class), f->entity,
-                      f->change == PLX_JUDGE_OPENED   ? "opens"
-                      : f->change == PLX_JUDGE_CLOSED ? "closes"
-                                                      : "changes",
-                      f->n_monitors, f->why);
     }
 }
 

@@ -12,15 +12,17 @@
 #include <string.h>
 
 /* A lease is 15 s; ticks and what was under way take their time. */
-#define DEAD_NS    (27 * PLX_SEC_NS)
-#define ALIVE_NS   (10 * PLX_SEC_NS)
+#define DEAD_NS     (27 * PLX_SEC_NS)
+#define ALIVE_NS    (10 * PLX_SEC_NS)
 /* So long must the coordinator itself have been well: agents that it presumes to be there
  * after an absence have a longer lease. */
-#define STEADY_NS  (PLX_SESSION_RETURN_NS + DEAD_NS)
+#define STEADY_NS   (PLX_SESSION_RETURN_NS + DEAD_NS)
 /* How often all is looked at. */
-#define LOOK_NS    (10 * PLX_SEC_NS)
-#define ARRIVED_NS (3 * PLX_MIN_NS)
-#define WELL_NS    (25 * PLX_MIN_NS)
+#define LOOK_NS     (10 * PLX_SEC_NS)
+#define ARRIVED_NS  (3 * PLX_MIN_NS)
+#define WELL_NS     (25 * PLX_MIN_NS)
+/* judge_quality's WORTH. */
+#define LOSS_PROBES 31
 
 static int64_t looked_at;
 
@@ -136,13 +138,13 @@ static void audit_agent(const struct plx_desk *desk, uint32_t slot)
                           a->name, a->vitals.generation, share.generation);
 }
 
-/* A path's loss is measured over 31 probes, and comes down over as many that are
- * answered: with intervals of a minute and more that takes longer than the world has
- * after its last fault. So a path that lost a lot then may still be said to be degraded.
- */
-static bool is_settled(enum plx_judge_verdict verdict)
+/* A path's loss is measured over 31 probes, and a small one may take as many that are
+ * answered to be known to be over: where the world gives a monitor fewer than that, its
+ * path may still be said to lose. */
+static bool is_settled(const struct plx_monitor *m, enum plx_judge_verdict verdict)
 {
-    return verdict == PLX_JUDGE_UP || verdict == PLX_JUDGE_DEGRADED;
+    return verdict == PLX_JUDGE_UP ||
+           (verdict == PLX_JUDGE_DEGRADED && WELL_NS < LOSS_PROBES * m->interval_ns);
 }
 
 static void audit_verdict(const struct plx_desk *desk, uint32_t slot)
@@ -155,7 +157,7 @@ static void audit_verdict(const struct plx_desk *desk, uint32_t slot)
         return;
     if (plx_judge_view(plx_court_judge(desk->court), slot, &ruling) < 0)
         plx_sim_violation("%s is not before the judge", m->name);
-    else if (!is_settled(ruling.verdict))
+    else if (!is_settled(m, ruling.verdict))
         plx_sim_violation("%s is well and said to be %s: %s", m->name,
                           plx_judge_verdict_token(ruling.verdict), ruling.why);
 }
