@@ -1,4 +1,5 @@
 plx_test(test_place SOURCES test_place.c LINKS plx_coordinator_core)
+plx_test(test_ways SOURCES test_ways.c LINKS plx_coordinator_io)
 plx_test(test_spares SOURCES test_spares.c LINKS plx_coordinator_core)
 plx_test(test_turn SOURCES test_turn.c LINKS plx_coordinator_core)
 plx_test(test_assign SOURCES test_assign.c LINKS plx_coordinator_core)
@@ -9,6 +10,7 @@ plx_test(test_door SOURCES test_door.c LINKS plx_coordinator_io)
 
 add_library(plx_coordinator_fixture STATIC ../lib/coordinator_fixture.c)
 target_link_libraries(plx_coordinator_fixture PUBLIC plx_store_fixture)
+plx_test(test_inquest SOURCES test_inquest.c LINKS plx_coordinator_fixture)
 plx_test(test_intake SOURCES test_intake.c LINKS plx_coordinator_fixture)
 plx_test(test_intake_hostile SOURCES test_intake_hostile.c LINKS plx_coordinator_fixture)
 plx_test(test_absence SOURCES test_absence.c LINKS plx_coordinator_fixture)
