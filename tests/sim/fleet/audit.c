@@ -12,15 +12,15 @@
 #include <string.h>
 
 /* A lease is 15 s; ticks and what was under way take their time. */
-#define DEAD_NS     (27 * PLX_SEC_NS)
-#define ALIVE_NS    (10 * PLX_SEC_NS)
+#define DEAD_NS    (27 * PLX_SEC_NS)
+#define ALIVE_NS   (10 * PLX_SEC_NS)
 /* So long must the coordinator itself have been well: agents that it presumes to be there
  * after an absence have a longer lease. */
-#define STEADY_NS   (PLX_SESSION_RETURN_NS + DEAD_NS)
+#define STEADY_NS  (PLX_SESSION_RETURN_NS + DEAD_NS)
 /* How often all is looked at. */
-#define LOOK_NS     (10 * PLX_SEC_NS)
-#define ARRIVED_NS  (3 * PLX_MIN_NS)
-#define WELL_NS     (25 * PLX_MIN_NS)
+#define LOOK_NS    (10 * PLX_SEC_NS)
+#define ARRIVED_NS (3 * PLX_MIN_NS)
+#define WELL_NS    (25 * PLX_MIN_NS)
 
 static int64_t looked_at;
 
