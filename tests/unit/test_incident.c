@@ -24,6 +24,7 @@ struct world {
     int told[PLX_NOTICE_EVENT_COUNT_];
     char receiver[PLX_NAME_MAX + 1]; /* told last */
     size_t n_changed;
+    char left[128]; /* what was said of members that left last */
 };
 
 static struct plx_wall wall(double s)
@@ -129,6 +130,9 @@ static void tick(struct world *w, double at)
     struct plx_incident_actions actions;
     plx_incidents_tick(w->incidents, wall(at), &w->rules, &actions);
     w->n_changed = actions.n_changed;
+    for (size_t i = 0; i < actions.n_entries; i++)
+        if (actions.entries[i].what == PLX_INCIDENT_DID_LEAVE)
+            snprintf(w->left, sizeof w->left, "%s", actions.entries[i].text);
     for (size_t i = 0; i < actions.n_notices; i++) {
         w->told[actions.notices[i].event]++;
         snprintf(w->receiver, sizeof w->receiver, "%s", actions.notices[i].receiver);
@@ -480,9 +484,10 @@ static void a_monitor_that_is_paused_and_resumed__is_one_member(void **state)
     struct world *w = *state;
     host_down(w, 10);
     ticks(w, 10, 20);
-    plx_incidents_forget(w->incidents, wall(21), 3);
+    plx_incidents_forget(w->incidents, wall(20.5), 3); /* between two ticks */
     ticks(w, 21, 25);
     assert_int_equal(plx_incidents_at(w->incidents, 0)->n_active, 3);
+    assert_string_equal(w->left, "1: m3");
     host_down(w, 26);
     tick(w, 26);
     assert_int_equal(plx_incidents_at(w->incidents, 0)->n_active, 4);
