@@ -249,7 +249,8 @@ static int read_match(const struct plx_call *call, struct plx_match *ret,
         for (i = 0; i < n; i++) {
             value = json_is_array(values) ? json_array_get(values, i) : values;
             const char *text = json_string_value(value);
-            if (!text || !*text || strlen(text) > PLX_MATCH_VALUE_MAX)
+            if (!text || !*text || strlen(text) > PLX_MATCH_VALUE_MAX ||
+                !plx_text_is_clean(text, strlen(text)))
                 return plx_why_set(why, PLX_EINVAL, "'match': bad value of '%s'", key);
             plx_match_add(ret, key, text);
         }
@@ -275,6 +276,8 @@ static int read_silence(const struct plx_call *call, struct plx_silence *ret,
     if (strlen(comment) > COMMENT_MAX)
         return plx_why_set(why, PLX_EINVAL, "'comment' is longer than %d bytes",
                            COMMENT_MAX);
+    if (!plx_text_is_clean(comment, strlen(comment)))
+        return plx_why_set(why, PLX_EINVAL, "'comment' must be one line of text");
     ret->from = plx_clock_wall();
     ret->until = plx_wall_add(ret->from, for_ns);
     ret->author = plx_text_dup(call->who);

@@ -310,6 +310,10 @@ static void take(struct scripted_agent *agent, const struct plx_msg *msg)
     case PLX_MSG_PROBE_NOW:
         agent->request_id = msg->probe_now.request_id;
         break;
+    case PLX_MSG_TRACE_NOW:
+        agent->request_id = msg->trace_now.request_id;
+        agent->flows = msg->trace_now.flows;
+        break;
     default:
         break;
     }

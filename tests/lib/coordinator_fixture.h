@@ -99,6 +99,7 @@ struct scripted_agent {
     size_t n_removals;
     uint64_t task_id; /* of its first task */
     uint64_t request_id;
+    uint8_t flows; /* of the last trace it was asked for */
 };
 
 void agent_connect(struct scripted_agent *agent, struct coordinator_fixture *fx,

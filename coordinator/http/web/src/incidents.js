@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import { get, post } from './api.js';
 import { may, refresh, useNews, useStore } from './store.js';
 import { Ask, Failed, html, link, Panel, Table, Time, Word, Empty } from './ui.js';
-import { said, span } from './words.js';
+import { said, span, tone } from './words.js';
 
 const lasted = (i) => span((new Date(i.closed || Date.now()) - new Date(i.onset || i.opened)) / 1000);
 
@@ -62,7 +62,7 @@ export function Incident({ id }) {
     if (!data) return html`<main><${Failed} error=${error}/>${!error && html`<${Empty}>Reading…<//>`}</main>`;
     return html`<main>
         <nav class="crumbs" aria-label="Path"><a href="#/incidents">Incidents</a> › ${id}</nav>
-        <section class="verdict-box"><div class="head"><h1>${data.title}</h1><${Word} word=${data.severity} big/></div>
+        <section class=${`verdict-box ${data.closed ? 'good' : tone(data.severity)}`}><div class="head"><h1>${data.title}</h1><${Word} word=${data.severity} big/></div>
             <p class="sentence">${data.sentence}</p>
             <p class="muted">${said(data.state)} · began <${Time} at=${data.onset || data.opened}/> · ${data.closed ? 'lasted' : 'for'} ${lasted(data)}
                 ${data.acked_by && html` · acknowledged by ${data.acked_by.replace(/^\w+ /, '')}`}${data.muted_by && ` · muted by ${data.muted_by}`}
