@@ -266,6 +266,14 @@ void plx_judge_heartbeat(struct plx_judge *j, struct plx_wall now, uint32_t agen
     plx_evidence_heard(&j->ev, a, &j->policy, now);
 }
 
+/* One more view of a monitor that is up without it, from an agent that failed on all it
+ * looked at: nobody waits for that, and the next sweep takes it in. */
+static bool is_no_news(const struct plx_judge *j, uint32_t monitor)
+{
+    const struct plx_verdict_state *v = &j->states[monitor];
+    return j->ev.of_held && v->known && v->verdict == PLX_JUDGE_UP && v->n_faults == 0;
+}
+
 int plx_judge_result(struct plx_judge *j, const struct plx_judge_result *result)
 {
     struct plx_wall now = forward(j, result->now);
@@ -277,7 +285,7 @@ int plx_judge_result(struct plx_judge *j, const struct plx_judge_result *result)
     bool was = j->ev.dirty;
     j->ev.dirty = false;
     int err = plx_evidence_take(&j->ev, &j->fleet, &j->policy, result);
-    if (j->ev.dirty)
+    if (j->ev.dirty && !is_no_news(j, result->monitor))
         touch(j, result->monitor);
     j->ev.dirty |= was;
     return err;

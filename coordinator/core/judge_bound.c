@@ -14,7 +14,7 @@
  * filter is weighed agent by agent: those that speak against it are left out of it. */
 struct bound {
     const struct plx_score *s;
-    bool filter;
+    bool filter, vantage;
     uint32_t n_onsets, alive; /* bits */
     double against;           /* nats of one result as expected */
     double cost;
@@ -59,7 +59,7 @@ static bool add_fails(struct bound *b, const struct plx_fail *fails)
         while (k > 0 && f->last + s->slack < s->times[k - 1])
             k--;
         if (k > 0)
-            b->net[slot][k - 1] += f->most;
+            b->net[slot][k - 1] += b->vantage ? f->most : (double)f->cap;
     }
     for (uint32_t slot = 0; slot < b->n_slots; slot++)
         for (uint32_t k = b->n_onsets - 1; k-- > 0;)
@@ -149,6 +149,7 @@ uint32_t plx_bound_onsets(const struct plx_score *s, const struct plx_scope *sco
     const struct plx_scope_kind *kind = plx_scope_kind(scope->type);
     struct bound b = {.s = s,
                       .filter = kind->filter,
+                      .vantage = kind->vantage,
                       .n_onsets = n_onsets,
                       .alive = (1u << n_onsets) - 1,
                       .against = -log((1 - s->policy->p_fail) / s->policy->p_fail),

@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Words of 64 cells that are looked ahead: at 1 % of losses each has a failing cell. */
-#define AHEAD 8u
-
 void plx_cands_reach(void *pp, uint32_t *cap, uint32_t n, size_t size)
 {
     void **p = pp;
@@ -33,11 +30,10 @@ static void cut(struct plx_fail *f, uint32_t end)
     f->n = f->n_apart;
 }
 
-static bool votes(const struct plx_cover *c, const struct plx_cell *cell,
-                  const struct plx_fleet_monitor *m, uint32_t now)
+static bool votes(const struct plx_cover *c, const struct plx_fail *f, uint32_t now)
 {
-    const struct plx_fleet_agent *a = &c->fleet->agents[cell->agent];
-    return !a->silent && plx_evidence_is_recent(a, c->score.policy, m, cell, now);
+    const struct plx_fleet_agent *a = &c->fleet->agents[f->agent];
+    return !a->silent && now < f->until && f->last >= a->back;
 }
 
 /* The held faults go on as they were. */
@@ -62,62 +58,104 @@ static void keep_held(struct plx_cover *c, const struct plx_standing *standing,
     }
 }
 
-/* The memory of what comes next is fetched meanwhile. */
-static void look_ahead(const struct plx_cover *c, const struct plx_evidence *ev,
-                       uint32_t word)
+/* Room by which what a failing cell brings may grow before what was found out about it is
+ * asked anew: it follows the noise that is learned, a little at each tick. */
+#define GROWTH 1.1f
+
+/* Adds it, unless it votes no more or a fault that is over explains it. */
+static void collect_one(struct plx_cover *c, const struct plx_fail *from, uint32_t now,
+                        const struct plx_standing *standing, uint32_t n_standing)
 {
-    if (word * 64 >= ev->cells.n)
+    if (!votes(c, from, now))
         return;
-    for (uint64_t bits = ev->cells.failing[word]; bits != 0; bits &= bits - 1) {
-        uint32_t i = word * 64 + (uint32_t)__builtin_ctzll(bits);
-        __builtin_prefetch(&ev->cells.at[i]);
-        __builtin_prefetch(&c->fleet->monitors[plx_cells_owner(&ev->cells, i)]);
-    }
+    uint32_t end = plx_hold_past(c->fleet, from->agent, from->first, from->monitor,
+                                 standing, n_standing);
+    if (from->last <= end)
+        return;
+    plx_cands_reach(&c->fails, &c->cap_fails, c->n_fails + 1, sizeof *c->fails);
+    struct plx_fail *fail = &c->fails[c->n_fails++];
+    *fail = *from;
+    fail->by = -1;
+    fail->cut = end != 0;
+    if (end != 0)
+        cut(fail, end);
+    plx_score_weigh(&c->score, fail);
+    if (fail->most <= (double)fail->cap && !fail->cut)
+        return;
+    fail->cap = (float)fail->most * GROWTH;
+    fail->calm_host = fail->calm_prefix = 0;
 }
 
-/* Copies a failing cell out, unless it votes no more or a fault that is over explains it.
- */
-static void collect_one(struct plx_cover *c, const struct plx_evidence *ev, uint32_t i,
-                        uint32_t now, const struct plx_standing *standing,
-                        uint32_t n_standing)
+static struct plx_fail read_cell(const struct plx_cover *c, const struct plx_evidence *ev,
+                                 uint32_t i)
 {
     uint32_t monitor = plx_cells_owner(&ev->cells, i);
     const struct plx_fleet_monitor *m = &c->fleet->monitors[monitor];
     const struct plx_cell cell = plx_cell_at(ev, m, i - m->cell0);
-    if (!votes(c, &cell, m, now))
-        return;
-    uint32_t end = plx_hold_past(c->fleet, &cell, monitor, standing, n_standing);
-    if (cell.last <= end)
-        return;
-    plx_cands_reach(&c->fails, &c->cap_fails, c->n_fails + 1, sizeof *c->fails);
-    struct plx_fail *fail = &c->fails[c->n_fails++];
-    *fail = (struct plx_fail){
+    struct plx_fail fail = {
         .cell = i,
         .monitor = monitor,
         .agent = cell.agent,
         .first = cell.first,
         .last = cell.last,
         .period = m->interval_tk,
+        .until = plx_evidence_until(c->score.policy, m, &cell),
         .n = cell.n,
         .n_apart = cell.n_apart,
-        .by = -1,
+        .host = m->unit_host,
+        .prefix = m->unit_prefix,
+        .name = m->unit_name,
     };
-    plx_score_kinds(&cell, fail->kinds);
-    if (end != 0)
-        cut(fail, end);
-    plx_score_weigh(&c->score, fail);
+    plx_score_kinds(&cell, fail.kinds);
+    return fail;
+}
+
+/* What was found out about it at the last solve holds on. */
+static bool is_same(const struct plx_fail *a, const struct plx_fail *b)
+{
+    return a->first == b->first && a->last == b->last && a->n == b->n &&
+           a->n_apart == b->n_apart && !a->cut;
+}
+
+/* The failing cell `i`, from the last solve (`was`; NULL: it did not fail then) if
+ * nothing changed since. */
+static void collect_cell(struct plx_cover *c, const struct plx_evidence *ev, uint32_t i,
+                         struct plx_fail *was, uint32_t now,
+                         const struct plx_standing *standing, uint32_t n_standing)
+{
+    if (was != NULL && ev->receded)
+        was->calm_host = was->calm_prefix = 0;
+    if (was != NULL && !was->cut && !plx_evidence_is_changed(ev, was->monitor)) {
+        collect_one(c, was, now, standing, n_standing);
+        return;
+    }
+    struct plx_fail fail = read_cell(c, ev, i);
+    if (was != NULL && is_same(was, &fail)) {
+        fail.cap = was->cap;
+        fail.calm_host = was->calm_host;
+        fail.calm_prefix = was->calm_prefix;
+    }
+    collect_one(c, &fail, now, standing, n_standing);
 }
 
 static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t now,
                     const struct plx_standing *standing, uint32_t n_standing)
 {
+    struct plx_fail *was = c->fails;
+    uint32_t n_was = ev->moved ? 0 : c->n_fails, cap_was = c->cap_fails, k = 0;
+    c->fails = c->was;
+    c->cap_fails = c->cap_was;
     c->n_fails = 0;
-    for (uint32_t w = 0; w * 64 < ev->cells.n; w++) {
-        look_ahead(c, ev, w + AHEAD);
-        for (uint64_t bits = ev->cells.failing[w]; bits != 0; bits &= bits - 1)
-            collect_one(c, ev, w * 64 + (uint32_t)__builtin_ctzll(bits), now, standing,
-                        n_standing);
-    }
+    c->was = was;
+    c->cap_was = cap_was;
+    for (uint32_t w = 0; w * 64 < ev->cells.n; w++)
+        for (uint64_t bits = ev->cells.failing[w]; bits != 0; bits &= bits - 1) {
+            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
+            while (k < n_was && was[k].cell < i)
+                k++;
+            bool had = k < n_was && was[k].cell == i;
+            collect_cell(c, ev, i, had ? &was[k] : NULL, now, standing, n_standing);
+        }
 }
 
 /* --- candidates ----------------------------------------------------------------- */
@@ -248,13 +286,13 @@ static void propose_vantage(struct plx_cover *c)
 /* Lists each candidate's fails behind one another (a counting sort). */
 static void link_members(struct plx_cover *c)
 {
-    plx_cands_reach(&c->members, &c->cap_members, c->n_cand_of + 1, sizeof *c->members);
     uint32_t at = 0;
     for (uint32_t k = 0; k < c->n_cands; k++) {
         c->cands[k].fail0 = at;
         at += c->cands[k].n_fails;
         c->cands[k].n_fails = 0;
     }
+    plx_cands_reach(&c->members, &c->cap_members, at + 1, sizeof *c->members);
     for (uint32_t f = 0; f < c->n_fails; f++)
         for (uint32_t i = 0; i < c->fails[f].n_cands; i++) {
             struct plx_cand *k = &c->cands[c->cand_of[c->fails[f].cand0 + i]];
@@ -297,30 +335,46 @@ void plx_cands_propose(struct plx_cover *c, const struct plx_standing *standing,
     mark_standing(c, standing, n_standing);
 }
 
-/* An agent that is not loud itself takes part where its region or provider is proposed
- * for one that is. */
-static uint32_t scopes_known(struct plx_cover *c, uint32_t agent, struct plx_scope *ret)
+/* Lists the candidates of an agent's own among those there are: one that is not loud
+ * itself takes part where its region or provider is proposed for one that is. */
+static void list_known(struct plx_cover *c, uint32_t agent)
 {
-    uint32_t n = plx_scope_of_agent(c->fleet, agent, ret), kept = 0;
-    for (uint32_t i = 0; i < n; i++)
-        if (plx_cands_find(c, &ret[i]) != PLX_CANDS_NONE)
-            ret[kept++] = ret[i];
-    return kept;
+    struct plx_scope scopes[PLX_SCOPES_OF_CELL];
+    uint32_t n = plx_scope_of_agent(c->fleet, agent, scopes);
+    plx_cands_reach(&c->cand_of, &c->cap_cand_of, c->n_cand_of + n, sizeof *c->cand_of);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t k = plx_cands_find(c, &scopes[i]);
+        if (k != PLX_CANDS_NONE)
+            c->cand_of[c->n_cand_of++] = k;
+    }
 }
 
 void plx_cands_propose_loud(struct plx_cover *c, const uint32_t *n_fails,
                             const struct plx_standing *standing, uint32_t n_standing)
 {
     struct plx_scope scopes[PLX_SCOPES_OF_CELL];
+    uint32_t n_agents = c->fleet->n_agents;
     buckets_clear(c, 0);
-    for (uint32_t a = 0; a < c->fleet->n_agents; a++) {
+    for (uint32_t a = 0; a < n_agents; a++) {
         uint32_t n =
             n_fails[a] > PLX_CANDS_MANY ? plx_scope_of_agent(c->fleet, a, scopes) : 0;
         for (uint32_t i = 0; i < n; i++)
             cand_of(c, &scopes[i]);
     }
-    for (uint32_t f = 0; f < c->n_fails; f++)
-        propose_for(c, &c->fails[f], scopes, scopes_known(c, c->fails[f].agent, scopes));
+    plx_cands_reach(&c->of_agent, &c->cap_of_agent, n_agents + 1, sizeof *c->of_agent);
+    for (uint32_t a = 0; a < n_agents; a++) {
+        c->of_agent[a] = c->n_cand_of;
+        if (n_fails[a] > 0)
+            list_known(c, a);
+    }
+    c->of_agent[n_agents] = c->n_cand_of;
+    for (uint32_t f = 0; f < c->n_fails; f++) {
+        struct plx_fail *fail = &c->fails[f];
+        fail->cand0 = c->of_agent[fail->agent];
+        fail->n_cands = c->of_agent[fail->agent + 1] - fail->cand0;
+        for (uint32_t i = 0; i < fail->n_cands; i++)
+            c->cands[c->cand_of[fail->cand0 + i]].n_fails++;
+    }
     link_members(c);
     mark_standing(c, standing, n_standing);
 }
@@ -332,8 +386,9 @@ void plx_cands_propose_networks(struct plx_cover *c, const uint32_t *n_fails,
     buckets_clear(c, 0);
     for (uint32_t f = 0; f < c->n_fails; f++) {
         struct plx_fail *fail = &c->fails[f];
-        uint32_t prefix = c->fleet->monitors[fail->monitor].unit_prefix, n = 0;
-        if (fail->by < 0 && prefix != PLX_NO_UNIT && n_fails[prefix] > PLX_CANDS_MANY)
+        uint32_t n = 0;
+        if (fail->by < 0 && fail->prefix != PLX_NO_UNIT &&
+            n_fails[fail->prefix] > PLX_CANDS_MANY)
             n = plx_scope_of_cell(c->fleet, fail, PLX_WORTH_ALL_PREFIX, 0, scopes);
         propose_for(c, fail, scopes, n);
     }

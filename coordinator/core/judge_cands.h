@@ -35,8 +35,11 @@ struct plx_cand_bucket {
 struct plx_cover {
     const struct plx_fleet *fleet;
     struct plx_score score;
-    struct plx_fail *fails;
+    struct plx_fail *fails; /* by cell */
     uint32_t n_fails, cap_fails;
+    struct plx_fail *was; /* those of the last solve, while the next are collected */
+    uint32_t cap_was;
+    uint32_t solves; /* counts them, from 1 */
     struct plx_cand *cands;
     uint32_t n_cands, cap_cands;
     struct plx_cand_bucket *buckets; /* never full */
@@ -57,6 +60,8 @@ struct plx_cover {
     uint32_t cap_work;
     uint32_t *tally; /* per candidate, for absorptions */
     uint32_t cap_tally;
+    uint32_t *of_agent; /* per agent, scratch: where in `cand_of` its own begin */
+    uint32_t cap_of_agent;
     struct plx_sift sift;
 };
 

@@ -22,6 +22,8 @@ void plx_cover_destroy(struct plx_cover **cover)
     struct plx_cover *c = *cover;
     plx_score_fini(&c->score);
     free(c->fails);
+    free(c->was);
+    free(c->of_agent);
     free(c->cands);
     free(c->buckets);
     free(c->cand_of);
@@ -100,6 +102,7 @@ void plx_cover_solve(struct plx_cover *c, const struct plx_fleet *fleet,
 {
     c->fleet = fleet;
     c->n_picks = 0;
+    c->solves = c->solves + 1 == 0 ? 1 : c->solves + 1;
     plx_score_begin(&c->score, fleet, ev, policy, now);
     plx_cands_gather(c, ev, now, standing, n_standing);
     plx_loud_take(c, standing, n_standing);

@@ -122,6 +122,21 @@ double plx_greedy_run(struct plx_cover *c, double least)
     return sum;
 }
 
+/* A fault that may pay yet is weighed again at each solve, with all in its place. */
+static void note_stir(struct plx_cover *c, const struct plx_cand *k)
+{
+    bool host = plx_scope_is_of_host(k->scope.type);
+    if (c->score.calm || plx_scope_kind(k->scope.type)->vantage)
+        return;
+    for (uint32_t i = 0; i < k->n_fails; i++) {
+        struct plx_fail *f = &c->fails[c->members[k->fail0 + i]];
+        if (host)
+            f->calm_host = 0;
+        else
+            f->calm_prefix = 0;
+    }
+}
+
 void plx_greedy_solve(struct plx_cover *c)
 {
     c->n_heap = c->n_live = 0;
@@ -129,6 +144,7 @@ void plx_greedy_solve(struct plx_cover *c)
     plx_cands_reach(&c->live, &c->cap_live, c->n_cands, sizeof *c->live);
     for (uint32_t k = 0; k < c->n_cands; k++) {
         plx_greedy_evaluate(c, &c->cands[k], 0);
+        note_stir(c, &c->cands[k]);
         if (c->cands[k].gain > 0) {
             c->heap[c->n_heap++] = k;
             c->live[c->n_live++] = k;

@@ -527,15 +527,17 @@ static uint32_t list_onsets(struct plx_score *s, const struct plx_scope *scope,
 
 /* Can the open fails not earn the cost even if nothing speaks against the fault? Cheap,
  * and enough to drop most candidates. `exact`: how far it falls short matters. */
-static bool is_hopeless(const struct plx_score *s, const struct plx_scope *scope,
+static bool is_hopeless(struct plx_score *s, const struct plx_scope *scope,
                         const struct plx_fail *fails, double cost, bool exact)
 {
-    double sum = 0, most = 0;
+    double sum = 0, most = 0, cap = 0;
     for (uint32_t i = 0; i < s->n_open; i++) {
         const struct plx_fail *f = &fails[s->open[i]];
         sum += f->nats + 4.0;
         most += f->most > 0 ? f->most : 0;
+        cap += f->cap > 0 ? (double)f->cap : 0;
     }
+    s->calm = !exact && cap < cost - PLX_BOUND_CLEAR;
     if (plx_scope_kind(scope->type)->vantage) {
         const uint32_t *ids;
         uint32_t n;
@@ -580,6 +582,7 @@ double plx_score_gain(struct plx_score *s, const struct plx_scope *scope,
     uint32_t alive = plx_bound_onsets(s, scope, fails, n_onsets, cost, most);
     if (bonus > 0)
         alive = UINT32_MAX;
+    s->calm = alive == 0;
     if (alive == 0)
         return -INFINITY;
     list_good(s, scope, s->times[0]);

@@ -44,6 +44,8 @@ struct plx_score {
     uint32_t *times; /* onsets to be tried, ascending */
     uint32_t cap_times;
     uint64_t *bits; /* scratch to sort them */
+    bool calm; /* what was weighed last does not pay, and will not before something in its
+                  scope fails again or brings more than its `cap` */
 };
 
 void plx_score_fini(struct plx_score *score);

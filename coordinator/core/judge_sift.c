@@ -16,6 +16,7 @@ void plx_sift_fini(struct plx_sift *s)
 {
     free(s->unit);
     free(s->head);
+    free(s->calm);
     free(s->next);
     free(s->busy);
     free(s->lanes);
@@ -30,6 +31,7 @@ static void begin(struct plx_sift *s, const struct plx_cover *c)
     uint32_t n = c->fleet->n_units, n_agents = c->fleet->n_agents;
     plx_cands_reach(&s->unit, &s->cap_unit, n, sizeof *s->unit);
     plx_cands_reach(&s->head, &s->cap_head, n, sizeof *s->head);
+    plx_cands_reach(&s->calm, &s->cap_calm, n, sizeof *s->calm);
     plx_cands_reach(&s->lane_of_unit, &s->cap_lane_of_unit, n, sizeof *s->lane_of_unit);
     plx_cands_reach(&s->lane_of_agent, &s->cap_lane_of_agent, n_agents,
                     sizeof *s->lane_of_agent);
@@ -37,6 +39,7 @@ static void begin(struct plx_sift *s, const struct plx_cover *c)
     if (n > 0) {
         memset(s->unit, 0, n * sizeof *s->unit);
         memset(s->head, 0xff, n * sizeof *s->head);
+        memset(s->calm, 0xff, n * sizeof *s->calm);
         memset(s->lane_of_unit, 0xff, n * sizeof *s->lane_of_unit);
     }
     if (n_agents > 0)
@@ -254,21 +257,41 @@ static void chain(struct plx_sift *s, uint32_t fail, uint32_t prefix)
     s->busy[s->n_busy++] = prefix;
 }
 
+/* A place is calm while all that fails there was there when it was found calm. */
+static void agree(uint32_t *calm, uint32_t mine)
+{
+    if (*calm == UINT32_MAX)
+        *calm = mine;
+    else if (*calm != mine)
+        *calm = 0;
+}
+
+static bool is_calm(const struct plx_sift *s, uint32_t unit)
+{
+    return s->calm[unit] != 0 && !isinf(s->unit[unit]);
+}
+
 static void add_up(struct plx_sift *s, struct plx_cover *c)
 {
     for (uint32_t f = 0; f < c->n_fails; f++) {
-        const struct plx_fleet_monitor *m = &c->fleet->monitors[c->fails[f].monitor];
-        float nats = (float)c->fails[f].most;
-        if (c->fails[f].by >= 0)
+        struct plx_fail *fail = &c->fails[f];
+        const struct plx_fleet_monitor *m = &c->fleet->monitors[fail->monitor];
+        float nats = (float)fail->most;
+        if (fail->by >= 0) {
+            fail->calm_host = fail->calm_prefix = 0;
             continue;
-        s->unit[m->unit_host] += nats;
-        if (m->unit_name != PLX_NO_UNIT)
-            s->unit[m->unit_name] += nats;
-        if (m->unit_prefix != PLX_NO_UNIT)
-            s->unit[m->unit_prefix] += nats;
+        }
+        s->unit[fail->host] += nats;
+        agree(&s->calm[fail->host], fail->calm_host);
+        if (fail->name != PLX_NO_UNIT)
+            s->unit[fail->name] += nats;
+        if (fail->prefix != PLX_NO_UNIT) {
+            s->unit[fail->prefix] += nats;
+            agree(&s->calm[fail->prefix], fail->calm_prefix);
+        }
         for (uint32_t g = 0; g < m->n_groups; g++)
             s->unit[m->groups[g]] += nats;
-        chain(s, f, m->unit_prefix);
+        chain(s, f, fail->prefix);
     }
 }
 
@@ -290,9 +313,11 @@ static void weigh_places(const struct plx_sift *s, struct plx_cover *c)
         const struct plx_fleet_monitor *m = &c->fleet->monitors[fail->monitor];
         if (fail->by >= 0)
             continue;
-        if (s->unit[m->unit_host] >= host)
+        if (s->unit[fail->host] >= host && !is_calm(s, fail->host)) {
             fail->worth |= PLX_WORTH_HOST;
-        if (m->unit_name != PLX_NO_UNIT && s->unit[m->unit_name] >= name)
+            fail->calm_host = c->solves;
+        }
+        if (fail->name != PLX_NO_UNIT && s->unit[fail->name] >= name)
             fail->worth |= PLX_WORTH_NAME;
         for (uint32_t g = 0; g < m->n_groups; g++)
             if (s->unit[m->groups[g]] >= wide)
@@ -310,7 +335,7 @@ static void prefix_in(struct plx_sift *s, const struct plx_cover *c, uint32_t pr
         const struct plx_fail *fail = &c->fails[f];
         const struct plx_fleet_agent *a = &c->fleet->agents[fail->agent];
         uint32_t step = plx_lane_step(c->score.now, fail->last);
-        float nats = (float)fail->most;
+        float nats = fail->cap;
         bad_in(&s->lanes[0], step, nats);
         bad_in(lane_of_agent(s, fail->agent), step, nats);
         bad_in(lane_of_unit(s, a->region), step, nats);
@@ -393,10 +418,12 @@ static void weigh_prefix(struct plx_sift *s, struct plx_cover *c, uint32_t prefi
         all |= PLX_WORTH_PREFIX;
     if (filter_pays(s, c->score.slack, each, least(c, PLX_JUDGE_CLASS_FILTER)))
         all |= PLX_WORTH_FILTER_PREFIX;
-    for (uint32_t f = s->head[prefix]; f != NOBODY; f = s->next[f])
-        c->fails[f].worth |=
-            (uint16_t)(all | ways_worth(s, &c->fleet->agents[c->fails[f].agent],
-                                        c->fails[f].agent, path));
+    for (uint32_t f = s->head[prefix]; f != NOBODY; f = s->next[f]) {
+        struct plx_fail *fail = &c->fails[f];
+        const struct plx_fleet_agent *a = &c->fleet->agents[fail->agent];
+        fail->worth |= (uint16_t)(all | ways_worth(s, a, fail->agent, path));
+        fail->calm_prefix = c->solves; /* unless a fault of it is found to stir */
+    }
     for (uint32_t f = s->head[prefix]; f != NOBODY; f = s->next[f])
         unplace(s, &c->fleet->agents[c->fails[f].agent], c->fails[f].agent);
     s->n_lanes = 0;
@@ -423,6 +450,6 @@ void plx_sift_fails(struct plx_cover *c, const struct plx_standing *standing,
     for (uint32_t i = 0; i < s->n_busy; i++)
         if (isinf(s->unit[s->busy[i]]))
             keep_prefix(s, c, s->busy[i]);
-        else if (s->unit[s->busy[i]] >= some)
+        else if (s->unit[s->busy[i]] >= some && !is_calm(s, s->busy[i]))
             weigh_prefix(s, c, s->busy[i]);
 }

@@ -15,7 +15,9 @@
 struct plx_sift {
     float *unit;    /* by unit: nats that its failing cells bring at most */
     uint32_t *head; /* by unit: the latest of its fails; next by fail */
-    uint32_t cap_unit, cap_head;
+    uint32_t *calm; /* by unit: the solve that all of its fails were last found not to pay
+                       at; 0: it is to be weighed, UINT32_MAX: it has none */
+    uint32_t cap_unit, cap_head, cap_calm;
     uint32_t *next;
     uint32_t cap_next;
     uint32_t *busy; /* prefixes with fails */
