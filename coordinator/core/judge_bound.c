@@ -13,7 +13,7 @@
 /* What the failing cells bring at each onset, less what was seen to be well since. A
  * filter is weighed agent by agent: those that speak against it are left out of it. */
 struct bound {
-    const struct plx_score *s;
+    struct plx_score *s;
     bool filter, vantage;
     uint32_t n_onsets, alive; /* bits */
     double against;           /* nats of one result as expected */
@@ -125,24 +125,21 @@ static bool weigh_good(struct bound *b, const struct plx_good *good)
     return turned;
 }
 
-static void weigh_monitor(struct bound *b, const struct plx_scope *scope,
-                          uint32_t monitor)
+/* Number `i` of the scope's monitors. */
+static void weigh_monitor(struct bound *b, const struct plx_scope *scope, uint32_t i)
 {
-    const struct plx_score *s = b->s;
-    const struct plx_fleet_monitor *m = &s->fleet->monitors[monitor];
+    uint32_t n;
+    const struct plx_good *good = plx_score_goods(b->s, scope, i, &n);
     bool turned = false;
-    for (uint32_t i = 0; i < m->n_cells; i++) {
-        const struct plx_cell view = plx_cell_at(s->ev, m, i), *c = &view;
-        struct plx_good good;
-        if (plx_scope_has_agent(s->fleet, scope, c->agent) &&
-            plx_score_good(c, m->interval_tk, s->times[0], &good))
-            turned |= weigh_good(b, &good);
-    }
+    for (uint32_t k = 0; k < n; k++)
+        if (good[k].last > b->s->times[0] &&
+            plx_scope_has_agent(b->s->fleet, scope, good[k].agent))
+            turned |= weigh_good(b, &good[k]);
     if (turned)
         bury(b);
 }
 
-uint32_t plx_bound_onsets(const struct plx_score *s, const struct plx_scope *scope,
+uint32_t plx_bound_onsets(struct plx_score *s, const struct plx_scope *scope,
                           const struct plx_fail *fails, uint32_t n_onsets, double cost,
                           double ret_most[PLX_SCORE_ONSETS])
 {
@@ -166,7 +163,7 @@ uint32_t plx_bound_onsets(const struct plx_score *s, const struct plx_scope *sco
         bury(&b);
     plx_scope_monitors(s->fleet, scope, &ids, &n);
     for (uint32_t i = 0; i < n && b.alive != 0; i++)
-        weigh_monitor(&b, scope, ids[i]);
+        weigh_monitor(&b, scope, i);
     for (uint32_t k = 0; k < n_onsets; k++)
         ret_most[k] = left(&b, k, &n);
     return b.alive;

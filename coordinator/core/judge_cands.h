@@ -56,6 +56,8 @@ struct plx_cover {
     uint32_t n_picks, cap_picks;
     uint32_t *explained;
     uint32_t cap_explained;
+    uint32_t *told; /* fails that a pick explains, as of the last recount */
+    uint32_t n_told, cap_told;
     uint32_t *work; /* fails freed for a second story */
     uint32_t cap_work;
     uint32_t *tally; /* per candidate, for absorptions */

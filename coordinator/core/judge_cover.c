@@ -32,6 +32,7 @@ void plx_cover_destroy(struct plx_cover **cover)
     free(c->heap);
     free(c->picks);
     free(c->explained);
+    free(c->told);
     free(c->work);
     free(c->tally);
     plx_sift_fini(&c->sift);

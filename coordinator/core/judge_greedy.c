@@ -89,9 +89,13 @@ void plx_greedy_recount(struct plx_cover *c)
 {
     for (uint32_t p = 0; p < c->n_picks; p++)
         c->picks[p].n_fails = 0;
+    plx_cands_reach(&c->told, &c->cap_told, c->n_fails, sizeof *c->told);
+    c->n_told = 0;
     for (uint32_t f = 0; f < c->n_fails; f++)
-        if (c->fails[f].by >= 0)
+        if (c->fails[f].by >= 0) {
             c->picks[c->fails[f].by].n_fails++;
+            c->told[c->n_told++] = f;
+        }
 }
 
 /* --- the whole ------------------------------------------------------------------ */

@@ -362,7 +362,7 @@ static void sample_monitor(struct plx_sift *s, const struct plx_cover *c,
     struct plx_good good;
     for (uint32_t i = 0; i < m->n_cells; i++) {
         const struct plx_cell view = plx_cell_at(c->score.ev, m, i), *cell = &view;
-        if (!plx_score_good(cell, m->interval_tk, 0, &good))
+        if (!plx_goods_of_cell(cell, m->interval_tk, 0, &good))
             continue;
         const struct plx_fleet_agent *a = &c->fleet->agents[cell->agent];
         uint32_t step = plx_lane_step(c->score.now, good.last);
