@@ -74,12 +74,12 @@ bool plx_announce_is_consequence(const struct plx_faults *fs,
     if (f->scope.type != PLX_SCOPE_SERVICE)
         return false;
     const struct plx_fleet_monitor *m = &fleet->monitors[f->scope.x];
-    for (uint32_t d = 0; d < m->n_depends; d++)
+    for (uint32_t d = 0; d < m->terms->n_depends; d++)
         for (uint32_t i = 0; i < fs->n; i++) {
             const struct plx_fault *g = &fs->list[i];
             if (g != f && plx_fault_is_open(g) &&
                 plx_family_of(&g->scope) == PLX_FAMILY_SERVER &&
-                plx_ids_has(&g->monitors, m->depends[d]))
+                plx_ids_has(&g->monitors, m->terms->ids[m->terms->n_groups + d]))
                 return true;
         }
     return false;

@@ -19,6 +19,17 @@ void plx_cands_reach(void *pp, uint32_t *cap, uint32_t n, size_t size)
     *cap = to;
 }
 
+void plx_cands_trim(void *pp, uint32_t *cap, uint32_t n, size_t size)
+{
+    void **p = pp;
+    if (*cap <= 4096 || *cap / 4 <= n)
+        return;
+    *cap = n + n / 2 + 32;
+    *p = realloc(*p, *cap * size);
+    if (*p == NULL)
+        abort();
+}
+
 /* --- what fails ----------------------------------------------------------------- */
 
 /* What is left of a failing run after `end`. */

@@ -70,6 +70,9 @@ struct plx_cover {
 /* Grows an array (`pp` is the address of its pointer) to at least `n` elements. */
 void plx_cands_reach(void *pp, uint32_t *cap, uint32_t n, size_t size);
 
+/* Gives memory back that far more than `n` elements once needed. */
+void plx_cands_trim(void *pp, uint32_t *cap, uint32_t n, size_t size);
+
 /* Collects the failing cells, and picks the standing faults of ours that are too large to
  * be asked again. The score must have begun. */
 void plx_cands_gather(struct plx_cover *cover, const struct plx_evidence *ev,

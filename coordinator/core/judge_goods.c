@@ -63,7 +63,7 @@ static void *grown(void *p, uint32_t *cap, uint32_t n, size_t size)
 static void read_member(struct plx_goods_place *p, const struct plx_fleet *fleet,
                         const struct plx_evidence *ev)
 {
-    uint32_t id = fleet->units[p->unit].members[p->n_ends];
+    uint32_t id = plx_unit_members(&fleet->units[p->unit])[p->n_ends];
     const struct plx_fleet_monitor *m = &fleet->monitors[id];
     for (uint32_t k = 0; k < m->n_cells; k++) {
         const struct plx_cell c = plx_cell_at(ev, m, k);

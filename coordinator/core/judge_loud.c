@@ -63,8 +63,8 @@ static double most_of_units(const struct plx_cover *c, const uint32_t *n_prefix)
         add_most(sums, fail->host, nats);
         add_most(sums, fail->prefix, nats);
         add_most(sums, fail->name, nats);
-        for (uint32_t g = 0; g < m->n_groups; g++)
-            add_most(sums, m->groups[g], nats);
+        for (uint32_t g = 0; g < m->terms->n_groups; g++)
+            add_most(sums, m->terms->ids[g], nats);
     }
     for (uint32_t u = 0; u < c->fleet->n_units; u++)
         if (n_prefix == NULL || n_prefix[u] <= PLX_CANDS_MANY)

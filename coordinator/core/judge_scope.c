@@ -133,9 +133,9 @@ static void add_server(const struct plx_fleet *f, uint32_t monitor, bool dns, bo
     }
     if (!(worth & PLX_WORTH_GROUPS))
         return;
-    for (uint32_t i = 0; i < m->n_groups; i++)
-        if (plx_fleet_hosts(f, &f->units[m->groups[i]]) >= 2)
-            add(l, PLX_SCOPE_GROUP, m->groups[i], UINT32_MAX);
+    for (uint32_t i = 0; i < m->terms->n_groups; i++)
+        if (plx_fleet_hosts(f, &f->units[m->terms->ids[i]]) >= 2)
+            add(l, PLX_SCOPE_GROUP, m->terms->ids[i], UINT32_MAX);
 }
 
 uint32_t plx_scope_of_cell(const struct plx_fleet *fleet, const struct plx_fail *fail,
@@ -172,7 +172,7 @@ void plx_scope_monitors(const struct plx_fleet *fleet, const struct plx_scope *s
         *ret_n = 1;
         return;
     }
-    *ret_ids = fleet->units[scope->x].members;
+    *ret_ids = plx_unit_members(&fleet->units[scope->x]);
     *ret_n = fleet->units[scope->x].n;
 }
 
@@ -189,7 +189,7 @@ void plx_scope_agents(const struct plx_fleet *fleet, const struct plx_scope *sco
         *ret_n = 1;
         return;
     }
-    *ret_ids = fleet->units[scope->y].members;
+    *ret_ids = plx_unit_members(&fleet->units[scope->y]);
     *ret_n = fleet->units[scope->y].n;
 }
 
@@ -303,18 +303,19 @@ static const char *vantage_name(const struct plx_fleet *f, const struct plx_scop
     if (s->type == PLX_SCOPE_AGENT || s->type == PLX_SCOPE_AGENT_HOST ||
         s->type == PLX_SCOPE_AGENT_PREFIX)
         return f->agents[s->y].name;
-    return f->units[s->y].text;
+    return plx_fleet_text(f, f->units[s->y].text);
 }
 
 void plx_scope_entity(const struct plx_fleet *fleet, const struct plx_scope *s, char *ret,
                       size_t size)
 {
     if (s->type == PLX_SCOPE_SERVICE || s->type == PLX_SCOPE_FILTER_MONITOR)
-        snprintf(ret, size, "%s", fleet->monitors[s->x].name);
+        snprintf(ret, size, "%s", plx_fleet_text(fleet, fleet->monitors[s->x].name));
     else if (s->y == UINT32_MAX)
-        snprintf(ret, size, "%s", fleet->units[s->x].text);
+        snprintf(ret, size, "%s", plx_fleet_text(fleet, fleet->units[s->x].text));
     else if (s->x == UINT32_MAX)
         snprintf(ret, size, "%s", vantage_name(fleet, s));
     else
-        snprintf(ret, size, "%s>%s", vantage_name(fleet, s), fleet->units[s->x].text);
+        snprintf(ret, size, "%s>%s", vantage_name(fleet, s),
+                 plx_fleet_text(fleet, fleet->units[s->x].text));
 }

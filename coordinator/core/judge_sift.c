@@ -21,18 +21,28 @@ void plx_sift_fini(struct plx_sift *s)
     free(s->busy);
     free(s->lanes);
     free(s->lane_of_agent);
-    free(s->lane_of_unit);
     free(s->gains);
     *s = (struct plx_sift){0};
+}
+
+/* For arrays by unit: they grow with what is declared, and need no room to spare. */
+static void units_reach(void *pp, uint32_t *cap, uint32_t n, size_t size)
+{
+    void **p = pp;
+    if (n <= *cap)
+        return;
+    *cap = n + n / 32 + 32;
+    *p = realloc(*p, *cap * size);
+    if (*p == NULL)
+        abort();
 }
 
 static void begin(struct plx_sift *s, const struct plx_cover *c)
 {
     uint32_t n = c->fleet->n_units, n_agents = c->fleet->n_agents;
-    plx_cands_reach(&s->unit, &s->cap_unit, n, sizeof *s->unit);
-    plx_cands_reach(&s->head, &s->cap_head, n, sizeof *s->head);
-    plx_cands_reach(&s->calm, &s->cap_calm, n, sizeof *s->calm);
-    plx_cands_reach(&s->lane_of_unit, &s->cap_lane_of_unit, n, sizeof *s->lane_of_unit);
+    units_reach(&s->unit, &s->cap_unit, n, sizeof *s->unit);
+    units_reach(&s->head, &s->cap_head, n, sizeof *s->head);
+    units_reach(&s->calm, &s->cap_calm, n, sizeof *s->calm);
     plx_cands_reach(&s->lane_of_agent, &s->cap_lane_of_agent, n_agents,
                     sizeof *s->lane_of_agent);
     plx_cands_reach(&s->next, &s->cap_next, c->n_fails, sizeof *s->next);
@@ -40,7 +50,6 @@ static void begin(struct plx_sift *s, const struct plx_cover *c)
         memset(s->unit, 0, n * sizeof *s->unit);
         memset(s->head, 0xff, n * sizeof *s->head);
         memset(s->calm, 0xff, n * sizeof *s->calm);
-        memset(s->lane_of_unit, 0xff, n * sizeof *s->lane_of_unit);
     }
     if (n_agents > 0)
         memset(s->lane_of_agent, 0xff, n_agents * sizeof *s->lane_of_agent);
@@ -85,7 +94,7 @@ static struct plx_lane *lane_of_agent(struct plx_sift *s, uint32_t agent)
 
 static struct plx_lane *lane_of_unit(struct plx_sift *s, uint32_t unit)
 {
-    return unit == PLX_NO_UNIT ? NULL : lane_at(s, &s->lane_of_unit[unit]);
+    return unit == PLX_NO_UNIT ? NULL : lane_at(s, &s->head[unit]);
 }
 
 static void bad_in(struct plx_lane *lane, uint32_t step, float nats)
@@ -101,13 +110,13 @@ static void unplace(struct plx_sift *s, const struct plx_fleet_agent *a, uint32_
 {
     s->lane_of_agent[id] = NO_LANE;
     if (a->region != PLX_NO_UNIT)
-        s->lane_of_unit[a->region] = NO_LANE;
+        s->head[a->region] = NO_LANE;
     if (a->provider != PLX_NO_UNIT)
-        s->lane_of_unit[a->provider] = NO_LANE;
+        s->head[a->provider] = NO_LANE;
     if (a->asn != PLX_NO_UNIT)
-        s->lane_of_unit[a->asn] = NO_LANE;
+        s->head[a->asn] = NO_LANE;
     for (uint32_t i = 0; i < a->n_sites; i++)
-        s->lane_of_unit[a->sites[i]] = NO_LANE;
+        s->head[a->sites[i]] = NO_LANE;
 }
 
 static void bound_lanes(struct plx_sift *s, const struct plx_cover *c)
@@ -125,7 +134,7 @@ static bool pays(const struct plx_sift *s, uint32_t lane, float cost)
 
 static bool unit_pays(const struct plx_sift *s, uint32_t unit, float cost)
 {
-    return unit != PLX_NO_UNIT && pays(s, s->lane_of_unit[unit], cost);
+    return unit != PLX_NO_UNIT && pays(s, s->head[unit], cost);
 }
 
 /* --- faults of ours ------------------------------------------------------------- */
@@ -289,8 +298,8 @@ static void add_up(struct plx_sift *s, struct plx_cover *c)
             s->unit[fail->prefix] += nats;
             agree(&s->calm[fail->prefix], fail->calm_prefix);
         }
-        for (uint32_t g = 0; g < m->n_groups; g++)
-            s->unit[m->groups[g]] += nats;
+        for (uint32_t g = 0; g < m->terms->n_groups; g++)
+            s->unit[m->terms->ids[g]] += nats;
         chain(s, f, fail->prefix);
     }
 }
@@ -319,8 +328,8 @@ static void weigh_places(const struct plx_sift *s, struct plx_cover *c)
         }
         if (fail->name != PLX_NO_UNIT && s->unit[fail->name] >= name)
             fail->worth |= PLX_WORTH_NAME;
-        for (uint32_t g = 0; g < m->n_groups; g++)
-            if (s->unit[m->groups[g]] >= wide)
+        for (uint32_t g = 0; g < m->terms->n_groups; g++)
+            if (s->unit[m->terms->ids[g]] >= wide)
                 fail->worth |= PLX_WORTH_GROUPS;
     }
 }
@@ -353,7 +362,7 @@ static void good_at(struct plx_sift *s, uint32_t lane, uint32_t step)
 static void good_at_unit(struct plx_sift *s, uint32_t unit, uint32_t step)
 {
     if (unit != PLX_NO_UNIT)
-        good_at(s, s->lane_of_unit[unit], step);
+        good_at(s, s->head[unit], step);
 }
 
 static void sample_monitor(struct plx_sift *s, const struct plx_cover *c,
@@ -411,7 +420,7 @@ static void weigh_prefix(struct plx_sift *s, struct plx_cover *c, uint32_t prefi
     float path = least(c, PLX_JUDGE_CLASS_PATH), each = against(c);
     prefix_in(s, c, prefix);
     for (uint32_t i = 0; i < unit->n && i < SAMPLE; i++)
-        sample_monitor(s, c, &c->fleet->monitors[unit->members[i]]);
+        sample_monitor(s, c, &c->fleet->monitors[plx_unit_members(unit)[i]]);
     bound_lanes(s, c);
     unsigned all = 0;
     if (pays(s, 0, least(c, PLX_JUDGE_CLASS_NETWORK)))
