@@ -118,7 +118,7 @@ void plx_lane_job(struct plx_lane *lane, uint32_t slot, bool gone)
     if (gone)
         plx_plan_remove(&lane->plan, slot);
     else
-        plx_plan_set(&lane->plan, slot, job->monitor_id, job->interval_ns,
+        plx_plan_set(&lane->plan, slot, job->monitor_id, job->turn, job->interval_ns,
                      plx_clock_mono());
 }
 

@@ -40,12 +40,15 @@ struct session {
     bool json;
 };
 
+#define PRESET(name, value, token) " " #token
+#define PRESETS                    PLX_GREETING_PRESET_TABLE(PRESET)
+
 static const char usage[] =
     "usage: parallax-agent probe [options] HOST:PORT…\n"
     "Probes each target once, without a coordinator, and prints the evidence.\n"
     "  --full           complete the handshake (default: half-open)\n"
-    "  --greeting NAME  speak, and say goodbye: ssh, smtp, ftp, imap, pop3, mysql,\n"
-    "                   postgresql, redis, memcached, ldap, mqtt, amqp or sip\n"
+    "  --greeting NAME  speak, and say goodbye; one of\n"
+    "    " PRESETS "\n"
     "  --expect WHAT    open (default), refused, filtered or closed: exits 0 if all are\n"
     "                   so, else 1\n"
     "  --timeout TIME   how long to wait for an answer (default 5s)\n"

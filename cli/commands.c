@@ -263,6 +263,9 @@ const struct plx_command plx_commands[] = {
      "standard output, as a file for apply; what has no equivalent to standard error.\n"
      "With --output json both are one document. Exits 0, or 1 if an entry is left out.",
      import_options, 2, MANY, plx_cmd_import, NULL},
+    {"locations list", "", "What monitors can name as locations, and who serves them",
+     "Regions, all, and labels of agents; also what monitors name and nobody serves.",
+     NULL, 0, 0, plx_cmd_locations_list, NULL},
     {"agents list", "", "The vantage points and how they are", NULL, NULL, 0, 0,
      plx_cmd_agents_list, NULL},
     {"agents show", "AGENT", "One agent in full", NULL, NULL, 1, 1, plx_cmd_agents_show,

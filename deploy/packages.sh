@@ -36,7 +36,7 @@ plx_packages_demo=(redis-server)
 plx_packages_test=(
     postgresql redis-server openssh-server openssh-client
     'exim4-daemon-light|exim4-daemon-heavy'
-    vsftpd dovecot-imapd dovecot-pop3d mariadb-server memcached slapd mosquitto
+    vsftpd dovecot-imapd dovecot-pop3d mariadb-server memcached slapd mosquitto nats-server
     rabbitmq-server kamailio openssl
     nftables iproute2 tcpdump util-linux 'mawk|gawk'
     prometheus-alertmanager python3-jsonschema

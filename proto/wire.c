@@ -53,7 +53,7 @@ struct plx_task plx_task_of(const struct plx_monitor *m)
         .source = m->source ? m->source : "",
         .expect = m->expect,
         .confirm = m->confirm,
-        .greeting = m->greeting,
+        .greeting = plx_greeting_as_sent(&m->greeting),
     };
 }
 

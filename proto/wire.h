@@ -65,6 +65,7 @@ struct plx_task {
     const char *source; /* "" for the kernel's choice */
     enum plx_expect expect;
     bool confirm;
+    uint16_t turn; /* place in the interval, in 65536ths; 0: the agent's own choice */
     struct plx_greeting greeting; /* steps and bytes lent */
 };
 

@@ -142,6 +142,7 @@ static void task(struct plx_wire_check *c, const Parallax__V1__Task *in,
     out->addresses = (enum plx_addresses)in->addresses;
     out->expect = (enum plx_expect)in->expect;
     out->confirm = in->confirm;
+    out->turn = (uint16_t)in->turn;
     plx_wire_take_greeting(c, in->greeting, &out->greeting);
     if (!plx_text_is_host(out->host))
         plx_wire_fail(c, PLX_EMALFORMED, "task.host", "is no DNS name or IP address");
@@ -156,6 +157,7 @@ static void task(struct plx_wire_check *c, const Parallax__V1__Task *in,
                       PLX_MONITOR_TIMEOUT_MAX_NS);
     plx_wire_in_range(c, "task.handshake", in->handshake, 0, PLX_HANDSHAKE_FULL);
     plx_wire_in_range(c, "task.expect", in->expect, 0, PLX_EXPECT_CLOSED);
+    plx_wire_in_range(c, "task.turn", in->turn, 0, UINT16_MAX);
     plx_wire_in_range(c, "task.addresses", in->addresses, 0, PLX_ADDRESSES_ALL);
 }
 

@@ -124,6 +124,8 @@ static Parallax__V1__Task **tasks_of(struct plx_arena *arena, const struct plx_t
         SET(out, confirm, in[i].confirm);
         if (in[i].addresses != PLX_ADDRESSES_FIRST)
             SET(out, addresses, (uint32_t)in[i].addresses);
+        if (in[i].turn > 0)
+            SET(out, turn, in[i].turn);
         out->greeting = greeting_of(arena, &in[i].greeting);
         list[i] = out;
     }
@@ -134,7 +136,7 @@ static Parallax__V1__Task **tasks_of(struct plx_arena *arena, const struct plx_t
 size_t plx_wire_task_bytes(const struct plx_task *task)
 {
     const size_t number = 12, around = 8;
-    size_t n = around + 9 * number + strlen(task->host) + strlen(task->source) +
+    size_t n = around + 10 * number + strlen(task->host) + strlen(task->source) +
                2 * around + number;
     for (size_t i = 0; i < task->greeting.n_steps; i++)
         n += task->greeting.steps[i].len + 2 * around + 3 * number;

@@ -141,6 +141,7 @@ struct plx_task plx_job_task(const struct plx_job *job, char text[PLX_ADDR_TEXT_
                              .expect = (enum plx_expect)job->expect,
                              .addresses = (enum plx_addresses)job->addresses,
                              .confirm = job->confirm,
+                             .turn = job->turn,
                              .greeting = job->greeting ? *job->greeting
                                                        : (struct plx_greeting){0}};
 }
@@ -185,6 +186,7 @@ static void fill(struct plx_job *job, const struct plx_task *task)
                             .expect = (uint8_t)task->expect,
                             .addresses = (uint8_t)task->addresses,
                             .confirm = task->confirm,
+                            .turn = task->turn,
                             .greeting = greeting_of(task),
                             .retry_state = retry_state};
     set_host(job, task);
@@ -224,6 +226,9 @@ static int upsert(struct plx_jobs *jobs, const struct plx_task *task, bool mark)
     if (!same) {
         fill(job, task);
         jobs->hash += plx_task_hash(task);
+        jobs->fn(jobs->arg, slot, false);
+    } else if (job->turn != task->turn) {
+        job->turn = task->turn;
         jobs->fn(jobs->arg, slot, false);
     }
     job->marked = mark;

@@ -35,6 +35,7 @@ struct plx_job {
     bool confirm;
     bool marked;         /* named by the snapshot under way */
     uint8_t retry_state; /* plx_attempt_wants_retry's */
+    uint16_t turn;       /* 0: none was given */
 };
 
 /* Told of each slot that was filled or changed (`gone` false) or emptied. */

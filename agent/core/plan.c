@@ -46,17 +46,26 @@ static int64_t floor_mod(int64_t a, int64_t n)
 static struct plx_mono place_after(const struct plx_plan *plan,
                                    const struct plx_plan_entry *e, struct plx_mono now)
 {
-    int64_t phase = (int64_t)(e->phase_key % (uint64_t)e->interval_ns);
+    /* 2^-53: what a double holds of a fraction */
+    int64_t phase =
+        (int64_t)((double)(e->phase_key >> 11) * 0x1p-53 * (double)e->interval_ns);
     int64_t since = floor_mod(now.ns + plan->axis_ns - phase, e->interval_ns);
     return plx_mono_add(now, e->interval_ns - since);
 }
 
+static uint64_t phase_key(const struct plx_plan *plan, uint64_t monitor_id, uint16_t turn)
+{
+    uint64_t of_monitor = plx_hash_mix(monitor_id);
+    return turn > 0 ? of_monitor + ((uint64_t)turn << 48)
+                    : plx_hash_mix(of_monitor ^ plan->agent_seed);
+}
+
 void plx_plan_set(struct plx_plan *plan, uint32_t slot, uint64_t monitor_id,
-                  int64_t interval_ns, struct plx_mono now)
+                  uint16_t turn, int64_t interval_ns, struct plx_mono now)
 {
     grow(plan, slot);
     struct plx_plan_entry *e = &plan->entries[slot];
-    uint64_t key = plx_hash_mix(plx_hash_mix(monitor_id) ^ plan->agent_seed);
+    uint64_t key = phase_key(plan, monitor_id, turn);
     if (e->interval_ns == interval_ns && e->phase_key == key)
         return;
     plx_plan_remove(plan, slot);

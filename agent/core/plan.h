@@ -2,11 +2,12 @@
  *
  * A monitor's probes stand at phase + k * interval on an axis that is tied to the wall
  * clock once, when the plan is made, and monotonic from then on: a clock that is set does
- * not move a probe, and a restart finds the same phases. The phase is a hash of (monitor,
- * agent), so that the probes of one agent spread over the interval and those of N agents
- * interleave. What could not be started in time is skipped, never made up for: after a
- * pause of any length each monitor is due at most once. 32 bytes a monitor. Pure; one
- * thread. */
+ * not move a probe, and a restart finds the same phases. The phase is a hash of the
+ * monitor, so that the probes of one agent spread over the interval, and a turn that the
+ * coordinator gave, so that those of N agents interleave (coordinator/core/turn.h);
+ * without a turn it is a hash of (monitor, agent). What could not be started in time is
+ * skipped, never made up for: after a pause of any length each monitor is due at most
+ * once. 32 bytes a monitor. Pure; one thread. */
 #ifndef PLX_AGENT_CORE_PLAN_H
 #define PLX_AGENT_CORE_PLAN_H
 
@@ -14,7 +15,7 @@
 #include "base/time.h"
 
 struct plx_plan_entry {
-    uint64_t phase_key;  /* hash of (monitor, agent) */
+    uint64_t phase_key;  /* the phase, in 2^64ths of the interval */
     int64_t interval_ns; /* 0: the slot is free */
 };
 
@@ -40,9 +41,10 @@ void plx_plan_init(struct plx_plan *plan, uint64_t agent_seed, struct plx_mono n
 void plx_plan_fini(struct plx_plan *plan);
 
 /* Plans the monitor in `slot` (a small number: an index) from now on. A slot that holds
- * the same monitor and interval keeps its place. `interval_ns` > 0. */
+ * the same monitor, turn and interval keeps its place. `turn`: in 65536ths of the
+ * interval, 0 for none; `interval_ns` > 0. */
 void plx_plan_set(struct plx_plan *plan, uint32_t slot, uint64_t monitor_id,
-                  int64_t interval_ns, struct plx_mono now);
+                  uint16_t turn, int64_t interval_ns, struct plx_mono now);
 void plx_plan_remove(struct plx_plan *plan, uint32_t slot);
 
 /* When the monitor in `slot`, which is planned, is probed next. */

@@ -79,6 +79,23 @@ void plx_buf_printf(struct plx_buf *buf, const char *fmt, ...)
     va_end(again);
 }
 
+static void markup_char(struct plx_buf *buf, char c)
+{
+    static const char special[] = "&<>\"'";
+    static const char *const shown[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"};
+    const char *at = memchr(special, c, sizeof special - 1);
+    if (at)
+        plx_buf_text(buf, shown[at - special]);
+    else
+        plx_buf_char(buf, (unsigned char)c < 0x20 && c != '\n' ? ' ' : c);
+}
+
+void plx_buf_markup(struct plx_buf *buf, const char *text)
+{
+    for (; *text; text++)
+        markup_char(buf, *text);
+}
+
 const char *plx_buf_str(const struct plx_buf *buf)
 {
     return buf->data ? buf->data : "";

@@ -30,6 +30,10 @@ void plx_buf_char(struct plx_buf *buf, char c);
 void plx_buf_printf(struct plx_buf *buf, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The text as HTML or XML shows it, also within an attribute's quotes; of control
+ * characters, which XML does not know, only line ends remain. */
+void plx_buf_markup(struct plx_buf *buf, const char *text);
+
 /* The text so far, "" when empty. Lent until the next append. */
 const char *plx_buf_str(const struct plx_buf *buf);
 

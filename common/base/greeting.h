@@ -36,22 +36,29 @@ struct plx_greeting_step {
     int64_t within_ns;  /* expect: time for it; 0: the probe's timeout */
 };
 
-/* The ready ones. Values are on the wire and in the database: never renumber.
- * name, value, token */
+/* The ready ones, a row each: name, value, and token, which is also the name of its steps
+ * in greeting_presets.c (a row without steps does not compile). Values are on the wire
+ * and in the database: never renumber, add at the end. */
 #define PLX_GREETING_PRESET_TABLE(X)                                                     \
-    X(SSH, 1, "ssh")                                                                     \
-    X(SMTP, 2, "smtp")                                                                   \
-    X(FTP, 3, "ftp")                                                                     \
-    X(IMAP, 4, "imap")                                                                   \
-    X(POP3, 5, "pop3")                                                                   \
-    X(MYSQL, 6, "mysql")                                                                 \
-    X(POSTGRESQL, 7, "postgresql")                                                       \
-    X(REDIS, 8, "redis")                                                                 \
-    X(MEMCACHED, 9, "memcached")                                                         \
-    X(LDAP, 10, "ldap")                                                                  \
-    X(MQTT, 11, "mqtt")                                                                  \
-    X(AMQP, 12, "amqp")                                                                  \
-    X(SIP, 13, "sip")
+    X(SSH, 1, ssh)                                                                       \
+    X(SMTP, 2, smtp)                                                                     \
+    X(FTP, 3, ftp)                                                                       \
+    X(IMAP, 4, imap)                                                                     \
+    X(POP3, 5, pop3)                                                                     \
+    X(MYSQL, 6, mysql)                                                                   \
+    X(POSTGRESQL, 7, postgresql)                                                         \
+    X(REDIS, 8, redis)                                                                   \
+    X(MEMCACHED, 9, memcached)                                                           \
+    X(LDAP, 10, ldap)                                                                    \
+    X(MQTT, 11, mqtt)                                                                    \
+    X(AMQP, 12, amqp)                                                                    \
+    X(SIP, 13, sip)                                                                      \
+    X(NATS, 14, nats)
+
+/* Agents of the first version know the presets up to here by number. A later one reaches
+ * them as its steps: an agent that does not know a number refuses its whole assignment.
+ */
+#define PLX_GREETING_PRESET_SENT_MAX PLX_GREETING_SIP
 
 enum plx_greeting_preset {
     PLX_GREETING_NO_PRESET = 0,
@@ -81,6 +88,10 @@ uint64_t plx_greeting_hash(const struct plx_greeting *g, uint64_t seed);
 /* The steps, those of the preset if it is one. Lent. */
 const struct plx_greeting_step *plx_greeting_steps(const struct plx_greeting *g,
                                                    size_t *ret_n);
+
+/* The greeting as agents are told it: itself, or the steps of a preset that older ones
+ * would not know. Lent, as `g`'s bytes are. */
+struct plx_greeting plx_greeting_as_sent(const struct plx_greeting *g);
 
 /* Limits, counts, and that patterns compile. Returns 0 or PLX_EINVAL; `ret_step` (may be
  * NULL) is then the step at fault, or n_steps. */

@@ -109,33 +109,21 @@ static const struct plx_greeting_step sip[] = {
     MATCHES("^SIP/2\\.0 [1-6][0-9][0-9] [^\\n]*\\n"),
 };
 
+/* What the server says on its own; there is no goodbye, and a client that hangs up is
+ * logged only for debugging (nats-server 2.9 seen). docs.nats.io: Client Protocol, INFO.
+ */
+static const struct plx_greeting_step nats[] = {MATCHES("^INFO [ \\t]*\\{[^\\n]*\\n")};
+
 struct preset {
+    const char *token;
     const struct plx_greeting_step *steps;
     size_t n_steps;
 };
 
-#define ROW(name, steps) [PLX_GREETING_##name] = {steps, sizeof(steps) / sizeof *(steps)}
-
-/* Every row of the table of names has its steps here. */
 static const struct preset presets[PLX_GREETING_PRESET_COUNT_] = {
-    ROW(SSH, ssh),
-    ROW(SMTP, smtp),
-    ROW(FTP, ftp),
-    ROW(IMAP, imap),
-    ROW(POP3, pop3),
-    ROW(MYSQL, mysql),
-    ROW(POSTGRESQL, postgresql),
-    ROW(REDIS, redis),
-    ROW(MEMCACHED, memcached),
-    ROW(LDAP, ldap),
-    ROW(MQTT, mqtt),
-    ROW(AMQP, amqp),
-    ROW(SIP, sip),
-};
-
-static const char *const tokens[PLX_GREETING_PRESET_COUNT_] = {
-    [PLX_GREETING_NO_PRESET] = "",
-#define X(name, value, token) [PLX_GREETING_##name] = (token),
+    [PLX_GREETING_NO_PRESET] = {"", NULL, 0},
+#define X(name, value, token)                                                            \
+    [PLX_GREETING_##name] = {#token, token, sizeof(token) / sizeof *(token)},
     PLX_GREETING_PRESET_TABLE(X)
 #undef X
 };
@@ -156,15 +144,26 @@ const struct plx_greeting_step *plx_greeting_steps(const struct plx_greeting *g,
     return row_of(g->preset)->steps;
 }
 
+struct plx_greeting plx_greeting_as_sent(const struct plx_greeting *g)
+{
+    struct plx_greeting spelled = {0};
+    if (g->preset <= PLX_GREETING_PRESET_SENT_MAX)
+        return *g;
+    /* Nobody writes through what is lent. */
+    spelled.steps =
+        (struct plx_greeting_step *)(uintptr_t)plx_greeting_steps(g, &spelled.n_steps);
+    return spelled;
+}
+
 const char *plx_greeting_preset_token(enum plx_greeting_preset preset)
 {
-    return tokens[(unsigned)preset < PLX_GREETING_PRESET_COUNT_ ? preset : 0];
+    return row_of(preset)->token;
 }
 
 enum plx_greeting_preset plx_greeting_preset_parse(const char *token)
 {
     for (int i = 1; i < PLX_GREETING_PRESET_COUNT_; i++)
-        if (strcmp(tokens[i], token) == 0)
+        if (strcmp(presets[i].token, token) == 0)
             return (enum plx_greeting_preset)i;
     return PLX_GREETING_NO_PRESET;
 }
@@ -172,7 +171,7 @@ enum plx_greeting_preset plx_greeting_preset_parse(const char *token)
 const char *plx_greeting_preset_list(void)
 {
     static const char list[] =
-#define X(name, value, token) ", " token
+#define X(name, value, token) ", " #token
         PLX_GREETING_PRESET_TABLE(X)
 #undef X
         ;

@@ -34,6 +34,21 @@ bool plx_addr_equal(const struct plx_addr *a, const struct plx_addr *b)
     return a->family == b->family && memcmp(a->bytes, b->bytes, len) == 0;
 }
 
+/* How long before the end a SYN must have been due for its answer to be missed. */
+#define ANSWER_NS (PLX_SEC_NS / 5)
+
+uint32_t plx_result_resent_in_time(const struct plx_result *result)
+{
+    uint32_t n = result->syn_retrans;
+    if (result->outcome != PLX_OUTCOME_TIMEOUT || n == 0)
+        return n;
+    int64_t seconds = result->duration_ns / PLX_SEC_NS;
+    bool linear = seconds == (int64_t)n;
+    bool doubled = n < 8 && seconds == (INT64_C(1) << n) - 1;
+    bool just_now = result->duration_ns % PLX_SEC_NS < ANSWER_NS;
+    return n - ((linear || doubled) && just_now);
+}
+
 const char *plx_probe_kind_token(enum plx_probe_kind kind)
 {
     switch (kind) {

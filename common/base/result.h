@@ -116,4 +116,9 @@ struct plx_result {
     char excerpt[PLX_RESULT_EXCERPT_MAX];
 };
 
+/* Of the SYNs resent, those that went out early enough to be answered. Linux resends
+ * after 1, 2, 3, 4 s (since 6.5) or 1, 3, 7 s, and a little later: one that left just
+ * before a probe timed out says nothing of loss. */
+uint32_t plx_result_resent_in_time(const struct plx_result *result);
+
 #endif

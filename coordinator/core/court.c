@@ -287,6 +287,7 @@ void plx_court_result(struct plx_court *court, struct plx_wall now, uint32_t age
     court->news |=
         result->kind != PLX_PROBE_SCHEDULED || result->outcome != sight->outcome;
     see(court, monitor, sight, result, at);
+    uint32_t resent = plx_result_resent_in_time(result);
     const struct plx_judge_result judged = {
         .now = to_judge(court, now),
         .at = to_judge(court, at),
@@ -297,8 +298,7 @@ void plx_court_result(struct plx_court *court, struct plx_wall now, uint32_t age
         .kind =
             result->kind == PLX_PROBE_SCHEDULED ? PLX_JUDGE_SCHEDULED : PLX_JUDGE_CONFIRM,
         .rtt_us = result->rtt_us,
-        .syn_retrans = (uint16_t)(result->syn_retrans > UINT16_MAX ? UINT16_MAX
-                                                                   : result->syn_retrans),
+        .syn_retrans = (uint16_t)(resent > UINT16_MAX ? UINT16_MAX : resent),
         .icmp_from_target = result->icmp_from.family != 0 &&
                             plx_addr_equal(&result->icmp_from, &result->address),
         .half_up = result->detail == PLX_DETAIL_HALF_UP,

@@ -169,8 +169,8 @@ struct plx_judge_result {
     enum plx_outcome outcome;
     enum plx_unreach unreach;
     enum plx_judge_kind kind;
-    uint32_t rtt_us; /* 0: unknown */
-    uint16_t syn_retrans;
+    uint32_t rtt_us;       /* 0: unknown */
+    uint16_t syn_retrans;  /* SYNs resent, early enough to be answered */
     bool icmp_from_target; /* the ICMP error was sent by the target's own address */
     bool half_up;          /* as expected, but not at all of the target's addresses */
 };
@@ -191,10 +191,11 @@ struct plx_judge_fault {
     uint64_t id; /* from 1; never used twice by one judge */
     enum plx_judge_class class;
     enum plx_judge_change change;
-    const char
-        *entity; /* monitor, address, prefix, group, name, agent>host,
-                    agent>prefix, region>prefix, provider>prefix, agent, region or
-                    provider; "monitor|agent,agent" never: the subset is agents[] */
+    const char *entity; /* monitor, address, prefix, group, name, agent>host,
+                           agent>prefix, region>prefix, provider>prefix, agent, region or
+                           provider; "monitor|agent,agent" never: the subset is agents[];
+                           of several monitors of one service the first, of several
+                           services of one host its address */
     struct plx_wall onset;
     double confidence;      /* 0-1 */
     double margin;          /* nats over the best other story */

@@ -66,14 +66,11 @@ static bool has_places(const struct plx_surroundings *x, const struct plx_fault 
            (f->agents.n >= 3 || n_left < 3);
 }
 
-/* A member of the fault that depends on something that is down already: the cause is
- * elsewhere, and has been paged. */
-bool plx_announce_is_consequence(const struct plx_faults *fs,
-                                 const struct plx_fleet *fleet, const struct plx_fault *f)
+/* The monitor depends on something that another fault has down. */
+static bool is_dependent(const struct plx_faults *fs, const struct plx_fleet *fleet,
+                         const struct plx_fault *f, uint32_t monitor)
 {
-    if (f->scope.type != PLX_SCOPE_SERVICE)
-        return false;
-    const struct plx_fleet_monitor *m = &fleet->monitors[f->scope.x];
+    const struct plx_fleet_monitor *m = &fleet->monitors[monitor];
     for (uint32_t d = 0; d < m->terms->n_depends; d++)
         for (uint32_t i = 0; i < fs->n; i++) {
             const struct plx_fault *g = &fs->list[i];
@@ -83,6 +80,19 @@ bool plx_announce_is_consequence(const struct plx_faults *fs,
                 return true;
         }
     return false;
+}
+
+/* All that a fault of services is about depends on something that is down already: the
+ * cause is elsewhere, and has been paged. */
+bool plx_announce_is_consequence(const struct plx_faults *fs,
+                                 const struct plx_fleet *fleet, const struct plx_fault *f)
+{
+    if (plx_scope_kind(f->scope.type)->class != PLX_JUDGE_CLASS_SERVICE)
+        return false;
+    for (uint32_t i = 0; i < f->monitors.n; i++)
+        if (!is_dependent(fs, fleet, f, f->monitors.ids[i]))
+            return false;
+    return f->monitors.n > 0;
 }
 
 /* Every live location has failed on one of the fault's monitors since it began. (One that
@@ -314,6 +324,7 @@ static void go_on_as(struct plx_fault *g, struct plx_fault *f, uint32_t now)
     g->scope = f->scope;
     g->by_quorum = false;
     g->onset = f->onset < g->onset ? f->onset : g->onset;
+    g->since = f->since;
     g->last_fail = f->last_fail > g->last_fail ? f->last_fail : g->last_fail;
     g->told = f->told;
     g->seen = true;

@@ -116,6 +116,7 @@ static struct plx_fail read_cell(const struct plx_cover *c, const struct plx_evi
         .host = m->unit_host,
         .prefix = m->unit_prefix,
         .name = m->unit_name,
+        .answers = plx_score_is_answer(&cell, c->score.policy),
     };
     plx_score_kinds(&cell, fail.kinds);
     return fail;
@@ -128,9 +129,25 @@ static bool is_same(const struct plx_fail *a, const struct plx_fail *b)
            a->n_apart == b->n_apart && !a->cut;
 }
 
+/* Words of 64 cells that are looked ahead. */
+#define AHEAD 8u
+
+/* The memory of what comes next is fetched meanwhile. */
+static void look_ahead(const struct plx_cover *c, const struct plx_evidence *ev,
+                       uint32_t word)
+{
+    if (word * 64 >= ev->cells.n)
+        return;
+    for (uint64_t bits = ev->cells.failing[word]; bits != 0; bits &= bits - 1) {
+        uint32_t i = word * 64 + (uint32_t)__builtin_ctzll(bits);
+        __builtin_prefetch(&ev->cells.at[i]);
+        __builtin_prefetch(&c->fleet->monitors[plx_cells_owner(&ev->cells, i)]);
+    }
+}
+
 /* The failing cell `i`, from the last solve (`was`; NULL: it did not fail then) if
- * nothing changed since. */
-static void collect_cell(struct plx_cover *c, const struct plx_evidence *ev, uint32_t i,
+ * nothing changed since. Returns true when it had to be read. */
+static bool collect_cell(struct plx_cover *c, const struct plx_evidence *ev, uint32_t i,
                          struct plx_fail *was, uint32_t now,
                          const struct plx_standing *standing, uint32_t n_standing)
 {
@@ -138,7 +155,7 @@ static void collect_cell(struct plx_cover *c, const struct plx_evidence *ev, uin
         was->calm_host = was->calm_prefix = 0;
     if (was != NULL && !was->cut && !plx_evidence_is_changed(ev, was->monitor)) {
         collect_one(c, was, now, standing, n_standing);
-        return;
+        return false;
     }
     struct plx_fail fail = read_cell(c, ev, i);
     if (was != NULL && is_same(was, &fail)) {
@@ -147,6 +164,7 @@ static void collect_cell(struct plx_cover *c, const struct plx_evidence *ev, uin
         fail.calm_prefix = was->calm_prefix;
     }
     collect_one(c, &fail, now, standing, n_standing);
+    return true;
 }
 
 static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t now,
@@ -159,14 +177,21 @@ static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t
     c->n_fails = 0;
     c->was = was;
     c->cap_was = cap_was;
-    for (uint32_t w = 0; w * 64 < ev->cells.n; w++)
+    bool all_new = true; /* then it is worth looking ahead */
+    for (uint32_t w = 0; w * 64 < ev->cells.n; w++) {
+        if (all_new)
+            look_ahead(c, ev, w + AHEAD);
+        if (ev->cells.failing[w] != 0)
+            all_new = true;
         for (uint64_t bits = ev->cells.failing[w]; bits != 0; bits &= bits - 1) {
             uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
             while (k < n_was && was[k].cell < i)
                 k++;
             bool had = k < n_was && was[k].cell == i;
-            collect_cell(c, ev, i, had ? &was[k] : NULL, now, standing, n_standing);
+            all_new &=
+                collect_cell(c, ev, i, had ? &was[k] : NULL, now, standing, n_standing);
         }
+    }
 }
 
 /* --- candidates ----------------------------------------------------------------- */

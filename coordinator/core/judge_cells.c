@@ -135,6 +135,7 @@ void plx_cells_put(struct plx_cells *s, uint32_t i, const struct plx_cell *c)
     memcpy(m->kinds, c->kinds, sizeof m->kinds);
     m->n_apart = c->n_apart;
     m->n_other = c->n_other;
+    m->n_lost = c->n_lost;
     m->sched = c->sched;
 }
 

@@ -50,6 +50,7 @@ struct plx_cell {
     uint8_t outcome : 4, unreach : 3; /* of the last result that counts */
     uint8_t slow : 1;                 /* … by latency */
     uint8_t n_other;                  /* results in the run before (saturates) */
+    uint8_t n_lost; /* SYNs of a failing run that nothing answered (saturates) */
     uint16_t sched; /* scheduled phase in ticks modulo 65536, to know what is in flight */
 };
 
@@ -73,7 +74,7 @@ struct plx_more {
     uint32_t first, other;
     uint8_t kinds[PLX_KIND_COUNT_], n_apart;
     uint16_t sched;
-    uint8_t n_other;
+    uint8_t n_other, n_lost;
 };
 _Static_assert(sizeof(struct plx_more) == 20, "three of ten cells may have one");
 
@@ -167,6 +168,7 @@ static inline struct plx_cell plx_cells_get(const struct plx_cells *cells, uint3
         __builtin_memcpy(c.kinds, m->kinds, sizeof c.kinds);
         c.n_apart = m->n_apart;
         c.n_other = m->n_other;
+        c.n_lost = m->n_lost;
         c.sched = m->sched;
     }
     return c;

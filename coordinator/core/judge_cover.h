@@ -16,6 +16,7 @@ struct plx_fail {
     uint32_t until;  /* it votes before then */
     uint8_t n, n_apart;
     bool cut;       /* a fault that is over has some of its failures */
+    bool answers;   /* its target does, but not as expected */
     uint16_t worth; /* enum plx_worth: scopes that could earn their cost (judge_sift) */
     int32_t by;     /* index of the pick that explains it; -1: none */
     uint32_t host, prefix, name;     /* units of its monitor */

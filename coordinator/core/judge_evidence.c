@@ -490,7 +490,7 @@ static void take_seen(struct plx_evidence *ev, struct plx_fleet_agent *a,
                       const struct plx_judge_policy *policy,
                       const struct plx_judge_result *r, uint32_t tk)
 {
-    bool ok = as_expected(m, r);
+    bool ok = as_expected(m, r), timed_out = r->outcome == PLX_OUTCOME_TIMEOUT;
     if (r->kind == PLX_JUDGE_SCHEDULED)
         c->sched = (uint16_t)tk;
     c->flags &= (uint8_t) ~(PLX_CELL_PENDING | PLX_CELL_LOCAL | PLX_CELL_LATE);
@@ -500,12 +500,14 @@ static void take_seen(struct plx_evidence *ev, struct plx_fleet_agent *a,
         if (r->kind == PLX_JUDGE_CONFIRM)
             tk += (uint32_t)(policy->slack_ns / TK_NS);
         a->local_n = 0;
-        ev->dirty |= plx_quality_answered(c, r->syn_retrans);
-        run_open(ev, a, c, tk, r->outcome != PLX_OUTCOME_TIMEOUT);
+        if (!timed_out) /* where silence is expected it is no loss */
+            ev->dirty |= plx_quality_answered(c, r->syn_retrans);
+        run_open(ev, a, c, tk, !timed_out);
         if (r->rtt_us != 0)
             c->rtt = smooth(c->rtt, rtt_pack_fast(r->rtt_us), c->rtt == 0);
     } else {
         uint32_t burst_tk = (uint32_t)(policy->burst_ns / TK_NS);
+        plx_quality_failed(c, timed_out, r->syn_retrans);
         run_fail(ev, a, c, tk, is_apart(c, tk, burst_tk, m->interval_tk), kind_of(r));
     }
     ev->receded |= ok && r->outcome == PLX_OUTCOME_TIMEOUT &&

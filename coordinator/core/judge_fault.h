@@ -19,7 +19,9 @@ struct plx_fault {
     uint64_t id; /* 0 until announced */
     struct plx_scope scope;
     uint32_t onset, born;
-    uint32_t sure; /* since when its margin suffices; 0: it does not */
+    uint32_t since; /* the onset that the story has it now: later than `onset` where it
+                       was over in part, and came again */
+    uint32_t sure;  /* since when its margin suffices; 0: it does not */
     uint32_t last_fail;
     uint32_t told;  /* when the story had it last */
     uint32_t ended; /* 0: open */

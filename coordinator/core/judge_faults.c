@@ -135,6 +135,7 @@ static void meet_one(struct plx_faults *fs, const struct plx_cover *cover,
     f->scope = pick->scope;
     if (f->id == 0 || pick->onset < f->onset || f->onset == 0)
         f->onset = pick->onset;
+    f->since = pick->onset;
     f->gain = pick->gain;
     f->seen = true;
     f->told = now;

@@ -175,6 +175,30 @@ static void count_none(struct plx_fleet *f, uint32_t unit)
         f->units[unit].live = 0;
 }
 
+bool plx_fleet_is_same_service(const struct plx_fleet_monitor *a,
+                               const struct plx_fleet_monitor *b)
+{
+    return a->unit_host == b->unit_host && a->port == b->port && a->port != 0 &&
+           a->expect == b->expect;
+}
+
+uint32_t plx_fleet_services(const struct plx_fleet *fleet, const uint32_t *monitors,
+                            uint32_t n)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct plx_fleet_monitor *m = &fleet->monitors[monitors[i]];
+        bool again = false;
+        if (m->n_cells == 0)
+            continue;
+        for (uint32_t k = 0; k < i && m->unit_endpoint != PLX_NO_UNIT && !again; k++)
+            again = fleet->monitors[monitors[k]].n_cells > 0 &&
+                    plx_fleet_is_same_service(&fleet->monitors[monitors[k]], m);
+        count += !again;
+    }
+    return count;
+}
+
 static void count_in(struct plx_fleet *f, uint32_t unit)
 {
     if (unit != PLX_NO_UNIT)
@@ -357,6 +381,7 @@ static void monitor_leave_units(struct plx_fleet *f, uint32_t id)
     unit_leave(f, m->unit_host, id);
     unit_leave(f, m->unit_prefix, id);
     unit_leave(f, m->unit_name, id);
+    unit_leave(f, m->unit_endpoint, id);
     for (uint32_t i = 0; i < m->terms->n_groups; i++)
         unit_leave(f, m->terms->ids[i], id);
     plx_commons_drop(&f->commons, m->terms);
@@ -394,6 +419,39 @@ static void monitor_join_places(struct plx_fleet *f, struct plx_fleet_monitor *m
     unit_join(f, m->unit_host, mon->id);
     unit_join(f, m->unit_prefix, mon->id);
     unit_join(f, m->unit_name, mon->id);
+}
+
+/* Of a host with more monitors, only so many are asked whether they watch the same. */
+#define SIBLINGS_MAX 256u
+
+/* Another monitor of the same service; PLX_JUDGE_MONITOR_MAX: there is none. */
+static uint32_t twin_of(const struct plx_fleet *f, const struct plx_fleet_monitor *m,
+                        uint32_t id)
+{
+    const struct plx_unit *host = &f->units[m->unit_host];
+    const uint32_t *members = plx_unit_members(host);
+    for (uint32_t i = 0; i < host->n && i < SIBLINGS_MAX; i++)
+        if (members[i] != id && plx_fleet_is_same_service(&f->monitors[members[i]], m))
+            return members[i];
+    return PLX_JUDGE_MONITOR_MAX;
+}
+
+/* A service that several monitors watch is a unit; one that a single one does is not, for
+ * there are very many of these. */
+static void monitor_join_endpoint(struct plx_fleet *f, struct plx_fleet_monitor *m,
+                                  uint32_t id)
+{
+    char text[PLX_JUDGE_SENTENCE];
+    uint32_t twin = twin_of(f, m, id);
+    m->unit_endpoint = PLX_NO_UNIT;
+    if (twin == PLX_JUDGE_MONITOR_MAX)
+        return;
+    snprintf(text, sizeof text, "%u/%u %s", (unsigned)m->port, (unsigned)m->expect,
+             unit_text(f, m->unit_host));
+    m->unit_endpoint = unit_of(f, PLX_UNIT_ENDPOINT, text);
+    f->monitors[twin].unit_endpoint = m->unit_endpoint;
+    unit_join(f, m->unit_endpoint, id);
+    unit_join(f, m->unit_endpoint, twin);
 }
 
 /* Forgets the bytes of texts that are garbage. */
@@ -477,6 +535,7 @@ void plx_fleet_set_monitor(struct plx_fleet *f, const struct plx_judge_monitor *
         .n_cells = m->n_cells,
     };
     monitor_join_places(f, m, mon, host);
+    monitor_join_endpoint(f, m, mon->id);
     keep_texts(f, m, mon->name, host);
     m->terms = terms_of(f, mon);
     m->used = true;

@@ -17,11 +17,12 @@
 #define PLX_NO_UNIT UINT32_MAX
 
 enum plx_unit_kind {
-    PLX_UNIT_HOST,   /* an address; members are monitors, down to GROUP */
-    PLX_UNIT_PREFIX, /* /24 or /48 */
-    PLX_UNIT_NAME,   /* a DNS name (never a literal address) */
-    PLX_UNIT_GROUP,  /* declared by the operator */
-    PLX_UNIT_REGION, /* members are agents, from here on */
+    PLX_UNIT_HOST,     /* an address; members are monitors, down to ENDPOINT */
+    PLX_UNIT_PREFIX,   /* /24 or /48 */
+    PLX_UNIT_NAME,     /* a DNS name (never a literal address) */
+    PLX_UNIT_GROUP,    /* declared by the operator */
+    PLX_UNIT_ENDPOINT, /* one port of an address that several monitors watch */
+    PLX_UNIT_REGION,   /* members are agents, from here on */
     PLX_UNIT_PROVIDER,
     PLX_UNIT_ASN,
     PLX_UNIT_SITE, /* a group that agents declare */
@@ -111,7 +112,8 @@ struct plx_fleet_monitor {
     uint32_t interval_tk, timeout_tk; /* in ticks of judge_evidence.h */
     uint32_t asked_all; /* when every location had been asked about the latest doubt */
     uint32_t unit_host, unit_prefix, unit_name;
-    uint32_t name, host; /* texts */
+    uint32_t unit_endpoint; /* PLX_NO_UNIT: no other monitor watches the same */
+    uint32_t name, host;    /* texts */
     uint16_t port;
     bool own_host; /* `host` is a text of its own, not that of a unit */
 };
@@ -171,6 +173,14 @@ static inline const char *plx_fleet_text(const struct plx_fleet *fleet, uint32_t
 /* How many of the unit's monitors the agent watches. */
 uint32_t plx_fleet_agent_cells(const struct plx_fleet *fleet, uint32_t agent,
                                uint32_t unit);
+
+/* One service: the same port of the same host, of which the same is expected. */
+bool plx_fleet_is_same_service(const struct plx_fleet_monitor *a,
+                               const struct plx_fleet_monitor *b);
+
+/* How many distinct services are among the monitors that somebody watches. */
+uint32_t plx_fleet_services(const struct plx_fleet *fleet, const uint32_t *monitors,
+                            uint32_t n);
 
 /* How many distinct hosts (units) the monitors of a unit have. Stops counting at 2. */
 uint32_t plx_fleet_hosts(const struct plx_fleet *fleet, const struct plx_unit *unit);

@@ -35,13 +35,14 @@ static bool is_recovered(const struct plx_surroundings *x, uint32_t monitor,
 }
 
 /* Monitors of the fault that the latest evidence says nothing about stay in it until they
- * are seen to be well again. */
+ * are seen to be well again, or nobody looks any more. */
 static void members_keep(const struct plx_surroundings *x, const struct plx_fault *f,
                          const struct plx_ids *old, struct plx_ids *new)
 {
     for (uint32_t i = 0; i < old->n; i++) {
         uint32_t m = old->ids[i];
         if (!plx_ids_has(new, m) && plx_fleet_monitor(x->fleet, m) != NULL &&
+            x->fleet->monitors[m].n_cells > 0 &&
             plx_scope_has_monitor(x->fleet, &f->scope, m) && !is_recovered(x, m, f))
             plx_ids_add(new, m);
     }
@@ -79,20 +80,21 @@ static void members_of_pick(const struct plx_surroundings *x, struct plx_fault *
     }
 }
 
-/* How many locations fail on the monitor since the fault began; 0 if not twice as many
- * as see it well. */
+/* How many locations fail on the monitor since the fault began (again); 0 if not twice as
+ * many as see it well. One that failed a second time sees it well no more, though it did
+ * since then: it came again. */
 static uint32_t evidence_of(const struct plx_surroundings *x, const struct plx_fault *f,
                             uint32_t monitor)
 {
     const struct plx_fleet_monitor *m = &x->fleet->monitors[monitor];
-    uint32_t since = f->onset + PLX_TK(x->policy->slack_ns), failing = 0, good = 0;
+    uint32_t since = f->since + PLX_TK(x->policy->slack_ns), failing = 0, good = 0;
     for (uint32_t i = 0; i < m->n_cells; i++) {
         const struct plx_cell view = plx_cell_at(x->ev, m, i), *c = &view;
         if (!(c->flags & PLX_CELL_SEEN))
             continue;
         if (c->flags & PLX_CELL_FAILING) {
-            failing += c->last >= f->onset;
-            good += c->other > since;
+            failing += c->last >= f->since;
+            good += c->other > since && c->n < 2;
         } else {
             good += c->last > since;
         }

@@ -6,8 +6,9 @@
 #include <string.h>
 
 #define SEC       PLX_TK_PER_SEC
-/* A healthy answer takes well under this; no answer by then is a bad sign. */
-#define HUSH      (1 * SEC)
+/* A healthy answer takes well under this, and a lost SYN is sent again only after a
+ * second: no answer by then is a bad sign. */
+#define HUSH      (3 * SEC / 4)
 /* A doubt without news for so long is over. */
 #define FORGET    (90 * SEC)
 #define REPEAT    (10 * SEC)
@@ -27,7 +28,10 @@
 #define QUIET_CAP   30.0
 #define DOUBT_CAP   400.0
 #define QUIET_START 9.0
-#define DOUBT_START 120.0
+#define DOUBT_START 240.0
+/* Extra probes a second that the smallest fleet may spend on faults in doubt: so few harm
+ * nobody, and a share of almost nothing would leave it without any at its third fault. */
+#define DOUBT_FLOOR 0.5
 /* With so much saved up, accidents are so rare here that a lone failure is worth asking
  * everybody at once. */
 #define QUIET_RICH  24.0
@@ -464,13 +468,18 @@ static uint32_t who_is_live(const struct plx_fleet *fleet)
 static void earn(struct search *s)
 {
     struct plx_prober *p = s->p;
+    uint32_t now = s->now;
     if (!p->started) {
         p->started = true;
         p->quiet = QUIET_START;
         p->doubt = DOUBT_START;
+        p->earned = now;
     }
+    double floor = DOUBT_FLOOR * (now - p->earned) / SEC;
+    double share = (double)s->ev->n_scheduled * s->policy->budget_doubt;
     p->quiet += (double)s->ev->n_scheduled * s->policy->budget_quiet;
-    p->doubt += (double)s->ev->n_scheduled * s->policy->budget_doubt;
+    p->doubt += share > floor ? share : floor;
+    p->earned = now;
     s->ev->n_scheduled = 0;
     p->quiet = p->quiet > QUIET_CAP ? QUIET_CAP : p->quiet;
     p->doubt = p->doubt > DOUBT_CAP ? DOUBT_CAP : p->doubt;

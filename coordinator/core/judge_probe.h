@@ -12,6 +12,7 @@
 struct plx_prober {
     double quiet, doubt; /* probes that may be spent */
     bool started;
+    uint32_t earned; /* when it was last added to */
     struct plx_watches watches;
     uint32_t stamp, purged; /* steps; the step that old watches were dropped at */
     uint32_t live;          /* tells apart who was live from step to step */

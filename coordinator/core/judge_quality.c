@@ -53,12 +53,20 @@ static bool is_lossy(const struct plx_cell *c)
     return low >= PLX_LOSS_ENTER_LOW;
 }
 
+void plx_quality_failed(struct plx_cell *c, bool timed_out, uint32_t resent)
+{
+    if (!(c->flags & PLX_CELL_FAILING))
+        c->n_lost = 0;
+    uint32_t lost = c->n_lost + (timed_out ? 1 + resent : resent);
+    c->n_lost = (uint8_t)(lost < LOST_MAX ? lost : LOST_MAX);
+}
+
 bool plx_quality_answered(struct plx_cell *c, uint32_t lost)
 {
     bool was = c->lossy;
     if ((c->flags & PLX_CELL_FAILING) && !(c->flags & PLX_CELL_COVERED) &&
         c->n <= RUN_MAX)
-        lost += c->n;
+        lost += c->n_lost;
     for (uint32_t i = 0; i < lost && i < LOST_MAX; i++)
         add_trial(c, true);
     if (c->loss == 0 && c->loss_n == WORTH)

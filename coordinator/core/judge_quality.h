@@ -1,10 +1,13 @@
 /* How well a path does short of failing: what it loses, and whether it is slow.
  *
- * Each SYN of an answered probe is one trial: the kernel resends what was lost, so that
- * `syn_retrans` were lost (they or their answers) and one was not. Counted until the
- * first success each, lost / sent is the likeliest loss (the trials are geometric). A
- * probe that failed counts as one lost when an answer ends a run of two failures at most;
- * longer runs are an outage. */
+ * Each SYN is one trial: the kernel resends what was lost, so that of an answered probe
+ * `syn_retrans` were lost (they or their answers) and one was not. The trials are
+ * geometric, and the timeout censors them: of a probe that timed out, all of its SYNs
+ * were lost, and nothing is known of the one that would have been answered. The
+ * likelihood of both together is that of so many single trials, and lost / sent its
+ * maximum. Those of a run of failures count when an answer ends it, and only of two at
+ * most: longer runs are an outage. A SYN that left too late to be answered is no trial
+ * (base/result.h). */
 #ifndef PLX_CORE_JUDGE_QUALITY_H
 #define PLX_CORE_JUDGE_QUALITY_H
 
@@ -19,6 +22,10 @@
 #define PLX_LOSS_LEAST     16u
 /* Latency must fall to this share of its bound to count as well again. */
 #define PLX_LATENCY_LEAVE  0.85
+
+/* A probe failed, before the cell's run is changed by it; `timed_out`: nothing answered
+ * it. */
+void plx_quality_failed(struct plx_cell *cell, bool timed_out, uint32_t resent);
 
 /* An answer after so many lost SYNs, before the cell's run is changed by it. Returns true
  * when the path became lossy, or is no longer. Hot: no logarithms, no roots in the

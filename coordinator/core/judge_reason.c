@@ -159,6 +159,38 @@ static void service_cause(const struct plx_reason_input *in, uint32_t monitor,
         plx_buf_text(b, "; nothing else there is seen to answer, so it may be the host");
 }
 
+/* Of the fault, as the words have it: two monitors of one port are one service. */
+static uint32_t services_in(const struct plx_reason_input *in, const struct plx_fault *f)
+{
+    return plx_fleet_services(in->fleet, f->monitors.ids, f->monitors.n);
+}
+
+static void host_cause(const struct plx_reason_input *in, const struct plx_fault *f,
+                       const char *host, struct plx_buf *b)
+{
+    const struct plx_unit *u = &in->fleet->units[f->scope.x];
+    uint32_t of = plx_fleet_services(in->fleet, plx_unit_members(u), u->n);
+    if (of < 2)
+        plx_buf_printf(b, "; nothing else is watched on %s: the host is taken to be down",
+                       host);
+    else
+        plx_buf_printf(b,
+                       "; %u of %u watched services of %s fail together: the host is "
+                       "down",
+                       services_in(in, f), of, host);
+}
+
+static void host_wide_cause(const struct plx_reason_input *in, const struct plx_fault *f,
+                            const char *host, struct plx_buf *b)
+{
+    const struct plx_unit *u = &in->fleet->units[f->scope.x];
+    plx_buf_printf(b,
+                   "; %u of %u watched services of %s fail together; the host answers, "
+                   "so the services are down",
+                   services_in(in, f),
+                   plx_fleet_services(in->fleet, plx_unit_members(u), u->n), host);
+}
+
 static void say_server(const struct plx_reason_input *in, const struct plx_fault *f,
                        uint32_t monitor, struct plx_buf *b)
 {
@@ -176,7 +208,8 @@ static void say_server(const struct plx_reason_input *in, const struct plx_fault
     plx_scope_entity(in->fleet, &f->scope, entity, sizeof entity);
     clock_text(in, f->onset, at);
     enum plx_judge_class class = plx_scope_kind(f->scope.type)->class;
-    bool one = monitor != UINT32_MAX || class == PLX_JUDGE_CLASS_SERVICE;
+    bool host_wide = f->scope.type == PLX_SCOPE_SERVICES;
+    bool one = monitor != UINT32_MAX || (class == PLX_JUDGE_CLASS_SERVICE && !host_wide);
     plx_buf_printf(b, "%s %s from %s since %s", one ? target : entity, verb_of(kinds),
                    places, at);
     const char *region = only_region(in, first);
@@ -186,15 +219,15 @@ static void say_server(const struct plx_reason_input *in, const struct plx_fault
         plx_buf_printf(b, "; it is down by its own rule, quorum %s",
                        plx_quorum_format(in->fleet->monitors[first].terms->quorum,
                                          (char[PLX_QUORUM_TEXT_MAX]){0}));
+    else if (host_wide)
+        host_wide_cause(in, f, entity, b);
     else if (class == PLX_JUDGE_CLASS_SERVICE)
         service_cause(in, first, kinds, b);
     else if (class == PLX_JUDGE_CLASS_HOST)
-        plx_buf_printf(
-            b, "; %u of %u watched services of %s fail together: the host is down",
-            f->monitors.n, in->fleet->units[f->scope.x].n, entity);
+        host_cause(in, f, entity, b);
     else if (class == PLX_JUDGE_CLASS_NETWORK)
         plx_buf_printf(b, "; %u services of %s fail together: the network is down",
-                       f->monitors.n, entity);
+                       services_in(in, f), entity);
     else
         plx_buf_printf(b, "; the name %s is at fault, not the service behind it", entity);
 }

@@ -6,9 +6,11 @@
 
 static const struct plx_scope_kind kinds[PLX_SCOPE_COUNT_] = {
     [PLX_SCOPE_SERVICE] = {PLX_JUDGE_CLASS_SERVICE, .server = true},
-    [PLX_SCOPE_HOST] = {PLX_JUDGE_CLASS_HOST, .server = true},
-    [PLX_SCOPE_PREFIX] = {PLX_JUDGE_CLASS_NETWORK, .server = true},
-    [PLX_SCOPE_GROUP] = {PLX_JUDGE_CLASS_NETWORK, .server = true},
+    [PLX_SCOPE_HOST] = {PLX_JUDGE_CLASS_HOST, .server = true, .silence = true},
+    [PLX_SCOPE_ENDPOINT] = {PLX_JUDGE_CLASS_SERVICE, .server = true},
+    [PLX_SCOPE_SERVICES] = {PLX_JUDGE_CLASS_SERVICE, .server = true},
+    [PLX_SCOPE_PREFIX] = {PLX_JUDGE_CLASS_NETWORK, .server = true, .silence = true},
+    [PLX_SCOPE_GROUP] = {PLX_JUDGE_CLASS_NETWORK, .server = true, .silence = true},
     [PLX_SCOPE_NAME] = {PLX_JUDGE_CLASS_DNS, .server = true},
     [PLX_SCOPE_AGENT_HOST] = {PLX_JUDGE_CLASS_PATH},
     [PLX_SCOPE_AGENT_PREFIX] = {PLX_JUDGE_CLASS_PATH},
@@ -96,42 +98,50 @@ static void add_paths(const struct plx_fleet *f, const struct plx_fleet_monitor 
         add(l, PLX_SCOPE_ASN_PREFIX, m->unit_prefix, a->asn);
 }
 
-/* A host, what is on it, and its name. `wide`: a host with one monitor is that monitor's
- * service otherwise. */
-static void add_host(const struct plx_fleet *f, uint32_t monitor, bool dns, bool wide,
-                     unsigned worth, struct list *l)
+/* What is on a host, and the host itself. `wide`: a host with one monitor is that
+ * monitor's service otherwise. A host that answers is not down, but all that is on it may
+ * be. */
+static void add_host(const struct plx_fleet *f, uint32_t monitor, bool answers, bool wide,
+                     struct list *l)
 {
     const struct plx_fleet_monitor *m = &f->monitors[monitor];
-    bool several = f->units[m->unit_host].n >= 2;
-    if (worth & PLX_WORTH_HOST) {
-        add(l, PLX_SCOPE_SERVICE, monitor, UINT32_MAX);
-        add(l, PLX_SCOPE_FILTER_MONITOR, monitor, UINT32_MAX);
-    }
-    if (dns && (worth & PLX_WORTH_NAME))
-        add(l, PLX_SCOPE_NAME, m->unit_name, UINT32_MAX);
-    if ((worth & PLX_WORTH_HOST) && (wide || !several))
+    const struct plx_unit *host = &f->units[m->unit_host];
+    bool several = host->n >= 2;
+    add(l, PLX_SCOPE_SERVICE, monitor, UINT32_MAX);
+    add(l, PLX_SCOPE_FILTER_MONITOR, monitor, UINT32_MAX);
+    if (wide && is_shared(f, m->unit_endpoint))
+        add(l, PLX_SCOPE_ENDPOINT, m->unit_endpoint, UINT32_MAX);
+    if (!answers && (wide || !several))
         add(l, PLX_SCOPE_HOST, m->unit_host, UINT32_MAX);
-    if ((worth & PLX_WORTH_HOST) && wide && several)
-        add(l, PLX_SCOPE_FILTER_HOST, m->unit_host, UINT32_MAX);
+    if (!several || !wide)
+        return;
+    if (answers &&
+        (m->unit_endpoint == PLX_NO_UNIT || host->n > f->units[m->unit_endpoint].n))
+        add(l, PLX_SCOPE_SERVICES, m->unit_host, UINT32_MAX);
+    add(l, PLX_SCOPE_FILTER_HOST, m->unit_host, UINT32_MAX);
 }
 
-static void add_server(const struct plx_fleet *f, uint32_t monitor, bool dns, bool wide,
+static void add_server(const struct plx_fleet *f, const struct plx_fail *fail, bool wide,
                        unsigned worth, struct list *l)
 {
-    const struct plx_fleet_monitor *m = &f->monitors[monitor];
+    const struct plx_fleet_monitor *m = &f->monitors[fail->monitor];
+    bool answers = wide && fail->answers;
     if (f->agents_used < 2 || m->n_cells < 2)
         return; /* one view cannot tell the far end from the way there */
-    add_host(f, monitor, dns, wide, worth, l);
+    if (worth & PLX_WORTH_HOST)
+        add_host(f, fail->monitor, answers, wide, l);
+    if (fail->kinds[PLX_KIND_DNS] > 0 && (worth & PLX_WORTH_NAME))
+        add(l, PLX_SCOPE_NAME, m->unit_name, UINT32_MAX);
     if (!wide)
         return;
     unsigned net = worth & (PLX_WORTH_PREFIX | PLX_WORTH_FILTER_PREFIX);
     if (net != 0 && plx_fleet_hosts(f, &f->units[m->unit_prefix]) >= 2) {
-        if (net & PLX_WORTH_PREFIX)
+        if ((net & PLX_WORTH_PREFIX) && !answers)
             add(l, PLX_SCOPE_PREFIX, m->unit_prefix, UINT32_MAX);
         if (net & PLX_WORTH_FILTER_PREFIX)
             add(l, PLX_SCOPE_FILTER_PREFIX, m->unit_prefix, UINT32_MAX);
     }
-    if (!(worth & PLX_WORTH_GROUPS))
+    if (!(worth & PLX_WORTH_GROUPS) || answers)
         return;
     for (uint32_t i = 0; i < m->terms->n_groups; i++)
         if (plx_fleet_hosts(f, &f->units[m->terms->ids[i]]) >= 2)
@@ -144,7 +154,7 @@ uint32_t plx_scope_of_cell(const struct plx_fleet *fleet, const struct plx_fail 
 {
     struct list l = {ret, 0};
     bool wide = !(without & PLX_JUDGE_WITHOUT_SCOPES);
-    add_server(fleet, fail->monitor, fail->kinds[PLX_KIND_DNS] > 0, wide, worth, &l);
+    add_server(fleet, fail, wide, worth, &l);
     add_paths(fleet, &fleet->monitors[fail->monitor], fail->agent,
               wide ? worth : worth & PLX_WORTH_HOST, &l);
     if (wide)
@@ -311,6 +321,11 @@ void plx_scope_entity(const struct plx_fleet *fleet, const struct plx_scope *s, 
 {
     if (s->type == PLX_SCOPE_SERVICE || s->type == PLX_SCOPE_FILTER_MONITOR)
         snprintf(ret, size, "%s", plx_fleet_text(fleet, fleet->monitors[s->x].name));
+    else if (s->type == PLX_SCOPE_ENDPOINT && fleet->units[s->x].n > 0)
+        snprintf(
+            ret, size, "%s",
+            plx_fleet_text(
+                fleet, fleet->monitors[plx_unit_members(&fleet->units[s->x])[0]].name));
     else if (s->y == UINT32_MAX)
         snprintf(ret, size, "%s", plx_fleet_text(fleet, fleet->units[s->x].text));
     else if (s->x == UINT32_MAX)

@@ -9,8 +9,10 @@
 struct plx_fail;
 
 enum plx_scope_type {
-    PLX_SCOPE_SERVICE, /* x: monitor */
-    PLX_SCOPE_HOST,    /* x: unit, for this and all that follow down to the filters */
+    PLX_SCOPE_SERVICE,  /* x: monitor */
+    PLX_SCOPE_HOST,     /* x: unit, for this and all that follow down to the filters */
+    PLX_SCOPE_ENDPOINT, /* one service that several monitors watch */
+    PLX_SCOPE_SERVICES, /* the services of a host, which itself answers */
     PLX_SCOPE_PREFIX,
     PLX_SCOPE_GROUP,
     PLX_SCOPE_NAME,
@@ -36,7 +38,7 @@ struct plx_scope {
 };
 
 /* One cell is in at most so many scopes (groups and sites included). */
-#define PLX_SCOPES_OF_CELL (17u + 2u * PLX_JUDGE_GROUP_MAX)
+#define PLX_SCOPES_OF_CELL (19u + 2u * PLX_JUDGE_GROUP_MAX)
 
 static inline uint64_t plx_scope_key(struct plx_scope s)
 {
@@ -70,6 +72,8 @@ struct plx_scope_kind {
     bool server;  /* the target's side: may page */
     bool vantage; /* ours */
     bool filter;
+    bool silence; /* it makes silent or unreachable: what answers, if only to refuse, is
+                     not in it and speaks against it */
 };
 
 const struct plx_scope_kind *plx_scope_kind(enum plx_scope_type type);
@@ -78,6 +82,7 @@ const struct plx_scope_kind *plx_scope_kind(enum plx_scope_type type);
 static inline bool plx_scope_is_of_host(enum plx_scope_type type)
 {
     return type == PLX_SCOPE_SERVICE || type == PLX_SCOPE_HOST ||
+           type == PLX_SCOPE_ENDPOINT || type == PLX_SCOPE_SERVICES ||
            type == PLX_SCOPE_AGENT_HOST || type == PLX_SCOPE_FILTER_MONITOR ||
            type == PLX_SCOPE_FILTER_HOST;
 }

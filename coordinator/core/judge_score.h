@@ -82,6 +82,11 @@ double plx_score_gain(struct plx_score *score, const struct plx_scope *scope,
                       const struct plx_fail *fails, const uint32_t *members, uint32_t n,
                       double bonus, uint32_t *ret_onset);
 
+/* The cell fails by an answer: a refusal, a reset or a wrong greeting came from the
+ * target's address, so that its host and its network are there. */
+bool plx_score_is_answer(const struct plx_cell *cell,
+                         const struct plx_judge_policy *policy);
+
 /* Fixes a fault at an onset, before asking plx_score_covers about its cells. */
 void plx_score_settle(struct plx_score *score, const struct plx_scope *scope,
                       const struct plx_fail *fails, const uint32_t *members, uint32_t n,

@@ -250,6 +250,12 @@ static void keep_standing(struct plx_sift *s, const struct plx_cover *c,
             continue;
         bool monitor =
             scope->type == PLX_SCOPE_SERVICE || scope->type == PLX_SCOPE_FILTER_MONITOR;
+        if (scope->type == PLX_SCOPE_ENDPOINT) {
+            const struct plx_unit *u = &c->fleet->units[scope->x];
+            if (u->n > 0)
+                s->unit[c->fleet->monitors[plx_unit_members(u)[0]].unit_host] = INFINITY;
+            continue;
+        }
         s->unit[monitor ? c->fleet->monitors[scope->x].unit_host : scope->x] = INFINITY;
     }
 }

@@ -106,6 +106,7 @@ void plx_verdict_count(const struct plx_fleet *fleet, const struct plx_evidence 
         }
         ret->failing++;
         ret->doubtful += !(c->flags & PLX_CELL_COVERED);
+        ret->again += c->n_apart >= 2;
         ret->repeated += !(c->flags & PLX_CELL_COVERED) && c->n_apart >= 2;
         if (n_units < SAMPLE)
             units[n_units++] = quorum_unit(fleet, m, c->agent);
@@ -235,7 +236,7 @@ static enum plx_judge_verdict plain_verdict(struct plx_verdict_state *v,
         return PLX_JUDGE_INCONCLUSIVE;
     if (n->doubtful >= 2 && n->repeated >= 1 && n->doubtful >= n->good)
         return PLX_JUDGE_INCONCLUSIVE;
-    if (n->good == 0 && n->repeated >= 1)
+    if (n->good == 0 && n->again >= 1) /* explained perhaps, but by nothing said yet */
         return PLX_JUDGE_INCONCLUSIVE;
     if (v->degraded)
         return PLX_JUDGE_DEGRADED;

@@ -30,6 +30,7 @@ struct plx_count {
     uint32_t failing;         /* fresh, failing */
     uint32_t doubtful;        /* of those, explained by no fault */
     uint32_t repeated;        /* of the doubtful, more than once apart */
+    uint32_t again;           /* of the failing, more than once apart */
     uint32_t distinct;        /* of the failing, by the monitor's quorum unit */
     uint32_t trials;          /* what the loss is worth */
     double loss, loss_low, loss_high;

@@ -1,6 +1,7 @@
 #include "coordinator/core/shares.h"
 
 #include "base/err.h"
+#include "coordinator/core/turn.h"
 #include "proto/wire.h"
 
 #include <stdlib.h>
@@ -36,6 +37,7 @@ struct monitor {
     uint64_t id;
     uint64_t task_hash;
     uint32_t *agents; /* ascending */
+    uint16_t *turns;  /* of each of them */
     size_t n_agents;
 };
 
@@ -105,8 +107,10 @@ void plx_shares_destroy(struct plx_shares **shares)
         forget_past(&s->agents[i], 0);
         free(s->agents[i].pending);
     }
-    for (size_t i = 0; i < s->n_monitors; i++)
+    for (size_t i = 0; i < s->n_monitors; i++) {
         free(s->monitors[i].agents);
+        free(s->monitors[i].turns);
+    }
     free(s->candidates);
     free(s->agents);
     free(s->monitors);
@@ -145,10 +149,16 @@ static size_t lower_bound(const uint32_t *list, size_t n, uint32_t slot)
     return low;
 }
 
-static bool holds(const struct monitor *m, uint32_t agent_slot)
+/* 0: the agent does not have the monitor. */
+static uint16_t turn_of(const struct monitor *m, uint32_t agent_slot)
 {
     size_t at = lower_bound(m->agents, m->n_agents, agent_slot);
-    return at < m->n_agents && m->agents[at] == agent_slot;
+    return at < m->n_agents && m->agents[at] == agent_slot ? m->turns[at] : 0;
+}
+
+static bool holds(const struct monitor *m, uint32_t agent_slot)
+{
+    return turn_of(m, agent_slot) > 0;
 }
 
 /* An agent lost standing: only what it holds can move. */
@@ -317,14 +327,23 @@ int plx_shares_put(struct plx_shares *shares, const struct plx_monitor *monitor,
     return 0;
 }
 
+/* Those that stay keep their turn. */
 static void set_choice(struct monitor *m, const uint32_t *slots, size_t n)
 {
+    uint16_t turns[PLX_ASSIGN_MAX];
+    for (size_t i = 0; i < n; i++)
+        turns[i] = turn_of(m, slots[i]);
+    plx_turns_give(turns, n);
     if (n == 0) {
         free(m->agents);
+        free(m->turns);
         m->agents = NULL;
+        m->turns = NULL;
     } else {
         m->agents = resized(m->agents, n, sizeof *slots);
+        m->turns = resized(m->turns, n, sizeof *turns);
         memcpy(m->agents, slots, n * sizeof *slots);
+        memcpy(m->turns, turns, n * sizeof *turns);
     }
     m->n_agents = n;
 }
@@ -405,6 +424,14 @@ bool plx_shares_has(const struct plx_shares *shares, uint32_t agent_slot,
 {
     return monitor_slot < shares->n_monitors &&
            holds(&shares->monitors[monitor_slot], agent_slot);
+}
+
+uint16_t plx_shares_turn(const struct plx_shares *shares, uint32_t agent_slot,
+                         uint32_t monitor_slot)
+{
+    return monitor_slot < shares->n_monitors
+               ? turn_of(&shares->monitors[monitor_slot], agent_slot)
+               : 0;
 }
 
 bool plx_shares_had(const struct plx_shares *shares, uint32_t agent_slot,

@@ -48,6 +48,10 @@ const uint32_t *plx_shares_agents(const struct plx_shares *shares, uint32_t moni
                                   size_t *ret_n);
 bool plx_shares_has(const struct plx_shares *shares, uint32_t agent_slot,
                     uint32_t monitor_slot);
+/* The agent's place in the monitor's interval (core/turn), which is no part of the
+ * task's hash: an agent that holds an older one keeps it. 0: it has not the monitor. */
+uint16_t plx_shares_turn(const struct plx_shares *shares, uint32_t agent_slot,
+                         uint32_t monitor_slot);
 /* Whether the agent had the monitor (by id) within `age_ns`; it need not exist now. */
 bool plx_shares_had(const struct plx_shares *shares, uint32_t agent_slot,
                     uint64_t monitor_id, struct plx_mono now, int64_t age_ns);

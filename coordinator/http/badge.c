@@ -28,7 +28,7 @@ static void add_text(struct plx_buf *out, size_t x, const char *text, size_t byt
     char shown[SHOWN_MAX * 4 + 1];
     snprintf(shown, sizeof shown, "%.*s", (int)bytes, text);
     plx_buf_printf(out, "<text x=\"%zu\" y=\"14\">", x);
-    plx_public_escape(out, shown);
+    plx_buf_markup(out, shown);
     plx_buf_text(out, "</text>");
 }
 
@@ -47,9 +47,9 @@ void plx_badge_write(const char *label, const char *value, enum plx_badge_tone t
                    "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%zu\" "
                    "height=\"20\" role=\"img\" aria-label=\"",
                    left + right);
-    plx_public_escape(out, label);
+    plx_buf_markup(out, label);
     plx_buf_text(out, ": ");
-    plx_public_escape(out, value);
+    plx_buf_markup(out, value);
     plx_buf_printf(out,
                    "\"><rect width=\"%zu\" height=\"20\" fill=\"#30363f\"/>"
                    "<rect x=\"%zu\" width=\"%zu\" height=\"20\" fill=\"%s\"/>"

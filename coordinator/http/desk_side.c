@@ -106,6 +106,16 @@ static void answer_metrics(struct plx_exchange *x)
     plx_exchange_release(x);
 }
 
+/* What a check may say: the page offers them. */
+static void write_greetings(struct plx_json *j)
+{
+    plx_json_key(j, "greetings");
+    plx_json_array(j);
+    for (int i = 1; i < PLX_GREETING_PRESET_COUNT_; i++)
+        plx_json_str(j, plx_greeting_preset_token((enum plx_greeting_preset)i));
+    plx_json_end(j);
+}
+
 static void answer_guest(struct plx_exchange *x, const struct plx_guest *guest)
 {
     struct plx_buf buf;
@@ -116,6 +126,7 @@ static void answer_guest(struct plx_exchange *x, const struct plx_guest *guest)
     plx_json_kstr(&j, "name", guest->name);
     plx_json_kstr(&j, "role", plx_role_token(guest->role));
     plx_json_kstr(&j, "version", PLX_VERSION);
+    write_greetings(&j);
     plx_json_end(&j);
     plx_exchange_answer(x, MHD_HTTP_OK, "application/json", &buf);
     plx_exchange_release(x);

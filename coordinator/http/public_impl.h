@@ -59,7 +59,5 @@ double plx_public_uptime(const struct plx_public *page, const char *name);
 typedef void plx_public_write_fn(const struct plx_public *page, struct plx_buf *out);
 /* By enum plx_public_what. */
 extern plx_public_write_fn *const plx_public_write[];
-/* Text with the five characters that mean something in XML escaped. */
-void plx_public_escape(struct plx_buf *out, const char *text);
 
 #endif

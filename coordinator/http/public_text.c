@@ -8,32 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-void plx_public_escape(struct plx_buf *out, const char *text)
-{
-    for (const char *p = text; *p; p++) {
-        switch (*p) {
-        case '&':
-            plx_buf_text(out, "&amp;");
-            break;
-        case '<':
-            plx_buf_text(out, "&lt;");
-            break;
-        case '>':
-            plx_buf_text(out, "&gt;");
-            break;
-        case '"':
-            plx_buf_text(out, "&quot;");
-            break;
-        case '\'':
-            plx_buf_text(out, "&#39;");
-            break;
-        default:
-            /* XML knows no other control characters. */
-            plx_buf_char(out, (unsigned char)*p < 0x20 ? ' ' : *p);
-        }
-    }
-}
-
 /* "Mon, 23 Nov 2026 12:00:00 GMT", whatever the locale (RFC 822 as RSS wants it). */
 static void add_rfc822(struct plx_buf *out, struct plx_wall t)
 {
@@ -91,14 +65,14 @@ static void write_head(const struct plx_public *page, struct plx_buf *out)
     plx_buf_text(out, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
                       "<meta name=\"viewport\" content=\"width=device-width\">"
                       "<link rel=\"icon\" href=\"data:,\"><title>");
-    plx_public_escape(out, page->title);
+    plx_buf_markup(out, page->title);
     plx_buf_text(out, "</title><link rel=\"stylesheet\" href=\"/assets/status.css\">"
                       "<link rel=\"alternate\" type=\"application/rss+xml\""
                       " title=\"Incidents\" href=\"/status/feed.xml\">"
                       "<link rel=\"alternate\" type=\"application/feed+json\""
                       " title=\"Incidents\" href=\"/status/feed.json\">"
                       "</head><body><main><h1>");
-    plx_public_escape(out, page->title);
+    plx_buf_markup(out, page->title);
     plx_buf_printf(out, "</h1><p class=\"answer %s\">",
                    down     ? "bad"
                    : partly ? "warn"
@@ -117,7 +91,7 @@ static void write_row(const struct plx_public *page, const struct plx_public_mon
 {
     double ratio = plx_public_uptime(page, m->name);
     plx_buf_text(out, "<tr><th scope=\"row\">");
-    plx_public_escape(out, m->name);
+    plx_buf_markup(out, m->name);
     plx_buf_printf(out, "</th><td class=\"%s\">%s %s</td><td>", class_of(m->state),
                    shape_of(m->state), plx_public_word(m->state));
     if (m->since.ns)
@@ -140,7 +114,7 @@ static void write_incidents(const struct plx_public *page, struct plx_buf *out)
     for (size_t i = 0; i < page->n_incidents; i++) {
         const struct plx_public_incident *in = &page->incidents[i];
         plx_buf_printf(out, "<li class=\"%s\"><strong>", in->closed.ns ? "good" : "bad");
-        plx_public_escape(out, in->names);
+        plx_buf_markup(out, in->names);
         plx_buf_text(out, "</strong> from ");
         add_minute(out, in->opened);
         if (in->closed.ns) {
@@ -245,9 +219,9 @@ static void write_rss_item(const struct plx_public *page, const struct item *ite
 {
     struct plx_buf *out = arg;
     plx_buf_text(out, "<item><title>");
-    plx_public_escape(out, item->title);
+    plx_buf_markup(out, item->title);
     plx_buf_text(out, "</title><link>");
-    plx_public_escape(out, page->url);
+    plx_buf_markup(out, page->url);
     plx_buf_printf(out, "/status</link><guid isPermaLink=\"false\">%s</guid><pubDate>",
                    item->id);
     add_rfc822(out, item->over ? item->incident->closed : item->incident->opened);
@@ -259,12 +233,12 @@ static void write_rss(const struct plx_public *page, struct plx_buf *out)
     plx_buf_text(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
                       "<rss version=\"2.0\" xmlns:atom=\"http://www.w3.org/2005/Atom\">"
                       "<channel><title>");
-    plx_public_escape(out, page->title);
+    plx_buf_markup(out, page->title);
     plx_buf_text(out, "</title><link>");
-    plx_public_escape(out, page->url);
+    plx_buf_markup(out, page->url);
     plx_buf_text(out, "/status</link><description>Incidents</description>"
                       "<atom:link rel=\"self\" type=\"application/rss+xml\" href=\"");
-    plx_public_escape(out, page->url);
+    plx_buf_markup(out, page->url);
     plx_buf_text(out, "/status/feed.xml\"/>");
     each_item(page, write_rss_item, out);
     plx_buf_text(out, "</channel></rss>\n");

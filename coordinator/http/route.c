@@ -134,6 +134,7 @@ static const struct plx_route routes[] = {
      .path = V1 "/agents/{name}/drain",
      .method = "agents.drain",
      .variable = "name"},
+    {.verb = "GET", .path = V1 "/locations", .method = "locations.list"},
     {.verb = "GET", .path = V1 "/enrolment-tokens", .method = "agents.token.list"},
     {.verb = "POST", .path = V1 "/enrolment-tokens", .method = "agents.token.create"},
     {.verb = "DELETE",

@@ -68,7 +68,8 @@ static void ask(struct plx_api *api, struct plx_check *check, uint32_t slot)
         .source = "",
         .expect = check->expect,
         .handshake = check->greeting ? PLX_HANDSHAKE_FULL : PLX_HANDSHAKE_HALF_OPEN,
-        .greeting = {.preset = check->greeting},
+        .greeting =
+            plx_greeting_as_sent(&(struct plx_greeting){check->greeting, NULL, 0}),
     };
     const struct plx_task attempts[BURST] = {task, task, task, task, task};
     const struct plx_msg_probe_now order = {

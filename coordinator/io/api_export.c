@@ -320,7 +320,7 @@ static void write_result(struct export *x, const struct plx_agent *agent, uint32
         plx_json_kstr(x->j, "scope", plx_unreach_token(r->unreach));
     plx_json_kstr(x->j, "kind", r->kind == PLX_PROBE_SCHEDULED ? "scheduled" : "confirm");
     plx_json_kuint(x->j, "rtt_us", r->rtt_us);
-    plx_json_kuint(x->j, "syn_retrans", r->syn_retrans);
+    plx_json_kuint(x->j, "syn_retrans", plx_result_resent_in_time(r));
     if (r->detail == PLX_DETAIL_HALF_UP)
         plx_json_kbool(x->j, "half_up", true);
     if (r->clock_doubtful)

@@ -34,12 +34,14 @@ void plx_intake_refuse(struct plx_intake *intake, const struct plx_peer *peer, i
 }
 
 /* As many of the monitors' tasks as one frame takes, by number and by bytes. */
-static size_t fill_tasks(struct plx_intake *intake, const uint32_t *monitors, size_t n)
+static size_t fill_tasks(struct plx_intake *intake, uint32_t agent,
+                         const uint32_t *monitors, size_t n)
 {
     size_t i = 0, bytes = 0;
     for (; i < n && i < PLX_WIRE_TASKS_MAX; i++) {
         intake->tasks[i] =
             plx_task_of(plx_catalog_at(intake->desk->catalog, monitors[i]));
+        intake->tasks[i].turn = plx_shares_turn(intake->desk->shares, agent, monitors[i]);
         bytes += plx_wire_task_bytes(&intake->tasks[i]);
         if (i > 0 && bytes > PLX_WIRE_TASKS_BYTES)
             break;
@@ -48,22 +50,23 @@ static size_t fill_tasks(struct plx_intake *intake, const uint32_t *monitors, si
 }
 
 /* Every part says how many there are. */
-static uint32_t count_parts(struct plx_intake *intake, const struct plx_share_step *step)
+static uint32_t count_parts(struct plx_intake *intake, uint32_t agent,
+                            const struct plx_share_step *step)
 {
     uint32_t parts = 0;
     for (size_t at = 0; at < step->n_upserts; parts++)
-        at += fill_tasks(intake, step->upserts + at, step->n_upserts - at);
+        at += fill_tasks(intake, agent, step->upserts + at, step->n_upserts - at);
     return parts > 0 ? parts : 1;
 }
 
-static int send_snapshot(struct plx_intake *intake, const struct plx_peer *peer,
-                         const struct plx_share_step *step)
+static int send_snapshot(struct plx_intake *intake, uint32_t agent,
+                         const struct plx_peer *peer, const struct plx_share_step *step)
 {
-    uint32_t parts = count_parts(intake, step);
+    uint32_t parts = count_parts(intake, agent, step);
     size_t at = 0;
     int err = 0;
     for (uint32_t part = 0; part < parts && err == 0; part++) {
-        size_t n = fill_tasks(intake, step->upserts + at, step->n_upserts - at);
+        size_t n = fill_tasks(intake, agent, step->upserts + at, step->n_upserts - at);
         const struct plx_msg msg = {
             .type = PLX_MSG_SNAPSHOT,
             .snapshot = {.generation = step->generation,
@@ -79,10 +82,10 @@ static int send_snapshot(struct plx_intake *intake, const struct plx_peer *peer,
 }
 
 /* PLX_EAGAIN too if it does not fit one frame: the whole, in parts, takes its place. */
-static int send_delta(struct plx_intake *intake, const struct plx_peer *peer,
-                      const struct plx_share_step *step)
+static int send_delta(struct plx_intake *intake, uint32_t agent,
+                      const struct plx_peer *peer, const struct plx_share_step *step)
 {
-    if (fill_tasks(intake, step->upserts, step->n_upserts) < step->n_upserts)
+    if (fill_tasks(intake, agent, step->upserts, step->n_upserts) < step->n_upserts)
         return PLX_EAGAIN;
     const struct plx_msg msg = {
         .type = PLX_MSG_DELTA,
@@ -102,8 +105,8 @@ void plx_intake_push_to(struct plx_intake *intake, uint32_t slot)
     struct plx_share_step step;
     if (!s->open || !plx_shares_take_step(intake->desk->shares, slot, &step))
         return;
-    int err = step.whole ? send_snapshot(intake, &s->peer, &step)
-                         : send_delta(intake, &s->peer, &step);
+    int err = step.whole ? send_snapshot(intake, slot, &s->peer, &step)
+                         : send_delta(intake, slot, &s->peer, &step);
     s->step_at = plx_clock_mono();
     intake->desk->counts.steps_sent++;
     if (err == PLX_EAGAIN)

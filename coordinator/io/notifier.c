@@ -173,8 +173,12 @@ static void conclude(struct plx_notifier *n, struct lane *lane, enum plx_fate fa
         return;
     }
     report(n, lane, PLX_LETTER_WAITING, why);
+    /* Its last attempt is when its time is over, however long the lane has been waiting
+     * from attempt to attempt: a dead letter is to be seen when the rules say so. */
+    int64_t wait_ns = backoff_ns(n, lane->n_failed, asked_ns);
+    int64_t left_ns = lane->receiver.give_up_ns - age_ns;
     lane->next_try =
-        plx_mono_add(plx_clock_mono(), backoff_ns(n, lane->n_failed, asked_ns));
+        plx_mono_add(plx_clock_mono(), wait_ns < left_ns ? wait_ns : left_ns);
 }
 
 static void on_done(void *arg, struct plx_courier_job *job, enum plx_fate fate,

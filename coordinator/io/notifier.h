@@ -2,12 +2,12 @@
  *
  * One lane per receiver: letters go in their order, one at a time, so that a receiver
  * hears of an end after the beginning. A failed attempt is repeated after 1, 2, 4, … s up
- * to 5 minutes, each with ±25 % jitter, until the receiver's `give_up` is over; then the
- * letter is dead and the next one gets its turn. Only a test goes before the others, and
- * at once: somebody waits for its answer, most of all where letters fail. Lanes know
- * nothing of one another, and all transfers run at once (libcurl multi): a slow receiver
- * delays nobody else. Redirects are not followed, answers are read to 64 KiB, and every
- * attempt has the receiver's timeout.
+ * to 5 minutes, each with ±25 % jitter, and for the last time when the receiver's
+ * `give_up` is over; then the letter is dead and the next one gets its turn. Only a test
+ * goes before the others, and at once: somebody waits for its answer, most of all where
+ * letters fail. Lanes know nothing of one another, and all transfers run at once (libcurl
+ * multi): a slow receiver delays nobody else. Redirects are not followed, answers are
+ * read to 64 KiB, and every attempt has the receiver's timeout.
  *
  * Letters are handed over after they are committed, and what came of each attempt is
  * handed back to be stored. After a crash letters that wait are handed over again: with

@@ -68,14 +68,26 @@ int plx_store_agent_by_id(struct plx_db *db, uint64_t id, struct plx_store_agent
     return err;
 }
 
+/* Whether a key was once an agent's, and is not any more. */
+static int refuse_former_key(struct plx_db *db, const char *key)
+{
+    int64_t n = 0;
+    int err = plx_db_int(db, "SELECT count(*) FROM former_keys WHERE public_key = ?1",
+                         PLX_BINDS(plx_bind_text(key)), &n);
+    return err ? err : n > 0 ? PLX_EEXISTS : 0;
+}
+
 static int insert(struct plx_db *db, const struct plx_store_new_agent *a)
 {
     struct plx_buf fixed, own;
+    int err = refuse_former_key(db, a->public_key);
+    if (err)
+        return err;
     plx_buf_init(&fixed, PLX_STORE_LABELS_JSON_MAX);
     plx_buf_init(&own, PLX_STORE_LABELS_JSON_MAX);
     plx_store_labels_json(a->labels, a->n_labels, &fixed);
     plx_store_labels_json(a->own_labels, a->n_own_labels, &own);
-    int err = plx_db_run(
+    err = plx_db_run(
         db,
         "INSERT INTO agents (name, region, public_key, labels, own_labels, software,"
         " token_id, created_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -95,7 +107,8 @@ int plx_store_agent_insert(struct plx_store *store, const struct plx_store_new_a
     int err = insert(db, a);
     if (err == PLX_EEXISTS)
         return plx_why_set(why, err,
-                           "there is an agent named '%s' already, or one with this key",
+                           "there is an agent named '%s' already, or one that has or had "
+                           "this key",
                            a->name);
     if (err)
         return err;
@@ -213,6 +226,26 @@ struct key_job {
     struct plx_wall now;
 };
 
+static int change_key(struct plx_store *store, const struct key_job *set,
+                      const struct plx_store_agent *agent)
+{
+    struct plx_db *db = &store->db;
+    int err = refuse_former_key(db, set->key);
+    if (!err)
+        err = plx_db_run(db, "UPDATE agents SET public_key = ?2 WHERE id = ?1",
+                         PLX_BINDS(plx_bind_uint(agent->id), plx_bind_text(set->key)));
+    if (!err)
+        err = plx_db_run(db,
+                         "INSERT INTO former_keys (public_key, agent_id, until_us)"
+                         " VALUES (?1, ?2, ?3)",
+                         PLX_BINDS(plx_bind_text(agent->public_key),
+                                   plx_bind_uint(agent->id), plx_bind_wall(set->now)));
+    if (!err)
+        err =
+            plx_store_log_change(store, set->now, "agent", "agent_key", agent->name, "");
+    return err;
+}
+
 static int key_run(struct plx_store *store, struct plx_store_job *job)
 {
     const struct key_job *set = (const struct key_job *)job;
@@ -222,12 +255,10 @@ static int key_run(struct plx_store *store, struct plx_store_job *job)
         return err;
     if (agent.state == PLX_AGENT_REVOKED)
         err = plx_why_set(&job->why, PLX_ECONFLICT, "agent '%s' is revoked", agent.name);
-    else
-        err =
-            plx_db_run(&store->db, "UPDATE agents SET public_key = ?2 WHERE id = ?1",
-                       PLX_BINDS(plx_bind_uint(set->agent_id), plx_bind_text(set->key)));
-    if (!err)
-        err = plx_store_log_change(store, set->now, "agent", "agent_key", agent.name, "");
+    else if (strcmp(agent.public_key, set->key) != 0)
+        err = change_key(store, set, &agent);
+    if (err == PLX_EEXISTS)
+        plx_why_set(&job->why, err, "an agent has or had this key");
     plx_store_agent_fini(&agent);
     return err;
 }

@@ -79,7 +79,7 @@ struct plx_store_agent {
     uint64_t id;
     char *name; /* unique among those not revoked */
     char *region;
-    char public_key[PLX_KEY_TEXT_MAX]; /* unique */
+    char public_key[PLX_KEY_TEXT_MAX]; /* nobody else has it or ever had it */
     enum plx_agent_state state;
     struct plx_label *labels; /* given by the token or the operator */
     size_t n_labels;
@@ -106,7 +106,7 @@ struct plx_store_agent_add {
     struct plx_wall now;
 };
 
-/* PLX_EEXISTS: the name or the key is taken. Copies. */
+/* PLX_EEXISTS: the name is taken, or an agent has or had the key. Copies. */
 int plx_store_add_agent(struct plx_store *store, const struct plx_store_agent_add *add,
                         plx_store_agent_fn *done, void *arg);
 
@@ -115,8 +115,9 @@ int plx_store_set_agent_state(struct plx_store *store, uint64_t agent_id,
                               enum plx_agent_state state, const char *who,
                               struct plx_wall now, plx_store_done_fn *done, void *arg);
 
-/* Replaces the agent's key. PLX_ENOTFOUND; PLX_EEXISTS: an agent has or
- * had that key; PLX_ECONFLICT: it is revoked. */
+/* Replaces the agent's key; the one before is nobody's any more, not even its own. Once
+ * more the same key changes nothing. PLX_ENOTFOUND; PLX_EEXISTS: an agent has or had that
+ * key; PLX_ECONFLICT: it is revoked. */
 int plx_store_set_agent_key(struct plx_store *store, uint64_t agent_id, const char *key,
                             struct plx_wall now, plx_store_done_fn *done, void *arg);
 

@@ -186,28 +186,21 @@ static void add_part(struct plx_buf *out, const char *type, const char *text)
     }
 }
 
-static void add_escaped(struct plx_buf *out, const char *text)
+/* Not every mail program keeps lines by style. */
+static void add_lines(struct plx_buf *out, const char *text)
 {
-    for (; *text; text++)
-        switch (*text) {
-        case '&':
-            plx_buf_text(out, "&amp;");
-            break;
-        case '<':
-            plx_buf_text(out, "&lt;");
-            break;
-        case '>':
-            plx_buf_text(out, "&gt;");
-            break;
-        case '"':
-            plx_buf_text(out, "&quot;");
-            break;
-        case '\n':
+    for (size_t len; *text; text += len) {
+        len = strcspn(text, "\n");
+        char *line = strndup(text, len);
+        if (!line)
+            abort();
+        plx_buf_markup(out, line);
+        free(line);
+        if (text[len]) {
             plx_buf_text(out, "<br>\n");
-            break;
-        default:
-            plx_buf_char(out, *text);
+            len++;
         }
+    }
 }
 
 static bool is_web(const char *url)
@@ -220,7 +213,7 @@ static void add_link(struct plx_buf *out, const char *url, const char *text)
     if (!is_web(url))
         return;
     plx_buf_text(out, "<p><a href=\"");
-    add_escaped(out, url);
+    plx_buf_markup(out, url);
     plx_buf_printf(out, "\">%s</a></p>\n", text);
 }
 
@@ -233,9 +226,9 @@ static void add_html(struct plx_buf *out, const struct plx_message *message,
                    "<!DOCTYPE html>\n<html><body style=\"font-family:sans-serif\">\n"
                    "<div style=\"border-left:6px solid %s;padding:4px 12px\">\n<h2>",
                    plx_present_color(message));
-    add_escaped(&html, title);
+    plx_buf_markup(&html, title);
     plx_buf_text(&html, "</h2>\n<p>");
-    add_escaped(&html, text);
+    add_lines(&html, text);
     plx_buf_text(&html, "</p>\n");
     add_link(&html, message->url, "Open incident");
     add_link(&html, message->runbook, "Runbook");

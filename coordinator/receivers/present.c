@@ -21,6 +21,28 @@ char *plx_present_text(const struct plx_receiver *receiver,
     return plx_template_text(own ? own : PLX_DETAILS, message, max_chars);
 }
 
+char *plx_present_escape(const char *text, size_t max_chars)
+{
+    struct plx_buf out;
+    size_t n = 0;
+    plx_buf_init(&out, 4 * max_chars);
+    for (; *text; text++) {
+        const char *as = *text == '&'   ? "&amp;"
+                         : *text == '<' ? "&lt;"
+                         : *text == '>' ? "&gt;"
+                                        : NULL;
+        bool inside = ((unsigned char)*text & 0xc0) == 0x80; /* of a character */
+        n += as ? strlen(as) : inside ? 0 : 1;
+        if (n > max_chars)
+            break;
+        if (as)
+            plx_buf_text(&out, as);
+        else
+            plx_buf_char(&out, *text);
+    }
+    return plx_buf_give(&out, NULL);
+}
+
 enum plx_present_mood plx_present_mood(const struct plx_message *message)
 {
     if (!plx_message_is_firing(message))

@@ -19,6 +19,10 @@ char *plx_present_title(const struct plx_receiver *receiver,
 char *plx_present_text(const struct plx_receiver *receiver,
                        const struct plx_message *message, size_t max_chars);
 
+/* The text with "&", "<" and ">" written as in HTML, where a service gives them a meaning
+ * (the caller frees). What would be longer than so many characters is left out. */
+char *plx_present_escape(const char *text, size_t max_chars);
+
 enum plx_present_mood {
     PLX_MOOD_BAD,  /* something critical */
     PLX_MOOD_WARN, /* a warning, or our own eyes */

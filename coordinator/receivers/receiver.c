@@ -8,16 +8,9 @@
 #include <string.h>
 
 const struct plx_receiver_kind *const plx_receiver_kinds[] = {
-    &plx_receiver_webhook,
-    &plx_receiver_alertmanager,
-    &plx_receiver_alertmanager_webhook,
-    &plx_receiver_slack,
-    &plx_receiver_discord,
-    &plx_receiver_teams,
-    &plx_receiver_pagerduty,
-    &plx_receiver_ntfy,
-    &plx_receiver_mail,
-    &plx_receiver_command,
+#define X(kind) &plx_receiver_##kind,
+    PLX_RECEIVER_TABLE(X)
+#undef X
 };
 const size_t plx_n_receiver_kinds =
     sizeof plx_receiver_kinds / sizeof *plx_receiver_kinds;

@@ -1,8 +1,9 @@
 /* Kinds of receivers: what is sent for a message, and what an answer means.
  *
- * A kind is one row of the table in receiver.c and one file with two functions. They
- * build requests and judge answers; the notifier (coordinator/io) does the sending, with
- * its limits, retries and order. To add a kind is to add its file and its row. */
+ * A kind is one row of PLX_RECEIVER_TABLE below and one file with its
+ * plx_receiver_<kind>, which builds requests and, where HTTP's codes do not say it,
+ * judges answers. The notifier (coordinator/io) does the sending, with its limits,
+ * retries and order. docs/CONTRIBUTING.md says what else belongs to a kind. */
 #ifndef PLX_RECEIVERS_RECEIVER_H
 #define PLX_RECEIVERS_RECEIVER_H
 
@@ -91,6 +92,24 @@ struct plx_receiver_kind {
     enum plx_fate (*judge)(const struct plx_reply *reply, struct plx_why *why);
 };
 
+/* The kinds, a row each: the name of plx_receiver_<name>, by file. */
+#define PLX_RECEIVER_TABLE(X)                                                            \
+    X(webhook)                                                                           \
+    X(alertmanager)                                                                      \
+    X(alertmanager_webhook)                                                              \
+    X(slack)                                                                             \
+    X(discord)                                                                           \
+    X(teams)                                                                             \
+    X(googlechat)                                                                        \
+    X(pagerduty)                                                                         \
+    X(ntfy)                                                                              \
+    X(mail)                                                                              \
+    X(command)
+
+#define X(kind) extern const struct plx_receiver_kind plx_receiver_##kind;
+PLX_RECEIVER_TABLE(X)
+#undef X
+
 extern const struct plx_receiver_kind *const plx_receiver_kinds[];
 extern const size_t plx_n_receiver_kinds;
 /* NULL if there is none. */
@@ -132,17 +151,5 @@ int plx_receiver_check_filled(const struct plx_receiver *filled,
 int plx_receiver_build(const struct plx_receiver *filled,
                        const struct plx_message *message, struct plx_wall now,
                        struct plx_request *ret, struct plx_why *why);
-
-/* The kinds, by file. */
-extern const struct plx_receiver_kind plx_receiver_webhook;
-extern const struct plx_receiver_kind plx_receiver_alertmanager;
-extern const struct plx_receiver_kind plx_receiver_alertmanager_webhook;
-extern const struct plx_receiver_kind plx_receiver_slack;
-extern const struct plx_receiver_kind plx_receiver_discord;
-extern const struct plx_receiver_kind plx_receiver_teams;
-extern const struct plx_receiver_kind plx_receiver_pagerduty;
-extern const struct plx_receiver_kind plx_receiver_ntfy;
-extern const struct plx_receiver_kind plx_receiver_mail;
-extern const struct plx_receiver_kind plx_receiver_command;
 
 #endif

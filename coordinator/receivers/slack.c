@@ -10,37 +10,12 @@
 
 #define HEADER_MAX  150
 #define SECTION_MAX 3000
-#define ESCAPED_MAX (4 * SECTION_MAX) /* bytes */
 
 static const struct plx_receiver_key keys[] = {
     {.name = "url", .required = true, .check = plx_check_url},
     {.name = "ca_file", .check = plx_check_file_name},
     PLX_KEYS_TEXT,
 };
-
-/* "&", "<" and ">" have a meaning in Slack's texts. What would be longer than so many
- * characters is left out. */
-static char *escape(const char *text, size_t max_chars)
-{
-    struct plx_buf out;
-    size_t n = 0;
-    plx_buf_init(&out, ESCAPED_MAX);
-    for (; *text; text++) {
-        const char *as = *text == '&'   ? "&amp;"
-                         : *text == '<' ? "&lt;"
-                         : *text == '>' ? "&gt;"
-                                        : NULL;
-        bool inside = ((unsigned char)*text & 0xc0) == 0x80; /* of a character */
-        n += as ? strlen(as) : inside ? 0 : 1;
-        if (n > max_chars)
-            break;
-        if (as)
-            plx_buf_text(&out, as);
-        else
-            plx_buf_char(&out, *text);
-    }
-    return plx_buf_give(&out, NULL);
-}
 
 static void write_text(struct plx_json *j, const char *key, const char *type,
                        const char *text)
@@ -93,7 +68,8 @@ static int build(const struct plx_receiver *receiver, const struct plx_message *
     struct plx_json j;
     char *title = plx_present_title(receiver, message, HEADER_MAX);
     char *plain = plx_present_text(receiver, message, SECTION_MAX);
-    char *text = escape(plain, SECTION_MAX), *line = escape(title, SECTION_MAX);
+    char *text = plx_present_escape(plain, SECTION_MAX),
+         *line = plx_present_escape(title, SECTION_MAX);
     (void)now;
     plx_present_post(receiver, message, "", "", ret);
     plx_json_init(&j, &ret->body);

@@ -58,7 +58,8 @@ static void on_assigned(void *arg, uint32_t slot, bool gone)
     const struct plx_job *job = plx_jobs_at(h->jobs, slot);
     if (gone)
         return;
-    plx_plan_set(&h->plan, slot, job->monitor_id, job->interval_ns, plx_clock_mono());
+    plx_plan_set(&h->plan, slot, job->monitor_id, job->turn, job->interval_ns,
+                 plx_clock_mono());
 }
 
 /* Monitor `i` over both groups. */

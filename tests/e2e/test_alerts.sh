@@ -2,21 +2,21 @@
 # From a dead service to a webhook and back, with real processes on loopback: open,
 # acknowledge, resolve; a silence; receivers that hang, fail, redirect and flood; what is
 # refused at apply; and kill -9 of the coordinator around transitions, after which every
-# notice has been delivered, repeats only with the same key.
+# notice has been delivered, repeats only with the same key. Three services in networks of
+# their own live this at the same time: web all of it, db silenced, app to be killed around.
 #
 #   test_alerts.sh BIN_DIR [KILLS]
 set -euo pipefail
 bin=$(cd "$1" && pwd)
-kills=${2:-2}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/lib/check.sh
 . "$here/../lib/check.sh"
 dir=$(mktemp -d /tmp/plx-alerts-XXXXXX)
-coordinator='' peers='' agents=() servers=()
+coordinator='' peers='' services='' agents=()
 
 cleanup() {
     local pid
-    for pid in $coordinator $peers "${agents[@]}" "${servers[@]}"; do
+    for pid in $coordinator $peers $services "${agents[@]}"; do
         kill "$pid" 2>/dev/null || true
     done
     wait 2>/dev/null || true
@@ -46,26 +46,14 @@ until_ok() {
     done
 }
 
-# A TCP server on 127.0.5.1:PORT that is there or not.
-serve() {
-    python3 -c '
-import socket, sys
-s = socket.socket()
-s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.bind(("127.0.5.1", int(sys.argv[1])))
-s.listen(64)
-while True:
-    s.accept()[0].close()
-' "$1" &
-    servers+=($!)
-}
-unserve() {
-    local pid
-    for pid in "${servers[@]}"; do
-        kill "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
+# put up|down NAME…: the services.
+declare -A where=([web]=127.0.5.1:$((base + 30)) [db]=127.0.7.1:$((base + 30)) [app]=127.0.8.1:$((base + 30)))
+put() {
+    local name
+    for name in "${@:2}"; do
+        printf '%s %s\n' "$1" "${where[$name]}" >&"$tell"
+        read -r -t 20 -u "$hear" _
     done
-    servers=()
 }
 
 # events MANNER [EVENT]: bodies that receiver got, of that event.
@@ -74,8 +62,11 @@ events() {
         "$dir/$1.jsonl" 2>/dev/null || true
 }
 n_events() { events "$@" | wc -l; }
+# unique MANNER EVENT: how many, one that came again with its key counted once.
+unique() { events "$@" | jq -r .key | sort -u | wc -l; }
 has_events() { [[ $(n_events "$1" "$2") -ge $3 ]]; }
 verdict_is() { [[ $(p status "$1" -o json | jq -r '.monitors[0].verdict') == "$2" ]]; }
+all_up() { p status -o json | jq -e '(.monitors | length) == 3 and all(.monitors[]; .verdict == "up")'; }
 
 mkdir -p "$dir/coordinator" "$dir/secrets"
 printf 'a secret of ours\n' >"$dir/secrets/hook"
@@ -88,7 +79,12 @@ for place in us-a eu-b ap-c; do
     agents+=($!)
 done
 
-manners=(good late error refuse redirect hang huge flaky)
+coproc SERVICES { exec python3 "$here/../lib/services.py" "${where[@]}"; }
+services=$SERVICES_PID
+# A copy: bash forgets the coprocess's own when it ends.
+exec {tell}>&"${SERVICES[1]}" {hear}<&"${SERVICES[0]}"
+read -r -t 20 -u "$hear" _
+manners=(good late error refuse redirect hang huge flaky calm steady)
 words=()
 for i in "${!manners[@]}"; do words+=("${manners[i]}=$((base + 10 + i))"); done
 python3 "$here/../lib/webhook_peer.py" "$dir" "${words[@]}" >"$dir/peers.log" 2>&1 &
@@ -162,27 +158,29 @@ YAML
     echo "receivers:"
     for i in "${!manners[@]}"; do
         echo "  - {name: ${manners[i]}, kind: webhook, url: 'http://127.0.0.1:$((base + 10 + i))/hook',"
-        echo "     timeout: 2s, max_per_minute: 600, give_up: 20s, secret_file: hook}"
+        echo "     timeout: 2s, max_per_minute: 600, give_up: 10s, secret_file: hook}"
     done
     cat <<'YAML'
 routes:
   - match: {severity: critical, team: web}
     receivers: [good, late, error, refuse, redirect, hang, huge, flaky]
+  - {match: {severity: critical, team: db}, receivers: [calm]}
+  - {match: {severity: critical, team: app}, receivers: [steady, late]}
   - match: {severity: [warning, ours]}
     receivers: [late]
 YAML
 } >"$dir/alerting.yaml"
-service=$((base + 30))
-cat >"$dir/monitors.yaml" <<YAML
-monitors:
-  - {monitor_type: tcp, name: web, host: 127.0.5.1, port: $service, check_interval: 2s, timeout: 2s,
-     locations: [us, eu, ap], labels: {team: web}}
-YAML
+{
+    echo "monitors:"
+    for name in "${!where[@]}"; do
+        echo "  - {monitor_type: tcp, name: $name, host: ${where[$name]%:*}, port: ${where[$name]#*:},"
+        echo "     check_interval: 2s, timeout: 2s, locations: [us, eu, ap], labels: {team: $name}}"
+    done
+} >"$dir/monitors.yaml"
 check "the rules are good" p apply --check -f "$dir/alerting.yaml"
 check "they are applied" p apply -f "$dir/alerting.yaml"
 dry=$(p apply --dry-run -f "$dir/monitors.yaml")
 check "a dry run says whom it would page" grep -q 'web: good, late, error' <<<"$dry"
-serve "$service"
 p apply -f "$dir/monitors.yaml" >/dev/null
 check "no secret is listed" bash -c "! '$bin/parallax' --data-dir '$dir/coordinator' receivers list -o json | grep -q 'a secret of ours'"
 check "a test message arrives" p receivers test good
@@ -200,15 +198,16 @@ check "a secret is not read from a pipe" test_says pipe "is not a regular file"
 check "nothing is sent to link-local addresses" test_says meta "off limits"
 check "… and the coordinator goes on" p health
 p apply -f "$dir/alerting.yaml" >/dev/null
-check "it is up" until_ok 60 verdict_is web up
+check "all are up" until_ok 60 all_up
 # On a starved machine a first look may have timed out.
 quiet() { [[ $(p incidents list -o json | jq '.incidents | length') == 0 ]]; }
 check "and all is quiet" until_ok 120 quiet
 for manner in "${manners[@]}"; do : >"$dir/$manner.jsonl"; done
 
-# ---- down, acknowledged, up ----
+# ---- down, silenced, acknowledged ----
 
-unserve
+silence=$(p silences add team=db --for 10m --comment test -o json | jq .silence.id)
+put down web db
 began=$EPOCHREALTIME
 check "the page comes" until_ok 60 has_events good open 1
 awk -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN {printf "        page %.1f s after the service ended\n", b - a}'
@@ -229,66 +228,45 @@ PY
 )
 check "signed, and with its key" [ "$signed" = True ]
 id=$(jq -r .incident <<<"$page")
+p incidents ack "$id" "on it" >/dev/null
+check "the acknowledgement is told" until_ok 10 has_events good ack 1
+check "with the note" [ "$(events good ack | jq -r .note)" = "on it" ]
+p incidents note "$id" "it was the cable" >/dev/null
 check "a slow receiver has it, too" until_ok 10 has_events late open 1
 check "one that fails twice has it in the end" until_ok 20 has_events flaky open 1
 check "the redirect is not followed" bash -c "! grep -q /moved '$dir/good.jsonl'"
 check "a flood is cut off" until_ok 20 test -s "$dir/huge.sent"
 check "after less than 64 MB" [ "$(head -n 1 "$dir/huge.sent")" -lt 67108864 ]
-p incidents ack "$id" "on it" >/dev/null
-check "the acknowledgement is told" until_ok 10 has_events good ack 1
-check "with the note" [ "$(events good ack | jq -r .note)" = "on it" ]
-p incidents note "$id" "it was the cable" >/dev/null
-serve "$service"
-check "the end is told" until_ok 90 has_events good resolve 1
-check "one page, one end" [ "$(n_events good open)/$(n_events good resolve)" = 1/1 ]
-check "the timeline has the note" grep -q 'it was the cable' <<<"$(p incidents show "$id")"
-dead() { [[ $(p receivers list -o json | jq '[.dead_letters[].receiver] | unique | length') -ge 4 ]]; }
-check "who cannot be told is a dead letter" until_ok 60 dead
-p receivers list | sed 's/^/        /'
-
-# ---- a silence ----
-
-silence=$(p silences add team=web --for 10m --comment test -o json | jq .silence.id)
-unserve
-check "it is down again" until_ok 60 verdict_is web service_down
+check "the silenced one is down, too" until_ok 60 verdict_is db service_down
 muted() { p incidents list -o json | jq -e '.incidents[] | select(.muted_by != "")' >/dev/null; }
 check "nobody is told: silenced" until_ok 20 muted
-check "really nobody" [ "$(n_events good open)" = 1 ]
+check "really nobody" [ "$(n_events calm open)" = 0 ]
 p silences rm "$silence" >/dev/null
-check "after the silence they are" until_ok 20 has_events good open 2
-serve "$service"
-check "and of the end" until_ok 90 has_events good resolve 2
+check "after the silence they are" until_ok 20 has_events calm open 1
 
-# ---- killed around transitions ----
+# ---- up again, and killed around it ----
 
-p apply -f - >/dev/null <<YAML
-receivers:
-  - {name: good, kind: webhook, url: 'http://127.0.0.1:$((base + 10))/hook', timeout: 2s, max_per_minute: 6000}
-  - {name: late, kind: webhook, url: 'http://127.0.0.1:$((base + 11))/hook', timeout: 2s, max_per_minute: 6000}
-routes:
-  - {match: {team: web}, receivers: [good, late]}
-YAML
-for ((i = 0; i < kills; i++)); do
-    if ((i % 2 == 0)); then unserve; else serve "$service"; fi
-    sleep "$(awk -v r="$RANDOM" 'BEGIN {printf "%.2f", 0.2 + 8 * r / 32768}')"
+put up web db
+for change in down up; do
+    put "$change" app
+    sleep "$(awk -v r="$RANDOM" 'BEGIN {printf "%.2f", 0.2 + 4 * r / 32768}')"
     kill -KILL "$coordinator"
     wait "$coordinator" 2>/dev/null || true
     start_coordinator
     until_ok 20 p health
 done
-((kills % 2 == 0)) || serve "$service"
-check "after $kills kills everything is over in the end" until_ok 400 quiet
-settled() { [[ $(sqlite3 -readonly "file:$dir/coordinator/parallax.db?mode=ro" \
-    "SELECT count(*) FROM outbox WHERE state = 'waiting'") == 0 ]]; }
+check "the end is told" until_ok 90 has_events good resolve 1
+check "one page, one end" [ "$(unique good open)/$(unique good resolve)" = 1/1 ]
+check "the timeline has the note" grep -q 'it was the cable' <<<"$(p incidents show "$id")"
+dead() { [[ $(p receivers list -o json | jq '[.dead_letters[].receiver] | unique | length') -ge 4 ]]; }
+check "who cannot be told is a dead letter" until_ok 60 dead
+p receivers list | sed 's/^/        /'
+check "after the silence, of the end, too" until_ok 90 has_events calm resolve 1
+check "after two kills everything is over in the end" until_ok 400 quiet
+store() { sqlite3 -readonly "file:$dir/coordinator/parallax.db?mode=ro" "$1"; }
+settled() { [[ $(store "SELECT count(*) FROM outbox WHERE state = 'waiting'") == 0 ]]; }
 check "the outbox is empty" until_ok 60 settled
-sqlite3 -readonly "file:$dir/coordinator/parallax.db?mode=ro" \
-    "SELECT key FROM outbox WHERE receiver IN ('good', 'late') AND state <> 'dead'
-     AND key NOT LIKE 'parallax-test%'" | sort >"$dir/written"
-cat "$dir/good.jsonl" "$dir/late.jsonl" | jq -r '.body | fromjson | .key' | sort -u >"$dir/arrived"
-check "every notice arrived ($(wc -l <"$dir/written"))" [ -z "$(comm -23 "$dir/written" "$dir/arrived")" ]
-balanced=$(cat "$dir/good.jsonl" | jq -r '.body | fromjson | select(.event == "open" or .event == "resolve") | "\(.incident) \(.event) \(.key)"' |
-    sort -u | awk '{n[$1 " " $2]++; ids[$1]} END {bad = 0; for (i in ids) if (n[i " open"] != n[i " resolve"]) bad++; print bad}')
-check "each page has its end" [ "$balanced" = 0 ]
-repeats=$(jq -r '.body | fromjson | .key' "$dir/good.jsonl" | sort | uniq -d | wc -l)
-echo "        $(wc -l <"$dir/good.jsonl") deliveries to good, $repeats keys more than once"
+check "every notice arrived, each page has its end, repeats have the same key" \
+    python3 "$here/../lib/notices.py" "$dir/coordinator/parallax.db" \
+    "good=$dir/good.jsonl" "late=$dir/late.jsonl" "calm=$dir/calm.jsonl" "steady=$dir/steady.jsonl"
 check_report

@@ -127,6 +127,8 @@ check "… indeed" test "$(jq -c '.tokens[0] | [.region, .uses_left, .labels, .t
 check "revoke it" exits 0 p agents token revoke "$(jq '.tokens[0].id' <<<"$out")"
 check "… and it is gone" exits 0 p agents token list --output csv
 check "… indeed" test "$(wc -l <<<"$out")" = 1
+check "locations that nobody serves" exits 0 p locations list --output csv
+check "… are those that monitors name" says '*us-east,0,0,*'
 check "no agents" exits 0 p agents list
 check "… and what to do" says '*token create*'
 check "an agent that is not there" exits 2 p agents show nobody

@@ -4,7 +4,7 @@
 #
 #   test_contract.sh BIN_DIR [--record]
 #
-# --record writes the answers that came as examples into the description.
+# --record writes the answers that are not described, or differ, into the description.
 set -euo pipefail
 bin=$(cd "$1" && pwd)
 record=${2-}
@@ -90,5 +90,8 @@ settled() {
 }
 admin=$(p tokens create admin --role admin 2>/dev/null)
 check "… are judged" settled
+locations=$(p locations list --output csv | tr '\n' ' ')
+check "who serves which location, a spare that never ran included" grep -q \
+    'all,4,3,3 ap,1,1,0 eu,2,1,0 us,1,1,0' <<<"$locations"
 check "every operation keeps to its example" timeout 120 node "$repo/tests/web/contract.mjs" "$url" "$description" "$admin" $record
 check_report

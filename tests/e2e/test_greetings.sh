@@ -199,6 +199,7 @@ END
     serve redis redis-server --bind 127.0.0.1 --port "${port[redis]}" --save '' --dir "$dir"
     serve memcached memcached -u nobody -l 127.0.0.1 -p "${port[memcached]}" -v
     serve mqtt mosquitto -p "${port[mqtt]}" -v
+    serve nats nats-server -a 127.0.0.1 -p "${port[nats]}"
 }
 
 # probe PRESET TARGET_PRESET [OPTION…]: the evidence of one probe as JSON.
@@ -234,7 +235,7 @@ alarming='error|fail|abort|invalid|violation|unexpected|lost|protocol|denied|cou
 quiet='Access denied for user .parallax.|no auth attempts|Aborted login by logging out'
 quiet+='|client unexpectedly closed TCP connection|closing AMQP connection'
 
-for name in ssh smtp ftp imap pop3 mysql postgresql ldap redis memcached mqtt amqp sip; do
+for name in ssh smtp ftp imap pop3 mysql postgresql ldap redis memcached mqtt amqp sip nats; do
     take_port "$name"
 done
 serve_amqp
@@ -248,6 +249,10 @@ serve_postgresql
 serve_rest
 # What is slow to start comes last.
 mapfile -t names < <(printf '%s\n' "${names[@]:1}" "${names[0]}")
+
+check "each preset has a server here" test \
+    "$("$bin/parallax-agent" probe --help | sed -n '/ one of$/{n;p}' | xargs -n 1 | sort | xargs)" \
+    = "$(printf '%s\n' "${names[@]}" | sort | xargs)"
 
 for name in "${names[@]}"; do
     await "$name"
@@ -267,7 +272,7 @@ for _ in {1..20}; do last=$(probe mysql mysql --source 127.0.0.5); done
 says "mysql, twenty times from an address that 5 errors shut out" "open " "$last"
 
 wrong=(ssh:smtp smtp:ssh ftp:mysql imap:pop3 pop3:imap mysql:ftp postgresql:ssh ldap:ssh
-    redis:memcached memcached:redis mqtt:ftp amqp:ssh sip:ssh)
+    redis:memcached memcached:redis mqtt:ftp amqp:ssh sip:ssh nats:ssh)
 for pair in "${wrong[@]}"; do
     seen=$(probe "${pair%:*}" "${pair#*:}" --timeout 1s)
     outcome=$(jq -r '.results[0].outcome' <<<"$seen")

@@ -70,7 +70,7 @@ cat >"$dir/monitors.yaml" <<YAML
 monitors:
 - {name: shop, host: 127.0.1.1, port: $((base + 4)), check_interval: 2s, timeout: 1s, locations: [all], alert_on_failure: true, labels: {public: "yes"}}
 - {name: "a b", host: 127.0.1.1, port: $((base + 4)), check_interval: 2s, timeout: 1s, locations: [all], alert_on_failure: true, labels: {public: "yes"}}
-- {name: vault, host: 127.0.9.2, port: $((base + 5)), check_interval: 2s, timeout: 1s, locations: [all], alert_on_failure: true}
+- {name: vault, host: 127.0.1.2, port: $((base + 5)), check_interval: 2s, timeout: 1s, locations: [all], alert_on_failure: true}
 YAML
 p apply -f "$dir/monitors.yaml" >/dev/null
 state_is() { curl -s "$url/status.json" | jq -e --arg s "$1" '.monitors[] | select(.name == "shop") | .state == $s' >/dev/null; }

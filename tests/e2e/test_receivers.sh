@@ -41,7 +41,7 @@ until_ok() {
 
 # ---- those who are told ----
 
-kinds=(slack discord teams pagerduty ntfy hook)
+kinds=(slack discord teams pagerduty ntfy hook googlechat)
 words=()
 for i in "${!kinds[@]}"; do words+=("${kinds[i]}=$((base + i))"); done
 mkdir -p "$dir/coordinator" "$dir/record" "$dir/commands" "$dir/secrets"
@@ -179,6 +179,7 @@ receivers:
     template: |
       {{sentence}}
       {{members}} {{labels}}
+  - {name: googlechat, kind: googlechat, url: "$(url 6)?key=k&token=t"}
   - {name: hook, kind: alertmanager-webhook, url: "$(url 5)"}
   - {name: manager, kind: alertmanager, url: "http://127.0.0.1:$manager", labels: [env=test]}
   - {name: mail, kind: mail, url: "smtp://127.0.0.1:$smtp", from: parallax@test.example,
@@ -186,7 +187,7 @@ receivers:
   - {name: tell, kind: command, program: tell, args: [one, "two words; \$HOME"]}
   - {name: stuck, kind: command, program: stuck, timeout: 1s, give_up: 5s}
 routes:
-  - {name: chat, match: {team: nobody}, receivers: [slack, discord, teams, pagerduty, ntfy, hook, mail, tell, stuck], repeat: 10s, update: 2s}
+  - {name: chat, match: {team: nobody}, receivers: [slack, discord, teams, googlechat, pagerduty, ntfy, hook, mail, tell, stuck], repeat: 10s, update: 2s}
   - {receivers: [none]}
 monitors:
   - {monitor_type: tcp, name: 'web <&> "ü"', host: 127.0.6.1, port: $service, check_interval: 2s,
@@ -200,7 +201,7 @@ dry=$(p apply --dry-run -f "$dir/all.yaml")
 check "a dry run says whom the monitor names" grep -q 'manager, slack, discord' <<<"$dry"
 check "all kinds are applied" p apply -f "$dir/all.yaml"
 check "export holds whom it notifies" grep -q 'notify: \[manager, chat\]' <<<"$(p monitors export)"
-for receiver in slack discord teams pagerduty ntfy hook manager mail tell; do
+for receiver in slack discord teams googlechat pagerduty ntfy hook manager mail tell; do
     check "a test reaches $receiver" p receivers test "$receiver"
 done
 said=$(p receivers test stuck 2>&1) || true
@@ -218,12 +219,24 @@ bodies() { jq -c '.body | fromjson' "$dir/record/$1.jsonl"; }
 n_of() { bodies "$1" | jq -c "select($2)" | wc -l; }
 told() { [[ $(n_of hook "$1") -ge ${2:-1} ]]; }
 alert() { curl -fsS "http://127.0.0.1:$manager/api/v2/alerts?active=true" | jq -e "$1"; }
-p monitors pause other >/dev/null # one service, one monitor of it
 put down
 check "open" until_ok 60 told '.alerts[0].annotations.event == "open"'
 id=$(bodies hook | jq -r 'select(.status == "firing") | .commonLabels.incident' | head -n 1)
 check "Alertmanager has it, once" until_ok 10 alert "[.[] | select(.labels.incident == \"$id\")] | length == 1 and
     .[0].labels.env == \"test\" and .[0].labels.severity == \"critical\" and (.[0].annotations.kind | IN(\"service\", \"host\"))"
+# Two monitors watch the one service. What is paused is in no incident.
+has_other() { told ".alerts[0].annotations | (.event == \"update\" or .event == \"repeat\") and (.monitors | contains(\"other\")) == $1"; }
+check "the second monitor of it is in the same incident" until_ok 30 has_other true
+n_before=$(bodies hook | wc -l)
+p monitors pause other >/dev/null
+left() { [[ $(bodies hook | tail -n +$((n_before + 1)) | jq -c 'select(.alerts[0].annotations | .event == "update" and (.monitors | contains("other") | not))' | wc -l) -ge 1 ]]; }
+check "paused, it leaves: an update" until_ok 30 left
+n_before=$(bodies hook | wc -l)
+p monitors resume other >/dev/null
+joined() { [[ $(bodies hook | tail -n +$((n_before + 1)) | jq -c 'select(.alerts[0].annotations | .event == "update" and (.monitors | contains("other")))' | wc -l) -ge 1 ]]; }
+check "resumed, it joins again: an update, no page" until_ok 60 joined
+alert_is_more() { alert "[.[] | select(.labels.incident == \"$id\")] | length == 1 and (.[0].annotations.monitors | contains(\"other\"))"; }
+check "Alertmanager knows, still once" until_ok 10 alert_is_more
 check "told again" until_ok 40 told '.alerts[0].annotations.event == "repeat"'
 p incidents ack "$id" "on it" >/dev/null
 check "acknowledged" until_ok 10 told '.alerts[0].annotations.acked_by != "" and .alerts[0].annotations.event == "ack"'
@@ -252,6 +265,7 @@ ends() {
     slack) jq -c 'select(.attachments[0].color == "#2e7d32")' ;;
     discord) jq -c 'select(.embeds[0].title | startswith("[RESOLVED]"))' ;;
     teams) jq -c 'select(tostring | contains("[RESOLVED]"))' ;;
+    googlechat) jq -c 'select(.fallbackText | startswith("[RESOLVED]"))' ;;
     pagerduty) jq -c 'select(.event_action == "resolve")' ;;
     ntfy) jq -c 'select(.title | startswith("RESOLVED"))' ;;
     hook) jq -c 'select(.status == "resolved")' ;;
@@ -260,7 +274,7 @@ ends() {
 check "everybody has heard the end" until_ok 20 everywhere
 # life KIND FILTER: what it heard, each word once in a row.
 life() { bodies "$1" | jq -r "$2" | uniq | tr '\n' ' '; }
-check "the life: open, again, acknowledged, over" grep -Eq '^open (update |repeat )*repeat (update |repeat )*ack (update )*resolve $' \
+check "the life: open, more, again, acknowledged, over" grep -Eq '^open (update |repeat )*update (update |repeat )*ack (update )*resolve $' \
     <<<"$(life hook '.alerts[0].annotations.event')"
 check "and again" grep -q repeat <<<"$(life hook '.alerts[0].annotations.event')"
 check "each body has its service's shape" python3 "$here/../lib/receivers/validate.py" \
@@ -274,6 +288,9 @@ check "PagerDuty: in order" grep -Eq '^trigger acknowledge (trigger |acknowledge
 # shellcheck disable=SC2016 # jq's
 check "Slack: escaped, linked" jq -se --arg url "https://parallax.example/#/incidents/$id" \
     'map(.body | fromjson | .attachments[0].blocks) | all(.[2].elements[0].url == $url) and any(.[1].text.text | contains("web &lt;&amp;&gt; \"ü\""))' "$dir/record/slack.jsonl"
+check "Google Chat: one thread, escaped" jq -se \
+    'map(.body | fromjson) | (map(.thread.threadKey) | unique | length) == 1 and any(tostring | contains("web &lt;&amp;&gt;"))' "$dir/record/googlechat.jsonl"
+check "Google Chat: as replies" bash -c "! jq -r .path '$dir/record/googlechat.jsonl' | grep -vF '?key=k&token=t&messageReplyOption='"
 check "ntfy: by its template" grep -Eq '^OPEN critical ((UPDATE|STILL OPEN) critical )+ACKNOWLEDGED critical (UPDATE critical )*RESOLVED critical $' \
     <<<"$(life ntfy .title)"
 check "ntfy: with the labels" jq -se 'any(.body | fromjson | .message | contains("team=web"))' "$dir/record/ntfy.jsonl"
@@ -292,7 +309,7 @@ text, html = ("".join(m.get_payload(i).get_payload(decode=True).decode() for m i
 words = [s.split("]")[0] for s in subjects]
 acked = words.index("[ACKNOWLEDGED")
 good = (words[0] == "[OPEN" and words[-1] == "[RESOLVED"
-        and "[STILL OPEN" in words[1:acked] and set(words[1:acked]) <= {"[UPDATE", "[STILL OPEN"} and set(words[acked + 1:-1]) <= {"[UPDATE"}
+        and set(words[1:acked]) == {"[UPDATE", "[STILL OPEN"} and set(words[acked + 1:-1]) <= {"[UPDATE"}
         and not any("3 monitors" in s for s in subjects) # one that left and came again is one
         and all(p == ["multipart/alternative", "text/plain", "text/html"] for p in parts)
         and 'web <&> "ü"' in text and "web &lt;&amp;&gt; &quot;ü&quot;" in html

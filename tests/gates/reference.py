@@ -5,6 +5,7 @@ in the source. (The commands of `parallax` are compared by tests/e2e/test_cli_do
 
   reference.py REPOSITORY
 """
+import json
 import pathlib
 import re
 import sys
@@ -120,6 +121,48 @@ def documented_methods():
     return found
 
 
+def presets():
+    """The greetings that have a name."""
+    text = (repo / "common/base/greeting.h").read_text()
+    table = re.search(r"PLX_GREETING_PRESET_TABLE\(X\)(.*?)\n\n", text, re.S)[1]
+    return set(re.findall(r"X\(\w+, \d+, (\w+)\)", table))
+
+
+def documented_presets():
+    text = (repo / "docs/MONITORS.md").read_text().split("| preset | says |")[1].split("\n\n")[0]
+    rows = re.findall(r"^\| (`.*?`) \|", text, re.M)
+    return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+
+
+def receiver_kinds():
+    text = (repo / "coordinator/receivers/receiver.h").read_text()
+    table = re.search(r"PLX_RECEIVER_TABLE\(X\)(.*?)\n\n", text, re.S)[1]
+    return {name.replace("_", "-") for name in re.findall(r"X\((\w+)\)", table)}
+
+
+def documented_kinds():
+    text = (repo / "docs/ALERTS.md").read_text()
+    return set(re.findall(r"`([a-z-]+)`", re.search(r"^\| `kind` \| (.*)$", text, re.M)[1]))
+
+
+def routes():
+    """VERB /path of the table."""
+    text = (repo / "coordinator/http/route.c").read_text()
+    found = re.findall(r'\.verb = "([A-Z]+)",\s*\.path = (V1 )?"([^"]*)"', text)
+    return {f"{verb} {'/api/v1' if v1 else ''}{path}" for verb, v1, path in found}
+
+
+def documented_routes():
+    text = (repo / "docs/API.md").read_text()
+    rows = re.findall(r"^\| ([A-Z]+) \| (`.*?`) \|", text, re.M)
+    return {f"{verb} {path}" for verb, paths in rows for path in re.findall(r"`([^`]+)`", paths)}
+
+
+def described_routes():
+    paths = json.loads((repo / "coordinator/http/openapi.json").read_text())["paths"]
+    return {f"{verb.upper()} {path}" for path, verbs in paths.items() for verb in verbs}
+
+
 def same(what, source, docs, page):
     for name in sorted(source - docs):
         complain(f"{what} {name}: not in docs/{page}")
@@ -143,6 +186,10 @@ def main():
         complain(f"coordinator: {name} is not both a key and an option")
     for name in sorted(commented_keys("coordinator.yaml") - keys):
         complain(f"deploy/examples/coordinator.yaml: no key {name}")
+    same("preset", presets(), documented_presets(), "MONITORS.md")
+    same("kind of receiver", receiver_kinds(), documented_kinds(), "ALERTS.md")
+    same("route", routes(), documented_routes(), "API.md")
+    same("route", routes(), described_routes(), "../coordinator/http/openapi.json")
     same("method", methods, documented_methods(), "API.md")
     print(f"{len(events)} events, {len(metrics)} metrics, {len(keys)} and {len(agent)} keys, "
           f"{len(methods)} methods")

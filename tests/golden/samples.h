@@ -73,6 +73,20 @@ static const struct plx_result golden_results[] = {
 };
 
 #ifndef PLX_GOLDEN_FIRST
+static const struct plx_task golden_turns[] = {
+    {.monitor_id = 301,
+     .host = "192.0.2.9",
+     .port = 25,
+     .interval_ns = 60000000000,
+     .timeout_ns = 5000000000,
+     .handshake = PLX_HANDSHAKE_HALF_OPEN,
+     .ip = PLX_IP_ANY,
+     .source = "",
+     .expect = PLX_EXPECT_OPEN,
+     .confirm = true,
+     .turn = 13107},
+};
+
 #define GOLDEN_KEY  "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
 #define GOLDEN_NEXT "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"
 
@@ -289,6 +303,12 @@ static const struct golden_sample golden_samples[] = {
     {"trace_done",
      {.type = PLX_MSG_TRACE_DONE,
       .trace_done = {.request_id = 6, .trace = &golden_trace}}},
+    {"delta.turn",
+     {.type = PLX_MSG_DELTA,
+      .delta = {.from_generation = 14,
+                .generation = 15,
+                .upserts = golden_turns,
+                .n_upserts = 1}}},
 #endif
 };
 

@@ -38,6 +38,7 @@ static inline const char *capture_end(struct capture *c)
     rewind(c->file);
     text[fread(text, 1, sizeof text - 1, c->file)] = '\0';
     fclose(c->file);
+    c->file = NULL;
     return text;
 }
 

@@ -160,8 +160,17 @@ void coordinator_restart(struct coordinator_fixture *fx)
     coordinator_start(fx);
 }
 
+static void close_channel(struct coordinator_fixture *fx, size_t i)
+{
+    plx_loop_remove_socket(fx->loop, plx_channel_socket(fx->channels[i]));
+    plx_channel_destroy(&fx->channels[i]);
+    fx->channels[i] = fx->channels[--fx->n_channels];
+}
+
 void coordinator_down(struct coordinator_fixture *fx)
 {
+    while (fx->n_channels > 0)
+        close_channel(fx, 0);
     rooms_down(fx);
     fixture_fini(&fx->store);
     json_decref(fx->answer);
@@ -334,6 +343,8 @@ void agent_connect(struct scripted_agent *agent, struct coordinator_fixture *fx,
     assert_int_equal(plx_channel_connect(fx->net, endpoint, server->public_key, keys,
                                          &agent->channel, &why),
                      0);
+    assert_true(fx->n_channels < FIXTURE_AGENTS_MAX);
+    fx->channels[fx->n_channels++] = agent->channel;
     plx_loop_add_socket(fx->loop, plx_channel_socket(agent->channel), on_message, agent);
 }
 
@@ -352,10 +363,13 @@ void agent_connect_as(struct scripted_agent *agent, struct coordinator_fixture *
 
 void agent_close(struct scripted_agent *agent)
 {
+    struct coordinator_fixture *fx = agent->fx;
     if (!agent->channel)
         return;
-    plx_loop_remove_socket(agent->fx->loop, plx_channel_socket(agent->channel));
-    plx_channel_destroy(&agent->channel);
+    for (size_t i = 0; i < fx->n_channels; i++)
+        if (fx->channels[i] == agent->channel)
+            close_channel(fx, i);
+    agent->channel = NULL;
     plx_wire_decoder_destroy(&agent->decoder);
 }
 

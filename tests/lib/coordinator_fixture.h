@@ -15,6 +15,8 @@
 #include <jansson.h>
 #include <pthread.h>
 
+#define FIXTURE_AGENTS_MAX 32 /* open at once */
+
 struct coordinator_fixture {
     struct store_fixture store;
     struct plx_loop *loop;
@@ -35,6 +37,11 @@ struct coordinator_fixture {
     void *until_arg;
     struct plx_mono deadline;
     bool timed_out;
+    /* Of agents that are open. A test that fails leaves its agents behind, and their
+     * structs are gone with its stack: with a socket of theirs open the network does not
+     * end, and the failure would never be told. */
+    struct plx_channel *channels[FIXTURE_AGENTS_MAX];
+    size_t n_channels;
     /* The last answer of the API. */
     unsigned n_answers, n_parts;
     int err;
@@ -49,6 +56,7 @@ void coordinator_restart(struct coordinator_fixture *fx);
 /* Its two halves: in between, nobody has the database open. */
 void coordinator_stop(struct coordinator_fixture *fx);
 void coordinator_start(struct coordinator_fixture *fx);
+/* Closes agents that are still open, as they are after a failure. */
 void coordinator_down(struct coordinator_fixture *fx);
 
 /* Runs the loop until `until` says so; fails the test after 10 s. */

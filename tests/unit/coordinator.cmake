@@ -1,4 +1,5 @@
 plx_test(test_place SOURCES test_place.c LINKS plx_coordinator_core)
+plx_test(test_turn SOURCES test_turn.c LINKS plx_coordinator_core)
 plx_test(test_assign SOURCES test_assign.c LINKS plx_coordinator_core)
 plx_test(test_roster SOURCES test_roster.c LINKS plx_coordinator_core)
 plx_test(test_court SOURCES test_court.c LINKS plx_coordinator_core)

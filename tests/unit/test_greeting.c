@@ -152,6 +152,11 @@ static const struct dialogue {
     {PLX_GREETING_AMQP, BYTES("SSH-2.0-x\r\n"), PLX_OUTCOME_MISMATCH},
     {PLX_GREETING_SIP, BYTES("SIP/2.0 483 Too Many Hops\r\n"), PLX_OUTCOME_OPEN},
     {PLX_GREETING_SIP, BYTES("HTTP/1.1 400 Bad Request\r\n"), PLX_OUTCOME_MISMATCH},
+    {PLX_GREETING_NATS,
+     BYTES("INFO {\"server_id\":\"NDFM\",\"version\":\"2.9.10\"} \r\n"),
+     PLX_OUTCOME_OPEN},
+    {PLX_GREETING_NATS, BYTES("-ERR 'maximum connections exceeded'\r\n"),
+     PLX_OUTCOME_MISMATCH},
 };
 
 static void recorded_dialogues__in_one_piece_and_byte_by_byte(void **state)
@@ -171,6 +176,23 @@ static void recorded_dialogues__in_one_piece_and_byte_by_byte(void **state)
         for (size_t k = 0; k < d->len && r.action.type == PLX_GREETER_WAIT; k++)
             hear(&r, d->said + k, 1);
         ends(&r, d->outcome, detail);
+    }
+}
+
+static void every_preset__has_a_recorded_yes_and_no(void **state)
+{
+    (void)state;
+    for (int i = 1; i < PLX_GREETING_PRESET_COUNT_; i++) {
+        bool yes = false, no = false;
+        for (size_t k = 0; k < sizeof dialogues / sizeof *dialogues; k++) {
+            bool its = (int)dialogues[k].preset == i;
+            yes |= its && dialogues[k].outcome == PLX_OUTCOME_OPEN;
+            no |= its && dialogues[k].outcome == PLX_OUTCOME_MISMATCH;
+        }
+        if (!yes || !no)
+            fail_msg("preset %s: `dialogues` has no answer that it %s",
+                     plx_greeting_preset_token((enum plx_greeting_preset)i),
+                     yes ? "refuses" : "takes");
     }
 }
 
@@ -354,6 +376,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(recorded_dialogues__in_one_piece_and_byte_by_byte),
+        cmocka_unit_test(every_preset__has_a_recorded_yes_and_no),
         cmocka_unit_test(every_preset__is_sound_and_has_a_name),
         cmocka_unit_test(silence_half_an_answer_and_a_close__are_told_apart),
         cmocka_unit_test(good_end__comes_with_the_goodbye),

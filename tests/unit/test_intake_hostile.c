@@ -11,6 +11,7 @@
 #include <string.h>
 
 static struct coordinator_fixture fx;
+static struct capture capture; /* of what is logged */
 
 static int setup(void **state)
 {
@@ -22,6 +23,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
+    if (capture.file) /* the test failed: now it may say so */
+        fputs(capture_end(&capture), stderr);
     coordinator_down(&fx);
     return 0;
 }
@@ -326,7 +329,6 @@ static void a_chosen_routing_id__is_refused_and_counted(void **state)
 {
     (void)state;
     struct scripted_agent honest, thief;
-    struct capture capture;
     const struct plx_msg beat = {.type = PLX_MSG_HEARTBEAT,
                                  .heartbeat = {.wall = plx_clock_wall()}};
     const struct plx_msg hello = {.type = PLX_MSG_HELLO,
@@ -359,7 +361,6 @@ static void a_stolen_routing_id__gets_nothing_of_its_owner(void **state)
 {
     (void)state;
     struct scripted_agent victim, thief;
-    struct capture capture;
     const struct plx_msg hello = {.type = PLX_MSG_HELLO,
                                   .hello = {.wall = plx_clock_wall(), .boot_id = 3}};
     agent_join(&victim, &fx, "fra", "victim");
@@ -470,7 +471,6 @@ static void what_is_refused__is_logged_once_and_counted(void **state)
 {
     (void)state;
     struct scripted_agent agent, other, fra, nyc;
-    struct capture capture;
     struct plx_keypair stranger;
     struct plx_why why;
     const struct plx_msg beat = {.type = PLX_MSG_HEARTBEAT,

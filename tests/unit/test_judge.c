@@ -310,6 +310,96 @@ static void lost_syns__are_the_paths_loss_and_no_verdict(void **state)
     plx_judge_destroy(&w.judge);
 }
 
+/* Agent 1 of the four, once in two seconds: of each SYN 30 % are lost, and after `syns`
+ * of them the probe has timed out; the agent tries again at once. */
+static void probe_until_timeout(struct plx_judge *judge, double *t, uint32_t n,
+                                uint16_t syns, struct plx_rng *rng)
+{
+    for (uint32_t i = 0; i < n; i++, *t += 2) {
+        const struct plx_judge_output *out;
+        struct plx_judge_result r = {.monitor = 1, .outcome = PLX_OUTCOME_TIMEOUT};
+        for (r.agent = 0; r.agent < 4; r.agent++)
+            for (int k = 0; k < 2; k++) {
+                uint16_t lost = 0;
+                while (r.agent == 1 && lost < syns && plx_rng_unit(rng) < 0.3)
+                    lost++;
+                r.kind = k == 0 ? PLX_JUDGE_SCHEDULED : PLX_JUDGE_CONFIRM;
+                r.at = wall(*t + k * 0.5);
+                r.now = wall(*t + k * 0.5 + 0.2);
+                r.outcome = lost == syns ? PLX_OUTCOME_TIMEOUT : PLX_OUTCOME_OPEN;
+                r.syn_retrans = lost == syns ? (uint16_t)(syns - 1) : lost;
+                assert_int_equal(plx_judge_result(judge, &r), 0);
+                if (r.outcome == PLX_OUTCOME_OPEN)
+                    break;
+            }
+        plx_judge_tick(judge, wall(*t + 1), &out);
+    }
+}
+
+static void lost_syns_of_probes_that_time_out__are_all_counted(void **state)
+{
+    (void)state;
+    for (uint16_t syns = 2; syns <= 4; syns++) {
+        struct world w = {.start = 1e9};
+        struct plx_rng rng;
+        double t = 0, sum = 0;
+        uint32_t held = 0;
+        plx_rng_init(&rng, 4712);
+        declare(&w, 4);
+        probe_until_timeout(w.judge, &t, 100, syns, &rng);
+        for (int i = 0; i < 400; i++) {
+            probe_until_timeout(w.judge, &t, 25, syns, &rng);
+            struct plx_judge_cell c = view_of(w.judge, 1);
+            held += c.loss_low <= 0.3 && c.loss_high >= 0.3;
+            sum += c.loss / 400;
+        }
+        print_message("%u SYNs: %u of 400 intervals hold, %.3f on average\n", syns, held,
+                      sum);
+        assert_in_range(held, 370, 400);
+        /* Looked at after answers only, which are the last of a smoothed mean's trials.
+         */
+        assert_in_range((uint32_t)(sum * 1000), 265, 310);
+        plx_judge_destroy(&w.judge);
+    }
+}
+
+static void silence_that_is_expected__is_no_loss(void **state)
+{
+    (void)state;
+    struct world w = {.start = 1e9};
+    const struct plx_judge_output *out;
+    const uint32_t ids[] = {0, 1, 2};
+    declare(&w, 3);
+    assert_int_equal(
+        plx_judge_set_monitor(w.judge,
+                              &(struct plx_judge_monitor){.id = 1,
+                                                          .name = "m1",
+                                                          .host = "192.0.2.1",
+                                                          .port = 81,
+                                                          .address = addresses[1],
+                                                          .interval_ns = 10 * PLX_SEC_NS,
+                                                          .timeout_ns = 5 * PLX_SEC_NS,
+                                                          .agents = ids,
+                                                          .n_agents = 3,
+                                                          .expect = PLX_EXPECT_FILTERED}),
+        0);
+    for (double t = 0; t < 600; t += 10) {
+        for (uint32_t a = 0; a < 3; a++)
+            assert_int_equal(
+                plx_judge_result(
+                    w.judge, &(struct plx_judge_result){.now = wall(t + 5),
+                                                        .at = wall(t),
+                                                        .monitor = 1,
+                                                        .agent = a,
+                                                        .outcome = PLX_OUTCOME_TIMEOUT,
+                                                        .syn_retrans = 4}),
+                0);
+        plx_judge_tick(w.judge, wall(t + 5.5), &out);
+    }
+    assert_false(view_of(w.judge, 1).lossy);
+    plx_judge_destroy(&w.judge);
+}
+
 static void slow_path__is_degraded_until_it_is_well_below_the_bound(void **state)
 {
     (void)state;
@@ -713,6 +803,8 @@ int main(void)
         cmocka_unit_test(breaking_one_thing__is_told_by_its_name),
         cmocka_unit_test(silent_service__is_said_as_soon_as_those_asked_were_silent),
         cmocka_unit_test(lost_syns__are_the_paths_loss_and_no_verdict),
+        cmocka_unit_test(lost_syns_of_probes_that_time_out__are_all_counted),
+        cmocka_unit_test(silence_that_is_expected__is_no_loss),
         cmocka_unit_test(slow_path__is_degraded_until_it_is_well_below_the_bound),
         cmocka_unit_test(silent_agent__is_our_fault_within_half_a_minute),
         cmocka_unit_test(all_agents_silent__inconclusive_and_nobody_is_paged),

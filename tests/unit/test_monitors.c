@@ -153,125 +153,132 @@ static void an_empty_list__no_monitors(void **state)
     plx_monitors_fini(&monitors);
 }
 
+/* Files, and the sentence that refuses each. */
+static const struct {
+    const char *text, *expected;
+} bad_files[] = {
+    {"", "f.yaml:1:1: the file holds no monitors"},
+    {"# nothing\n", "f.yaml:1:1: the file holds no monitors"},
+    {"monitors:\n", "f.yaml:1:10: 'monitors' must be a list"},
+    {"monitors: {a: b}\n", "f.yaml:1:11: 'monitors' must be a list"},
+    {"monitors: []\nextra: 1\n", "f.yaml:2:1: unknown key 'extra'"},
+    {"monitor: []\n", "f.yaml:1:1: unknown key 'monitor', did you mean 'monitors'?"},
+    {"hello\n", "f.yaml:1:1: a monitor must be a map of keys: 'hello'"},
+    {"- hello\n", "f.yaml:1:3: a monitor must be a map of keys: 'hello'"},
+    {M "tiemout: 3s\n", "f.yaml:4:1: unknown key 'tiemout', did you mean 'timeout'?"},
+    {M "check_interval: 5 parsecs\n",
+     "f.yaml:4:17: 'check_interval' must be a duration such as 30s, 5m or 1h: "
+     "'5 parsecs'"},
+    {M "check_interval: 60\n",
+     "f.yaml:4:17: 'check_interval' must be a duration with a unit, such as 30s: "
+     "'60'"},
+    {M "check_interval: 10ms\n",
+     "f.yaml:4:17: check_interval '10ms': must be 100ms to 24h"},
+    {M "timeout: 2m\ncheck_interval: 5m\n",
+     "f.yaml:4:10: timeout '2m': must be 10ms to 60s"},
+    {M "timeout: 9s\ncheck_interval: 5s\n",
+     "f.yaml:4:10: timeout '9s': must not be longer than check_interval"},
+    {"host: h\nport: 0\nlocations: [a]\n",
+     "f.yaml:2:7: 'port' must be a whole number from 1 to 65535: '0'"},
+    {"host: h\nport: 70000\nlocations: [a]\n",
+     "f.yaml:2:7: 'port' must be a whole number from 1 to 65535: '70000'"},
+    {"host: h\nport: https\nlocations: [a]\n",
+     "f.yaml:2:7: 'port' must be a whole number from 1 to 65535: 'https'"},
+    {"host: bad host\nport: 1\nlocations: [a]\n",
+     "f.yaml:1:7: host 'bad host': is no DNS name or IP address"},
+    {"host: 10.0.0.256\nport: 1\nlocations: [a]\n",
+     "f.yaml:1:7: host '10.0.0.256': is no DNS name or IP address"},
+    {"\nport: 1\nlocations: [a]\n", "f.yaml:2:1: the monitor has no 'host'"},
+    {"monitors:\n- host: a\n  port: 1\n  locations: [x]\n- host: b\n  port: 2\n",
+     "f.yaml:5:3: the monitor has no 'locations'"},
+    {"- host: b\n  locations: [x]\n", "f.yaml:1:3: the monitor has no 'port'"},
+    {"host: h\nport: 1\nlocations: []\n",
+     "f.yaml:3:12: locations '': needs 1 to 64 entries"},
+    {"host: h\nport: 1\nlocations: [us east]\n",
+     "f.yaml:3:12: locations 'us east': is no region, 'all' or label selector "
+     "key=value"},
+    {"host: h\nport: 1\nlocations: [a, a]\n",
+     "f.yaml:3:12: locations 'a': is named twice"},
+    {"host: h\nhost: i\n", "f.yaml:2:1: duplicate key 'host', first on line 1"},
+    {"- {name: x, host: a, port: 1, locations: [l]}\n"
+     "- {name: x, host: b, port: 1, locations: [l]}\n",
+     "f.yaml:2:10: two monitors are named 'x', the first on line 1"},
+    {"- {host: a, port: 1, locations: [l]}\n- {host: a, port: 1, locations: [m]}\n",
+     "f.yaml:2:3: two monitors are named 'a:1', the first on line 1 (the default "
+     "name is host:port)"},
+    {"host: &h a\n", "f.yaml:1:7: anchors are not accepted: '&h a'"},
+    {"host: a\n\tport: 1\n",
+     "f.yaml:2:1: a tab in the indentation, use spaces: 'port: 1'"},
+    {M "monitor_type: http\n", "f.yaml:4:15: 'monitor_type' must be tcp: 'http'"},
+    {M "paused: yes\n", "f.yaml:4:9: 'paused' must be true or false: 'yes'"},
+    {M "confirm: maybe\n", "f.yaml:4:10: 'confirm' must be on or off: 'maybe'"},
+    {M "expect: shut\n",
+     "f.yaml:4:9: 'expect' must be open, refused, filtered or closed: 'shut'"},
+    {M "handshake: half\n", "f.yaml:4:12: 'handshake' must be half_open or full: 'half'"},
+    {M "ip: 5\n", "f.yaml:4:5: 'ip' must be any, 4 or 6: '5'"},
+    {M "min_coverage: 0.5\n",
+     "f.yaml:4:15: 'min_coverage' must be a percentage such as 50%: '0.5'"},
+    {M "min_coverage: 101%\n",
+     "f.yaml:4:15: 'min_coverage' must be from 0% to 100%: '101%'"},
+    {M "quorum: most\n",
+     "f.yaml:4:9: 'quorum' must be auto, any, majority, all, a number from 1 to 1000 "
+     "or 'N of distinct(region|provider|asn)': 'most'"},
+    {M "agents_per_location: 17\n",
+     "f.yaml:4:22: 'agents_per_location' must be a whole number from 1 to 16: '17'"},
+    {M "consecutive_failures_before_alert: 0\n",
+     "f.yaml:4:36: 'consecutive_failures_before_alert' must be a whole number from 1 "
+     "to 100: '0'"},
+    {M "greeting: []\n",
+     "f.yaml:4:11: 'greeting' must be a preset's name or a list of steps"},
+    {M "greeting:\n- expect: {regex: '^22(0'}\n",
+     "f.yaml:5:19: step 1: a bad pattern: missing closing parenthesis at character "
+     "6"},
+    {M "greeting:\n- send: 'a'\n", "f.yaml:5:1: 'greeting': it expects nothing"},
+    {M "greeting:\n- expect: '\\q'\n", "f.yaml:5:11: 'prefix' must be text; its "
+                                       "escapes are \\r \\n \\t \\0 \\\\ \\xHH: "
+                                       "'\\q'"},
+    {M "greeting:\n- expect: {hex: 1}\n",
+     "f.yaml:5:17: 'hex' must be bytes in hex, such as 16 03 01: '1'"},
+    {M "greeting:\n- expect: {regexp: a}\n",
+     "f.yaml:5:12: unknown key 'regexp', did you mean 'regex'?"},
+    {M "greeting:\n- send: a\n  expect: b\n",
+     "f.yaml:5:3: a step must have one of 'send' and 'expect'"},
+    {M "greeting:\n- send: a\n  within: 1s\n- expect: b\n",
+     "f.yaml:5:9: step 1: limits belong to an expectation"},
+    {M "greeting:\n- expect: b\n  max_bytes: 20000\n",
+     "f.yaml:6:14: 'max_bytes' must be a whole number from 1 to 16384: '20000'"},
+    {M "greeting: ssh\nhandshake: half_open\n",
+     "f.yaml:5:12: handshake 'half_open': a greeting needs a full handshake"},
+    {M "greeting: ssh\nexpect: refused\n",
+     "f.yaml:5:9: expect 'refused': a greeting is only for 'expect: open'"},
+    {M "notify: {a: b}\n", "f.yaml:4:9: 'notify' must be a list"},
+    {M "addresses: two\n", "f.yaml:4:12: 'addresses' must be first or all: 'two'"},
+    {M "source: eth0\n", "f.yaml:4:9: source 'eth0': is no IP address"},
+    {M "labels: [a]\n", "f.yaml:4:9: 'labels' must be a map: {key: value}"},
+    {M "labels: {a: }\n", "f.yaml:4:13: 'a' has no value"},
+    {M "depends_on: {a: b}\n", "f.yaml:4:13: 'depends_on' must be a list"},
+    {M "depends_on: ['h.example:5432']\n",
+     "f.yaml:4:13: 'depends_on' names the monitor itself: 'h.example:5432'"},
+    {M "name: \"a\\x1b[2Jb\"\n",
+     "f.yaml:4:7: name 'a?[2Jb': must be 1 to 128 printable bytes"},
+    {M "name:\n", "f.yaml:4:6: 'name' has no value"},
+};
+
 static void a_bad_file__refused_with_its_place(void **state)
 {
     (void)state;
-    const struct {
-        const char *text, *expected;
-    } rows[] = {
-        {"", "f.yaml:1:1: the file holds no monitors"},
-        {"# nothing\n", "f.yaml:1:1: the file holds no monitors"},
-        {"monitors:\n", "f.yaml:1:10: 'monitors' must be a list"},
-        {"monitors: {a: b}\n", "f.yaml:1:11: 'monitors' must be a list"},
-        {"monitors: []\nextra: 1\n", "f.yaml:2:1: unknown key 'extra'"},
-        {"monitor: []\n", "f.yaml:1:1: unknown key 'monitor', did you mean 'monitors'?"},
-        {"hello\n", "f.yaml:1:1: a monitor must be a map of keys: 'hello'"},
-        {"- hello\n", "f.yaml:1:3: a monitor must be a map of keys: 'hello'"},
-        {M "tiemout: 3s\n", "f.yaml:4:1: unknown key 'tiemout', did you mean 'timeout'?"},
-        {M "check_interval: 5 parsecs\n",
-         "f.yaml:4:17: 'check_interval' must be a duration such as 30s, 5m or 1h: "
-         "'5 parsecs'"},
-        {M "check_interval: 60\n",
-         "f.yaml:4:17: 'check_interval' must be a duration with a unit, such as 30s: "
-         "'60'"},
-        {M "check_interval: 10ms\n",
-         "f.yaml:4:17: check_interval '10ms': must be 100ms to 24h"},
-        {M "timeout: 2m\ncheck_interval: 5m\n",
-         "f.yaml:4:10: timeout '2m': must be 10ms to 60s"},
-        {M "timeout: 9s\ncheck_interval: 5s\n",
-         "f.yaml:4:10: timeout '9s': must not be longer than check_interval"},
-        {"host: h\nport: 0\nlocations: [a]\n",
-         "f.yaml:2:7: 'port' must be a whole number from 1 to 65535: '0'"},
-        {"host: h\nport: 70000\nlocations: [a]\n",
-         "f.yaml:2:7: 'port' must be a whole number from 1 to 65535: '70000'"},
-        {"host: h\nport: https\nlocations: [a]\n",
-         "f.yaml:2:7: 'port' must be a whole number from 1 to 65535: 'https'"},
-        {"host: bad host\nport: 1\nlocations: [a]\n",
-         "f.yaml:1:7: host 'bad host': is no DNS name or IP address"},
-        {"host: 10.0.0.256\nport: 1\nlocations: [a]\n",
-         "f.yaml:1:7: host '10.0.0.256': is no DNS name or IP address"},
-        {"\nport: 1\nlocations: [a]\n", "f.yaml:2:1: the monitor has no 'host'"},
-        {"monitors:\n- host: a\n  port: 1\n  locations: [x]\n- host: b\n  port: 2\n",
-         "f.yaml:5:3: the monitor has no 'locations'"},
-        {"- host: b\n  locations: [x]\n", "f.yaml:1:3: the monitor has no 'port'"},
-        {"host: h\nport: 1\nlocations: []\n",
-         "f.yaml:3:12: locations '': needs 1 to 64 entries"},
-        {"host: h\nport: 1\nlocations: [us east]\n",
-         "f.yaml:3:12: locations 'us east': is no region, 'all' or label selector "
-         "key=value"},
-        {"host: h\nport: 1\nlocations: [a, a]\n",
-         "f.yaml:3:12: locations 'a': is named twice"},
-        {"host: h\nhost: i\n", "f.yaml:2:1: duplicate key 'host', first on line 1"},
-        {"- {name: x, host: a, port: 1, locations: [l]}\n"
-         "- {name: x, host: b, port: 1, locations: [l]}\n",
-         "f.yaml:2:10: two monitors are named 'x', the first on line 1"},
-        {"- {host: a, port: 1, locations: [l]}\n- {host: a, port: 1, locations: [m]}\n",
-         "f.yaml:2:3: two monitors are named 'a:1', the first on line 1 (the default "
-         "name is host:port)"},
-        {"host: &h a\n", "f.yaml:1:7: anchors are not accepted: '&h a'"},
-        {"host: a\n\tport: 1\n",
-         "f.yaml:2:1: a tab in the indentation, use spaces: 'port: 1'"},
-        {M "monitor_type: http\n", "f.yaml:4:15: 'monitor_type' must be tcp: 'http'"},
-        {M "paused: yes\n", "f.yaml:4:9: 'paused' must be true or false: 'yes'"},
-        {M "confirm: maybe\n", "f.yaml:4:10: 'confirm' must be on or off: 'maybe'"},
-        {M "expect: shut\n",
-         "f.yaml:4:9: 'expect' must be open, refused, filtered or closed: 'shut'"},
-        {M "handshake: half\n",
-         "f.yaml:4:12: 'handshake' must be half_open or full: 'half'"},
-        {M "ip: 5\n", "f.yaml:4:5: 'ip' must be any, 4 or 6: '5'"},
-        {M "min_coverage: 0.5\n",
-         "f.yaml:4:15: 'min_coverage' must be a percentage such as 50%: '0.5'"},
-        {M "min_coverage: 101%\n",
-         "f.yaml:4:15: 'min_coverage' must be from 0% to 100%: '101%'"},
-        {M "quorum: most\n",
-         "f.yaml:4:9: 'quorum' must be auto, any, majority, all, a number from 1 to 1000 "
-         "or 'N of distinct(region|provider|asn)': 'most'"},
-        {M "agents_per_location: 17\n",
-         "f.yaml:4:22: 'agents_per_location' must be a whole number from 1 to 16: '17'"},
-        {M "consecutive_failures_before_alert: 0\n",
-         "f.yaml:4:36: 'consecutive_failures_before_alert' must be a whole number from 1 "
-         "to 100: '0'"},
-        {M "greeting: shh\n",
-         "f.yaml:4:11: 'greeting' must be a list of steps or one of ssh, smtp, ftp, "
-         "imap, "
-         "pop3, mysql, postgresql, redis, memcached, ldap, mqtt, amqp, sip: 'shh'"},
-        {M "greeting: []\n",
-         "f.yaml:4:11: 'greeting' must be a preset's name or a list of steps"},
-        {M "greeting:\n- expect: {regex: '^22(0'}\n",
-         "f.yaml:5:19: step 1: a bad pattern: missing closing parenthesis at character "
-         "6"},
-        {M "greeting:\n- send: 'a'\n", "f.yaml:5:1: 'greeting': it expects nothing"},
-        {M "greeting:\n- expect: '\\q'\n", "f.yaml:5:11: 'prefix' must be text; its "
-                                           "escapes are \\r \\n \\t \\0 \\\\ \\xHH: "
-                                           "'\\q'"},
-        {M "greeting:\n- expect: {hex: 1}\n",
-         "f.yaml:5:17: 'hex' must be bytes in hex, such as 16 03 01: '1'"},
-        {M "greeting:\n- expect: {regexp: a}\n",
-         "f.yaml:5:12: unknown key 'regexp', did you mean 'regex'?"},
-        {M "greeting:\n- send: a\n  expect: b\n",
-         "f.yaml:5:3: a step must have one of 'send' and 'expect'"},
-        {M "greeting:\n- send: a\n  within: 1s\n- expect: b\n",
-         "f.yaml:5:9: step 1: limits belong to an expectation"},
-        {M "greeting:\n- expect: b\n  max_bytes: 20000\n",
-         "f.yaml:6:14: 'max_bytes' must be a whole number from 1 to 16384: '20000'"},
-        {M "greeting: ssh\nhandshake: half_open\n",
-         "f.yaml:5:12: handshake 'half_open': a greeting needs a full handshake"},
-        {M "greeting: ssh\nexpect: refused\n",
-         "f.yaml:5:9: expect 'refused': a greeting is only for 'expect: open'"},
-        {M "notify: {a: b}\n", "f.yaml:4:9: 'notify' must be a list"},
-        {M "addresses: two\n", "f.yaml:4:12: 'addresses' must be first or all: 'two'"},
-        {M "source: eth0\n", "f.yaml:4:9: source 'eth0': is no IP address"},
-        {M "labels: [a]\n", "f.yaml:4:9: 'labels' must be a map: {key: value}"},
-        {M "labels: {a: }\n", "f.yaml:4:13: 'a' has no value"},
-        {M "depends_on: {a: b}\n", "f.yaml:4:13: 'depends_on' must be a list"},
-        {M "depends_on: ['h.example:5432']\n",
-         "f.yaml:4:13: 'depends_on' names the monitor itself: 'h.example:5432'"},
-        {M "name: \"a\\x1b[2Jb\"\n",
-         "f.yaml:4:7: name 'a?[2Jb': must be 1 to 128 printable bytes"},
-        {M "name:\n", "f.yaml:4:6: 'name' has no value"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        refused(rows[i].text, rows[i].expected);
+    for (size_t i = 0; i < sizeof bad_files / sizeof *bad_files; i++)
+        refused(bad_files[i].text, bad_files[i].expected);
+}
+
+static void unknown_preset__is_answered_with_those_there_are(void **state)
+{
+    (void)state;
+    char expected[1024];
+    snprintf(expected, sizeof expected,
+             "f.yaml:4:11: 'greeting' must be a list of steps or one of %s: 'shh'",
+             plx_greeting_preset_list());
+    refused(M "greeting: shh\n", expected);
 }
 
 /* Random monitors. */
@@ -342,7 +349,8 @@ static void random_step(struct plx_rng *rng, struct plx_greeting *g)
 static void random_greeting(struct plx_rng *rng, struct plx_greeting *g)
 {
     if (plx_rng_below(rng, 2)) {
-        g->preset = (enum plx_greeting_preset)plx_rng_below(rng, 14);
+        g->preset =
+            (enum plx_greeting_preset)plx_rng_below(rng, PLX_GREETING_PRESET_COUNT_);
         return;
     }
     for (size_t n = plx_rng_below(rng, 7); n > 0; n--)
@@ -552,6 +560,7 @@ int main(void)
         cmocka_unit_test(no_timeout_beside_a_short_interval__shrinks_to_fit),
         cmocka_unit_test(an_empty_list__no_monitors),
         cmocka_unit_test(a_bad_file__refused_with_its_place),
+        cmocka_unit_test(unknown_preset__is_answered_with_those_there_are),
         cmocka_unit_test(random_monitors__survive_yaml_and_json),
         cmocka_unit_test(any_bytes__never_crash),
         cmocka_unit_test(defaults__left_out_of_yaml),

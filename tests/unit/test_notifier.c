@@ -51,9 +51,9 @@ static void send_letter(struct plx_notifier *notifier, uint64_t id, const char *
     plx_notifier_send(notifier, &letter);
 }
 
-static void a_test_of_a_receiver_whose_letters_fail__is_answered_at_once(void **state)
+/* To a receiver that is not there, with an hour between attempts. */
+static struct plx_notifier *notifier_new(int64_t give_up_ns)
 {
-    (void)state;
     struct plx_why why = {""};
     struct plx_notifier *notifier = NULL;
     const struct plx_notifier_options options = {
@@ -65,9 +65,17 @@ static void a_test_of_a_receiver_whose_letters_fail__is_answered_at_once(void **
     plx_receiver_add_option(&receiver, "url", "http://127.0.0.1:1/");
     receiver.timeout_ns = 5 * PLX_SEC_NS;
     receiver.max_per_minute = 600;
-    receiver.give_up_ns = PLX_DAY_NS;
+    receiver.give_up_ns = give_up_ns;
     assert_int_equal(plx_notifier_new(&options, &notifier, &why), 0);
     plx_notifier_set_receivers(notifier, &receiver, 1);
+    plx_receiver_fini(&receiver);
+    return notifier;
+}
+
+static void a_test_of_a_receiver_whose_letters_fail__is_answered_at_once(void **state)
+{
+    (void)state;
+    struct plx_notifier *notifier = notifier_new(PLX_DAY_NS);
     send_letter(notifier, 1, "open");
     assert_int_equal(result_of(notifier, 1), PLX_LETTER_WAITING);
     send_letter(notifier, 2, "update"); /* behind it, for an hour */
@@ -77,13 +85,27 @@ static void a_test_of_a_receiver_whose_letters_fail__is_answered_at_once(void **
     assert_int_equal(plx_notifier_lanes(notifier, &lane, 1), 1);
     assert_int_equal(lane.n_waiting, 3);
     plx_notifier_destroy(&notifier);
-    plx_receiver_fini(&receiver);
+}
+
+static void a_letter__is_given_up_in_time_however_long_the_waits_are(void **state)
+{
+    (void)state;
+    struct plx_notifier *notifier = notifier_new(300 * PLX_MS_NS);
+    for (uint64_t id = 1; id <= 2; id++) {
+        send_letter(notifier, id, "open");
+        enum plx_letter_state came = result_of(notifier, id);
+        if (came == PLX_LETTER_WAITING) /* its first attempt was in time, too */
+            came = result_of(notifier, id);
+        assert_int_equal(came, PLX_LETTER_DEAD);
+    }
+    plx_notifier_destroy(&notifier);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_test_of_a_receiver_whose_letters_fail__is_answered_at_once),
+        cmocka_unit_test(a_letter__is_given_up_in_time_however_long_the_waits_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

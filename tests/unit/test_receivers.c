@@ -129,6 +129,24 @@ static void alertmanager__one_severity_fires(void **state)
     plx_request_fini(&r);
 }
 
+static void googlechat__one_thread_and_nobody_is_called(void **state)
+{
+    (void)state;
+    struct plx_request r;
+    build("googlechat",
+          (const char *[]){"url", "https://chat.example/v1/spaces/A/messages?key=k",
+                           "template", "<users/all> & {{title}}", NULL},
+          "open", &r);
+    const char *body = plx_buf_str(&r.body);
+    assert_string_equal(r.url,
+                        "https://chat.example/v1/spaces/A/messages?key=k"
+                        "&messageReplyOption=REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD");
+    assert_non_null(strstr(body, "\"threadKey\":\"parallax-incident-7\""));
+    assert_non_null(strstr(body, "&lt;users/all&gt; &amp; host"));
+    assert_null(strstr(body, "<users"));
+    plx_request_fini(&r);
+}
+
 static void command__words_and_fates(void **state)
 {
     (void)state;
@@ -234,6 +252,7 @@ int main(void)
         cmocka_unit_test(wrong_templates__refused_with_their_line),
         cmocka_unit_test(mail__no_field_of_its_own_from_a_name),
         cmocka_unit_test(alertmanager__one_severity_fires),
+        cmocka_unit_test(googlechat__one_thread_and_nobody_is_called),
         cmocka_unit_test(command__words_and_fates),
         cmocka_unit_test(references__lead_out_of_nothing),
         cmocka_unit_test(what_a_reference_gave__is_checked_and_not_quoted),

@@ -234,6 +234,38 @@ static void an_agents_name_and_key__are_unique(void **state)
     assert_true(fx->agent_id != id);
 }
 
+static int set_key(struct store_fixture *fx, uint64_t id, unsigned key)
+{
+    char text[PLX_KEY_TEXT_MAX];
+    unsigned want = fx->n_done + 1;
+    assert_int_equal(plx_store_set_agent_key(fx->store, id, fixture_key(key, text), NOW,
+                                             fixture_on_done, fx),
+                     0);
+    fixture_await(fx, want);
+    return fx->err;
+}
+
+/* Whoever has the old one, a thief or a backup, gets in with it no more: neither as the
+ * agent nor as another one, whatever token it holds. */
+static void a_key_that_was_rotated_away__is_nobodys_any_more(void **state)
+{
+    struct store_fixture *fx = *state;
+    assert_int_equal(add_agent(fx, "fra-1", 1), 0);
+    uint64_t first = fx->agent_id;
+    assert_int_equal(add_agent(fx, "fra-2", 2), 0);
+    uint64_t second = fx->agent_id;
+    assert_int_equal(set_key(fx, first, 3), 0);
+    assert_int_equal(set_key(fx, first, 3), 0); /* it did not hear the answer */
+    assert_int_equal(set_key(fx, first, 1), PLX_EEXISTS);
+    assert_int_equal(set_key(fx, second, 1), PLX_EEXISTS);
+    assert_int_equal(add_agent(fx, "fra-3", 1), PLX_EEXISTS);
+    fixture_close(fx);
+    fixture_open(fx);
+    assert_int_equal(add_agent(fx, "fra-3", 1), PLX_EEXISTS);
+    assert_int_equal(set_key(fx, second, 4), 0);
+    assert_int_equal(set_key(fx, first, 2), PLX_EEXISTS);
+}
+
 static void a_revoked_agent__stays_revoked(void **state)
 {
     struct store_fixture *fx = *state;
@@ -515,6 +547,7 @@ int main(void)
         TEST(an_application_to_another_generation__is_refused),
         TEST(a_failing_job__leaves_its_neighbours_alone),
         TEST(an_agents_name_and_key__are_unique),
+        TEST(a_key_that_was_rotated_away__is_nobodys_any_more),
         TEST(a_revoked_agent__stays_revoked),
         TEST(a_touched_agent__keeps_what_it_said_under_what_we_said),
         TEST(a_token__makes_as_many_agents_as_it_has_uses),

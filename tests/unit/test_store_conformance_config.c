@@ -12,7 +12,7 @@
 
 #define STEPS      250
 #define NAMES      8  /* that monitors and agents are drawn from: they shall meet */
-#define KEYS       40 /* likewise */
+#define KEYS       80 /* likewise */
 #define AGENTS_MAX 300
 #define TOKENS_MAX 100
 
@@ -47,6 +47,7 @@ static struct {
     struct monitor monitors[NAMES];
     struct agent agents[AGENTS_MAX];
     size_t n_agents;
+    bool former[KEYS]; /* keys that an agent had before the one it has */
     struct token tokens[TOKENS_MAX];
     size_t n_tokens;
     struct plx_wall now;
@@ -82,6 +83,11 @@ static struct agent *by_key(unsigned key)
         if (model.agents[i].key == key)
             return &model.agents[i];
     return NULL;
+}
+
+static bool is_taken(unsigned key)
+{
+    return by_key(key) || model.former[key];
 }
 
 /* Any of those there were, now and then one there never was. */
@@ -198,7 +204,7 @@ static void do_add_agent(void)
         .who = "test",
         .now = model.now,
     };
-    int err = by_name(name) || by_key(key) ? PLX_EEXISTS : 0;
+    int err = by_name(name) || is_taken(key) ? PLX_EEXISTS : 0;
     must_end(before, engine->add_agent(fx.store, &add, fixture_on_agent, &fx), err);
     if (!err)
         model_add(name, key, 0);
@@ -228,16 +234,18 @@ static void do_key(void)
     char text[PLX_KEY_TEXT_MAX];
     struct agent *a = any_agent(&id);
     unsigned key = (unsigned)plx_rng_below(&rng, KEYS), before = fx.n_done;
-    int err = !a                                ? PLX_ENOTFOUND
-              : a->state == PLX_AGENT_REVOKED   ? PLX_ECONFLICT
-              : by_key(key) && by_key(key) != a ? PLX_EEXISTS
-                                                : 0;
+    int err = !a                               ? PLX_ENOTFOUND
+              : a->state == PLX_AGENT_REVOKED  ? PLX_ECONFLICT
+              : a->key != key && is_taken(key) ? PLX_EEXISTS
+                                               : 0;
     must_end(before,
              engine->set_agent_key(fx.store, id, fixture_key(key, text), model.now,
                                    fixture_on_done, &fx),
              err);
-    if (!err)
-        a->key = key;
+    if (err || a->key == key)
+        return;
+    model.former[a->key] = true;
+    a->key = key;
 }
 
 static void do_touch(void)
@@ -321,7 +329,7 @@ static int judge_enrolment(const struct token *t, const char *name, unsigned key
         return PLX_ETIMEOUT;
     if (t->uses_left == 0)
         return PLX_ECONFLICT;
-    return *name && by_name(name) ? PLX_EEXISTS : 0;
+    return model.former[key] || (*name && by_name(name)) ? PLX_EEXISTS : 0;
 }
 
 static void choose_name(char buf[32])

@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/text.h"
 
@@ -62,6 +63,17 @@ static void typos__find_the_word_that_was_meant(void **state)
     assert_null(plx_text_closest("quorum", words, 4));
 }
 
+static void markup__shows_any_text_and_makes_no_element(void **state)
+{
+    (void)state;
+    struct plx_buf buf;
+    plx_buf_init(&buf, 1000);
+    plx_buf_markup(&buf, "<b a=\"1\" c='2'>&\x1b[2J\nü");
+    assert_string_equal(plx_buf_str(&buf),
+                        "&lt;b a=&quot;1&quot; c=&#39;2&#39;&gt;&amp; [2J\nü");
+    plx_buf_fini(&buf);
+}
+
 static void numbers__are_whole_texts_in_range(void **state)
 {
     (void)state;
@@ -85,6 +97,7 @@ int main(void)
         cmocka_unit_test(host_port__splits_all_three_forms),
         cmocka_unit_test(dirty_text__is_told_from_clean),
         cmocka_unit_test(typos__find_the_word_that_was_meant),
+        cmocka_unit_test(markup__shows_any_text_and_makes_no_element),
         cmocka_unit_test(numbers__are_whole_texts_in_range),
     };
     return PLX_RUN(tests);

@@ -176,16 +176,18 @@ static void hostile_fields__are_refused_by_name(void **state)
         const char *field;
         struct plx_task task;
     } cases[] = {
-        {"task.host", {1, "a b", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, 0, "", 0, false, {0}}},
         {"task.host",
-         {1, "a\x1b", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, 0, "", 0, false, {0}}},
-        {"task.port", {1, "a", 0, PLX_MIN_NS, PLX_SEC_NS, 0, 0, 0, "", 0, false, {0}}},
-        {"task.interval_ns", {1, "a", 1, 1, PLX_SEC_NS, 0, 0, 0, "", 0, false, {0}}},
+         {1, "a b", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, 0, "", 0, false, 0, {0}}},
+        {"task.host",
+         {1, "a\x1b", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, 0, "", 0, false, 0, {0}}},
+        {"task.port", {1, "a", 0, PLX_MIN_NS, PLX_SEC_NS, 0, 0, 0, "", 0, false, 0, {0}}},
+        {"task.interval_ns", {1, "a", 1, 1, PLX_SEC_NS, 0, 0, 0, "", 0, false, 0, {0}}},
         {"task.timeout_ns",
-         {1, "a", 1, PLX_MIN_NS, PLX_HOUR_NS, 0, 0, 0, "", 0, false, {0}}},
-        {"task.source", {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, 0, "x", 0, false, {0}}},
+         {1, "a", 1, PLX_MIN_NS, PLX_HOUR_NS, 0, 0, 0, "", 0, false, 0, {0}}},
+        {"task.source",
+         {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 0, 0, 0, "x", 0, false, 0, {0}}},
         {"task.ip",
-         {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 0, (enum plx_ip)5, 0, "", 0, false, {0}}},
+         {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 0, (enum plx_ip)5, 0, "", 0, false, 0, {0}}},
         {"task.addresses",
          {1,
           "a",
@@ -198,6 +200,7 @@ static void hostile_fields__are_refused_by_name(void **state)
           "",
           0,
           false,
+          0,
           {0}}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -217,7 +220,8 @@ static void hostile_fields__are_refused_by_name(void **state)
 static int decode_greeting(struct plx_wire_decoder *d, const struct plx_greeting *g,
                            struct plx_task *ret, struct plx_why *why)
 {
-    struct plx_task task = {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 1, 0, 0, "", 0, false, *g};
+    struct plx_task task = {1, "a", 1, PLX_MIN_NS, PLX_SEC_NS, 1, 0,
+                            0, "",  0, false,      0,          *g};
     struct plx_msg got,
         m = {.type = PLX_MSG_PROBE_NOW, .probe_now = {.tasks = &task, .n_tasks = 1}};
     struct plx_buf bytes = encode(&m);
@@ -249,6 +253,21 @@ static void greetings__arrive_checked(void **state)
     g.preset = (enum plx_greeting_preset)99;
     assert_int_equal(decode_greeting(d, &g, &got, &why), PLX_EMALFORMED);
     plx_wire_decoder_destroy(&d);
+}
+
+/* An agent refuses an assignment with a preset of a number that it does not know. */
+static void task__spells_out_a_preset_that_older_agents_do_not_know(void **state)
+{
+    (void)state;
+    struct plx_monitor m = {.host = "h", .source = ""};
+    size_t n;
+    m.greeting.preset = PLX_GREETING_SIP;
+    assert_int_equal(plx_task_of(&m).greeting.preset, PLX_GREETING_SIP);
+    m.greeting.preset = PLX_GREETING_NATS;
+    struct plx_task task = plx_task_of(&m);
+    assert_int_equal(task.greeting.preset, PLX_GREETING_NO_PRESET);
+    assert_int_equal(task.greeting.n_steps, 1);
+    assert_ptr_equal(task.greeting.steps, plx_greeting_steps(&m.greeting, &n));
 }
 
 static void another_version__is_refused_as_such(void **state)
@@ -418,6 +437,7 @@ int main(void)
         cmocka_unit_test(mutated_frames__are_refused_or_valid_but_never_a_crash),
         cmocka_unit_test(hostile_fields__are_refused_by_name),
         cmocka_unit_test(greetings__arrive_checked),
+        cmocka_unit_test(task__spells_out_a_preset_that_older_agents_do_not_know),
         cmocka_unit_test(another_version__is_refused_as_such),
         cmocka_unit_test(too_many_tasks__are_refused_within_the_budget),
         cmocka_unit_test(a_stored_monitor__comes_back_equal),

@@ -2,8 +2,9 @@
 // example says, and its answer must be of the type and shape that are described.
 //
 //   node contract.mjs URL OPENAPI ADMIN_TOKEN             replay; exit 1 if one differs
-//   node contract.mjs URL OPENAPI ADMIN_TOKEN --record    write the answers' examples and
-//                                                         shapes into OPENAPI
+//   node contract.mjs URL OPENAPI ADMIN_TOKEN --record    write example and shape of the
+//                                                         answers that have none in OPENAPI, or
+//                                                         another one
 //
 // Called by tests/e2e/test_contract.sh, which makes the fleet that the examples speak of.
 // Reads come first, then what makes things, then what takes them away.
@@ -117,7 +118,7 @@ async function one(verb, path, operation) {
     if (!['application/json', 'application/x-ndjson', 'application/feed+json'].includes(got.type)) return undefined;
     const lines = got.type === 'application/x-ndjson' ? got.text.trim().split('\n').map((l) => JSON.parse(l)) : [JSON.parse(got.text)];
     const media = content[got.type] || content['*/*'];
-    if (record && path !== '/api/v1/openapi.json') {
+    if (record && path !== '/api/v1/openapi.json' && (!media.example || differs(lines[0], media.schema || {}))) {
         media.schema = { ...shapeOf(lines[0]), type: 'object', required: media.schema?.required || Object.keys(lines[0]) };
         media.example = example(lines[0]);
     }

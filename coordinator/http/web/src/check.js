@@ -1,7 +1,7 @@
 // Probe something from all locations now; answers fill the table as they come.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { stream } from './api.js';
-import { may } from './store.js';
+import { may, state } from './store.js';
 import { Failed, html, Panel, Table } from './ui.js';
 import { ms, saw } from './words.js';
 
@@ -15,7 +15,6 @@ const columns = [
     { name: 'SYNs resent', end: true, cell: (a) => a.syn_retrans },
     { name: 'Said', wide: true, cell: (a) => (a.excerpt ? html`<code>${a.excerpt}</code>` : '–') },
 ];
-const greetings = ['', 'ssh', 'smtp', 'ftp', 'mysql', 'postgresql', 'redis', 'imap', 'pop3'];
 
 export function Check({ target }) {
     const [answers, setAnswers] = useState([]), [end, setEnd] = useState(null), [error, setError] = useState(null), [busy, setBusy] = useState(false);
@@ -36,7 +35,7 @@ export function Check({ target }) {
             <label>Target<input name="target" required placeholder="host:port" defaultValue=${target || ''} autocomplete="off"/></label>
             <label>From<input name="from" placeholder="all locations" autocomplete="off"/></label>
             <label>Timeout<input name="timeout" placeholder="5s" autocomplete="off"/></label>
-            <label>Greeting<select name="greeting">${greetings.map((g) => html`<option value=${g}>${g || 'none'}</option>`)}</select></label>
+            <label>Greeting<select name="greeting">${['', ...state.session.greetings].map((g) => html`<option value=${g}>${g || 'none'}</option>`)}</select></label>
             <button type="submit" class="main" disabled=${busy || !may('operator')}>Check</button>
         </form>
         ${!may('operator') && html`<p class="hint">Checking takes the role operator.</p>`}
