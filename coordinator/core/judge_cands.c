@@ -73,37 +73,35 @@ static void keep_held(struct plx_cover *c, const struct plx_standing *standing,
  * asked anew: it follows the noise that is learned, a little at each tick. */
 #define GROWTH 1.1f
 
-/* Adds it, unless it votes no more or a fault that is over explains it. */
-static void collect_one(struct plx_cover *c, const struct plx_fail *from, uint32_t now,
-                        const struct plx_standing *standing, uint32_t n_standing)
+/* Returns false when it votes no more, or a fault that is over explains it. */
+static bool counts(struct plx_cover *c, struct plx_fail *fail, uint32_t now,
+                   const struct plx_standing *standing, uint32_t n_standing)
 {
-    if (!votes(c, from, now))
-        return;
-    uint32_t end = plx_hold_past(c->fleet, from->agent, from->first, from->monitor,
+    if (!votes(c, fail, now))
+        return false;
+    uint32_t end = plx_hold_past(c->fleet, fail->agent, fail->first, fail->monitor,
                                  standing, n_standing);
-    if (from->last <= end)
-        return;
-    plx_cands_reach(&c->fails, &c->cap_fails, c->n_fails + 1, sizeof *c->fails);
-    struct plx_fail *fail = &c->fails[c->n_fails++];
-    *fail = *from;
+    if (fail->last <= end)
+        return false;
     fail->by = -1;
     fail->cut = end != 0;
     if (end != 0)
         cut(fail, end);
     plx_score_weigh(&c->score, fail);
     if (fail->most <= (double)fail->cap && !fail->cut)
-        return;
+        return true;
     fail->cap = (float)fail->most * GROWTH;
     fail->calm_host = fail->calm_prefix = 0;
+    return true;
 }
 
-static struct plx_fail read_cell(const struct plx_cover *c, const struct plx_evidence *ev,
-                                 uint32_t i)
+static void read_cell(const struct plx_cover *c, const struct plx_evidence *ev,
+                      uint32_t i, struct plx_fail *ret)
 {
     uint32_t monitor = plx_cells_owner(&ev->cells, i);
     const struct plx_fleet_monitor *m = &c->fleet->monitors[monitor];
     const struct plx_cell cell = plx_cell_at(ev, m, i - m->cell0);
-    struct plx_fail fail = {
+    *ret = (struct plx_fail){
         .cell = i,
         .monitor = monitor,
         .agent = cell.agent,
@@ -118,8 +116,7 @@ static struct plx_fail read_cell(const struct plx_cover *c, const struct plx_evi
         .name = m->unit_name,
         .answers = plx_score_is_answer(&cell, c->score.policy),
     };
-    plx_score_kinds(&cell, fail.kinds);
-    return fail;
+    plx_score_kinds(&cell, ret->kinds);
 }
 
 /* What was found out about it at the last solve holds on. */
@@ -145,26 +142,28 @@ static void look_ahead(const struct plx_cover *c, const struct plx_evidence *ev,
     }
 }
 
-/* The failing cell `i`, from the last solve (`was`; NULL: it did not fail then) if
+/* Adds the failing cell `i`, from the last solve (`was`; NULL: it did not fail then) if
  * nothing changed since. Returns true when it had to be read. */
 static bool collect_cell(struct plx_cover *c, const struct plx_evidence *ev, uint32_t i,
                          struct plx_fail *was, uint32_t now,
                          const struct plx_standing *standing, uint32_t n_standing)
 {
+    plx_cands_reach(&c->fails, &c->cap_fails, c->n_fails + 1, sizeof *c->fails);
+    struct plx_fail *fail = &c->fails[c->n_fails];
+    bool old = was != NULL && !was->cut && !plx_evidence_is_changed(ev, was->monitor);
     if (was != NULL && ev->receded)
         was->calm_host = was->calm_prefix = 0;
-    if (was != NULL && !was->cut && !plx_evidence_is_changed(ev, was->monitor)) {
-        collect_one(c, was, now, standing, n_standing);
-        return false;
+    if (old)
+        *fail = *was;
+    else
+        read_cell(c, ev, i, fail);
+    if (!old && was != NULL && is_same(was, fail)) {
+        fail->cap = was->cap;
+        fail->calm_host = was->calm_host;
+        fail->calm_prefix = was->calm_prefix;
     }
-    struct plx_fail fail = read_cell(c, ev, i);
-    if (was != NULL && is_same(was, &fail)) {
-        fail.cap = was->cap;
-        fail.calm_host = was->calm_host;
-        fail.calm_prefix = was->calm_prefix;
-    }
-    collect_one(c, &fail, now, standing, n_standing);
-    return true;
+    c->n_fails += counts(c, fail, now, standing, n_standing);
+    return !old;
 }
 
 static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t now,
@@ -278,32 +277,64 @@ static void look_up_later(const struct plx_cover *c, uint32_t f, struct lookup *
 {
     const struct plx_fail *fail = &c->fails[f];
     ret->fail = f;
-    ret->n = plx_scope_of_cell(c->fleet, fail, fail->worth, c->score.policy->without,
-                               ret->scopes);
+    ret->n = plx_scope_of_cell(c->fleet, fail, fail->worth & ~(unsigned)PLX_WORTH_OURS,
+                               c->score.policy->without, ret->scopes);
     for (uint32_t i = 0; i < ret->n; i++) {
         uint64_t at = plx_hash_mix(plx_scope_key(ret->scopes[i]));
         __builtin_prefetch(&c->buckets[at & (c->n_buckets - 1)]);
     }
 }
 
+/* Adds the candidates of ours. They are the same for all fails of an agent: looked up for
+ * its first, copied for the others. */
+static void propose_ours(struct plx_cover *c, struct plx_fail *fail)
+{
+    struct plx_scope scopes[PLX_SCOPES_OF_CELL];
+    uint32_t *first = &c->of_agent[2 * fail->agent], *n = first + 1;
+    unsigned worth = fail->worth & PLX_WORTH_OURS;
+    if (worth == 0)
+        return;
+    if (*first == UINT32_MAX) {
+        *n = plx_scope_of_cell(c->fleet, fail, worth, c->score.policy->without, scopes);
+        *first = c->n_cand_of;
+        plx_cands_reach(&c->cand_of, &c->cap_cand_of, c->n_cand_of + *n,
+                        sizeof *c->cand_of);
+        for (uint32_t i = 0; i < *n; i++)
+            c->cand_of[*first + i] = cand_of(c, &scopes[i]);
+    }
+    plx_cands_reach(&c->cand_of, &c->cap_cand_of, c->n_cand_of + *n, sizeof *c->cand_of);
+    for (uint32_t i = 0; i < *n; i++) {
+        uint32_t k = c->cand_of[*first + i];
+        c->cand_of[c->n_cand_of++] = k;
+        c->cands[k].n_fails++;
+    }
+    fail->n_cands += *n;
+}
+
+static void propose_all(struct plx_cover *c, const struct lookup *l)
+{
+    struct plx_fail *fail = &c->fails[l->fail];
+    propose_for(c, fail, l->scopes, l->n);
+    propose_ours(c, fail);
+}
+
 static void propose(struct plx_cover *c)
 {
     struct lookup later[LOOKUPS];
-    uint32_t n = 0, done = 0;
+    uint32_t n = 0, done = 0, n_agents = c->fleet->n_agents;
+    plx_cands_reach(&c->of_agent, &c->cap_of_agent, 2 * n_agents, sizeof *c->of_agent);
+    for (uint32_t a = 0; a < n_agents; a++)
+        c->of_agent[2 * a] = UINT32_MAX;
     for (uint32_t f = 0; f < c->n_fails; f++) {
         c->fails[f].n_cands = 0;
         if (c->fails[f].by >= 0 || c->fails[f].worth == 0)
             continue;
-        if (n - done == LOOKUPS) {
-            const struct lookup *l = &later[done++ % LOOKUPS];
-            propose_for(c, &c->fails[l->fail], l->scopes, l->n);
-        }
+        if (n - done == LOOKUPS)
+            propose_all(c, &later[done++ % LOOKUPS]);
         look_up_later(c, f, &later[n++ % LOOKUPS]);
     }
-    for (; done < n; done++) {
-        const struct lookup *l = &later[done % LOOKUPS];
-        propose_for(c, &c->fails[l->fail], l->scopes, l->n);
-    }
+    for (; done < n; done++)
+        propose_all(c, &later[done % LOOKUPS]);
 }
 
 /* Agents that are silent or cannot probe accuse themselves without any failing cell. */

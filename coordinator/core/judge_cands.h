@@ -62,7 +62,7 @@ struct plx_cover {
     uint32_t cap_work;
     uint32_t *tally; /* per candidate, for absorptions */
     uint32_t cap_tally;
-    uint32_t *of_agent; /* per agent, scratch: where in `cand_of` its own begin */
+    uint32_t *of_agent; /* scratch: where in `cand_of` an agent's own are */
     uint32_t cap_of_agent;
     struct plx_sift sift;
 };

@@ -154,9 +154,11 @@ uint32_t plx_scope_of_cell(const struct plx_fleet *fleet, const struct plx_fail 
 {
     struct list l = {ret, 0};
     bool wide = !(without & PLX_JUDGE_WITHOUT_SCOPES);
-    add_server(fleet, fail, wide, worth, &l);
-    add_paths(fleet, &fleet->monitors[fail->monitor], fail->agent,
-              wide ? worth : worth & PLX_WORTH_HOST, &l);
+    if (worth & ~(unsigned)PLX_WORTH_OURS) {
+        add_server(fleet, fail, wide, worth, &l);
+        add_paths(fleet, &fleet->monitors[fail->monitor], fail->agent,
+                  wide ? worth : worth & PLX_WORTH_HOST, &l);
+    }
     if (wide)
         add_vantage(fleet, fail->agent, false, worth, &l);
     return l.n;
