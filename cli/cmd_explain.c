@@ -1,6 +1,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/explain_past.h"
+#include "cli/places.h"
 #include "cli/render.h"
 #include "cli/verdict.h"
 #include "cli/view.h"
@@ -45,21 +46,10 @@ static void print_faults(const struct plx_cli *cli, const json_t *answer, const 
 /* Where it broke, as far as traces can tell. */
 static void print_places(const struct plx_cli *cli, const json_t *answer, const char *now)
 {
-    const json_t *list = json_object_get(answer, "places");
-    if (json_array_size(list) == 0)
+    if (json_array_size(json_object_get(answer, "places")) == 0)
         return;
     print_title(cli, "Where it broke");
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *one = json_array_get(list, i);
-        long long waiting = (long long)plx_field_int(one, "waiting");
-        plx_say("  %s, traced ", plx_field(one, "fault"));
-        plx_view_moment(plx_field(one, "at"), now);
-        plx_say(" from %zu locations: %s\n",
-                json_array_size(json_object_get(one, "traces")),
-                plx_field(json_object_get(one, "place"), "sentence"));
-        if (waiting > 0)
-            plx_say("    %lld locations have not answered yet\n", waiting);
-    }
+    plx_places_print(answer, now);
 }
 
 /* Locations whose path is degraded. */

@@ -1,5 +1,6 @@
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/places.h"
 #include "cli/render.h"
 
 #include "base/err.h"
@@ -142,6 +143,10 @@ static void print_whole(const json_t *answer)
     print_timeline(answer);
     plx_say("notices\n");
     print_notices(answer);
+    if (json_array_size(json_object_get(answer, "places")) > 0) {
+        plx_say("where it broke\n");
+        plx_places_print(answer, NULL);
+    }
 }
 
 /* The number that a command's first word is; complains if it is none. */

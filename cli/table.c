@@ -88,13 +88,25 @@ void plx_table_age(struct plx_table *table, const char *then, const char *now)
     plx_table_cell(table, PLX_STYLE_NONE, plx_age_text(plx_wall_diff(b, a), text));
 }
 
+/* A spreadsheet takes a cell that begins so for a formula, and some formulas fetch or run
+ * something; what a server said in its greeting may be such a cell. Numbers are none. */
+static bool is_formula(const char *text)
+{
+    char *end;
+    if (!*text || !text[1] || !strchr("=+-@\t\r", *text))
+        return false;
+    strtod(text, &end);
+    return end == text || *end != '\0';
+}
+
 static void print_csv_text(const char *text)
 {
+    const char *lead = is_formula(text) ? "'" : "";
     if (text[strcspn(text, ",\"\r\n")] == '\0') {
-        fputs(text, stdout);
+        printf("%s%s", lead, text);
         return;
     }
-    putchar('"');
+    printf("\"%s", lead);
     for (; *text; text++) {
         if (*text == '"')
             putchar('"');

@@ -11,10 +11,12 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define EVENTS_MAX      64
-/* Flows begun between two ticks: a socket, a port and a SYN take about 30 us, and the
- * loop's probes are not to wait a millisecond for them. */
-#define TURN_FLOWS      32
+/* Answers heard in one turn, flows begun and silences noted between two ticks: a socket,
+ * a port and a SYN take about 30 us, and the loop's probes are not to wait a millisecond
+ * for them. */
+#define EVENTS_MAX      16
+#define TURN_FLOWS      16
+#define TURN_SILENT     32
 /* Source ports of traces: above the registered ones, tried until one is free. */
 #define PORT_FIRST      20000u
 #define PORT_SPAN       12000u
@@ -51,7 +53,8 @@ struct plx_tracer {
     struct plx_rng rng;
     struct flow flows[PLX_TRACER_FLOWS_MAX];
     uint32_t n_flows, n_runs;
-    uint32_t n_begun; /* flows, in this turn */
+    uint32_t n_begun;   /* flows, in this turn */
+    uint32_t next_look; /* the flow whose silence is looked at first */
     struct run *queue, **queue_end;
 };
 
@@ -285,10 +288,14 @@ void plx_tracer_tick(struct plx_tracer *t)
     static const struct plx_hop silent = {.kind = PLX_HOP_SILENT};
     t->n_begun = 0;
     struct plx_mono now = plx_clock_mono();
-    for (size_t i = 0; i < PLX_TRACER_FLOWS_MAX; i++) {
-        struct flow *f = &t->flows[i];
-        if (f->run && f->armed && plx_mono_diff(now, f->deadline) >= 0)
-            heard(t, f, &silent);
+    uint32_t left = TURN_SILENT, first = t->next_look;
+    for (uint32_t i = 0; i < PLX_TRACER_FLOWS_MAX && left > 0; i++) {
+        struct flow *f = &t->flows[(first + i) % PLX_TRACER_FLOWS_MAX];
+        if (!f->run || !f->armed || plx_mono_diff(now, f->deadline) < 0)
+            continue;
+        heard(t, f, &silent);
+        t->next_look = (first + i + 1) % PLX_TRACER_FLOWS_MAX;
+        left--;
     }
     begin_waiting(t);
 }

@@ -110,14 +110,6 @@ static struct docket *docket_of(struct plx_court *court, uint32_t slot)
 
 /* ---- declaring ---- */
 
-static const char *label_of(const struct plx_agent *agent, const char *key)
-{
-    for (size_t i = 0; i < agent->n_labels; i++)
-        if (strcmp(agent->labels[i].key, key) == 0)
-            return agent->labels[i].value;
-    return NULL;
-}
-
 void plx_court_set_agent(struct plx_court *court, uint32_t slot)
 {
     const struct plx_agent *agent = plx_roster_at(court->roster, slot);
@@ -125,8 +117,8 @@ void plx_court_set_agent(struct plx_court *court, uint32_t slot)
         .id = slot,
         .name = agent->name,
         .region = agent->region,
-        .provider = label_of(agent, "provider"),
-        .asn = label_of(agent, "asn"),
+        .provider = plx_agent_label(agent, "provider"),
+        .asn = plx_agent_label(agent, "asn"),
     };
     plx_judge_set_agent(court->judge, &declared);
 }

@@ -471,6 +471,7 @@ void plx_incidents_recall(struct plx_incidents *incidents,
     mine->acked_by = plx_text_dup(stored->acked_by);
     mine->muted_by = plx_text_dup(stored->muted_by);
     mine->unclaimed_until = plx_wall_add(now, incidents->policy.unclaimed_ns);
+    incidents->ticked = now; /* who joined before is no news */
     copy_parts(incidents, mine, stored);
     seat_members(incidents, mine, now);
     for (uint32_t i = 0; i < mine->n_members; i++)

@@ -45,6 +45,7 @@ struct plx_incidents {
     size_t n_wants, cap_wants;
     struct plx_incident **changed;
     size_t cap_changed;
+    struct plx_wall ticked; /* last */
     bool lent; /* entries and wants were handed out: the next call begins anew */
 };
 

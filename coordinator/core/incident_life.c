@@ -237,15 +237,16 @@ static void announce(struct plx_incidents *self, struct plx_incident *incident,
 
 /* ---- the tick ---- */
 
-/* Names of those that joined or left in this tick, as many as there is room for. */
-static void list_names(const struct plx_incident *incident, struct plx_wall now,
+/* Names of those that joined or left since the last tick, as many as there is room for.
+ */
+static void list_names(const struct plx_incident *incident, struct plx_wall since,
                        bool joined, char *text, size_t size)
 {
     size_t len = 0, n = 0;
     for (size_t i = 0; i < incident->n_members && n < 8; i++) {
         const struct plx_incident_member *m = &incident->members[i];
         bool fresh =
-            joined ? m->left.ns == 0 && m->joined.ns == now.ns : m->left.ns == now.ns;
+            joined ? m->left.ns == 0 && m->joined.ns > since.ns : m->left.ns > since.ns;
         if (!fresh || len + strlen(m->name) + 3 > size)
             continue;
         len += (size_t)snprintf(text + len, size - len, "%s%s", n ? ", " : "", m->name);
@@ -259,12 +260,12 @@ static void say_members(struct plx_incidents *self, struct plx_incident *inciden
 {
     char names[PLX_INCIDENT_TEXT_MAX - 64];
     if (incident->n_joined > 0) {
-        list_names(incident, now, true, names, sizeof names);
+        list_names(incident, self->ticked, true, names, sizeof names);
         plx_incident_say(self, incident, now, PLX_INCIDENT_DID_JOIN, "", "%u: %s",
                          incident->n_joined, names);
     }
     if (incident->n_left > 0) {
-        list_names(incident, now, false, names, sizeof names);
+        list_names(incident, self->ticked, false, names, sizeof names);
         plx_incident_say(self, incident, now, PLX_INCIDENT_DID_LEAVE, "", "%u: %s",
                          incident->n_left, names);
     }
@@ -337,6 +338,7 @@ void plx_incidents_tick(struct plx_incidents *incidents, struct plx_wall now,
     forget_past(incidents, now);
     for (size_t i = 0; i < incidents->n; i++)
         tick_one(incidents, incidents->list[i], now, rules);
+    incidents->ticked = now;
     size_t n = 0;
     incidents->changed =
         plx_incident_grow(incidents->changed, incidents->n, &incidents->cap_changed,

@@ -132,7 +132,7 @@ static void weigh_monitor(struct bound *b, const struct plx_scope *scope, uint32
     const struct plx_good *good = plx_score_goods(b->s, scope, i, &n);
     bool turned = false;
     for (uint32_t k = 0; k < n; k++)
-        if (good[k].last > b->s->times[0] && !good[k].answer &&
+        if (good[k].last > b->s->times[0] &&
             plx_scope_has_agent(b->s->fleet, scope, good[k].agent))
             turned |= weigh_good(b, &good[k]);
     if (turned)

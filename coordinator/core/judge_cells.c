@@ -123,6 +123,7 @@ void plx_cells_put(struct plx_cells *s, uint32_t i, const struct plx_cell *c)
         .outcome = c->outcome & 15,
         .unreach = c->unreach & 7,
         .slow = c->slow & 1,
+        .calm = c->calm & 63,
         .how = has             ? PLX_PACKED_MORE
                : c->sched != 0 ? PLX_PACKED_SCHED
                                : 0,

@@ -52,6 +52,8 @@ struct plx_cell {
     uint8_t n_other;                  /* results in the run before (saturates) */
     uint8_t n_lost; /* SYNs of a failing run that nothing answered (saturates) */
     uint16_t sched; /* scheduled phase in ticks modulo 65536, to know what is in flight */
+    uint8_t
+        calm : 6; /* of a lossy path: trials since its loss may be over (judge_quality) */
 };
 
 enum plx_packed_how {
@@ -65,7 +67,7 @@ struct plx_packed {
     uint16_t loss : 10, loss_n : 5, lossy : 1;
     uint8_t flags, n;
     uint8_t outcome : 4, unreach : 3, slow : 1;
-    uint8_t how;
+    uint8_t how : 2, calm : 6;
 };
 _Static_assert(sizeof(struct plx_packed) == 16, "a million of these must stay 16 MB");
 
@@ -159,6 +161,7 @@ static inline struct plx_cell plx_cells_get(const struct plx_cells *cells, uint3
         .outcome = p->outcome,
         .unreach = p->unreach,
         .slow = p->slow,
+        .calm = p->calm,
         .sched = p->how & PLX_PACKED_SCHED ? (uint16_t)p->last : 0,
     };
     if (p->how & PLX_PACKED_MORE) {

@@ -37,39 +37,15 @@ bool plx_goods_of_cell(const struct plx_cell *c, uint32_t period, uint32_t since
         /* Silence that was expected is no sign of life. */
         if (c->last <= since || c->outcome == PLX_OUTCOME_TIMEOUT)
             return false;
-        *ret = (struct plx_good){c->first, c->last, period, c->agent, c->n, false};
+        *ret = (struct plx_good){c->first, c->last, period, c->agent, c->n};
         return true;
     }
     if (c->other <= since || c->n_other == 0)
         return false;
     uint32_t span = (uint32_t)(c->n_other - 1) * period;
-    *ret = (struct plx_good){c->other > span ? c->other - span : 1,
-                             c->other,
-                             period,
-                             c->agent,
-                             c->n_other,
-                             false};
+    *ret = (struct plx_good){c->other > span ? c->other - span : 1, c->other, period,
+                             c->agent, c->n_other};
     return true;
-}
-
-bool plx_goods_is_answer(const struct plx_cell *c)
-{
-    return (c->flags & PLX_CELL_FAILING) &&
-           (c->outcome == PLX_OUTCOME_REFUSED || c->outcome == PLX_OUTCOME_RESET ||
-            c->outcome == PLX_OUTCOME_MISMATCH);
-}
-
-uint32_t plx_goods_and_answers(const struct plx_cell *c, uint32_t period,
-                               struct plx_good ret[2])
-{
-    uint32_t n = plx_goods_of_cell(c, period, 0, &ret[0]);
-    if (!plx_goods_is_answer(c))
-        return n;
-    unsigned k = (unsigned)c->kinds[PLX_KIND_REFUSED] + c->kinds[PLX_KIND_RESET];
-    ret[n] = (struct plx_good){
-        c->first, c->last, period, c->agent, (uint8_t)(k < UINT8_MAX ? k : UINT8_MAX),
-        true};
-    return n + 1;
 }
 
 static void *grown(void *p, uint32_t *cap, uint32_t n, size_t size)
@@ -91,8 +67,8 @@ static void read_member(struct plx_goods_place *p, const struct plx_fleet *fleet
     const struct plx_fleet_monitor *m = &fleet->monitors[id];
     for (uint32_t k = 0; k < m->n_cells; k++) {
         const struct plx_cell c = plx_cell_at(ev, m, k);
-        p->good = grown(p->good, &p->cap_good, p->n_good + 1, sizeof *p->good);
-        p->n_good += plx_goods_and_answers(&c, m->interval_tk, &p->good[p->n_good]);
+        p->good = grown(p->good, &p->cap_good, p->n_good, sizeof *p->good);
+        p->n_good += plx_goods_of_cell(&c, m->interval_tk, 0, &p->good[p->n_good]);
     }
     p->ends = grown(p->ends, &p->cap_ends, p->n_ends, sizeof *p->ends);
     p->ends[p->n_ends++] = p->n_good;

@@ -13,8 +13,6 @@ struct plx_good {
     uint32_t first, last, period;
     uint16_t agent;
     uint8_t n;
-    bool answer; /* failures by which the target answered: they speak against what makes
-                    silent, and against nothing else */
 };
 
 /* Places that are kept at a time. */
@@ -43,15 +41,7 @@ void plx_goods_begin(struct plx_goods *goods);
 bool plx_goods_of_cell(const struct plx_cell *cell, uint32_t period, uint32_t since,
                        struct plx_good *ret);
 
-/* The cell fails by an answer of the target's. */
-bool plx_goods_is_answer(const struct plx_cell *cell);
-
-/* What the cell saw as expected since ever, and its answers. `ret` has room for two;
- * returns how many there are. */
-uint32_t plx_goods_and_answers(const struct plx_cell *cell, uint32_t period,
-                               struct plx_good ret[2]);
-
-/* Everything of the unit's member number `i` (as plx_goods_and_answers), by cell.
+/* Everything of the unit's member number `i` (as plx_goods_of_cell since 0), by cell.
  * Lent until another member or unit is asked for. */
 const struct plx_good *plx_goods_of(struct plx_goods *goods,
                                     const struct plx_fleet *fleet,

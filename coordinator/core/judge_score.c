@@ -175,20 +175,33 @@ const struct plx_good *plx_score_goods(struct plx_score *s, const struct plx_sco
         return plx_goods_of(&s->goods, s->fleet, s->ev, scope->x, i, ret_n);
     const struct plx_fleet_monitor *m = &s->fleet->monitors[scope->x];
     *ret_n = 0;
-    if (s->cap_one < 2u * m->n_cells) {
-        s->cap_one = 2u * m->n_cells;
+    if (s->cap_one < m->n_cells) {
+        s->cap_one = m->n_cells;
         s->one = sized(s->one, s->cap_one, sizeof *s->one);
     }
     for (uint32_t k = 0; k < m->n_cells; k++) {
         const struct plx_cell c = plx_cell_at(s->ev, m, k);
-        *ret_n += plx_goods_and_answers(&c, m->interval_tk, &s->one[*ret_n]);
+        *ret_n += plx_goods_of_cell(&c, m->interval_tk, 0, &s->one[*ret_n]);
     }
     return s->one;
 }
 
+/* Of the failures of a run, answers. */
+static unsigned n_answers(const struct plx_cell *c)
+{
+    return (unsigned)c->kinds[PLX_KIND_REFUSED] + c->kinds[PLX_KIND_RESET];
+}
+
 bool plx_score_is_answer(const struct plx_cell *c, const struct plx_judge_policy *policy)
 {
-    return !(policy->without & PLX_JUDGE_WITHOUT_KINDS) && plx_goods_is_answer(c);
+    unsigned n = 0;
+    if (!(c->flags & PLX_CELL_FAILING) || (policy->without & PLX_JUDGE_WITHOUT_KINDS) ||
+        (c->outcome != PLX_OUTCOME_REFUSED && c->outcome != PLX_OUTCOME_RESET &&
+         c->outcome != PLX_OUTCOME_MISMATCH))
+        return false;
+    for (int k = 0; k < PLX_KIND_COUNT_; k++)
+        n += c->kinds[k];
+    return n_answers(c) * 2 > n;
 }
 
 static void good_of_monitor(struct plx_score *s, const struct plx_scope *scope,
@@ -196,11 +209,8 @@ static void good_of_monitor(struct plx_score *s, const struct plx_scope *scope,
 {
     uint32_t n;
     const struct plx_good *good = plx_score_goods(s, scope, i, &n);
-    bool answers = plx_scope_kind(scope->type)->silence &&
-                   !(s->policy->without & PLX_JUDGE_WITHOUT_KINDS);
     for (uint32_t k = 0; k < n; k++)
-        if (good[k].last > since && (answers || !good[k].answer) &&
-            plx_scope_has_agent(s->fleet, scope, good[k].agent))
+        if (good[k].last > since && plx_scope_has_agent(s->fleet, scope, good[k].agent))
             good_add(s, good[k]);
 }
 

@@ -82,8 +82,9 @@ double plx_score_gain(struct plx_score *score, const struct plx_scope *scope,
                       const struct plx_fail *fails, const uint32_t *members, uint32_t n,
                       double bonus, uint32_t *ret_onset);
 
-/* The cell fails by an answer: a refusal, a reset or a wrong greeting came from the
- * target's address, so that its host and its network are there. */
+/* The cell fails by answers: a refusal, a reset or a wrong greeting came from the
+ * target's address, so that its host and its network are there. The latest failure and
+ * most of its run must be; a single one among silences may be an accident. */
 bool plx_score_is_answer(const struct plx_cell *cell,
                          const struct plx_judge_policy *policy);
 

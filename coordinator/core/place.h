@@ -87,16 +87,4 @@ struct plx_place {
 
 void plx_place_find(const struct plx_place_view *views, size_t n, struct plx_place *ret);
 
-/* A hop of failing ways and of how many working ones. */
-struct plx_place_suspect {
-    struct plx_addr hop;
-    uint32_t n_failing, n_working; /* ways that lead over it */
-};
-/* The hops that failing ways share, and working ways do not: most failing ways first,
- * then nearer to the target. A failing way is the one of good times where it is known,
- * besides what still answers; views of different targets may be given together. Returns
- * how many, at most `max`. */
-size_t plx_place_rank(const struct plx_place_view *views, size_t n,
-                      struct plx_place_suspect *ret, size_t max);
-
 #endif

@@ -211,6 +211,14 @@ size_t plx_roster_count(const struct plx_roster *roster)
     return roster->n;
 }
 
+const char *plx_agent_label(const struct plx_agent *agent, const char *key)
+{
+    for (size_t i = 0; i < agent->n_labels; i++)
+        if (strcmp(agent->labels[i].key, key) == 0)
+            return agent->labels[i].value;
+    return "";
+}
+
 const struct plx_agent *plx_roster_at(const struct plx_roster *roster, uint32_t slot)
 {
     return slot < roster->n ? &roster->entries[slot]->agent : NULL;

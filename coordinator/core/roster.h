@@ -154,6 +154,8 @@ const struct plx_agent *plx_roster_at(const struct plx_roster *roster, uint32_t 
 uint32_t plx_roster_by_id(const struct plx_roster *roster, uint64_t id);
 uint32_t plx_roster_by_name(const struct plx_roster *roster, const char *name);
 uint32_t plx_roster_by_key(const struct plx_roster *roster, const char *key);
+/* The value of a label that the agent was given; "" for none. */
+const char *plx_agent_label(const struct plx_agent *agent, const char *key);
 enum plx_presence plx_roster_presence(const struct plx_agent *agent);
 
 /* A hello on session `session` (> 0, never used twice): it becomes the agent's only one.

@@ -243,6 +243,30 @@ static enum MHD_Result open_file(struct plx_exchange *x)
     return plx_answer_file(x, file);
 }
 
+struct framing {
+    int n_lengths, n_codings;
+};
+
+static enum MHD_Result count_framing(void *arg, enum MHD_ValueKind kind, const char *name,
+                                     const char *value)
+{
+    struct framing *f = arg;
+    (void)kind;
+    (void)value;
+    f->n_lengths += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+    f->n_codings += strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+    return MHD_YES;
+}
+
+/* Whether a proxy before us might see the end of the body elsewhere than we do, and what
+ * follows as somebody else's request (RFC 9112 6.3, 11.2). */
+static bool is_ambiguous(const struct plx_exchange *x)
+{
+    struct framing f = {0, 0};
+    MHD_get_connection_values(x->connection, MHD_HEADER_KIND, count_framing, &f);
+    return f.n_lengths + f.n_codings > 1;
+}
+
 /* The headers are in. Finds out what is wanted and by whom; answers at once if that is
  * enough. */
 static enum MHD_Result open_exchange(struct plx_exchange *x, const char *verb,
@@ -258,6 +282,9 @@ static enum MHD_Result open_exchange(struct plx_exchange *x, const char *verb,
     copy_header(x, "Last-Event-ID", x->last_event, sizeof x->last_event);
     copy_header(x, MHD_HTTP_HEADER_IF_NONE_MATCH, x->if_none_match,
                 sizeof x->if_none_match);
+    if (is_ambiguous(x))
+        return refuse(x, MHD_HTTP_BAD_REQUEST, PLX_EINVAL,
+                      "the body's length is given more than once");
     int err = plx_route_find(verb, url, &x->match, x->allow);
     if (err == PLX_EUNSUPPORTED)
         return refuse(x, MHD_HTTP_METHOD_NOT_ALLOWED, err, "the path takes other verbs");

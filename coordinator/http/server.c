@@ -223,8 +223,8 @@ static struct MHD_Daemon *start_daemon(struct plx_http *http, int fd)
         accept_one, http, plx_exchange_handle, http, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)INACTIVITY_S,
-        MHD_OPTION_NOTIFY_COMPLETED, plx_exchange_completed, http,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)INACTIVITY_S, MHD_OPTION_NOTIFY_COMPLETED, plx_exchange_completed, http,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_UNESCAPE_CALLBACK,
         leave_escaped, NULL, MHD_OPTION_END);
 }

@@ -1,5 +1,6 @@
 #include "coordinator/io/alerts_message.h"
 
+#include "base/result.h"
 #include "base/text.h"
 
 #include <inttypes.h>
@@ -36,8 +37,13 @@ static size_t n_affected(const struct plx_incident *incident)
 const char *plx_incident_title(const struct plx_incident *incident,
                                char buf[PLX_TITLE_MAX])
 {
+    struct plx_addr addr;
     const char *saying = sayings[incident->kind];
     size_t n = n_affected(incident);
+    /* Several services of one host that answers go by its address. */
+    if (incident->kind == PLX_INCIDENT_SERVICE && incident->n_members > 1 &&
+        plx_addr_parse(incident->entity, &addr) == 0)
+        saying = "services of %s are down";
     int len = snprintf(buf, PLX_TITLE_MAX - 32, saying ? saying : "%s", incident->entity);
     if (n > 1 && len > 0 && len < PLX_TITLE_MAX - 32)
         snprintf(buf + len, (size_t)(PLX_TITLE_MAX - len), " (%zu monitors)", n);

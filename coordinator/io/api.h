@@ -1,6 +1,6 @@
 /* The API: methods with JSON in and JSON out, whatever carries them.
  *
- * One table of methods (api.c); the admin socket uses it, and HTTP will. A call is
+ * One table of methods (api.c), which the admin socket and HTTP both call. A call is
  * answered once, or several times with `more` set on all but the last; possibly after
  * plx_api_call has returned, never after plx_api_destroy. A request that names an unknown
  * method or key, or lacks one, is refused with a sentence that names it. Loop thread. */

@@ -63,6 +63,17 @@ static int missing(const char *key, struct plx_why *why)
     return plx_why_set(why, PLX_EINVAL, "'%s' is missing", key);
 }
 
+/* Texts end in terminals, mails and logs. Lines are for those that take several. */
+static bool has_control(const char *text)
+{
+    for (size_t len; *text; text += len + (text[len] != '\0')) {
+        len = strcspn(text, "\t\r\n");
+        if (!plx_text_is_clean(text, len))
+            return true;
+    }
+    return false;
+}
+
 int plx_call_text(const struct plx_call *call, const char *key, bool demanded,
                   const char **ret, struct plx_why *why)
 {
@@ -71,6 +82,8 @@ int plx_call_text(const struct plx_call *call, const char *key, bool demanded,
         return demanded ? missing(key, why) : 0;
     if (!json_is_string(value))
         return plx_why_set(why, PLX_EINVAL, "'%s' must be a text", key);
+    if (has_control(json_string_value(value)))
+        return plx_why_set(why, PLX_EINVAL, "'%s' has control characters in it", key);
     *ret = json_string_value(value);
     return 0;
 }

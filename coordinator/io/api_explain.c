@@ -49,7 +49,7 @@ void plx_api_explain(struct plx_call *call)
     write_numbers(&view, &j);
     plx_json_key(&j, "covering_faults");
     plx_api_write_faults(desk, faults, n_faults, false, &j);
-    plx_inquest_write(desk->inquest, faults, n_faults, &j);
+    plx_inquest_write(desk->inquest, slot, faults, n_faults, &j);
     plx_json_key(&j, "monitor");
     plx_monitor_to_json(plx_catalog_at(desk->catalog, slot), &j);
     plx_api_write_history(desk, slot, 0, RECENT_TRANSITIONS, &j);

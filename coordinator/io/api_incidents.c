@@ -4,7 +4,9 @@
 #include "coordinator/io/alerts.h"
 #include "coordinator/io/alerts_message.h"
 #include "coordinator/io/api_call.h"
+#include "coordinator/io/inquest.h"
 #include "coordinator/io/store_incidents.h"
+#include "coordinator/io/store_places.h"
 #include "sys/clock.h"
 
 #include <stdlib.h>
@@ -148,6 +150,21 @@ static bool write_letter(void *arg, const struct plx_letter *l)
     return true;
 }
 
+static bool write_place(void *arg, const struct plx_store_place *place)
+{
+    plx_place_write_stored(place, arg);
+    return true;
+}
+
+static int write_places(struct plx_store *store, uint64_t id, struct plx_json *j)
+{
+    plx_json_key(j, "places");
+    plx_json_array(j);
+    int err = plx_store_read_places(store, id, write_place, j);
+    plx_json_end(j);
+    return err;
+}
+
 static int write_whole(struct plx_store *store, uint64_t id, struct plx_json *j)
 {
     int err = plx_store_read_incident(store, id, write_members, j);
@@ -163,7 +180,7 @@ static int write_whole(struct plx_store *store, uint64_t id, struct plx_json *j)
     plx_json_array(j);
     err = plx_store_read_letters(store, id, LETTERS_MAX, write_letter, j);
     plx_json_end(j);
-    return err;
+    return err < 0 ? err : write_places(store, id, j);
 }
 
 static void answer_whole(struct plx_call *call, uint64_t id)
@@ -252,10 +269,11 @@ void plx_api_incidents_ack(struct plx_call *call)
     if (err == PLX_ECONFLICT) {
         const struct plx_incident *i =
             plx_incidents_by_id(plx_alerts_incidents(desk->alerts), id);
-        plx_call_fail(call, err,
-                      i->state == PLX_INCIDENT_CLOSED ? "incident %llu is over"
-                                                      : "incident %llu is acknowledged",
-                      (unsigned long long)id);
+        if (i->state == PLX_INCIDENT_CLOSED)
+            plx_call_fail(call, err, "incident %llu is over", (unsigned long long)id);
+        else
+            plx_call_fail(call, err, "incident %llu is acknowledged already, by %s",
+                          (unsigned long long)id, i->acked_by);
     } else if (err < 0) {
         plx_call_fail(call, err, "there is no open incident %llu",
                       (unsigned long long)id);

@@ -23,6 +23,7 @@ void plx_desk_init(struct plx_desk *desk, struct plx_store *store, struct plx_ga
     desk->catalog = plx_catalog_new();
     desk->shares = plx_shares_new(desk->catalog);
     desk->court = plx_court_new(desk->roster, desk->catalog, desk->shares);
+    desk->spares = plx_spares_new(desk->roster, desk->catalog, desk->shares);
     desk->started = plx_clock_mono();
     desk->started_wall = plx_clock_wall();
     desk->events = plx_events_new(desk->started_wall);
@@ -33,6 +34,7 @@ void plx_desk_fini(struct plx_desk *desk)
 {
     plx_guests_destroy(&desk->guests);
     plx_events_destroy(&desk->events);
+    plx_spares_destroy(&desk->spares);
     plx_court_destroy(&desk->court);
     plx_shares_destroy(&desk->shares);
     plx_catalog_destroy(&desk->catalog);

@@ -12,6 +12,7 @@
 #include "coordinator/core/court.h"
 #include "coordinator/core/roster.h"
 #include "coordinator/core/shares.h"
+#include "coordinator/core/spares.h"
 #include "coordinator/io/door.h"
 #include "coordinator/io/events.h"
 #include "coordinator/io/gate.h"
@@ -62,6 +63,7 @@ struct plx_desk {
     struct plx_catalog *catalog;
     struct plx_shares *shares;
     struct plx_court *court;
+    struct plx_spares *spares;
     struct plx_events *events;
     struct plx_guests *guests;
     struct plx_store *store;     /* borrowed */

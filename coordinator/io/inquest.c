@@ -1,4 +1,4 @@
-#include "coordinator/io/inquest.h"
+#include "coordinator/io/inquest_impl.h"
 
 #include "base/err.h"
 #include "base/rng.h"
@@ -10,13 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Findings kept: the newest. */
-#define CASES_MAX    64
-#define CASE_FAULTS  16
 /* Locations that see the fault, and that do not. */
 #define SIDE_MAX     (PLX_INQUEST_AGENTS_MAX / 2)
 /* Faults over one target share an inquest for so long. */
 #define SHARED_NS    PLX_MIN_NS
+/* After so long more of the fleet has been probed: what it says is looked at again. */
+#define REVIEW_NS    (30 * PLX_SEC_NS)
 #define FLOWS        8
 #define FLOWS_GOOD   4
 /* Of good times, in one round: monitors looked at, and traces ordered. */
@@ -24,47 +23,8 @@
 #define ROUND_TRACES 4
 /* After a trace that gave nothing to keep, not sooner than this. */
 #define AGAIN_NS     (5 * PLX_MIN_NS)
-#define RECENT_MAX   1024
 
-/* One location of a case. */
-struct witness {
-    uint32_t agent;
-    bool asked, answered;
-    struct plx_trace *now, *before; /* NULL: none */
-};
-
-struct inquiry {
-    uint64_t id;
-    uint64_t faults[CASE_FAULTS];
-    size_t n_faults;
-    struct plx_mono opened;
-    struct plx_wall at;
-    char host[PLX_HOST_MAX + 1];
-    uint16_t port;
-    struct witness witnesses[PLX_INQUEST_AGENTS_MAX];
-    size_t n_witnesses, n_waiting;
-};
-
-/* A way of good times that was asked for lately. */
-struct recent {
-    uint32_t agent, monitor;
-    struct plx_mono at;
-};
-
-struct plx_inquest {
-    struct plx_desk *desk;
-    struct plx_tracing *tracing;
-    struct plx_ways *ways;
-    int64_t interval_ns;
-    uint32_t next_monitor;
-    uint64_t next_id;
-    struct inquiry *cases[CASES_MAX]; /* a ring */
-    size_t next_case;
-    struct recent recent[RECENT_MAX];
-    size_t next_recent;
-};
-
-static void free_case(struct inquiry **one)
+static void free_case(struct plx_inquiry **one)
 {
     if (!*one)
         return;
@@ -97,7 +57,7 @@ void plx_inquest_destroy(struct plx_inquest **inquest)
         return;
     plx_tracing_destroy(&q->tracing);
     plx_ways_destroy(&q->ways);
-    for (size_t i = 0; i < CASES_MAX; i++)
+    for (size_t i = 0; i < PLX_CASES_MAX; i++)
         free_case(&q->cases[i]);
     free(q);
     *inquest = NULL;
@@ -142,7 +102,7 @@ static int ask(struct plx_inquest *q, uint32_t agent, const struct plx_monitor *
 static bool is_recent(struct plx_inquest *q, uint32_t agent, uint32_t monitor,
                       struct plx_mono now)
 {
-    for (size_t i = 0; i < RECENT_MAX; i++)
+    for (size_t i = 0; i < PLX_INQUEST_RECENT_MAX; i++)
         if (q->recent[i].at.ns != 0 && q->recent[i].agent == agent &&
             q->recent[i].monitor == monitor &&
             plx_mono_diff(now, q->recent[i].at) < AGAIN_NS)
@@ -190,7 +150,8 @@ static unsigned look_at(struct plx_inquest *q, uint32_t slot, unsigned most,
             is_recent(q, agents[i], slot, now) ||
             ask(q, agents[i], m, FLOWS_GOOD, on_good, 0) < 0)
             continue;
-        q->recent[q->next_recent++ % RECENT_MAX] = (struct recent){agents[i], slot, now};
+        q->recent[q->next_recent++ % PLX_INQUEST_RECENT_MAX] =
+            (struct plx_inquest_recent){agents[i], slot, now};
         asked++;
     }
     return asked;
@@ -204,114 +165,59 @@ static void walk_good_ways(struct plx_inquest *q, struct plx_mono now)
         asked += look_at(q, q->next_monitor++ % n, ROUND_TRACES - asked, now);
 }
 
+/* What is concluded goes to the store when the fault's incident is there; what lasts is
+ * looked at again. What is over is not: then everything works, and clears itself. */
+static void follow_up(const struct plx_inquest *q, struct plx_inquiry *one,
+                      struct plx_mono now)
+{
+    if (one->n_waiting > 0)
+        return;
+    if (!one->reviewed && plx_mono_diff(now, one->opened) > REVIEW_NS) {
+        one->reviewed = true;
+        if (one->n_open > 0) {
+            plx_inquiry_compare(q, one);
+            one->unkept = true;
+        }
+    }
+    if (one->unkept)
+        plx_inquiry_keep(q, one);
+}
+
 void plx_inquest_tick(struct plx_inquest *q, struct plx_mono now)
 {
     plx_tracing_tick(q->tracing, now);
+    for (size_t i = 0; i < PLX_CASES_MAX; i++)
+        if (q->cases[i])
+            follow_up(q, q->cases[i], now);
     if (q->interval_ns > 0)
         walk_good_ways(q, now);
 }
 
-/* ---- comparing ---- */
-
-static void write_part(const struct plx_agent *agent, const struct plx_place_part *part,
-                       struct plx_json *j)
-{
-    char text[PLX_ADDR_TEXT_MAX];
-    plx_json_object(j);
-    plx_json_kstr(j, "agent", agent->name);
-    plx_json_kstr(j, "region", agent->region);
-    plx_json_kstr(j, "kind", plx_place_token(part->kind));
-    plx_json_kstr(j, "after",
-                  part->after.family ? plx_addr_format(&part->after, text) : NULL);
-    plx_json_kstr(j, "before",
-                  part->before.family ? plx_addr_format(&part->before, text) : NULL);
-    plx_json_kuint(j, "flows", part->n_flows);
-    plx_json_kuint(j, "failing_flows", part->n_failing);
-    plx_json_end(j);
-}
-
-static void write_place(const struct plx_desk *desk, const struct plx_inquest_view *views,
-                        const struct plx_place *place, struct plx_json *j)
-{
-    char text[PLX_ADDR_TEXT_MAX];
-    plx_json_key(j, "place");
-    plx_json_object(j);
-    plx_json_kstr(j, "kind", plx_place_token(place->kind));
-    plx_json_kstr(j, "after",
-                  place->after.family ? plx_addr_format(&place->after, text) : NULL);
-    plx_json_kstr(j, "before",
-                  place->before.family ? plx_addr_format(&place->before, text) : NULL);
-    plx_json_kbool(j, "maybe_return", place->maybe_return);
-    plx_json_kbool(j, "selective", place->selective);
-    plx_json_kbool(j, "partial", place->partial);
-    plx_json_kbool(j, "spread", place->spread);
-    plx_json_kuint(j, "flows", place->n_flows);
-    plx_json_kuint(j, "failing_flows", place->n_failing_flows);
-    plx_json_kstr(j, "sentence", place->sentence);
-    plx_json_key(j, "parts");
-    plx_json_array(j);
-    for (size_t i = 0; i < place->n_parts; i++)
-        write_part(plx_roster_at(desk->roster, views[i].agent), &place->parts[i], j);
-    plx_json_end(j);
-    plx_json_end(j);
-}
-
-static void find(const struct plx_desk *desk, const struct plx_inquest_view *views,
-                 size_t n, struct plx_place_view in[PLX_PLACE_VIEWS_MAX],
-                 struct plx_place *ret)
-{
-    n = n < PLX_PLACE_VIEWS_MAX ? n : PLX_PLACE_VIEWS_MAX;
-    for (size_t i = 0; i < n; i++) {
-        const struct plx_agent *agent = plx_roster_at(desk->roster, views[i].agent);
-        in[i] = (struct plx_place_view){agent->name, agent->region, views[i].now,
-                                        views[i].before};
-    }
-    plx_place_find(in, n, ret);
-}
-
-void plx_inquest_write_place(const struct plx_desk *desk,
-                             const struct plx_inquest_view *views, size_t n,
-                             struct plx_json *j)
-{
-    struct plx_place_view in[PLX_PLACE_VIEWS_MAX];
-    struct plx_place place;
-    find(desk, views, n, in, &place);
-    write_place(desk, views, &place, j);
-}
-
-static size_t views_of(const struct inquiry *one,
-                       struct plx_inquest_view views[PLX_INQUEST_AGENTS_MAX])
-{
-    size_t n = 0;
-    for (size_t i = 0; i < one->n_witnesses; i++)
-        if (one->witnesses[i].now)
-            views[n++] = (struct plx_inquest_view){
-                one->witnesses[i].agent, one->witnesses[i].now, one->witnesses[i].before};
-    return n;
-}
-
 /* ---- faults ---- */
 
-static void conclude(const struct plx_inquest *q, const struct inquiry *one)
+static void conclude(const struct plx_inquest *q, struct plx_inquiry *one)
 {
     struct plx_inquest_view views[PLX_INQUEST_AGENTS_MAX];
     struct plx_place_view in[PLX_PLACE_VIEWS_MAX];
     struct plx_place place;
     char id[PLX_FAULT_ID_MAX];
-    find(q->desk, views, views_of(one, views), in, &place);
+    plx_inquest_find(q->desk, views, plx_inquiry_views(one, views), in, &place);
+    plx_inquiry_compare(q, one);
+    one->unkept = true;
     plx_fault_id(one->faults[0], id);
     plx_log(PLX_LOG_INFO, "place", "fault", id, "kind", plx_place_token(place.kind),
-            "why", place.sentence, NULL);
+            "why", place.sentence, "fleet", one->common.sentence, NULL);
     struct plx_json *j = plx_events_begin(q->desk->events, "place", plx_clock_wall());
     plx_json_kstr(j, "fault", id);
     plx_json_kstr(j, "kind", plx_place_token(place.kind));
     plx_json_kstr(j, "sentence", place.sentence);
+    plx_json_kstr(j, "fleet", one->common.sentence);
     plx_events_end(q->desk->events);
 }
 
-static struct inquiry *case_by_id(struct plx_inquest *q, uint64_t id)
+static struct plx_inquiry *case_by_id(struct plx_inquest *q, uint64_t id)
 {
-    for (size_t i = 0; i < CASES_MAX; i++)
+    for (size_t i = 0; i < PLX_CASES_MAX; i++)
         if (q->cases[i] && q->cases[i]->id == id)
             return q->cases[i];
     return NULL;
@@ -321,9 +227,9 @@ static void on_witness(void *arg, uint64_t tag, uint32_t agent,
                        const struct plx_trace *trace)
 {
     struct plx_inquest *q = arg;
-    struct inquiry *one = case_by_id(q, tag);
+    struct plx_inquiry *one = case_by_id(q, tag);
     for (size_t i = 0; one && i < one->n_witnesses; i++) {
-        struct witness *w = &one->witnesses[i];
+        struct plx_witness *w = &one->witnesses[i];
         struct plx_trace *before;
         if (w->agent != agent || w->answered)
             continue;
@@ -344,7 +250,7 @@ static void on_witness(void *arg, uint64_t tag, uint32_t agent,
     }
 }
 
-static bool has_witness(const struct inquiry *one, uint32_t agent)
+static bool has_witness(const struct plx_inquiry *one, uint32_t agent)
 {
     for (size_t i = 0; i < one->n_witnesses; i++)
         if (one->witnesses[i].agent == agent)
@@ -353,7 +259,7 @@ static bool has_witness(const struct inquiry *one, uint32_t agent)
 }
 
 /* Whether an agent of that region was chosen among the last `n_side`. */
-static bool has_region(const struct plx_inquest *q, const struct inquiry *one,
+static bool has_region(const struct plx_inquest *q, const struct plx_inquiry *one,
                        size_t first, const char *region)
 {
     for (size_t i = first; i < one->n_witnesses; i++)
@@ -370,7 +276,7 @@ static bool is_usable(const struct plx_inquest *q, uint32_t slot)
 }
 
 /* Takes agents of a list, at first only one of each region. */
-static void choose(struct plx_inquest *q, struct inquiry *one, const uint32_t *agents,
+static void choose(struct plx_inquest *q, struct plx_inquiry *one, const uint32_t *agents,
                    size_t n, size_t first)
 {
     for (int round = 0; round < 2; round++)
@@ -379,12 +285,12 @@ static void choose(struct plx_inquest *q, struct inquiry *one, const uint32_t *a
             if (!is_usable(q, agents[i]) || has_witness(one, agents[i]) ||
                 (round == 0 && has_region(q, one, first, region)))
                 continue;
-            one->witnesses[one->n_witnesses++] = (struct witness){.agent = agents[i]};
+            one->witnesses[one->n_witnesses++] = (struct plx_witness){.agent = agents[i]};
         }
 }
 
 /* Those that see the fault, then others of the monitor, then anybody else. */
-static void choose_all(struct plx_inquest *q, struct inquiry *one, uint32_t monitor,
+static void choose_all(struct plx_inquest *q, struct plx_inquiry *one, uint32_t monitor,
                        const struct plx_judge_fault *fault)
 {
     size_t n, n_all = plx_roster_count(q->desk->roster);
@@ -402,24 +308,25 @@ static void choose_all(struct plx_inquest *q, struct inquiry *one, uint32_t moni
 }
 
 /* An inquest over the same target that is not old. */
-static struct inquiry *shared_case(struct plx_inquest *q, const struct plx_monitor *m,
-                                   struct plx_mono now)
+static struct plx_inquiry *shared_case(struct plx_inquest *q, const struct plx_monitor *m,
+                                       struct plx_mono now)
 {
-    for (size_t i = 0; i < CASES_MAX; i++) {
-        struct inquiry *one = q->cases[i];
-        if (one && strcmp(one->host, m->host) == 0 && one->n_faults < CASE_FAULTS &&
+    for (size_t i = 0; i < PLX_CASES_MAX; i++) {
+        struct plx_inquiry *one = q->cases[i];
+        if (one && strcmp(one->host, m->host) == 0 &&
+            one->n_faults < PLX_CASE_FAULTS_MAX &&
             plx_mono_diff(now, one->opened) < SHARED_NS)
             return one;
     }
     return NULL;
 }
 
-static struct inquiry *new_case(struct plx_inquest *q, const struct plx_monitor *m,
-                                struct plx_mono now)
+static struct plx_inquiry *new_case(struct plx_inquest *q, const struct plx_monitor *m,
+                                    struct plx_mono now)
 {
-    struct inquiry **place = &q->cases[q->next_case++ % CASES_MAX];
+    struct plx_inquiry **place = &q->cases[q->next_case++ % PLX_CASES_MAX];
     free_case(place);
-    struct inquiry *one = calloc(1, sizeof *one);
+    struct plx_inquiry *one = calloc(1, sizeof *one);
     if (!one)
         abort();
     one->id = q->next_id++;
@@ -431,15 +338,39 @@ static struct inquiry *new_case(struct plx_inquest *q, const struct plx_monitor 
     return one;
 }
 
-static void ask_all(struct plx_inquest *q, struct inquiry *one,
+static void forget_newest(struct plx_inquest *q)
+{
+    free_case(&q->cases[--q->next_case % PLX_CASES_MAX]);
+}
+
+static void ask_all(struct plx_inquest *q, struct plx_inquiry *one,
                     const struct plx_monitor *m)
 {
     one->n_waiting = one->n_witnesses;
     for (size_t i = 0; i < one->n_witnesses; i++) {
-        struct witness *w = &one->witnesses[i];
+        struct plx_witness *w = &one->witnesses[i];
         w->asked = ask(q, w->agent, m, FLOWS, on_witness, one->id) == 0;
         w->answered = !w->asked;
         one->n_waiting -= !w->asked;
+    }
+}
+
+static void add_fault(struct plx_inquiry *one, const struct plx_judge_fault *fault)
+{
+    one->faults[one->n_faults++] = fault->id;
+    one->n_open++;
+    one->unkept = one->n_waiting == 0;
+    for (size_t i = 0; i < fault->n_monitors; i++)
+        if (one->n_monitors < PLX_CASE_MONITORS_MAX)
+            one->monitors[one->n_monitors++] = fault->monitors[i];
+}
+
+void plx_inquest_close(struct plx_inquest *q, uint64_t fault)
+{
+    for (size_t i = 0; i < PLX_CASES_MAX; i++) {
+        struct plx_inquiry *one = q->cases[i];
+        for (size_t k = 0; one && k < one->n_faults; k++)
+            one->n_open -= one->faults[k] == fault && one->n_open > 0;
     }
 }
 
@@ -452,97 +383,17 @@ void plx_inquest_open(struct plx_inquest *q, const struct plx_judge_fault *fault
     /* A name that fails has no way; a filter is meant where nothing else is expected. */
     if (!m || m->expect != PLX_EXPECT_OPEN || fault->class == PLX_JUDGE_CLASS_DNS)
         return;
-    struct inquiry *one = shared_case(q, m, now);
+    struct plx_inquiry *one = shared_case(q, m, now);
     if (one) {
-        one->faults[one->n_faults++] = fault->id;
+        add_fault(one, fault);
         return;
     }
     one = new_case(q, m, now);
-    one->faults[one->n_faults++] = fault->id;
+    one->onset = fault->onset;
     choose_all(q, one, fault->monitors[0], fault);
     ask_all(q, one, m);
-}
-
-/* ---- telling ---- */
-
-static void write_trace(const char *key, const struct plx_trace *trace,
-                        struct plx_json *j)
-{
-    plx_json_key(j, key);
-    if (!trace) {
-        plx_json_null(j);
-        return;
-    }
-    plx_json_object(j);
-    plx_trace_write(trace, j);
-    plx_json_end(j);
-}
-
-static void write_suspects(const struct plx_place_view *views, size_t n,
-                           struct plx_json *j)
-{
-    struct plx_place_suspect list[8];
-    char text[PLX_ADDR_TEXT_MAX];
-    size_t n_list = plx_place_rank(views, n, list, 8);
-    plx_json_key(j, "suspects");
-    plx_json_array(j);
-    for (size_t i = 0; i < n_list; i++) {
-        plx_json_object(j);
-        plx_json_kstr(j, "hop", plx_addr_format(&list[i].hop, text));
-        plx_json_kuint(j, "failing", list[i].n_failing);
-        plx_json_kuint(j, "working", list[i].n_working);
-        plx_json_end(j);
-    }
-    plx_json_end(j);
-}
-
-static void write_case(const struct plx_inquest *q, const struct inquiry *one,
-                       uint64_t fault, struct plx_json *j)
-{
-    struct plx_inquest_view views[PLX_INQUEST_AGENTS_MAX];
-    struct plx_place_view in[PLX_PLACE_VIEWS_MAX];
-    struct plx_place place;
-    char id[PLX_FAULT_ID_MAX];
-    size_t n = views_of(one, views);
-    find(q->desk, views, n, in, &place);
-    plx_json_object(j);
-    plx_json_kstr(j, "fault", plx_fault_id(fault, id));
-    plx_json_kwall(j, "at", one->at);
-    plx_json_kstr(j, "host", one->host);
-    plx_json_kuint(j, "port", one->port);
-    plx_json_kuint(j, "waiting", one->n_waiting);
-    write_place(q->desk, views, &place, j);
-    write_suspects(in, n, j);
-    plx_json_key(j, "traces");
-    plx_json_array(j);
-    for (size_t i = 0; i < n; i++) {
-        plx_json_object(j);
-        plx_json_kstr(j, "agent", in[i].agent);
-        plx_json_kstr(j, "region", in[i].region);
-        write_trace("now", views[i].now, j);
-        write_trace("before", views[i].before, j);
-        plx_json_end(j);
-    }
-    plx_json_end(j);
-    plx_json_end(j);
-}
-
-static bool concerns(const struct inquiry *one, uint64_t fault)
-{
-    for (size_t i = 0; one && i < one->n_faults; i++)
-        if (one->faults[i] == fault)
-            return true;
-    return false;
-}
-
-void plx_inquest_write(const struct plx_inquest *q, const uint64_t *faults, size_t n,
-                       struct plx_json *j)
-{
-    plx_json_key(j, "places");
-    plx_json_array(j);
-    for (size_t f = 0; q && f < n; f++)
-        for (size_t i = 0; i < CASES_MAX; i++)
-            if (concerns(q->cases[i], faults[f]))
-                write_case(q, q->cases[i], faults[f], j);
-    plx_json_end(j);
+    if (one->n_waiting == 0) /* nobody is there: of no use, now or later */
+        forget_newest(q);
+    else
+        add_fault(one, fault);
 }

@@ -1,5 +1,7 @@
 /* The inquest: where it broke. Keeps the ways of good times, has a fault's way traced
- * from locations that see it and from some that do not, and compares (core/place).
+ * from locations that see it and from some that do not, and compares: the traces with one
+ * another (core/place), and with all that is known of the fleet's ways at that time
+ * (core/place_fleet). What it finds is stored with the fault's incident.
  *
  * Bounded: so many traces of good times in a round, so many locations for a fault, and
  * faults over one target within a minute share one inquest. Loop thread. */
@@ -28,6 +30,8 @@ struct plx_ways *plx_inquest_ways(struct plx_inquest *inquest);
 
 /* A fault has opened. */
 void plx_inquest_open(struct plx_inquest *inquest, const struct plx_judge_fault *fault);
+/* A fault is over. */
+void plx_inquest_close(struct plx_inquest *inquest, uint64_t fault);
 /* Twice a second. */
 void plx_inquest_tick(struct plx_inquest *inquest, struct plx_mono now);
 
@@ -43,9 +47,14 @@ struct plx_inquest_view {
 void plx_inquest_write_place(const struct plx_desk *desk,
                              const struct plx_inquest_view *views, size_t n,
                              struct plx_json *j);
-/* The key "places": what was found about these faults: [{fault, at, target, place,
- * suspects [{hop, failing, working}], traces [{agent, now, before}]}]. */
-void plx_inquest_write(const struct plx_inquest *inquest, const uint64_t *faults,
-                       size_t n, struct plx_json *j);
+/* The key "places": what was found about these faults, and what the store has of the
+ * monitor's open incidents besides: [{fault, at, host, port, waiting, place, fleet,
+ * suspects [{hop, failing, working, agents, targets}], spares [{agent, region, provider,
+ * asn, outcome, at, latency_ms}], traces [{agent, region, now, before}]}]. */
+void plx_inquest_write(const struct plx_inquest *inquest, uint32_t monitor,
+                       const uint64_t *faults, size_t n, struct plx_json *j);
+/* One that was stored, in the same form. */
+struct plx_store_place;
+void plx_place_write_stored(const struct plx_store_place *place, struct plx_json *j);
 
 #endif

@@ -32,6 +32,21 @@ struct ingest {
 /* Results whose monitors are looked up ahead of being judged. */
 #define AHEAD (2 * PLX_JUDGE_AHEAD)
 
+/* What fails is looked at from elsewhere; an agent that does not watch the monitor may be
+ * the one that was asked to. */
+static void tell_spares(struct plx_desk *desk, uint32_t slot, uint32_t monitor,
+                        const struct plx_result *result, struct plx_wall received)
+{
+    const struct plx_agent *agent = plx_roster_at(desk->roster, slot);
+    const struct plx_monitor *m = plx_catalog_at(desk->catalog, monitor);
+    if (!plx_shares_has(desk->shares, slot, monitor))
+        plx_spares_answer(desk->spares, slot, monitor, result,
+                          plx_roster_correct(agent, result->started, received));
+    else if (!plx_outcome_is_local(result->outcome) &&
+             plx_expect_is_bad(m->expect, result->outcome))
+        plx_spares_doubt(desk->spares, monitor);
+}
+
 static void judge_fresh(struct plx_desk *desk, uint32_t slot,
                         const struct plx_store_ingested *batch)
 {
@@ -51,8 +66,10 @@ static void judge_fresh(struct plx_desk *desk, uint32_t slot,
         plx_judge_foresee(plx_court_judge(desk->court), slot,
                           monitors[(at + PLX_JUDGE_AHEAD) % (2 * AHEAD)],
                           monitors[i % (2 * AHEAD)]);
-        if (monitor != PLX_CATALOG_NONE)
-            plx_court_result(desk->court, received, slot, monitor, &batch->fresh[at]);
+        if (monitor == PLX_CATALOG_NONE)
+            continue;
+        tell_spares(desk, slot, monitor, &batch->fresh[at], received);
+        plx_court_result(desk->court, received, slot, monitor, &batch->fresh[at]);
     }
 }
 

@@ -90,6 +90,10 @@ static const char *const DELETES[] = {
     " AND incident_id NOT IN (SELECT id FROM incidents)",
     "DELETE FROM incident_entries WHERE ?1 > 0"
     " AND incident_id NOT IN (SELECT id FROM incidents)",
+    "DELETE FROM incident_places WHERE ?1 > 0"
+    " AND incident_id NOT IN (SELECT id FROM incidents)",
+    "DELETE FROM incident_traces WHERE ?1 > 0"
+    " AND incident_id NOT IN (SELECT id FROM incidents)",
     "DELETE FROM outbox WHERE created_us < ?1 AND state <> 'waiting'"
     " AND incident_id NOT IN (SELECT id FROM incidents WHERE state <> 'closed')",
     "DELETE FROM silences WHERE until_us < ?1",

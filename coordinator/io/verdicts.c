@@ -86,6 +86,27 @@ static void order_probes(struct plx_desk *desk, struct plx_intake *intake,
     free(order);
 }
 
+static void order_spare(struct plx_desk *desk, struct plx_intake *intake, uint32_t agent,
+                        const struct plx_monitor *m)
+{
+    const struct plx_task task = plx_task_of(m);
+    const struct plx_msg_probe_now msg = {.tasks = &task, .n_tasks = 1};
+    plx_shares_grant(desk->shares, agent, m->id, plx_clock_mono());
+    if (plx_intake_probe(intake, agent, &msg) == 0)
+        desk->counts.probes_ordered++;
+}
+
+/* What fails is looked at from elsewhere, too. */
+static void order_spares(struct plx_desk *desk, struct plx_intake *intake,
+                         struct plx_wall now)
+{
+    struct plx_spares_order order;
+    while (plx_spares_ask(desk->spares, plx_clock_mono(), now, &order))
+        for (size_t i = 0; i < order.n; i++)
+            order_spare(desk, intake, order.agents[i],
+                        plx_catalog_at(desk->catalog, order.monitor));
+}
+
 /* ---- faults ---- */
 
 static void tell_fault(struct plx_desk *desk, const struct plx_judge_fault *f,
@@ -115,6 +136,8 @@ static void log_faults(struct plx_desk *desk, const struct plx_judge_output *out
         tell_fault(desk, f, id, now);
         if (desk->inquest && f->change == PLX_JUDGE_OPENED)
             plx_inquest_open(desk->inquest, f);
+        if (desk->inquest && f->change == PLX_JUDGE_CLOSED)
+            plx_inquest_close(desk->inquest, f->id);
     }
 }
 
@@ -289,6 +312,7 @@ void plx_verdicts_tick(struct plx_desk *desk, struct plx_intake *intake,
     }
     alert_verdicts(desk, records, n, now);
     order_probes(desk, intake, probes, n_probes);
+    order_spares(desk, intake, now);
     free(probes);
     free_records(records, n);
 }

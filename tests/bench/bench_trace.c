@@ -1,5 +1,6 @@
 /* What traces do to the timing of probes on the same loop: probes of a local listener at
- * every tick, a while alone and a while with `traces` traces begun at once each second.
+ * every tick, a while alone and a while with `traces` traces begun at once, in turns, so
+ * that what else the machine does falls on both.
  * Prints quantiles of each while: how late probes start, and the CPU time that the loop
  * takes from tick to tick, which other programs on the machine do not add to. */
 #include "measure.h"
@@ -17,14 +18,14 @@
 #define TICK_PROBES 8
 
 /* 10.77.100.20 and up: nobody's, in the lab. */
-static int64_t traces = 200, base = 0x0a4d6414, run_ms = 4000;
+static int64_t traces = 200, base = 0x0a4d6414, turn_ms = 2000, turns = 6;
 
 struct world {
     struct plx_loop *loop;
     struct plx_errands *errands;
     struct plx_traces *traces;
     uint16_t port;
-    struct plx_mono begun, ticked, next_traces;
+    struct plx_mono begun, ticked;
     uint64_t n_traced;
     int64_t slowest_us;
     bool tracing;
@@ -92,13 +93,13 @@ static void on_tick(void *arg, struct plx_mono now)
         plx_errands_order(w->errands, &order);
     }
     plx_traces_tick(w->traces, now);
-    if (plx_mono_diff(now, w->begun) > 2 * run_ms * PLX_MS_NS)
+    int64_t turn = plx_mono_diff(now, w->begun) / (turn_ms * PLX_MS_NS);
+    bool tracing = turn % 2 == 1;
+    if (turn >= 2 * turns)
         plx_loop_stop(w->loop);
-    w->tracing = plx_mono_diff(now, w->begun) > run_ms * PLX_MS_NS;
-    if (w->tracing && plx_mono_diff(now, w->next_traces) >= 0) {
-        w->next_traces = plx_mono_add(now, PLX_SEC_NS);
+    else if (tracing && !w->tracing)
         order_traces(w);
-    }
+    w->tracing = tracing;
 }
 
 static uint16_t listen_somewhere(void)
@@ -129,8 +130,11 @@ static void print_quantiles(const char *prefix, const struct plx_bench_hist *his
 int main(int argc, char **argv)
 {
     static struct world w;
-    const struct plx_bench_option options[] = {
-        {"traces", &traces}, {"base", &base}, {"ms", &run_ms}, {NULL, NULL}};
+    const struct plx_bench_option options[] = {{"traces", &traces},
+                                               {"base", &base},
+                                               {"ms", &turn_ms},
+                                               {"turns", &turns},
+                                               {NULL, NULL}};
     const struct plx_policy policy = {0};
     struct plx_pacer_limits limits = plx_pacer_default_limits();
     plx_bench_options(argc, argv, options);

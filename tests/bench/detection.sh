@@ -4,7 +4,7 @@
 # to the verdict, for refused and for dropped connections: the median and the maximum; and
 # the same from the breaking itself, the wait for a scheduled probe included.
 #
-#   detection.sh BIN_DIR [RUNS]     RUNS of each kind, default 20 (half a minute each)
+#   detection.sh BIN_DIR [RUNS]     RUNS of each kind, default 20 (some 40 s each)
 set -euo pipefail
 PLX_BIN=$(cd "$1" && pwd)
 runs=${2:-20}
@@ -64,6 +64,8 @@ for ((run = 0; run < runs; run++)); do
         # Another host each time, so that the one before has time to be seen well again.
         host=${hosts[turn++ % ${#hosts[@]}]}
         all_open "$host"
+        # The last location was just seen: a failure does not wait for that.
+        sleep "$((RANDOM % (60 / 5))).$((RANDOM % 10))"
         if [[ $kind == refused ]]; then
             fault=(reject reset to host "$host" port "${port[$host]}")
         else

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What traces cost: 200 begun at once each second beside probes of the same loop, against
-# the same loop without them; and how long one of 30 hops takes, one of them silent. Makes
+# What traces cost: 200 begun at once beside probes of the same loop, against the same loop
+# without them, in turns of two seconds; and how long one of 30 hops takes, one of them silent. Makes
 # network namespaces (root); the programs run as nobody, without capabilities.
 #
 #   trace.sh BIN_DIR

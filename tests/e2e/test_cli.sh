@@ -127,6 +127,13 @@ check "… indeed" test "$(jq -c '.tokens[0] | [.region, .uses_left, .labels, .t
 check "revoke it" exits 0 p agents token revoke "$(jq '.tokens[0].id' <<<"$out")"
 check "… and it is gone" exits 0 p agents token list --output csv
 check "… indeed" test "$(wc -l <<<"$out")" = 1
+printf '%s\n' '- {name: "=HYPERLINK(1)", host: db.example, port: 1, locations: [nowhere], paused: true}' '- {name: "-a,b", host: db.example, port: 2, locations: [nowhere], paused: true}' >"$dir/formula.yaml"
+check "names that are formulas" exits 0 p apply -f "$dir/formula.yaml"
+check "a CSV of them" exits 0 p monitors list --output csv
+check "… is no formula to a spreadsheet" says "*'=HYPERLINK(1),*"
+check "… nor within quotes" says "*\"'-a,b\",*"
+p monitors rm '=HYPERLINK(1)' >/dev/null
+p monitors rm -- '-a,b' >/dev/null
 check "locations that nobody serves" exits 0 p locations list --output csv
 check "… are those that monitors name" says '*us-east,0,0,*'
 check "no agents" exits 0 p agents list

@@ -121,6 +121,9 @@ check "… and the field is named" body '.field == "id"'
 check "an operator silences" http 200 -H "$(as operator)" -d '{"match":{"team":"db"},"for":"1h","comment":"disk swap"}' "$url/api/v1/silences"
 check "… under their name" body '.silence.author == "token a-operator" and .silence.comment == "disk swap"'
 silence=$(jq .silence.id "$dir/body")
+check "a silence whose comment would move a terminal's cursor" http 400 -H "$(as operator)" -d '{"match":{"team":"db"},"for":"1h","comment":"a\u001b[2J"}' "$url/api/v1/silences"
+check "… names it" body '.field == "comment"'
+check "a silence of two lines" http 400 -H "$(as operator)" -d '{"match":{"team":"d\r\nb"},"for":"1h"}' "$url/api/v1/silences"
 check "a silence without an end" http 400 -H "$(as operator)" -d '{"match":{"team":"db"}}' "$url/api/v1/silences"
 check "a viewer sees it" http 200 -H "$(as viewer)" "$url/api/v1/silences"
 check "… listed" body '.silences | length == 1'
@@ -283,6 +286,16 @@ check "… nor more than a form where no file belongs" http 413 -H "$(as operato
 check "no JSON" http 400 -H "$(as admin)" -d 'monitors' "$url/api/v1/monitors"
 garbage() { printf 'NONSENSE\x00\xff\r\n\r\n' | timeout 5 bash -c "cat >/dev/tcp/127.0.0.1/$((base + 3))" || true; http 200 "$url/healthz"; }
 check "garbage harms nobody" garbage
+# raw REQUEST: the codes of all answers on one connection, as printf reads the request.
+raw() {
+    # shellcheck disable=SC2059 # that is the point
+    printf "$1" | timeout 10 curl -s --max-time 5 "telnet://127.0.0.1:$((base + 3))" 2>/dev/null |
+        grep -aoE '^HTTP/1.1 [0-9]+' | cut -d ' ' -f 2 | xargs
+}
+hidden='GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'
+check "two lengths hide no second request" test "$(raw "POST /api/v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 40\r\n\r\n{}$hidden")" = 400
+check "… nor a length and a coding" test "$(raw "POST /api/v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n$hidden")" = 400
+check "a request for no host" grep -q '^400' <<<"$(raw 'GET /healthz HTTP/1.1\r\n\r\n')"
 # All at once: whoever waits for no answer gets no more tries than who does.
 guess() {
     local pids=() n

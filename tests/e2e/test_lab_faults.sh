@@ -105,6 +105,7 @@ comes_to_six() {
     done
 }
 check "six locations watch" comes_to_six
+check_privileges
 
 case_of "a service is stopped" service redis redis service_down -- service stop redis
 case_of "a host is silenced" host 10.77.100.12 second-mail host_down -- cut host mail

@@ -19,9 +19,9 @@ printf 'limits: {per_target_rate: 200, per_target_burst: 200}\n' >"$FLEET_DIR/ag
 fleet_up >/dev/null
 for node in "$single" "$lossy" ap-south-b; do
     fleet_enrol "$node" >/dev/null
-    fleet_start "$node" "agent-$node" "$PLX_BIN/parallax-agent" run \
-        --config "$FLEET_DIR/agent.yaml" --data-dir "$FLEET_DIR/agent-$node"
+    fleet_start_agent "$node" --config "$FLEET_DIR/agent.yaml"
 done
+check_privileges
 
 names=()
 monitors() { # NAME EACH INTERVAL HOST:PORT…: adds EACH monitors of each

@@ -4,8 +4,8 @@
 # While it is away a host with 40 monitors and a network of 30 hosts die: one page each,
 # with all their monitors. Each ends once.
 #
-#   test_one_page.sh BIN_DIR [each]    each: every one of them alone, in several ways of
-#                                      dying; some ten minutes
+#   test_one_page.sh BIN_DIR [each [WAY…]]    each: every one of them alone, in several ways
+#                                             of dying (die, below); a quarter of an hour
 set -euo pipefail
 PLX_BIN=$(cd "$1" && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -137,6 +137,7 @@ over='.event == "resolve" and'
 of_servers='.severity == "critical"'
 of_region='.kind == "region" and .entity == "us-east"'
 of_host=".kind == \"host\" and .entity == \"$host\""
+of_services=".kind == \"service\" and .entity == \"$host\"" # it answers: refused
 of_network=".kind == \"network\" and .entity == \"$network.0/24\""
 
 # wait_for WHAT SECONDS COMMAND…: a counted check; says how long it took.
@@ -238,7 +239,7 @@ alone() {
     die "$1"
     wait_for "it is told" 90 has_told "$page $2"
     if [[ $3 == 0 ]]; then
-        wait_for "it is seen of all" 120 statuses "$blind or ([.[].locations[] | select(.region == \"us-east\" and .fresh)] == [])"
+        wait_for "it is seen of all" 120 statuses "($blind) or all(.[]; .coverage.fresh == 4)"
         check "all 500 are up" statuses 'all(.[]; .verdict == "up")'
     else
         wait_for "with all $3 monitors" 60 has_members "$3" "$2"
@@ -252,15 +253,23 @@ alone() {
     show_told
 }
 
+# each [WORD…]: all of them without one.
 each() {
     local way
-    for way in unplugged silent gone; do alone "region-$way" "$of_region" 0; done
-    for way in unplugged silent refuses; do alone "host-$way" "$of_host" 40; done
-    for way in unplugged silent unreachable; do alone "network-$way" "$of_network" 60; done
+    [[ $# -gt 0 ]] || set -- {region-{unplugged,silent,gone},host-{unplugged,silent,refuses}} \
+        network-{unplugged,silent,unreachable}
+    for way; do
+        case $way in
+        region-*) alone "$way" "$of_region" 0 ;;
+        host-refuses) alone "$way" "$of_services" 40 ;;
+        host-*) alone "$way" "$of_host" 40 ;;
+        network-*) alone "$way" "$of_network" 60 ;;
+        esac
+    done
 }
 
 start_fleet
 began=$SECONDS
-"${2:-together}"
+if [[ ${2-} == each ]]; then each "${@:3}"; else together; fi
 echo "        $((SECONDS - began)) s"
 check_report

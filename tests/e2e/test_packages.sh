@@ -5,8 +5,8 @@
 #
 #   test_packages.sh BIN_DIR [COMMIT]
 #
-# The version before has this tree's programs under a lower number, or those of COMMIT
-# (which takes a whole build). Needs root. The bare Debian 12 is made once by debootstrap,
+# The version before is this tree's packages under a lower number, or has the programs of
+# COMMIT (which takes a whole build). Needs root. The bare Debian 12 is made once by debootstrap,
 # kept in build/chroot/base and never written to: every root is an overlay with a network
 # namespace. systemd does not run in the roots: in its place systemctl_stand_in.sh runs the
 # units' ExecStart as the units' users, for the maintainer scripts and for the tutorial.
@@ -44,9 +44,11 @@ cleanup() {
 }
 trap cleanup EXIT
 
+# Nothing is to survive a power cut: dpkg need not wait for the disk at every file.
 make_base() {
     [[ -e $base/.complete ]] && return
-    rm -rf "$base" && mkdir -p "$base"
+    rm -rf "$base" && mkdir -p "$base/etc/dpkg/dpkg.cfg.d"
+    echo force-unsafe-io >"$base/etc/dpkg/dpkg.cfg.d/unsafe-io"
     debootstrap --variant=minbase \
         --include="$(plx_packages_list run | paste -sd,),systemd,passwd" \
         bookworm "$base" >"$dir/debootstrap.log" 2>&1 ||
@@ -192,17 +194,32 @@ build() {
         { not_ok "packages $2"; tail -n 30 "$dir/build.log"; }
 }
 
-old_repo=$repo
-if [[ -n $commit ]]; then
-    old_repo=$dir/source
-    git clone --quiet --shared --no-checkout "$repo" "$old_repo"
-    git -C "$old_repo" checkout --quiet "$commit"
-fi
-"$bin/parallax" --version | cut -d' ' -f2 >"$dir/new"
-build old 0.0.9 "$old_repo"
-build "$(cat "$dir/new")" "$(cat "$dir/new")" "$repo"
+# relabel NEW: the same packages as those of the version before.
+relabel() {
+    local deb
+    mkdir "$dir/old"
+    for deb in "$dir/$1"/parallax*.deb; do
+        rm -rf "$dir/opened"
+        dpkg-deb --raw-extract "$deb" "$dir/opened"
+        sed -i "s/^Version: .*/Version: 0.0.9/" "$dir/opened/DEBIAN/control"
+        dpkg-deb -Znone --build "$dir/opened" "$dir/old" >/dev/null
+    done
+    rm -rf "$dir/opened"
+}
 
-make_base
+build_old() {
+    git clone --quiet --shared --no-checkout "$repo" "$dir/source"
+    git -C "$dir/source" checkout --quiet "$commit"
+    build old 0.0.9 "$dir/source"
+}
+
+"$bin/parallax" --version | cut -d' ' -f2 >"$dir/new"
+new=$(cat "$dir/new")
+make_base &
+making=$!
+build "$new" "$new" "$repo"
+if [[ -n $commit ]]; then build_old; else relabel "$new"; fi
+wait "$making"
 make_network
 printf '127.0.0.1 localhost\n10.78.0.1 hub.example.net\n10.78.0.2 nyc.example.net\n10.78.0.3 sin.example.net\n' >"$dir/hosts"
 for i in 0 1 2; do

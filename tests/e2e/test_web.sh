@@ -70,7 +70,7 @@ places=()
         places+=("127.0.1.$((10 + i)):$((base + 10 + i))")
         cat <<YAML
 - {name: $name, host: 127.0.1.$((10 + i)), port: $((base + 10 + i)), check_interval: 5s,
-   timeout: 2s, locations: [us-east, eu-west, ap-south], labels: {team: $team, tier: $tier}}
+   timeout: 2s, locations: [us-east, eu-west, ap-south], labels: {team: $team, tier: $tier}, runbook: "https://wiki.example/runbook"}
 YAML
     done
     cat <<YAML

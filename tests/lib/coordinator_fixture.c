@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#define PATIENCE_NS (10 * PLX_SEC_NS)
+#define PATIENCE_NS (30 * PLX_SEC_NS)
 #define LOOK_NS     (2 * PLX_MS_NS)
 
 static void on_signal(void *arg, int signo)
@@ -309,6 +309,10 @@ static void take(struct scripted_agent *agent, const struct plx_msg *msg)
         break;
     case PLX_MSG_PROBE_NOW:
         agent->request_id = msg->probe_now.request_id;
+        break;
+    case PLX_MSG_TRACE_NOW:
+        agent->request_id = msg->trace_now.request_id;
+        agent->flows = msg->trace_now.flows;
         break;
     default:
         break;

@@ -59,7 +59,7 @@ void coordinator_start(struct coordinator_fixture *fx);
 /* Closes agents that are still open, as they are after a failure. */
 void coordinator_down(struct coordinator_fixture *fx);
 
-/* Runs the loop until `until` says so; fails the test after 10 s. */
+/* Runs the loop until `until` says so; fails the test after 30 s. */
 void coordinator_await(struct coordinator_fixture *fx, bool (*until)(void *arg),
                        void *arg);
 /* Asks and waits for the last answer, lent until the next question. */
@@ -99,6 +99,7 @@ struct scripted_agent {
     size_t n_removals;
     uint64_t task_id; /* of its first task */
     uint64_t request_id;
+    uint8_t flows; /* of the last trace it was asked for */
 };
 
 void agent_connect(struct scripted_agent *agent, struct coordinator_fixture *fx,

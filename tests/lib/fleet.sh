@@ -5,6 +5,9 @@
 #   fleet_wait NAME VERDICT SECONDS  until the monitor has that verdict; prints how long
 #   fleet_down                       ends what fleet_up started, and the lab
 #
+# The agents are an ordinary user's and have no capability at all, as is the coordinator;
+# check_privileges holds them to it. The lab itself needs root.
+#
 # Everything lives in $FLEET_DIR. Results are counted (check.sh); end with check_report.
 # shellcheck shell=bash
 
@@ -12,6 +15,26 @@ FLEET_REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 LAB=$FLEET_REPO/tests/net/lab.sh
 # shellcheck source=tests/lib/check.sh
 . "$FLEET_REPO/tests/lib/check.sh"
+
+# As nobody, and nothing that is run gains a privilege.
+FLEET_NOBODY=(setpriv --reuid=65534 --regid=65534 --clear-groups --bounding-set=-all
+    --inh-caps=-all --ambient-caps=-all --no-new-privs)
+
+# fleet_folder NAME: a data folder of nobody's.
+fleet_folder() {
+    mkdir -p "$FLEET_DIR/$1"
+    chown 65534:65534 "$FLEET_DIR/$1"
+    chmod 700 "$FLEET_DIR/$1"
+}
+
+# fleet_programs: where nobody can run them, for the tree may lie below a folder that only
+# its owner enters.
+fleet_programs() {
+    chmod 755 "$FLEET_DIR"
+    mkdir -p "$FLEET_DIR/bin"
+    cp -u "$PLX_BIN"/parallax{,-agent,-coordinator} "$FLEET_DIR/bin/"
+    chmod -R 755 "$FLEET_DIR/bin"
+}
 
 # fleet_start NODE NAME PROGRAM ARG…: in that namespace, pid and log under FLEET_DIR. The
 # sh's exec keeps the pid: ip netns exec becomes the program.
@@ -44,7 +67,7 @@ fleet_cli() {
 
 fleet_start_coordinator() {
     local tries=100
-    fleet_start ctl coordinator "$PLX_BIN/parallax-coordinator" run \
+    fleet_start ctl coordinator "${FLEET_NOBODY[@]}" "$FLEET_DIR/bin/parallax-coordinator" run \
         --data-dir "$FLEET_DIR/coordinator" --advertise 10.77.250.1
     until fleet_cli health >/dev/null 2>&1; do
         if ((tries-- == 0)); then
@@ -56,25 +79,45 @@ fleet_start_coordinator() {
     done
 }
 
+# fleet_start_agent NODE [OPTION…]
 fleet_start_agent() {
-    fleet_start "$1" "agent-$1" "$PLX_BIN/parallax-agent" run \
-        --data-dir "$FLEET_DIR/agent-$1"
+    fleet_start "$1" "agent-$1" "${FLEET_NOBODY[@]}" "$FLEET_DIR/bin/parallax-agent" run \
+        --data-dir "$FLEET_DIR/agent-$1" "${@:2}"
+}
+
+# privileges NAME: users, groups and capabilities of what runs under it, one word each
+# kind: "65534 0000000000000000 1" for none at all.
+fleet_privileges() {
+    awk '/^(Uid|Gid|Cap[A-Za-z]*|NoNewPrivs):/ {for (i = 2; i <= NF; i++) print $i}' \
+        "/proc/$(fleet_pid "$1")/status" | sort -u | xargs
+}
+# check_privileges: a counted check of the coordinator and every agent that runs.
+check_privileges() {
+    local pidfile name seen n=0
+    for pidfile in "$FLEET_DIR"/agent-*.pid "$FLEET_DIR"/coordinator.pid; do
+        name=$(basename "$pidfile" .pid)
+        seen=$(fleet_privileges "$name")
+        n=$((n + 1))
+        [[ $seen == "0000000000000000 1 65534" ]] || { not_ok "$name has privileges: $seen" && return; }
+    done
+    ok "$n programs run as nobody, CapEff and every other set of capabilities 0"
 }
 
 # fleet_enrol NODE: region and provider come from the node's name (us-east-a).
 fleet_enrol() {
     local node=$1 token
-    mkdir -p "$FLEET_DIR/agent-$node"
+    fleet_folder "agent-$node"
     token=$(fleet_cli agents token create --region "${node%-*}" --ttl 10m \
         --label "provider=${node##*-}" --quiet)
-    "$LAB" exec "$node" "$PLX_BIN/parallax-agent" enroll "$token" --name "$node" \
+    "$LAB" exec "$node" "${FLEET_NOBODY[@]}" "$FLEET_DIR/bin/parallax-agent" enroll "$token" --name "$node" \
         --data-dir "$FLEET_DIR/agent-$node"
 }
 
 fleet_up() {
     local node
     FLEET_DIR=${FLEET_DIR:-$(mktemp -d /tmp/plx-fleet-XXXXXX)}
-    mkdir -p "$FLEET_DIR/coordinator"
+    fleet_programs
+    fleet_folder coordinator
     "$LAB" up
     "$LAB" heal all >/dev/null
     fleet_start_coordinator

@@ -6,6 +6,9 @@
 
 #include "store_fixture.h"
 
+#include "coordinator/io/store_incidents.h"
+#include "coordinator/io/store_places.h"
+
 struct store_engine {
     const char *name;
     void (*open)(struct store_fixture *fx);
@@ -21,6 +24,9 @@ struct store_engine {
     __typeof__(plx_store_add_verdicts) *add_verdicts;
     __typeof__(plx_store_read_verdicts) *read_verdicts;
     __typeof__(plx_store_read_last_verdicts) *read_last_verdicts;
+    __typeof__(plx_store_put_incidents) *put_incidents;
+    __typeof__(plx_store_put_place) *put_place;
+    __typeof__(plx_store_read_places) *read_places;
 
     __typeof__(plx_store_load) *load;
     __typeof__(plx_store_put_setting) *put_setting;

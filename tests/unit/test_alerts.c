@@ -2,6 +2,7 @@
 #include "coordinator_fixture.h"
 
 #include "base/err.h"
+#include "coordinator/io/alerts_message.h"
 #include "coordinator/io/store_incidents.h"
 #include "coordinator/receivers/receiver.h"
 #include "sys/clock.h"
@@ -130,6 +131,33 @@ static void rules_and_monitors__are_one_change(void **state)
     assert_string_equal(plx_alerts_config(fx->alerts)->receivers[0].name, "one");
 }
 
+static void titles__say_what_is_down_and_of_how_many(void **state)
+{
+    (void)state;
+    static const struct {
+        enum plx_incident_kind kind;
+        const char *entity;
+        size_t n;
+        const char *title;
+    } rows[] = {
+        {PLX_INCIDENT_SERVICE, "db", 1, "db is down"},
+        {PLX_INCIDENT_SERVICE, "db", 2, "db is down (2 monitors)"},
+        {PLX_INCIDENT_SERVICE, "192.0.2.7", 1, "192.0.2.7 is down"},
+        {PLX_INCIDENT_SERVICE, "192.0.2.7", 40,
+         "services of 192.0.2.7 are down (40 monitors)"},
+        {PLX_INCIDENT_HOST, "192.0.2.7", 40, "host 192.0.2.7 is down (40 monitors)"},
+        {PLX_INCIDENT_REGION, "fra", 0, "our region fra is at fault"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char buf[PLX_TITLE_MAX];
+        const struct plx_incident incident = {.kind = rows[i].kind,
+                                              .entity = (char *)rows[i].entity,
+                                              .n_members = rows[i].n,
+                                              .n_active = rows[i].n};
+        assert_string_equal(plx_incident_title(&incident, buf), rows[i].title);
+    }
+}
+
 static int up(void **state)
 {
     static struct coordinator_fixture fx;
@@ -154,6 +182,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_acknowledgement__is_answered_when_it_is_stored,
                                         up, down),
         cmocka_unit_test_setup_teardown(rules_and_monitors__are_one_change, up, down),
+        cmocka_unit_test(titles__say_what_is_down_and_of_how_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,7 @@ struct world {
     int told[PLX_NOTICE_EVENT_COUNT_];
     char receiver[PLX_NAME_MAX + 1]; /* told last */
     size_t n_changed;
+    char left[128]; /* what was said of members that left last */
 };
 
 static struct plx_wall wall(double s)
@@ -129,6 +130,9 @@ static void tick(struct world *w, double at)
     struct plx_incident_actions actions;
     plx_incidents_tick(w->incidents, wall(at), &w->rules, &actions);
     w->n_changed = actions.n_changed;
+    for (size_t i = 0; i < actions.n_entries; i++)
+        if (actions.entries[i].what == PLX_INCIDENT_DID_LEAVE)
+            snprintf(w->left, sizeof w->left, "%s", actions.entries[i].text);
     for (size_t i = 0; i < actions.n_notices; i++) {
         w->told[actions.notices[i].event]++;
         snprintf(w->receiver, sizeof w->receiver, "%s", actions.notices[i].receiver);
@@ -366,6 +370,27 @@ static void a_silence_of_all_members__mutes_until_it_ends(void **state)
     assert_int_equal(w->told[PLX_NOTICE_OPEN], 1);
 }
 
+static void a_match__covers_the_monitors_it_speaks_of(void **state)
+{
+    struct world *w = *state;
+    static const struct {
+        const char *key, *value, *key2, *value2;
+        size_t n;
+    } rows[] = {
+        {"team", "db", NULL, NULL, 4},          {"teem", "db", NULL, NULL, 0},
+        {"monitor", "m*", NULL, NULL, N_MON},   {"team", "db", "monitor", "m1", 1},
+        {"team", "web", "severity", "ours", 4}, {"kind", "host", NULL, NULL, N_MON},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct plx_match match = {0};
+        plx_match_add(&match, rows[i].key, rows[i].value);
+        if (rows[i].key2)
+            plx_match_add(&match, rows[i].key2, rows[i].value2);
+        assert_int_equal(plx_notice_covers(&match, w->catalog), rows[i].n);
+        plx_match_fini(&match);
+    }
+}
+
 static void an_agent_at_fault__is_ours_and_nobody_elses(void **state)
 {
     struct world *w = *state;
@@ -480,9 +505,10 @@ static void a_monitor_that_is_paused_and_resumed__is_one_member(void **state)
     struct world *w = *state;
     host_down(w, 10);
     ticks(w, 10, 20);
-    plx_incidents_forget(w->incidents, wall(21), 3);
+    plx_incidents_forget(w->incidents, wall(20.5), 3); /* between two ticks */
     ticks(w, 21, 25);
     assert_int_equal(plx_incidents_at(w->incidents, 0)->n_active, 3);
+    assert_string_equal(w->left, "1: m3");
     host_down(w, 26);
     tick(w, 26);
     assert_int_equal(plx_incidents_at(w->incidents, 0)->n_active, 4);
@@ -516,6 +542,7 @@ int main(void)
         T(escalates__unless_acknowledged),
         T(a_silence_of_one_member__does_not_mute_the_others),
         T(a_silence_of_all_members__mutes_until_it_ends),
+        T(a_match__covers_the_monitors_it_speaks_of),
         T(an_agent_at_fault__is_ours_and_nobody_elses),
         T(lost_coverage__is_told_after_a_while),
         T(what_is_down__stays_so_while_unseen),

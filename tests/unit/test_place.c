@@ -1,5 +1,5 @@
 /* Where a path broke: tables of what locations saw, and the place that follows. */
-#include "coordinator/core/place.h"
+#include "coordinator/core/place_fleet.h"
 
 #include "test.h"
 
@@ -285,26 +285,248 @@ static void random_cuts__are_always_within_the_place(void **state)
     }
 }
 
-static void shared_hops__rank_by_the_ways_that_fail_over_them(void **state)
+/* Ways of the fleet: now ("" for only probed), before, the agent, the target's last byte;
+ * "+" works, "!" fails, "?" fails for another fault. */
+struct fleet_row {
+    const char *title;
+    struct {
+        char is;
+        const char *now, *before;
+        uint32_t agent;
+        int target;
+    } ways[8];
+    enum plx_place_common_kind kind;
+    int after, before;
+    uint32_t n_own_over, n_over, n_agents, n_targets;
+};
+
+static struct plx_trace *maybe_trace(const char *text, int target)
+{
+    struct plx_trace *t = text && *text ? trace_of(text) : NULL;
+    if (t)
+        t->target = router(target);
+    return t;
+}
+
+static size_t ways_of(const struct fleet_row *row, struct plx_place_way ways[8])
+{
+    size_t n = 0;
+    for (; n < 8 && row->ways[n].is; n++)
+        ways[n] = (struct plx_place_way){
+            .agent = row->ways[n].agent,
+            .target = router(row->ways[n].target),
+            .failing = row->ways[n].is != '+',
+            .own = row->ways[n].is == '!',
+            .now = maybe_trace(row->ways[n].now, row->ways[n].target),
+            .before = maybe_trace(row->ways[n].before, row->ways[n].target)};
+    return n;
+}
+
+static void free_ways(struct plx_place_way *ways, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free((void *)ways[i].now);
+        free((void *)ways[i].before);
+    }
+}
+
+static const struct fleet_row fleet_rows[] = {
+    {.title = "nothing fails", .ways = {{'+', "1 5 7 O", "", 1, 99}}},
+    {.title = "probed only: from the first hop that no working way has, to the last",
+     .ways = {{'!', "", "1 5 6 7 O", 1, 99},
+              {'!', "", "2 5 6 7 O", 2, 98},
+              {'+', "", "1 5 8 O", 1, 97}},
+     .kind = PLX_COMMON_STRETCH,
+     .after = 5,
+     .before = 7,
+     .n_own_over = 2,
+     .n_over = 2,
+     .n_agents = 2,
+     .n_targets = 2},
+    {.title = "one trace narrows what probes leave open",
+     .ways = {{'!', "1 5 * *", "1 5 6 7 O", 1, 99},
+              {'!', "", "2 5 6 7 O", 2, 98},
+              {'+', "", "1 5 8 O", 1, 97}},
+     .kind = PLX_COMMON_STRETCH,
+     .after = 5,
+     .before = 6,
+     .n_own_over = 2,
+     .n_over = 2,
+     .n_agents = 2,
+     .n_targets = 2},
+    {.title = "a working way of another monitor clears what it leads over",
+     .ways = {{'!', "", "1 5 6 7 O", 1, 99},
+              {'!', "", "2 5 6 7 O", 2, 99},
+              {'+', "3 5 6 8 O", "", 3, 97}},
+     .kind = PLX_COMMON_STRETCH,
+     .after = 6,
+     .before = 99,
+     .n_own_over = 2,
+     .n_over = 2,
+     .n_agents = 2,
+     .n_targets = 1},
+    {.title = "over several links into one hop: that hop",
+     .ways = {{'!', "1 5 * *", "1 5 7 O", 1, 99},
+              {'!', "2 6 * *", "2 6 7 O", 2, 98},
+              {'+', "3 8 O", "", 3, 99}},
+     .kind = PLX_COMMON_HOP,
+     .before = 7,
+     .n_own_over = 2,
+     .n_over = 2,
+     .n_agents = 2,
+     .n_targets = 2},
+    {.title = "another fault's ways add to what is shared, and decide nothing",
+     .ways = {{'!', "1 5 * *", "1 5 7 O", 1, 99},
+              {'?', "2 5 * *", "2 5 7 O", 2, 98},
+              {'?', "3 4 * *", "3 4 9 O", 3, 97}},
+     .kind = PLX_COMMON_STRETCH,
+     .after = 5,
+     .before = 7,
+     .n_own_over = 1,
+     .n_over = 2,
+     .n_agents = 2,
+     .n_targets = 2},
+    {.title = "what works leads over the same: a filter, or the way back",
+     .ways = {{'!', "1 5 * *", "1 5 7 O", 1, 99}, {'+', "1 5 7 O", "", 1, 98}},
+     .kind = PLX_COMMON_UNKNOWN},
+    {.title = "a probe that works clears no member of a spread way",
+     .ways = {{'!', "", "1 5 7 O|1 6 7 O", 1, 99}, {'+', "", "1 5 7 O|1 6 7 O", 1, 98}},
+     .kind = PLX_COMMON_STRETCH,
+     .after = 1,
+     .before = 99,
+     .n_own_over = 1,
+     .n_over = 1,
+     .n_agents = 1,
+     .n_targets = 1},
+    {.title = "ways that share nothing: not known",
+     .ways = {{'!', "1 5 * *", "1 5 7 O", 1, 99}, {'!', "2 6 * *", "2 6 8 O", 2, 98}},
+     .kind = PLX_COMMON_UNKNOWN},
+    {.title = "most of the ways are enough, and it is said how many",
+     .ways = {{'!', "1 5 * *", "1 5 7 O", 1, 99},
+              {'!', "2 5 * *", "2 5 7 O", 2, 99},
+              {'!', "3 6 * *", "3 6 8 O", 3, 98}},
+     .kind = PLX_COMMON_STRETCH,
+     .after = 5,
+     .before = 7,
+     .n_own_over = 2,
+     .n_over = 2,
+     .n_agents = 2,
+     .n_targets = 1},
+    {.title = "a hop that rejects is accused alone",
+     .ways = {{'!', "1 2 !2", "1 2 3 O", 1, 99}, {'!', "4 2 !2", "4 2 3 O", 2, 98}},
+     .kind = PLX_COMMON_HOP,
+     .before = 2,
+     .n_own_over = 2,
+     .n_over = 2,
+     .n_agents = 2,
+     .n_targets = 2},
+    {.title = "a way of which nothing is known says nothing",
+     .ways = {{'!', "", "", 1, 99}}},
+};
+
+static void ways_of_the_fleet__have_the_narrowest_element_in_common(void **state)
 {
     (void)state;
-    struct plx_place_view views[] = {
-        {"a", "r1", trace_of("1 5 * *"), trace_of("1 5 7 O")},
-        {"b", "r2", trace_of("2 5 * *"), trace_of("2 5 7 O")},
-        {"c", "r3", trace_of("3 6 8 O"), NULL},
-        {"d", "r1", trace_of("1 6 8 O"), NULL},
+    for (size_t i = 0; i < sizeof fleet_rows / sizeof *fleet_rows; i++) {
+        const struct fleet_row *row = &fleet_rows[i];
+        struct plx_place_way ways[8];
+        struct plx_place_common c;
+        size_t n = ways_of(row, ways);
+        plx_place_common(ways, n, &c);
+        free_ways(ways, n);
+        if (c.kind != row->kind || c.after.bytes[3] != row->after ||
+            c.before.bytes[3] != row->before || c.n_own_over != row->n_own_over ||
+            c.n_over != row->n_over || c.n_agents != row->n_agents ||
+            c.n_targets != row->n_targets)
+            fail_msg("%s: %s from %u to %u, %s", row->title,
+                     plx_place_common_token(c.kind), c.after.bytes[3], c.before.bytes[3],
+                     c.sentence);
+        assert_true(c.sentence[0] != '\0');
+    }
+}
+
+static void fleet_sentences__say_how_much_supports_them(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t row;
+        const char *says;
+    } said[] = {
+        {0, "no failing way is known"},
+        {1, "2 of 2 failing ways of the fault (in all 2, of 2 agents to 2 targets) lead "
+            "from 10.0.0.5 to 10.0.0.7, and none of 1 working one"},
+        {5, "1 of 1 failing way of the fault (in all 2, of 2 agents to 2 targets) lead "
+            "from 10.0.0.5 to 10.0.0.7; no working way is known to compare with"},
+        {6, "the 1 failing way known have nothing in common that none of 1 working one "
+            "has: a filter, a way back, or several faults"},
     };
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        struct plx_place_way ways[8];
+        struct plx_place_common c;
+        size_t n = ways_of(&fleet_rows[said[i].row], ways);
+        plx_place_common(ways, n, &c);
+        free_ways(ways, n);
+        assert_string_equal(c.sentence, said[i].says);
+    }
+}
+
+/* Where one link of a random tree is cut, and every other way works, the stretch holds
+ * the link, whoever is traced and whoever is only probed. */
+static void random_cuts_in_a_tree__are_within_what_is_common(void **state)
+{
+    (void)state;
+    srand(12);
+    for (int round = 0; round < 500; round++) {
+        struct fleet_row row = {.title = ""};
+        char now[8][48], before[8][48];
+        int n_failing = 0;
+        /* Agent - 1x - 20 - 3y - target 4z; the link from 20 to 3y is cut. */
+        int cut = rand() % 3;
+        for (uint32_t i = 0; i < 8; i++) {
+            int x = rand() % 4, y = rand() % 3, z = y * 2 + rand() % 2;
+            bool fails = y == cut, traced = rand() % 2;
+            n_failing += fails;
+            snprintf(before[i], sizeof before[i], "%d 20 %d O", 10 + x, 30 + y);
+            snprintf(now[i], sizeof now[i], fails ? "%d 20 * *" : "%d 20 %d O", 10 + x,
+                     30 + y);
+            row.ways[i].is = fails ? '!' : '+';
+            row.ways[i].now = traced ? now[i] : "";
+            row.ways[i].before = before[i];
+            row.ways[i].agent = (uint32_t)x;
+            row.ways[i].target = 40 + z;
+        }
+        struct plx_place_way ways[8];
+        struct plx_place_common c;
+        size_t n = ways_of(&row, ways);
+        plx_place_common(ways, n, &c);
+        free_ways(ways, n);
+        if (n_failing == 0)
+            continue;
+        assert_int_equal(c.kind, PLX_COMMON_STRETCH);
+        assert_int_equal(c.n_own_over, n_failing);
+        assert_true(c.after.bytes[3] == 20 || c.after.bytes[3] < 20);
+        assert_true(c.before.bytes[3] == 30 + cut || c.before.bytes[3] >= 40);
+    }
+}
+
+static void suspects__rank_by_the_ways_that_fail_over_them(void **state)
+{
+    (void)state;
+    const struct fleet_row row = {.ways = {{'!', "1 5 * *", "1 5 7 O", 1, 99},
+                                           {'?', "2 5 * *", "2 5 7 O", 2, 98},
+                                           {'+', "3 6 8 O", "", 3, 99},
+                                           {'+', "1 6 8 O", "", 1, 99}}};
+    struct plx_place_way ways[8];
     struct plx_place_suspect list[8];
-    size_t n = plx_place_rank(views, 4, list, 8);
-    assert_int_equal(n, 3);
+    size_t n = ways_of(&row, ways), n_list = plx_place_rank(ways, n, list, 8);
+    free_ways(ways, n);
+    assert_int_equal(n_list, 3);
     assert_int_equal(list[0].hop.bytes[3], 7); /* nearer to the target than 5 */
     assert_int_equal(list[0].n_failing, 2);
+    assert_int_equal(list[0].n_agents, 2);
+    assert_int_equal(list[0].n_targets, 2);
     assert_int_equal(list[1].hop.bytes[3], 5);
     assert_int_equal(list[2].hop.bytes[3], 2);
-    for (size_t i = 0; i < 4; i++) {
-        free((void *)views[i].now);
-        free((void *)views[i].before);
-    }
 }
 
 int main(void)
@@ -313,7 +535,10 @@ int main(void)
         cmocka_unit_test(tables__give_the_narrowest_place_the_evidence_supports),
         cmocka_unit_test(sentences__name_the_place_and_who_sees_it),
         cmocka_unit_test(random_cuts__are_always_within_the_place),
-        cmocka_unit_test(shared_hops__rank_by_the_ways_that_fail_over_them),
+        cmocka_unit_test(ways_of_the_fleet__have_the_narrowest_element_in_common),
+        cmocka_unit_test(fleet_sentences__say_how_much_supports_them),
+        cmocka_unit_test(random_cuts_in_a_tree__are_within_what_is_common),
+        cmocka_unit_test(suspects__rank_by_the_ways_that_fail_over_them),
     };
     return PLX_RUN(tests);
 }

@@ -3,7 +3,8 @@
  *
  *   test_store_conformance [SEEDS [FIRST_SEED]]      default 6, from 1
  *
- * This is the history: results, gaps, verdicts, a setting, backups. What is configured is
+ * This is the history: results, gaps, verdicts, incidents' places, a setting, backups.
+ * What is configured is
  * test_store_conformance_config.c's. */
 #include "store_engine.h"
 #include "test.h"
@@ -12,14 +13,16 @@
 #include "base/rng.h"
 #include "sys/log.h"
 
-#define STEPS    120
-#define AGENTS   3
-#define STREAMS  2
-#define DAYS     4
-#define ROWS_MAX 60000
-#define GAPS_MAX 1000
-#define SAID_MAX 1000
-#define MONITORS 5
+#define STEPS      120
+#define AGENTS     3
+#define STREAMS    2
+#define DAYS       4
+#define ROWS_MAX   60000
+#define GAPS_MAX   1000
+#define SAID_MAX   1000
+#define MONITORS   5
+#define INCIDENTS  3
+#define PLACES_MAX 400
 
 static unsigned n_seeds = 6;
 static uint64_t first_seed = 1;
@@ -49,7 +52,15 @@ struct model {
     size_t n_gaps;
     struct said said[SAID_MAX]; /* verdicts */
     size_t n_said;
-    uint64_t last_said; /* the greatest id there ever was */
+    uint64_t last_said;                /* the greatest id there ever was */
+    struct plx_wall opened[INCIDENTS]; /* 0: there is none of this number */
+    struct located {
+        uint64_t incident; /* 0: it is gone */
+        struct plx_wall at;
+        unsigned no;
+        size_t n_traces;
+    } places[PLACES_MAX];
+    size_t n_places;
     unsigned setting;
     struct plx_wall now;
 };
@@ -96,9 +107,30 @@ static void model_drop_said(struct plx_wall before)
     model.n_said = n;
 }
 
+static void model_forget_places(uint64_t incident)
+{
+    for (size_t i = 0; i < model.n_places; i++)
+        if (model.places[i].incident == incident)
+            model.places[i].incident = 0;
+}
+
+/* Closed incidents go with what belongs to them, except the newest. */
+static void model_drop_incidents(struct plx_wall before)
+{
+    uint64_t newest = 0;
+    for (uint64_t id = 1; id <= INCIDENTS; id++)
+        newest = model.opened[id - 1].ns ? id : newest;
+    for (uint64_t id = 1; id < newest; id++)
+        if (model.opened[id - 1].ns && model.opened[id - 1].ns < midnight(before).ns) {
+            model.opened[id - 1].ns = 0;
+            model_forget_places(id);
+        }
+}
+
 static void model_drop(struct plx_wall before)
 {
     model_drop_said(before);
+    model_drop_incidents(before);
     size_t n = 0;
     for (size_t i = 0; i < model.n_rows; i++)
         if (model.rows[i].received.ns >= midnight(before).ns)
@@ -195,6 +227,174 @@ static void do_verdicts(void)
     assert_int_equal(engine->add_verdicts(fx.store, add, n, fixture_on_done, &fx), 0);
     fixture_await(&fx, want);
     assert_int_equal(fx.err, 0);
+}
+
+/* ---- places ---- */
+
+static void on_letters(void *arg, int err, const char *why,
+                       const struct plx_letter *letters, size_t n)
+{
+    (void)letters, (void)n;
+    fixture_on_done(arg, err, why);
+}
+
+static void put_incident(uint64_t id)
+{
+    struct plx_incident incident = {.id = id,
+                                    .kind = PLX_INCIDENT_PATH,
+                                    .state = PLX_INCIDENT_CLOSED,
+                                    .entity = "e",
+                                    .sentence = "s",
+                                    .opened = model.now,
+                                    .closed = model.now,
+                                    .acked_by = "",
+                                    .muted_by = ""};
+    struct plx_incident *list[] = {&incident};
+    const struct plx_store_incident_batch batch = {.incidents = list, .n_incidents = 1};
+    unsigned want = fx.n_done + 1;
+    assert_int_equal(engine->put_incidents(fx.store, &batch, on_letters, &fx), 0);
+    fixture_await(&fx, want);
+    assert_int_equal(fx.err, 0);
+    model.opened[id - 1] = model.now;
+}
+
+/* All of it follows from its number. */
+static struct plx_trace trace_of(unsigned no)
+{
+    struct plx_trace t = {.target = {4, {10, 0, 0, 99}},
+                          .source = {4, {10, 0, 0, 1}},
+                          .port = 443,
+                          .at = FIXTURE_NOON,
+                          .duration_us = no,
+                          .n_flows = 2};
+    for (size_t f = 0; f < t.n_flows; f++) {
+        t.flows[f].source_port = (uint16_t)(20000 + no);
+        t.flows[f].n_hops = (uint8_t)(1 + no % 5);
+        for (uint8_t i = 0; i < t.flows[f].n_hops; i++)
+            t.flows[f].hops[i] = (struct plx_hop){
+                PLX_HOP_TRANSIT, 11, 0, {4, {10, 0, i, (uint8_t)no}}, no % 7};
+        t.flows[f].end.kind = PLX_HOP_SILENT;
+    }
+    return t;
+}
+
+static const char *json_of(unsigned no, char buf[32])
+{
+    snprintf(buf, 32, "{\"no\":%u}", no);
+    return buf;
+}
+
+/* At most so many of each incident, the newest. */
+static void model_trim(uint64_t incident)
+{
+    size_t n = 0;
+    for (size_t i = model.n_places; i-- > 0;)
+        if (model.places[i].incident == incident && ++n > PLX_STORE_PLACES_MAX)
+            model.places[i].incident = 0;
+}
+
+static struct located *model_place(uint64_t incident, bool again)
+{
+    static unsigned no;
+    struct located *l = &model.places[model.n_places];
+    for (size_t i = 0; again && i < model.n_places; i++)
+        if (model.places[i].incident == incident)
+            l = &model.places[i];
+    if (l == &model.places[model.n_places]) {
+        assert_true(model.n_places < PLACES_MAX);
+        model.n_places++;
+        l->at = plx_wall_add(model.now, (int64_t)model.n_places * PLX_MS_NS);
+    }
+    l->incident = incident;
+    l->no = ++no;
+    l->n_traces = (size_t)plx_rng_below(&rng, PLX_STORE_PLACE_TRACES_MAX + 1);
+    model_trim(incident);
+    return l;
+}
+
+static void do_place(void)
+{
+    uint64_t incident = 1 + plx_rng_below(&rng, INCIDENTS);
+    struct plx_store_trace traces[PLX_STORE_PLACE_TRACES_MAX];
+    char json[32];
+    if (model.opened[incident - 1].ns == 0 || plx_rng_below(&rng, 8) == 0)
+        put_incident(incident);
+    const struct located *l = model_place(incident, plx_rng_below(&rng, 3) == 0);
+    struct plx_trace now = trace_of(l->no), before = trace_of(l->no + 1);
+    for (size_t i = 0; i < l->n_traces; i++)
+        traces[i] = (struct plx_store_trace){"a", "r", &now, i % 2 ? NULL : &before};
+    json_of(l->no, json);
+    const struct plx_store_place place = {.incident = incident,
+                                          .at = l->at,
+                                          .fault = "f1",
+                                          .host = "db",
+                                          .port = 5432,
+                                          .place = json,
+                                          .fleet = json,
+                                          .suspects = "[]",
+                                          .spares = "[]",
+                                          .traces = traces,
+                                          .n_traces = l->n_traces};
+    unsigned want = fx.n_done + 1;
+    assert_int_equal(engine->put_place(fx.store, &place, fixture_on_done, &fx), 0);
+    fixture_await(&fx, want);
+    assert_int_equal(fx.err, 0);
+}
+
+struct locating {
+    uint64_t incident;
+    size_t at;
+};
+
+static void skip_places(struct locating *l)
+{
+    while (l->at < model.n_places && model.places[l->at].incident != l->incident)
+        l->at++;
+}
+
+static void same_traces(const struct plx_store_place *place, const struct located *want)
+{
+    struct plx_trace now = trace_of(want->no), before = trace_of(want->no + 1);
+    assert_int_equal(place->n_traces, want->n_traces);
+    for (size_t i = 0; i < place->n_traces; i++) {
+        const struct plx_store_trace *t = &place->traces[i];
+        assert_string_equal(t->agent, "a");
+        assert_string_equal(t->region, "r");
+        assert_int_equal(t->now->duration_us, now.duration_us);
+        assert_int_equal(t->now->flows[1].n_hops, now.flows[1].n_hops);
+        assert_true(
+            plx_addr_equal(&t->now->flows[1].hops[0].from, &now.flows[1].hops[0].from));
+        assert_int_equal(t->before != NULL, i % 2 == 0);
+        if (t->before)
+            assert_int_equal(t->before->duration_us, before.duration_us);
+    }
+}
+
+static bool same_place(void *arg, const struct plx_store_place *place)
+{
+    struct locating *l = arg;
+    char json[32];
+    skip_places(l);
+    assert_true(l->at < model.n_places);
+    const struct located *want = &model.places[l->at++];
+    assert_int_equal(place->incident, want->incident);
+    assert_int_equal(place->at.ns, want->at.ns);
+    assert_string_equal(place->place, json_of(want->no, json));
+    assert_string_equal(place->fleet, json);
+    assert_string_equal(place->host, "db");
+    assert_int_equal(place->port, 5432);
+    same_traces(place, want);
+    return true;
+}
+
+static void compare_places(void)
+{
+    for (uint64_t id = 1; id <= INCIDENTS; id++) {
+        struct locating l = {id, 0};
+        assert_int_equal(engine->read_places(fx.store, id, same_place, &l), 0);
+        skip_places(&l);
+        assert_int_equal(l.at, model.n_places);
+    }
 }
 
 static void do_drop(void)
@@ -352,6 +552,7 @@ static void compare_all(void)
         assert_int_equal(strtoul(config.settings[0].value, NULL, 10), model.setting);
     plx_store_config_fini(&config);
     compare_verdicts();
+    compare_places();
 }
 
 /* What a backup holds is all there was, and a backup does not overwrite. */
@@ -389,8 +590,10 @@ static void run_seed(uint64_t seed)
         uint64_t die = plx_rng_below(&rng, 100);
         model.now =
             plx_wall_add(model.now, (int64_t)plx_rng_below(&rng, 240) * PLX_MIN_NS);
-        if (die < 70)
+        if (die < 60)
             do_ingest();
+        else if (die < 70)
+            do_place();
         else if (die < 80)
             do_verdicts();
         else if (die < 86)

@@ -96,6 +96,10 @@ async function readAndAct(page, name) {
     await page.getByRole('heading', { name: 'Who sees what' }).waitFor();
     const sentence = await page.locator('.sentence').textContent();
     check(`the monitor's page says why: ${sentence}`, /refused|answers/.test(sentence));
+    const box = page.locator('.verdict-box'), text = await box.textContent();
+    check('… once', text.split(sentence).length === 2);
+    check('… the next best story in odds, if there is one', !text.includes('nats') && (!text.includes('next best') || text.includes('times less likely')));
+    check('… where the runbook is, as a link', (await box.getByRole('link', { name: 'https://wiki.example/runbook' }).getAttribute('href')) === 'https://wiki.example/runbook');
     check('… what each location saw', (await page.getByRole('region', { name: 'Locations' }).locator('tbody tr').count()) === 3);
     check('… draws the latencies', await page.locator('.chart canvas').waitFor({ timeout: 90000 }).then(() => true, () => false));
     check('… the ways to it, one from each region', (await page.locator('.map path.way').count()) === 3);
@@ -129,6 +133,7 @@ async function incident(page, name) {
     await page.getByRole('dialog').getByLabel('Note').fill('disk was full');
     await page.getByRole('dialog').getByRole('button', { name: 'Add' }).click();
     check('a note is added to it', await page.locator('.history', { hasText: 'disk was full' }).waitFor().then(() => true, () => false));
+    check('it says where it broke', await page.getByText('In the fleet:').first().waitFor().then(() => true, () => false));
     await accessible(page, 'incident');
     await shot(page, 'incident');
 }

@@ -136,13 +136,15 @@ static void audit_agent(const struct plx_desk *desk, uint32_t slot)
                           a->name, a->vitals.generation, share.generation);
 }
 
-/* A path's loss is measured over 31 probes, and comes down over as many that are
- * answered: with intervals of a minute and more that takes longer than the world has
- * after its last fault. So a path that lost a lot then may still be said to be degraded.
- */
-static bool is_settled(enum plx_judge_verdict verdict)
+/* That a path's loss is over is known after so many answers (judge_quality). Monitors
+ * that are probed more seldom may still be said to be degraded: the world does not go on
+ * for long enough after its last fault. */
+#define LOSS_ANSWERS 25
+
+static bool is_settled(const struct plx_monitor *m, enum plx_judge_verdict verdict)
 {
-    return verdict == PLX_JUDGE_UP || verdict == PLX_JUDGE_DEGRADED;
+    return verdict == PLX_JUDGE_UP ||
+           (verdict == PLX_JUDGE_DEGRADED && m->interval_ns * LOSS_ANSWERS > WELL_NS);
 }
 
 static void audit_verdict(const struct plx_desk *desk, uint32_t slot)
@@ -155,7 +157,7 @@ static void audit_verdict(const struct plx_desk *desk, uint32_t slot)
         return;
     if (plx_judge_view(plx_court_judge(desk->court), slot, &ruling) < 0)
         plx_sim_violation("%s is not before the judge", m->name);
-    else if (!is_settled(ruling.verdict))
+    else if (!is_settled(m, ruling.verdict))
         plx_sim_violation("%s is well and said to be %s: %s", m->name,
                           plx_judge_verdict_token(ruling.verdict), ruling.why);
 }

@@ -1,8 +1,9 @@
 import { useState } from 'preact/hooks';
 import { get, post } from './api.js';
+import { Traces } from './map.js';
 import { may, refresh, useNews, useStore } from './store.js';
 import { Ask, Failed, html, link, Panel, Table, Time, Word, Empty } from './ui.js';
-import { said, span } from './words.js';
+import { said, span, tone } from './words.js';
 
 const lasted = (i) => span((new Date(i.closed || Date.now()) - new Date(i.onset || i.opened)) / 1000);
 
@@ -62,13 +63,15 @@ export function Incident({ id }) {
     if (!data) return html`<main><${Failed} error=${error}/>${!error && html`<${Empty}>Reading…<//>`}</main>`;
     return html`<main>
         <nav class="crumbs" aria-label="Path"><a href="#/incidents">Incidents</a> › ${id}</nav>
-        <section class="verdict-box"><div class="head"><h1>${data.title}</h1><${Word} word=${data.severity} big/></div>
+        <section class=${`verdict-box ${data.closed ? 'good' : tone(data.severity)}`}><div class="head"><h1>${data.title}</h1><${Word} word=${data.severity} big/></div>
             <p class="sentence">${data.sentence}</p>
             <p class="muted">${said(data.state)} · began <${Time} at=${data.onset || data.opened}/> · ${data.closed ? 'lasted' : 'for'} ${lasted(data)}
                 ${data.acked_by && html` · acknowledged by ${data.acked_by.replace(/^\w+ /, '')}`}${data.muted_by && ` · muted by ${data.muted_by}`}
                 ${data.returned > 0 && ` · came back ${data.returned} times`}${data.merged_into > 0 && html` · part of <a href=${link('incidents', data.merged_into)}>incident ${data.merged_into}</a>`}</p>
             <${Buttons} incident=${data} again=${load}/></section>
         <${Panel} title="Timeline" id="timeline"><ol class="history">${data.timeline.map((e, i) => html`<li key=${i}><${Time} at=${e.at}/> <strong>${said(e.what)}</strong> <span>${e.who && `${e.who.replace(/^\w+ /, '')}: `}${e.text}</span></li>`)}</ol><//>
+        ${data.places.length > 0 && html`<${Panel} title="Where it broke" id="places">
+            ${data.places.map((one) => html`<div key=${one.at}><h3><${Time} at=${one.at}/></h3><${Traces} one=${one}/></div>`)}<//>`}
         <${Panel} title="Monitors" id="members"><${Table} label="Monitors" columns=${members} rows=${data.monitors} empty="None."/><//>
         <${Panel} title="Who was told" id="notices"><${Table} label="Notices" columns=${notices} rows=${data.notices} empty="Nobody: no route matches, or nothing was announced."/><//>
     </main>`;

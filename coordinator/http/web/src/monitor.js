@@ -5,7 +5,7 @@ import { gather, Kinds, Latency, Strip } from './chart.js';
 import { RegionMap, Traces } from './map.js';
 import { may, refresh, useNews, useStore } from './store.js';
 import { Act, Ask, Failed, html, Labels, lengths, link, Panel, Table, Time, Word, Empty } from './ui.js';
-import { ms, saw, span, tone, when, whose } from './words.js';
+import { inOdds, ms, saw, span, tone, when, whose } from './words.js';
 
 const SPANS = [['1h', '1 hour'], ['6h', '6 hours'], ['24h', '1 day'], ['7d', '1 week'], ['30d', '30 days'], ['90d', '90 days']];
 
@@ -76,10 +76,10 @@ function Verdict({ name, view, incidents, again }) {
             ${view.latency_ms != null && ` · ${ms(view.latency_ms)}`}
             ${view.loss.estimate > 0.005 && ` · loss ${(view.loss.estimate * 100).toFixed(1)} %`}</p>
         <p><${Labels} labels=${view.labels}/></p>
-        ${view.runner_up && html`<p class="muted">The next best story: ${view.runner_up}</p>`}
-        ${view.covering_faults.map((f) => html`<p key=${f.id}><${Word} word=${f.class}/> <strong>${f.entity}</strong>: ${f.sentence} <span class="muted">Fault of ${whose(f.class)}.</span></p>`)}
+        ${view.runner_up && html`<p class="muted">The next best story: ${inOdds(view.runner_up)}</p>`}
+        ${view.covering_faults.map((f) => html`<p key=${f.id}><${Word} word=${f.class}/> <strong>${f.entity}</strong>${f.sentence === view.sentence ? '' : `: ${f.sentence}`} <span class="muted">Fault of ${whose(f.class)}.</span></p>`)}
         ${incidents.map((i) => html`<p key=${i.id}><a href=${link('incidents', i.id)}>Incident ${i.id}</a> is ${i.state}${i.acked_by ? `, acknowledged by ${i.acked_by.replace(/^\w+ /, '')}` : ''}${i.muted_by ? `, muted by ${i.muted_by}` : ''}.</p>`)}
-        ${view.monitor.runbook && html`<p>Runbook: ${view.monitor.runbook}</p>`}
+        ${view.monitor.runbook && html`<p>Runbook: ${/^https?:\/\//.test(view.monitor.runbook) ? html`<a href=${view.monitor.runbook} rel="noreferrer">${view.monitor.runbook}</a>` : view.monitor.runbook}</p>`}
         <${Buttons} name=${name} view=${view} incidents=${incidents} again=${again}/>
     </section>`;
 }
@@ -98,7 +98,7 @@ export function Monitor({ name }) {
         <${Failed} error=${error}/>
         <${Verdict} name=${name} view=${view} incidents=${incidents} again=${again}/>
         <${Panel} title="Ways to it" id="ways"><${RegionMap} view=${view}/>
-            ${view.places.map((one) => html`<h3 key=${one.fault}>Where it broke</h3><${Traces} one=${one}/>`)}<//>
+            ${view.places.map((one) => html`<h3 key=${one.at}>Where it broke</h3><${Traces} one=${one}/>`)}<//>
         <${Panel} title="Who sees what" id="locations"><${Table} label="Locations" columns=${columns} rows=${view.locations} empty="No location is assigned."/><//>
         <${Panel} title="Latency by location" id="latency" aside=${choose}>
             <${Failed} error=${past.error}/>

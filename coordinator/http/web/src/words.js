@@ -50,3 +50,7 @@ export function span(seconds) {
 export const since = (text) => (text ? span((Date.now() - new Date(text)) / 1000) : '–');
 export const ms = (value) => (value == null ? '–' : value < 10 ? `${value.toFixed(2)} ms` : `${Math.round(value)} ms`);
 export const bytes = (n) => (n < 1024 ? `${n} B` : n < 1048576 ? `${(n / 1024).toFixed(0)} KiB` : `${(n / 1048576).toFixed(1)} MiB`);
+
+// The judge counts in nats; people in how many times less likely.
+export const inOdds = (sentence) => sentence.replace(/behind by ([\d.]+) nats/, (_, nats) =>
+    (nats > 14 ? 'more than a million times less likely' : `${Number(Math.exp(nats).toPrecision(2)).toLocaleString('en')} times less likely`));
