@@ -234,7 +234,8 @@ static void weigh_ours(struct plx_sift *s, struct plx_cover *c,
                 fail->worth |= PLX_WORTH_SITES;
     }
     for (uint32_t a = 0; a < c->fleet->n_agents; a++)
-        unplace(s, &c->fleet->agents[a], a);
+        if (c->fleet->agents[a].used)
+            unplace(s, &c->fleet->agents[a], a);
     s->n_lanes = 0;
 }
 
