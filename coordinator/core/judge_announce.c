@@ -356,5 +356,35 @@ void plx_announce(struct plx_faults *fs, const struct plx_surroundings *x,
     }
     f->id = ++fs->last_id;
     f->page = server && !plx_announce_is_consequence(fs, x->fleet, f);
+    f->held = x->now;
     plx_fault_report(f, PLX_JUDGE_OPENED, x->now);
+}
+
+/* When a probe of its monitors failed last. */
+static uint32_t newest_failure(const struct plx_surroundings *x,
+                               const struct plx_fault *f)
+{
+    uint32_t newest = 0;
+    for (uint32_t i = 0; i < f->monitors.n; i++) {
+        const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
+        for (uint32_t k = 0; k < m->n_cells; k++) {
+            const struct plx_cell c = plx_cell_at(x->ev, m, k);
+            if (c.flags & PLX_CELL_FAILING && c.last > newest)
+                newest = c.last;
+        }
+    }
+    return newest;
+}
+
+void plx_announce_on_its_own(const struct plx_faults *fs,
+                             const struct plx_surroundings *x, struct plx_fault *f)
+{
+    if (!plx_fault_is_open(f) || f->page || plx_family_of(&f->scope) != PLX_FAMILY_SERVER)
+        return;
+    if (plx_announce_is_consequence(fs, x->fleet, f)) {
+        f->held = x->now;
+    } else if (newest_failure(x, f) > f->held) {
+        f->page = true;
+        plx_fault_report(f, PLX_JUDGE_UPDATED, x->now);
+    }
 }

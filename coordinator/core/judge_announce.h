@@ -10,6 +10,11 @@
 void plx_announce(struct plx_faults *faults, const struct plx_surroundings *x,
                   struct plx_fault *fault);
 
+/* One that was said as a consequence pages once it fails on its own: a probe failed after
+ * what it hangs on was well again. What recovers a little later never does. */
+void plx_announce_on_its_own(const struct plx_faults *faults,
+                             const struct plx_surroundings *x, struct plx_fault *fault);
+
 /* A service that depends on something that is down already: the cause is elsewhere, and
  * has been paged. */
 bool plx_announce_is_consequence(const struct plx_faults *faults,

@@ -26,9 +26,10 @@ struct plx_fault {
     uint32_t told;  /* when the story had it last */
     uint32_t ended; /* 0: open */
     uint32_t said;  /* when last reported */
-    bool seen;      /* in the latest story */
-    bool page;      /* server-side, and worth waking someone */
-    bool vetoed;    /* … but the rules of all its monitors say that they are not down */
+    uint32_t held; /* until then it was a consequence of another fault (judge_announce) */
+    bool seen;     /* in the latest story */
+    bool page;     /* server-side, and worth waking someone */
+    bool vetoed;   /* … but the rules of all its monitors say that they are not down */
     bool by_quorum; /* an operator's rule opened it (judge_rule), not the story */
     bool unsaid;    /* its members changed since it was last reported */
     double gain, margin, margin_scope;

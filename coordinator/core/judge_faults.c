@@ -316,6 +316,8 @@ void plx_faults_end(struct plx_faults *fs, struct plx_cover *cover,
         if (plx_fault_is_open(&fs->list[i]) && plx_fault_is_told(&fs->list[i]) &&
             plx_ending_is_over(fs, &x, &fs->list[i]))
             plx_ending_close(fs, &fs->list[i], &x);
+    for (uint32_t i = 0; i < fs->n; i++)
+        plx_announce_on_its_own(fs, &x, &fs->list[i]);
     flag_agents(fs, fleet);
     list_standing(fs, &x);
 }

@@ -72,6 +72,7 @@ static void open_own(struct plx_faults *fs, const struct plx_surroundings *x,
     describe(x, monitor, n, f);
     f->id = ++fs->last_id;
     f->page = !plx_announce_is_consequence(fs, x->fleet, f);
+    f->held = x->now;
     plx_fault_report(f, PLX_JUDGE_OPENED, x->now);
 }
 

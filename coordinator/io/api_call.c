@@ -66,9 +66,11 @@ static int missing(const char *key, struct plx_why *why)
 /* Texts end in terminals, mails and logs. Lines are for those that take several. */
 static bool has_control(const char *text)
 {
-    for (; *text; text++)
-        if (((unsigned char)*text < 0x20 && !strchr("\t\r\n", *text)) || *text == 0x7f)
+    for (size_t len; *text; text += len + (text[len] != '\0')) {
+        len = strcspn(text, "\t\r\n");
+        if (!plx_text_is_clean(text, len))
             return true;
+    }
     return false;
 }
 

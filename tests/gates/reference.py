@@ -164,10 +164,11 @@ def described_routes():
 
 
 def same(what, source, docs, page):
+    page = page if "/" in page else f"docs/{page}"
     for name in sorted(source - docs):
-        complain(f"{what} {name}: not in docs/{page}")
+        complain(f"{what} {name}: not in {page}")
     for name in sorted(docs - source):
-        complain(f"{what} {name}: in docs/{page}, not in the source")
+        complain(f"{what} {name}: in {page}, not in the source")
 
 
 def main():
@@ -189,7 +190,7 @@ def main():
     same("preset", presets(), documented_presets(), "MONITORS.md")
     same("kind of receiver", receiver_kinds(), documented_kinds(), "ALERTS.md")
     same("route", routes(), documented_routes(), "API.md")
-    same("route", routes(), described_routes(), "../coordinator/http/openapi.json")
+    same("route", routes(), described_routes(), "coordinator/http/openapi.json")
     same("method", methods, documented_methods(), "API.md")
     print(f"{len(events)} events, {len(metrics)} metrics, {len(keys)} and {len(agent)} keys, "
           f"{len(methods)} methods")

@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#define PATIENCE_NS (10 * PLX_SEC_NS)
+#define PATIENCE_NS (30 * PLX_SEC_NS)
 #define LOOK_NS     (2 * PLX_MS_NS)
 
 static void on_signal(void *arg, int signo)

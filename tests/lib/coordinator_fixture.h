@@ -59,7 +59,7 @@ void coordinator_start(struct coordinator_fixture *fx);
 /* Closes agents that are still open, as they are after a failure. */
 void coordinator_down(struct coordinator_fixture *fx);
 
-/* Runs the loop until `until` says so; fails the test after 10 s. */
+/* Runs the loop until `until` says so; fails the test after 30 s. */
 void coordinator_await(struct coordinator_fixture *fx, bool (*until)(void *arg),
                        void *arg);
 /* Asks and waits for the last answer, lent until the next question. */

@@ -1,5 +1,6 @@
-/* Who is in a fault: services that fail again, that are paused and resumed, and that are
- * watched twice. Three agents in three regions, every target probed every two seconds. */
+/* Who is in a fault: services that fail again, that are paused and resumed, that are
+ * watched twice, and that depend on others. Three agents in three regions, every target
+ * probed every two seconds. */
 #include "test.h"
 
 #include "coordinator/core/judge.h"
@@ -21,6 +22,7 @@ static struct plx_wall wall(double s)
 struct target {
     const char *name, *address;
     uint16_t port;
+    bool depends; /* on the first */
 };
 
 struct stage {
@@ -43,7 +45,7 @@ struct stage {
 /* Watched by everybody, or by nobody: paused. */
 static void declare(struct stage *s, uint32_t m, bool watched)
 {
-    static const uint32_t agents[] = {0, 1, 2};
+    static const uint32_t agents[] = {0, 1, 2}, first = 0;
     const struct target *t = &s->targets[m];
     assert_int_equal(
         plx_judge_set_monitor(s->judge,
@@ -57,6 +59,8 @@ static void declare(struct stage *s, uint32_t m, bool watched)
                                   .timeout_ns = PLX_SEC_NS,
                                   .agents = agents,
                                   .n_agents = watched ? N_AGENT : 0,
+                                  .depends_on = &first,
+                                  .n_depends_on = t->depends,
                               }),
         0);
     s->watched[m] = watched;
@@ -145,8 +149,9 @@ static struct plx_judge_ruling ruling_of(struct stage *s, uint32_t m)
     return r;
 }
 
-static const struct target near[] = {
-    {"shop", "127.0.1.1", 81}, {"a b", "127.0.1.1", 81}, {"vault", "127.0.1.2", 82}};
+static const struct target near[] = {{"shop", "127.0.1.1", 81, false},
+                                     {"a b", "127.0.1.1", 81, false},
+                                     {"vault", "127.0.1.2", 82, false}};
 
 /* Down for `first` seconds, well for `well`, and down again, while its neighbour is down
  * all the time. */
@@ -219,10 +224,10 @@ static void resumed_while_it_is_down__joins_the_fault(void **state)
                        before, away);
 }
 
-static const struct target host[] = {{"web", "127.0.1.1", 81},
-                                     {"web again", "127.0.1.1", 81},
-                                     {"mail", "127.0.1.1", 83},
-                                     {"far", "127.0.1.2", 81}};
+static const struct target host[] = {{"web", "127.0.1.1", 81, false},
+                                     {"web again", "127.0.1.1", 81, false},
+                                     {"mail", "127.0.1.1", 83, false},
+                                     {"far", "127.0.1.2", 81, false}};
 
 /* All that is watched there fails at once. */
 static void break_host(struct stage *s, uint32_t n)
@@ -303,9 +308,59 @@ static void paused_beside_it__is_no_evidence(void **state)
     plx_judge_destroy(&s.judge);
 }
 
+static const struct target dependent[] = {{"router", "127.0.1.1", 81, false},
+                                          {"shop", "127.0.2.1", 81, true}};
+
+/* Both are down, and the router comes back. */
+static void break_both(struct stage *s)
+{
+    set_up(s);
+    pass(s, 20);
+    s->down[0] = true;
+    pass(s, 5);
+    s->down[1] = true;
+    pass(s, 25);
+    assert_int_equal(s->n_opened, 2);
+    assert_true(s->faults[1].page);
+    assert_false(s->faults[2].page);
+    s->down[0] = false;
+}
+
+static void down_after_what_it_hangs_on_is_well__is_a_page(void **state)
+{
+    (void)state;
+    struct stage s = {.targets = dependent, .n_mon = 2, .outcome = PLX_OUTCOME_REFUSED};
+    break_both(&s);
+    pass(&s, 20);
+    assert_false(s.faults[1].open);
+    assert_true(s.faults[2].open);
+    assert_true(s.faults[2].page);
+    assert_int_equal(s.n_opened, 2);
+    plx_judge_destroy(&s.judge);
+}
+
+static void well_with_what_it_hangs_on__is_no_page(void **state)
+{
+    (void)state;
+    for (double later = 0; later < 4; later++) {
+        struct stage s = {
+            .targets = dependent, .n_mon = 2, .outcome = PLX_OUTCOME_REFUSED};
+        break_both(&s);
+        pass(&s, later);
+        s.down[1] = false;
+        pass(&s, 40);
+        assert_false(s.faults[1].open);
+        assert_false(s.faults[2].open);
+        assert_false(s.faults[2].page);
+        plx_judge_destroy(&s.judge);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(down_after_what_it_hangs_on_is_well__is_a_page),
+        cmocka_unit_test(well_with_what_it_hangs_on__is_no_page),
         cmocka_unit_test(failing_again_at_once__is_down_again),
         cmocka_unit_test(resumed_while_it_is_down__joins_the_fault),
         cmocka_unit_test(host_refuses_everywhere__its_services_are_down),

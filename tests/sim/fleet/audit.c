@@ -12,17 +12,15 @@
 #include <string.h>
 
 /* A lease is 15 s; ticks and what was under way take their time. */
-#define DEAD_NS     (27 * PLX_SEC_NS)
-#define ALIVE_NS    (10 * PLX_SEC_NS)
+#define DEAD_NS    (27 * PLX_SEC_NS)
+#define ALIVE_NS   (10 * PLX_SEC_NS)
 /* So long must the coordinator itself have been well: agents that it presumes to be there
  * after an absence have a longer lease. */
-#define STEADY_NS   (PLX_SESSION_RETURN_NS + DEAD_NS)
+#define STEADY_NS  (PLX_SESSION_RETURN_NS + DEAD_NS)
 /* How often all is looked at. */
-#define LOOK_NS     (10 * PLX_SEC_NS)
-#define ARRIVED_NS  (3 * PLX_MIN_NS)
-#define WELL_NS     (25 * PLX_MIN_NS)
-/* judge_quality's WORTH. */
-#define LOSS_PROBES 31
+#define LOOK_NS    (10 * PLX_SEC_NS)
+#define ARRIVED_NS (3 * PLX_MIN_NS)
+#define WELL_NS    (25 * PLX_MIN_NS)
 
 static int64_t looked_at;
 
@@ -138,13 +136,15 @@ static void audit_agent(const struct plx_desk *desk, uint32_t slot)
                           a->name, a->vitals.generation, share.generation);
 }
 
-/* A path's loss is measured over 31 probes, and a small one may take as many that are
- * answered to be known to be over: where the world gives a monitor fewer than that, its
- * path may still be said to lose. */
+/* That a path's loss is over is known after so many answers (judge_quality). Monitors
+ * that are probed more seldom may still be said to be degraded: the world does not go on
+ * for long enough after its last fault. */
+#define LOSS_ANSWERS 25
+
 static bool is_settled(const struct plx_monitor *m, enum plx_judge_verdict verdict)
 {
     return verdict == PLX_JUDGE_UP ||
-           (verdict == PLX_JUDGE_DEGRADED && WELL_NS < LOSS_PROBES * m->interval_ns);
+           (verdict == PLX_JUDGE_DEGRADED && m->interval_ns * LOSS_ANSWERS > WELL_NS);
 }
 
 static void audit_verdict(const struct plx_desk *desk, uint32_t slot)
