@@ -176,7 +176,7 @@ static double worth(const struct search *s, const struct scene *scene,
     double v = is_in(scene->regions, scene->n_regions, a->region) ? 0 : 4;
     v += is_in(scene->providers, scene->n_providers, a->provider) ? 0 : 2;
     v -= 10 * plx_evidence_noise(a, s->policy);
-    uint64_t h = plx_hash_mix((uint64_t)scene->monitor << 32 | c->agent << 4);
+    uint64_t h = plx_hash_mix((uint64_t)scene->monitor << 32 | (uint32_t)c->agent << 4);
     return v + 1.5 + (double)(h >> 40) / (double)(1 << 24);
 }
 

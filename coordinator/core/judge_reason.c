@@ -1,5 +1,7 @@
 #include "coordinator/core/judge_reason.h"
 
+#include "coordinator/core/judge_score.h"
+
 #include "base/buf.h"
 
 #include <stdio.h>
@@ -125,7 +127,7 @@ static const char *only_region(const struct plx_reason_input *in, uint32_t monit
     return in->fleet->units[region].text;
 }
 
-/* Another watched service of the same host that is seen well: the host lives. */
+/* Another watched service of the same host that answers, well or not: the host lives. */
 static const char *living_sibling(const struct plx_reason_input *in, uint32_t monitor)
 {
     const struct plx_fleet_monitor *m = &in->fleet->monitors[monitor];
@@ -137,7 +139,8 @@ static const char *living_sibling(const struct plx_reason_input *in, uint32_t mo
         for (uint32_t k = 0; k < s->n_cells; k++) {
             const struct plx_cell view = plx_cell_at(in->ev, s, k), *c = &view;
             if (plx_verdict_is_fresh(in->fleet, in->policy, s, c, in->now) &&
-                !(c->flags & PLX_CELL_FAILING) && c->outcome != PLX_OUTCOME_TIMEOUT)
+                (c->flags & PLX_CELL_FAILING ? plx_score_is_answer(c, in->policy)
+                                             : c->outcome != PLX_OUTCOME_TIMEOUT))
                 return s->name;
         }
     }
@@ -164,18 +167,21 @@ static uint32_t services_in(const struct plx_reason_input *in, const struct plx_
 }
 
 static void host_cause(const struct plx_reason_input *in, const struct plx_fault *f,
-                       const char *host, struct plx_buf *b)
+                       uint32_t monitor, const char *host, struct plx_buf *b)
 {
     const struct plx_unit *u = &in->fleet->units[f->scope.x];
     uint32_t of = plx_fleet_services(in->fleet, u->members, u->n);
+    const char *sibling = living_sibling(in, monitor);
     if (of < 2)
         plx_buf_printf(b, "; nothing else is watched on %s: the host is taken to be down",
                        host);
     else
-        plx_buf_printf(b,
-                       "; %u of %u watched services of %s fail together: the host is "
-                       "down",
+        plx_buf_printf(b, "; %u of %u watched services of %s fail together: ",
                        services_in(in, f), of, host);
+    if (of >= 2 && sibling != NULL)
+        plx_buf_printf(b, "the host, or a filter before it, for %s answers", sibling);
+    else if (of >= 2)
+        plx_buf_text(b, "the host is down");
 }
 
 static void host_wide_cause(const struct plx_reason_input *in, const struct plx_fault *f,
@@ -222,7 +228,7 @@ static void say_server(const struct plx_reason_input *in, const struct plx_fault
     else if (class == PLX_JUDGE_CLASS_SERVICE)
         service_cause(in, first, kinds, b);
     else if (class == PLX_JUDGE_CLASS_HOST)
-        host_cause(in, f, entity, b);
+        host_cause(in, f, first, entity, b);
     else if (class == PLX_JUDGE_CLASS_NETWORK)
         plx_buf_printf(b, "; %u services of %s fail together: the network is down",
                        services_in(in, f), entity);

@@ -73,7 +73,7 @@ struct plx_scope_kind {
     bool vantage; /* ours */
     bool filter;
     bool silence; /* it makes silent or unreachable: what answers, if only to refuse, is
-                     not in it and speaks against it */
+                     not in it */
 };
 
 const struct plx_scope_kind *plx_scope_kind(enum plx_scope_type type);

@@ -203,44 +203,15 @@ bool plx_score_is_answer(const struct plx_cell *c, const struct plx_judge_policy
     return n_answers(c) * 2 > n;
 }
 
-/* A failing cell's answers after `since`, which speak against what makes silent. */
-static bool answers_of(const struct plx_score *s, const struct plx_cell *c,
-                       uint32_t period, uint32_t since, struct plx_good *ret)
-{
-    unsigned n = n_answers(c);
-    if (!plx_score_is_answer(c, s->policy) || c->last <= since)
-        return false;
-    *ret = (struct plx_good){c->first, c->last, period, c->agent,
-                             (uint8_t)(n < UINT8_MAX ? n : UINT8_MAX)};
-    return true;
-}
-
-/* Does the target itself answer? What only some locations hear may come from a filter on
- * their way. */
-static bool is_answered(const struct plx_score *s, const struct plx_fleet_monitor *m)
-{
-    uint32_t n = 0, answered = 0;
-    for (uint32_t i = 0; i < m->n_cells; i++) {
-        const struct plx_cell view = plx_cell_at(s->ev, m, i), *c = &view;
-        n += (c->flags & PLX_CELL_SEEN) != 0;
-        answered += plx_score_is_answer(c, s->policy);
-    }
-    return answered * 4 > n * 3;
-}
-
 static void good_of_monitor(struct plx_score *s, const struct plx_scope *scope,
                             uint32_t monitor, uint32_t since)
 {
     const struct plx_fleet_monitor *m = &s->fleet->monitors[monitor];
-    bool answered = plx_scope_kind(scope->type)->silence && is_answered(s, m);
     for (uint32_t i = 0; i < m->n_cells; i++) {
         const struct plx_cell view = plx_cell_at(s->ev, m, i), *c = &view;
         struct plx_good good;
-        if (!plx_scope_has_agent(s->fleet, scope, c->agent))
-            continue;
-        if (plx_score_good(c, m->interval_tk, since, &good))
-            good_add(s, good);
-        if (answered && answers_of(s, c, m->interval_tk, since, &good))
+        if (plx_scope_has_agent(s->fleet, scope, c->agent) &&
+            plx_score_good(c, m->interval_tk, since, &good))
             good_add(s, good);
     }
 }

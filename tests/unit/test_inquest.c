@@ -50,6 +50,8 @@ static int up(void **state)
 static int down(void **state)
 {
     struct world *w = *state;
+    agent_close(&w->eu);
+    agent_close(&w->us);
     end_inquest(w);
     coordinator_down(&w->fx);
     return 0;

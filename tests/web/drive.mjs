@@ -133,6 +133,7 @@ async function incident(page, name) {
     await page.getByRole('dialog').getByLabel('Note').fill('disk was full');
     await page.getByRole('dialog').getByRole('button', { name: 'Add' }).click();
     check('a note is added to it', await page.locator('.history', { hasText: 'disk was full' }).waitFor().then(() => true, () => false));
+    check('it says where it broke', await page.getByText('In the fleet:').first().waitFor().then(() => true, () => false));
     await accessible(page, 'incident');
     await shot(page, 'incident');
 }

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import { get, post } from './api.js';
+import { Traces } from './map.js';
 import { may, refresh, useNews, useStore } from './store.js';
 import { Ask, Failed, html, link, Panel, Table, Time, Word, Empty } from './ui.js';
 import { said, span, tone } from './words.js';
@@ -69,6 +70,8 @@ export function Incident({ id }) {
                 ${data.returned > 0 && ` · came back ${data.returned} times`}${data.merged_into > 0 && html` · part of <a href=${link('incidents', data.merged_into)}>incident ${data.merged_into}</a>`}</p>
             <${Buttons} incident=${data} again=${load}/></section>
         <${Panel} title="Timeline" id="timeline"><ol class="history">${data.timeline.map((e, i) => html`<li key=${i}><${Time} at=${e.at}/> <strong>${said(e.what)}</strong> <span>${e.who && `${e.who.replace(/^\w+ /, '')}: `}${e.text}</span></li>`)}</ol><//>
+        ${data.places.length > 0 && html`<${Panel} title="Where it broke" id="places">
+            ${data.places.map((one) => html`<div key=${one.at}><h3><${Time} at=${one.at}/></h3><${Traces} one=${one}/></div>`)}<//>`}
         <${Panel} title="Monitors" id="members"><${Table} label="Monitors" columns=${members} rows=${data.monitors} empty="None."/><//>
         <${Panel} title="Who was told" id="notices"><${Table} label="Notices" columns=${notices} rows=${data.notices} empty="Nobody: no route matches, or nothing was announced."/><//>
     </main>`;

@@ -76,13 +76,21 @@ function place(nodes) {
     return { columns: Math.max(...nodes.map((n) => n.column)) + 1, rows: Math.max(...rows.values()) };
 }
 
+// What agents that do not watch it saw when they were asked to look.
+const spared = (list) => list.map((s) => `${s.agent} (${[s.region, s.provider].filter(Boolean).join(', ')}) ${s.outcome || 'has not answered'}`).join(', ');
+
+function Fleet({ one }) {
+    return html`${one.fleet?.sentence && html`<p class="muted">In the fleet: ${one.fleet.sentence}.</p>`}
+        ${one.spares?.length > 0 && html`<p class="muted">Spare agents looked too: ${spared(one.spares)}.</p>`}`;
+}
+
 export function Traces({ one }) {
     const { nodes, links } = join(one), { after, before } = one.place;
-    if (!nodes.length) return html`<p class="muted">${one.place.sentence}</p>`;
+    if (!nodes.length) return html`<p class="muted">${one.place.sentence}</p><${Fleet} one=${one}/>`;
     const { columns, rows } = place(nodes), wide = 150, high = 38;
     const at = (n) => [n.column * wide + 70, n.row * high + 22], by = new Map(nodes.map((n) => [n.key, n]));
     const broken = (l) => after && by.get(l.from).text === after && (!before || by.get(l.to).text === before || by.get(l.to).kind === 'target');
-    return html`<p>${one.place.sentence}</p>
+    return html`<p>${one.place.sentence}</p><${Fleet} one=${one}/>
         <div class="scroll" tabIndex="0" role="region" aria-label="Traces joined"><svg class="traces" width=${columns * wide} height=${rows * high + 16} role="img" aria-label=${`Traces of ${one.traces.length} agents to ${one.host} port ${one.port}: ${one.place.sentence}`}>
             ${links.map((l) => {
                 const [x1, y1] = at(by.get(l.from)), [x2, y2] = at(by.get(l.to)), bad = broken(l);

@@ -98,7 +98,7 @@ export function Monitor({ name }) {
         <${Failed} error=${error}/>
         <${Verdict} name=${name} view=${view} incidents=${incidents} again=${again}/>
         <${Panel} title="Ways to it" id="ways"><${RegionMap} view=${view}/>
-            ${view.places.map((one) => html`<h3 key=${one.fault}>Where it broke</h3><${Traces} one=${one}/>`)}<//>
+            ${view.places.map((one) => html`<h3 key=${one.at}>Where it broke</h3><${Traces} one=${one}/>`)}<//>
         <${Panel} title="Who sees what" id="locations"><${Table} label="Locations" columns=${columns} rows=${view.locations} empty="No location is assigned."/><//>
         <${Panel} title="Latency by location" id="latency" aside=${choose}>
             <${Failed} error=${past.error}/>
