@@ -58,7 +58,7 @@ static bool is_seen_well(const struct plx_surroundings *x, const struct plx_faul
             const struct plx_cell c = plx_cell_at(x->ev, m, k);
             struct plx_good good;
             if (!plx_ids_has(&f->agents, c.agent) &&
-                plx_score_good(&c, m->interval_tk, since, &good))
+                plx_goods_of_cell(&c, m->interval_tk, since, &good))
                 return true;
         }
     }
@@ -103,12 +103,12 @@ static bool is_dependent(const struct plx_faults *fs, const struct plx_fleet *fl
                          const struct plx_fault *f, uint32_t monitor)
 {
     const struct plx_fleet_monitor *m = &fleet->monitors[monitor];
-    for (uint32_t d = 0; d < m->n_depends; d++)
+    for (uint32_t d = 0; d < m->terms->n_depends; d++)
         for (uint32_t i = 0; i < fs->n; i++) {
             const struct plx_fault *g = &fs->list[i];
             if (g != f && plx_fault_is_open(g) &&
                 plx_family_of(&g->scope) == PLX_FAMILY_SERVER &&
-                plx_ids_has(&g->monitors, m->depends[d]))
+                plx_ids_has(&g->monitors, m->terms->ids[m->terms->n_groups + d]))
                 return true;
         }
     return false;

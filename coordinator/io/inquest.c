@@ -307,14 +307,15 @@ static void choose_all(struct plx_inquest *q, struct plx_inquiry *one, uint32_t 
     free(all);
 }
 
-/* An inquest over the same target that is not old. */
+/* An inquest over the same target that is not old, about what is not over: traces of
+ * before it healed say nothing of what broke since. */
 static struct plx_inquiry *shared_case(struct plx_inquest *q, const struct plx_monitor *m,
                                        struct plx_mono now)
 {
     for (size_t i = 0; i < PLX_CASES_MAX; i++) {
         struct plx_inquiry *one = q->cases[i];
         if (one && strcmp(one->host, m->host) == 0 &&
-            one->n_faults < PLX_CASE_FAULTS_MAX &&
+            one->n_faults < PLX_CASE_FAULTS_MAX && one->n_open > 0 &&
             plx_mono_diff(now, one->opened) < SHARED_NS)
             return one;
     }

@@ -316,6 +316,12 @@ static void faults_over_one_host__share_an_inquest(void **state)
         json_integer_value(json_object_get(json_array_get(places, 0), "waiting")), 0);
     json_decref(places);
     assert_int_equal(w->us.heard[PLX_MSG_TRACE_NOW], 1);
+    /* What breaks after all of it healed is another matter. */
+    plx_inquest_close(w->inquest, 7);
+    plx_inquest_close(w->inquest, 8);
+    fault.id = 9;
+    plx_inquest_open(w->inquest, &fault);
+    agent_await_beyond(&w->us, PLX_MSG_TRACE_NOW, 1);
 }
 
 static void what_has_no_way__is_not_traced(void **state)

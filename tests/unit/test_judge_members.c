@@ -119,7 +119,7 @@ static void tick(struct stage *s)
     plx_judge_tick(s->judge, wall(s->now), &out);
     hear(s, out);
     size_t n = out->n_probes < 64 ? out->n_probes : 64;
-    if (n > 0)
+    if (n > 0) /* else there may be no list at all */
         memcpy(asked, out->probes, n * sizeof *asked);
     for (size_t i = 0; i < n; i++)
         if (s->watched[asked[i].monitor])
