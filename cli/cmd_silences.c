@@ -31,18 +31,21 @@ static void print_list(const struct plx_cli *cli, const json_t *answer)
     static const struct plx_column columns[] = {
         {"id", "ID", true, 0},
         {"match", "MATCH", false, 48},
+        {"monitors", "MONITORS", true, 0},
         {"until", "UNTIL", false, 0},
         {"author", "BY", false, 16},
         {"comment", "COMMENT", false, 0},
     };
     const json_t *list = json_object_get(answer, "silences");
-    struct plx_table *table = plx_table_new(cli, columns, 5);
+    struct plx_table *table = plx_table_new(cli, columns, 6);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *s = json_array_get(list, i);
         char match[1024];
         match_text(json_object_get(s, "match"), match, sizeof match);
         plx_table_cellf(table, PLX_STYLE_NONE, "%lld", (long long)plx_field_int(s, "id"));
         plx_table_cell(table, PLX_STYLE_NONE, match);
+        plx_table_cellf(table, PLX_STYLE_NONE, "%lld",
+                        (long long)plx_field_int(s, "monitors"));
         plx_table_cell(table, PLX_STYLE_NONE, plx_field(s, "until"));
         plx_table_cell(table, PLX_STYLE_NONE, plx_field(s, "author"));
         plx_table_cell(table, PLX_STYLE_NONE, plx_field(s, "comment"));
@@ -109,8 +112,12 @@ int plx_cmd_silences_add(struct plx_cli *cli)
     int code = plx_ask(cli, "silences.add", &q, &answer);
     if (code == PLX_EXIT_OK && !plx_show_data(cli, answer)) {
         const json_t *s = json_object_get(answer, "silence");
-        plx_say("silence %lld until %s\n", (long long)plx_field_int(s, "id"),
+        long long n = (long long)plx_field_int(s, "monitors");
+        plx_say("silence %lld of %lld monitor%s until %s\n",
+                (long long)plx_field_int(s, "id"), n, n == 1 ? "" : "s",
                 plx_field(s, "until"));
+        if (n == 0)
+            plx_say("no monitor is like that: it silences nothing\n");
     }
     json_decref(answer);
     return code;
@@ -139,11 +146,12 @@ static void print_windows(const struct plx_cli *cli, const json_t *answer)
 {
     static const struct plx_column columns[] = {
         {"name", "WINDOW", false, 32},     {"match", "MATCH", false, 48},
-        {"active", "ACTIVE", false, 0},    {"next_from", "FROM", false, 0},
-        {"next_until", "UNTIL", false, 0}, {"zone", "ZONE", false, 0},
+        {"monitors", "MONITORS", true, 0}, {"active", "ACTIVE", false, 0},
+        {"next_from", "FROM", false, 0},   {"next_until", "UNTIL", false, 0},
+        {"zone", "ZONE", false, 0},
     };
     const json_t *list = json_object_get(answer, "maintenance");
-    struct plx_table *table = plx_table_new(cli, columns, 6);
+    struct plx_table *table = plx_table_new(cli, columns, 7);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *w = json_array_get(list, i), *window = json_object_get(w, "window");
         bool active = plx_field_bool(w, "active");
@@ -151,6 +159,8 @@ static void print_windows(const struct plx_cli *cli, const json_t *answer)
         match_text(json_object_get(window, "match"), match, sizeof match);
         plx_table_cell(table, PLX_STYLE_NONE, plx_field(window, "name"));
         plx_table_cell(table, PLX_STYLE_NONE, match);
+        plx_table_cellf(table, PLX_STYLE_NONE, "%lld",
+                        (long long)plx_field_int(w, "monitors"));
         plx_table_cell(table, active ? PLX_STYLE_WARN : PLX_STYLE_DIM,
                        active ? "yes" : "no");
         plx_table_cell(table, PLX_STYLE_NONE, plx_field(w, "next_from"));

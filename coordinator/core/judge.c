@@ -9,6 +9,7 @@
 #include "coordinator/core/judge_quality.h"
 #include "coordinator/core/judge_reason.h"
 #include "coordinator/core/judge_rule.h"
+#include "coordinator/core/judge_states.h"
 #include "coordinator/core/judge_verdict.h"
 
 #include "base/err.h"
@@ -44,9 +45,8 @@ struct plx_judge {
     struct plx_cover *cover;
     struct plx_faults faults;
     struct plx_prober prober;
-    struct plx_verdict_state *states; /* by monitor id */
-    uint64_t *touched;                /* by monitor id: to be decided anew */
-    uint32_t cap_states;
+    struct plx_states states;
+    uint64_t *touched; /* by monitor id: to be decided anew */
     uint32_t sweep_at;
     int64_t now_ns;
     uint32_t solved_at;
@@ -124,7 +124,7 @@ void plx_judge_destroy(struct plx_judge **judge)
     for (size_t i = 0; i < j->arena.cap; i++)
         free(j->arena.blocks[i]);
     free(j->arena.blocks);
-    free(j->states);
+    plx_states_fini(&j->states);
     free(j->touched);
     free(j->out_faults);
     free(j->out_verdicts);
@@ -154,15 +154,13 @@ static void touch(struct plx_judge *j, uint32_t monitor)
 
 static void states_reach(struct plx_judge *j)
 {
-    uint32_t n = j->fleet.n_monitors, old = j->cap_states;
+    uint32_t n = j->fleet.n_monitors, old = j->states.n;
     if (n <= old)
         return;
     size_t words = n / 64 + 1, old_words = old ? old / 64 + 1 : 0;
-    j->states = sized(j->states, n, sizeof *j->states);
     j->touched = sized(j->touched, words, sizeof *j->touched);
-    memset(j->states + old, 0, (n - old) * sizeof *j->states);
     memset(j->touched + old_words, 0, (words - old_words) * sizeof *j->touched);
-    j->cap_states = n;
+    plx_states_reach(&j->states, n);
 }
 
 static int by_id(const void *a, const void *b)
@@ -214,7 +212,7 @@ void plx_judge_drop_monitor(struct plx_judge *j, uint32_t monitor)
     plx_evidence_assign(&j->ev, &j->fleet, monitor, NULL, 0);
     plx_faults_forget_monitor(&j->faults, &j->fleet, monitor);
     plx_fleet_drop_monitor(&j->fleet, monitor);
-    j->states[monitor] = (struct plx_verdict_state){0};
+    plx_states_put(&j->states, monitor, &(struct plx_verdict_state){0});
 }
 
 /* The monitors the agent took part in lose its cell. */
@@ -266,6 +264,14 @@ void plx_judge_heartbeat(struct plx_judge *j, struct plx_wall now, uint32_t agen
     plx_evidence_heard(&j->ev, a, &j->policy, now);
 }
 
+/* One more view of a monitor that is up without it, from an agent that failed on all it
+ * looked at: nobody waits for that, and the next sweep takes it in. */
+static bool is_no_news(const struct plx_judge *j, uint32_t monitor)
+{
+    const struct plx_state *v = &j->states.at[monitor];
+    return j->ev.of_held && v->known && v->verdict == PLX_JUDGE_UP && v->story == 0;
+}
+
 int plx_judge_result(struct plx_judge *j, const struct plx_judge_result *result)
 {
     struct plx_wall now = forward(j, result->now);
@@ -277,7 +283,7 @@ int plx_judge_result(struct plx_judge *j, const struct plx_judge_result *result)
     bool was = j->ev.dirty;
     j->ev.dirty = false;
     int err = plx_evidence_take(&j->ev, &j->fleet, &j->policy, result);
-    if (j->ev.dirty)
+    if (j->ev.dirty && !is_no_news(j, result->monitor))
         touch(j, result->monitor);
     j->ev.dirty |= was;
     return err;
@@ -350,10 +356,10 @@ static void touch_members(struct plx_judge *j)
         if (f->report < 0)
             continue;
         for (uint32_t k = 0; k < f->monitors.n; k++)
-            if (f->monitors.ids[k] < j->cap_states)
+            if (f->monitors.ids[k] < j->states.n)
                 touch(j, f->monitors.ids[k]);
         for (uint32_t k = 0; k < f->dropped.n; k++)
-            if (f->dropped.ids[k] < j->cap_states)
+            if (f->dropped.ids[k] < j->states.n)
                 touch(j, f->dropped.ids[k]);
     }
 }
@@ -416,7 +422,8 @@ static void report_faults(struct plx_judge *j, uint32_t now)
 static void fill_ruling(struct plx_judge *j, uint32_t monitor, uint32_t now,
                         struct plx_judge_ruling *ret)
 {
-    const struct plx_verdict_state *v = &j->states[monitor];
+    const struct plx_verdict_state state = plx_states_get(&j->states, monitor),
+                                   *v = &state;
     struct plx_reason_input in = reason_input(j, now);
     char *why = sentence_new(&j->arena);
     struct plx_count n; /* as of now, as the sentence has it */
@@ -430,7 +437,7 @@ static void fill_ruling(struct plx_judge *j, uint32_t monitor, uint32_t now,
         .fresh = n.fresh,
         .assigned = n.assigned,
         .since = plx_evidence_wall(&j->ev, v->since),
-        .faults = v->faults,
+        .faults = plx_states_faults(&j->states, monitor),
         .n_faults = v->n_faults,
         .why = why,
     };
@@ -441,8 +448,11 @@ static void decide_one(struct plx_judge *j, uint32_t monitor, uint32_t now)
     if (plx_fleet_monitor(&j->fleet, monitor) == NULL)
         return;
     plx_quality_time(&j->ev, &j->fleet.monitors[monitor]);
-    if (!plx_verdict_decide(&j->states[monitor], &j->faults, &j->fleet, &j->ev,
-                            &j->policy, monitor, now))
+    struct plx_verdict_state v = plx_states_get(&j->states, monitor);
+    bool changed =
+        plx_verdict_decide(&v, &j->faults, &j->fleet, &j->ev, &j->policy, monitor, now);
+    plx_states_put(&j->states, monitor, &v);
+    if (!changed)
         return;
     if (j->out.n_verdicts == j->cap_out_verdicts) {
         j->cap_out_verdicts = j->cap_out_verdicts * 2 + 16;
@@ -467,17 +477,17 @@ static void verdicts_clear(struct plx_judge *j)
 static void touch_more(struct plx_judge *j)
 {
     touch_members(j);
-    uint32_t slice = j->cap_states / SWEEP + 1;
-    for (uint32_t i = 0; i < slice && j->cap_states > 0; i++) {
+    uint32_t slice = j->states.n / SWEEP + 1;
+    for (uint32_t i = 0; i < slice && j->states.n > 0; i++) {
         touch(j, j->sweep_at);
-        j->sweep_at = (j->sweep_at + 1) % j->cap_states;
+        j->sweep_at = (j->sweep_at + 1) % j->states.n;
     }
 }
 
 static void apply_rules(struct plx_judge *j, uint32_t now)
 {
     struct plx_surroundings x = {j->cover, &j->fleet, &j->ev, &j->policy, now};
-    for (uint32_t w = 0; w * 64 < j->cap_states; w++)
+    for (uint32_t w = 0; w * 64 < j->states.n; w++)
         for (uint64_t bits = j->touched[w]; bits != 0; bits &= bits - 1)
             plx_rule_apply(&j->faults, &x, w * 64 + (uint32_t)__builtin_ctzll(bits));
 }
@@ -485,11 +495,11 @@ static void apply_rules(struct plx_judge *j, uint32_t now)
 /* What comes next is fetched from memory meanwhile. */
 static void look_ahead(const struct plx_judge *j, uint32_t word)
 {
-    if (word * 64 >= j->cap_states)
+    if (word * 64 >= j->states.n)
         return;
     for (uint64_t bits = j->touched[word]; bits != 0; bits &= bits - 1) {
         uint32_t i = word * 64 + (uint32_t)__builtin_ctzll(bits);
-        __builtin_prefetch(&j->states[i]);
+        __builtin_prefetch(&j->states.at[i]);
         if (i >= j->fleet.n_monitors)
             continue;
         __builtin_prefetch(&j->fleet.monitors[i]);
@@ -499,13 +509,16 @@ static void look_ahead(const struct plx_judge *j, uint32_t word)
 static void decide_touched(struct plx_judge *j, uint32_t now)
 {
     verdicts_clear(j);
-    for (uint32_t w = 0; w * 64 < j->cap_states; w++) {
+    for (uint32_t w = 0; w * 64 < j->states.n; w++) {
         uint64_t bits = j->touched[w];
         look_ahead(j, w + 2);
         j->touched[w] = 0;
         for (; bits != 0; bits &= bits - 1)
             decide_one(j, w * 64 + (uint32_t)__builtin_ctzll(bits), now);
     }
+    for (size_t i = 0; i < j->out.n_verdicts; i++) /* all are where they stay */
+        j->out_verdicts[i].faults =
+            plx_states_faults(&j->states, j->out_verdicts[i].monitor);
     j->out.verdicts = j->out_verdicts;
 }
 
@@ -586,7 +599,8 @@ static void fill_cell(struct plx_judge *j, uint32_t monitor, const struct plx_ce
 static const struct plx_fault *fault_of(const struct plx_judge *j, uint32_t monitor)
 {
     const struct plx_fault *best = NULL;
-    const struct plx_verdict_state *v = &j->states[monitor];
+    const struct plx_verdict_state state = plx_states_get(&j->states, monitor),
+                                   *v = &state;
     for (uint32_t i = 0; i < j->faults.n; i++)
         for (uint32_t k = 0; k < v->n_faults; k++)
             if (j->faults.list[i].id == v->faults[k] &&

@@ -1,6 +1,7 @@
 #include "coordinator/core/judge_announce.h"
 
 #include "coordinator/core/judge_quality.h"
+#include "coordinator/core/judge_score.h"
 
 /* A scope that cannot be told from a wider or narrower one for so long is said as it is.
  */
@@ -47,20 +48,51 @@ static bool persists(const struct plx_fault *f, uint32_t ticks)
     return f->last_fail >= f->onset + ticks;
 }
 
+/* Somebody who is not in the fault saw something of it well since it began. */
+static bool is_seen_well(const struct plx_surroundings *x, const struct plx_fault *f)
+{
+    uint32_t since = f->since + PLX_TK(x->policy->slack_ns);
+    for (uint32_t i = 0; i < f->monitors.n; i++) {
+        const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
+        for (uint32_t k = 0; k < m->n_cells; k++) {
+            const struct plx_cell c = plx_cell_at(x->ev, m, k);
+            struct plx_good good;
+            if (!plx_ids_has(&f->agents, c.agent) &&
+                plx_goods_of_cell(&c, m->interval_tk, since, &good))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* A network that only one region can tell of while others are blind: the region's way
+ * there would explain as much. It must persist, much longer where that region is of one
+ * provider (ways are mended sooner), and nothing that gets through from elsewhere may
+ * contradict it; until then its monitors are inconclusive. */
+static bool is_way_excluded(const struct plx_surroundings *x, const struct plx_fault *f,
+                            bool one_provider)
+{
+    const struct plx_fleet_agent *a = &x->fleet->agents[f->agents.ids[0]];
+    bool others =
+        a->region != PLX_NO_UNIT && x->fleet->units[a->region].n < x->fleet->agents_used;
+    if (one_provider)
+        return persists(f, PATIENCE);
+    return !others || (persists(f, PATIENCE) && !is_seen_well(x, f));
+}
+
 /* Enough independent places: two regions, or all that are left. A lone view must persist.
- * A network that only one region of one provider can tell of must do so much longer,
- * since its way there would explain as much and ways are mended sooner; until then its
- * monitors are inconclusive. */
+ */
 static bool has_places(const struct plx_surroundings *x, const struct plx_fault *f)
 {
     struct plx_ids who = {0};
     plx_fault_watchers(x, f, &who);
     uint32_t left = distinct(x->fleet, &who, region_key), n_left = who.n;
-    bool one_place = left < 2 && distinct(x->fleet, &who, provider_key) < 2;
+    bool one_provider = distinct(x->fleet, &who, provider_key) < 2;
     plx_ids_fini(&who);
     if (f->agents.n < 2)
         return n_left < 2 && persists(f, PLX_TK(x->policy->lone_ns));
-    if (one_place && f->scope.type == PLX_SCOPE_PREFIX && !persists(f, PATIENCE))
+    if (left < 2 && f->scope.type == PLX_SCOPE_PREFIX &&
+        !is_way_excluded(x, f, one_provider))
         return false;
     return (distinct(x->fleet, &f->agents, region_key) >= 2 || left < 2) &&
            (f->agents.n >= 3 || n_left < 3);
@@ -71,12 +103,12 @@ static bool is_dependent(const struct plx_faults *fs, const struct plx_fleet *fl
                          const struct plx_fault *f, uint32_t monitor)
 {
     const struct plx_fleet_monitor *m = &fleet->monitors[monitor];
-    for (uint32_t d = 0; d < m->n_depends; d++)
+    for (uint32_t d = 0; d < m->terms->n_depends; d++)
         for (uint32_t i = 0; i < fs->n; i++) {
             const struct plx_fault *g = &fs->list[i];
             if (g != f && plx_fault_is_open(g) &&
                 plx_family_of(&g->scope) == PLX_FAMILY_SERVER &&
-                plx_ids_has(&g->monitors, m->depends[d]))
+                plx_ids_has(&g->monitors, m->terms->ids[m->terms->n_groups + d]))
                 return true;
         }
     return false;

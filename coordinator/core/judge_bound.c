@@ -13,8 +13,8 @@
 /* What the failing cells bring at each onset, less what was seen to be well since. A
  * filter is weighed agent by agent: those that speak against it are left out of it. */
 struct bound {
-    const struct plx_score *s;
-    bool filter;
+    struct plx_score *s;
+    bool filter, vantage;
     uint32_t n_onsets, alive; /* bits */
     double against;           /* nats of one result as expected */
     double cost;
@@ -59,7 +59,7 @@ static bool add_fails(struct bound *b, const struct plx_fail *fails)
         while (k > 0 && f->last + s->slack < s->times[k - 1])
             k--;
         if (k > 0)
-            b->net[slot][k - 1] += f->most;
+            b->net[slot][k - 1] += b->vantage ? f->most : (double)f->cap;
     }
     for (uint32_t slot = 0; slot < b->n_slots; slot++)
         for (uint32_t k = b->n_onsets - 1; k-- > 0;)
@@ -125,30 +125,28 @@ static bool weigh_good(struct bound *b, const struct plx_good *good)
     return turned;
 }
 
-static void weigh_monitor(struct bound *b, const struct plx_scope *scope,
-                          uint32_t monitor)
+/* Number `i` of the scope's monitors. */
+static void weigh_monitor(struct bound *b, const struct plx_scope *scope, uint32_t i)
 {
-    const struct plx_score *s = b->s;
-    const struct plx_fleet_monitor *m = &s->fleet->monitors[monitor];
+    uint32_t n;
+    const struct plx_good *good = plx_score_goods(b->s, scope, i, &n);
     bool turned = false;
-    for (uint32_t i = 0; i < m->n_cells; i++) {
-        const struct plx_cell view = plx_cell_at(s->ev, m, i), *c = &view;
-        struct plx_good good;
-        if (plx_scope_has_agent(s->fleet, scope, c->agent) &&
-            plx_score_good(c, m->interval_tk, s->times[0], &good))
-            turned |= weigh_good(b, &good);
-    }
+    for (uint32_t k = 0; k < n; k++)
+        if (good[k].last > b->s->times[0] &&
+            plx_scope_has_agent(b->s->fleet, scope, good[k].agent))
+            turned |= weigh_good(b, &good[k]);
     if (turned)
         bury(b);
 }
 
-uint32_t plx_bound_onsets(const struct plx_score *s, const struct plx_scope *scope,
+uint32_t plx_bound_onsets(struct plx_score *s, const struct plx_scope *scope,
                           const struct plx_fail *fails, uint32_t n_onsets, double cost,
                           double ret_most[PLX_SCORE_ONSETS])
 {
     const struct plx_scope_kind *kind = plx_scope_kind(scope->type);
     struct bound b = {.s = s,
                       .filter = kind->filter,
+                      .vantage = kind->vantage,
                       .n_onsets = n_onsets,
                       .alive = (1u << n_onsets) - 1,
                       .against = -log((1 - s->policy->p_fail) / s->policy->p_fail),
@@ -165,7 +163,7 @@ uint32_t plx_bound_onsets(const struct plx_score *s, const struct plx_scope *sco
         bury(&b);
     plx_scope_monitors(s->fleet, scope, &ids, &n);
     for (uint32_t i = 0; i < n && b.alive != 0; i++)
-        weigh_monitor(&b, scope, ids[i]);
+        weigh_monitor(&b, scope, i);
     for (uint32_t k = 0; k < n_onsets; k++)
         ret_most[k] = left(&b, k, &n);
     return b.alive;

@@ -13,7 +13,7 @@
 /* Of the first `n_onsets` of score->times, those (as bits) at which the fault may earn
  * more than its cost from the cells in score->open. Never leaves out one that does. Sets
  * what each could earn at most, the cost not paid. */
-uint32_t plx_bound_onsets(const struct plx_score *score, const struct plx_scope *scope,
+uint32_t plx_bound_onsets(struct plx_score *score, const struct plx_scope *scope,
                           const struct plx_fail *fails, uint32_t n_onsets, double cost,
                           double ret_most[PLX_SCORE_ONSETS]);
 

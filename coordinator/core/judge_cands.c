@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Words of 64 cells that are looked ahead: at 1 % of losses each has a failing cell. */
-#define AHEAD 8u
-
 void plx_cands_reach(void *pp, uint32_t *cap, uint32_t n, size_t size)
 {
     void **p = pp;
@@ -20,6 +17,17 @@ void plx_cands_reach(void *pp, uint32_t *cap, uint32_t n, size_t size)
     if (*p == NULL)
         abort();
     *cap = to;
+}
+
+void plx_cands_trim(void *pp, uint32_t *cap, uint32_t n, size_t size)
+{
+    void **p = pp;
+    if (*cap <= 4096 || *cap / 4 <= n)
+        return;
+    *cap = n + n / 2 + 32;
+    *p = realloc(*p, *cap * size);
+    if (*p == NULL)
+        abort();
 }
 
 /* --- what fails ----------------------------------------------------------------- */
@@ -33,11 +41,10 @@ static void cut(struct plx_fail *f, uint32_t end)
     f->n = f->n_apart;
 }
 
-static bool votes(const struct plx_cover *c, const struct plx_cell *cell,
-                  const struct plx_fleet_monitor *m, uint32_t now)
+static bool votes(const struct plx_cover *c, const struct plx_fail *f, uint32_t now)
 {
-    const struct plx_fleet_agent *a = &c->fleet->agents[cell->agent];
-    return !a->silent && plx_evidence_is_recent(a, c->score.policy, m, cell, now);
+    const struct plx_fleet_agent *a = &c->fleet->agents[f->agent];
+    return !a->silent && now < f->until && f->last >= a->back;
 }
 
 /* The held faults go on as they were. */
@@ -62,6 +69,66 @@ static void keep_held(struct plx_cover *c, const struct plx_standing *standing,
     }
 }
 
+/* Room by which what a failing cell brings may grow before what was found out about it is
+ * asked anew: it follows the noise that is learned, a little at each tick. */
+#define GROWTH 1.1f
+
+/* Returns false when it votes no more, or a fault that is over explains it. */
+static bool counts(struct plx_cover *c, struct plx_fail *fail, uint32_t now,
+                   const struct plx_standing *standing, uint32_t n_standing)
+{
+    if (!votes(c, fail, now))
+        return false;
+    uint32_t end = plx_hold_past(c->fleet, fail->agent, fail->first, fail->monitor,
+                                 standing, n_standing);
+    if (fail->last <= end)
+        return false;
+    fail->by = -1;
+    fail->cut = end != 0;
+    if (end != 0)
+        cut(fail, end);
+    plx_score_weigh(&c->score, fail);
+    if (fail->most <= (double)fail->cap && !fail->cut)
+        return true;
+    fail->cap = (float)fail->most * GROWTH;
+    fail->calm_host = fail->calm_prefix = 0;
+    return true;
+}
+
+static void read_cell(const struct plx_cover *c, const struct plx_evidence *ev,
+                      uint32_t i, struct plx_fail *ret)
+{
+    uint32_t monitor = plx_cells_owner(&ev->cells, i);
+    const struct plx_fleet_monitor *m = &c->fleet->monitors[monitor];
+    const struct plx_cell cell = plx_cell_at(ev, m, i - m->cell0);
+    *ret = (struct plx_fail){
+        .cell = i,
+        .monitor = monitor,
+        .agent = cell.agent,
+        .first = cell.first,
+        .last = cell.last,
+        .period = m->interval_tk,
+        .until = plx_evidence_until(c->score.policy, m, &cell),
+        .n = cell.n,
+        .n_apart = cell.n_apart,
+        .host = m->unit_host,
+        .prefix = m->unit_prefix,
+        .name = m->unit_name,
+        .answers = plx_score_is_answer(&cell, c->score.policy),
+    };
+    plx_score_kinds(&cell, ret->kinds);
+}
+
+/* What was found out about it at the last solve holds on. */
+static bool is_same(const struct plx_fail *a, const struct plx_fail *b)
+{
+    return a->first == b->first && a->last == b->last && a->n == b->n &&
+           a->n_apart == b->n_apart && !a->cut;
+}
+
+/* Words of 64 cells that are looked ahead. */
+#define AHEAD 8u
+
 /* The memory of what comes next is fetched meanwhile. */
 static void look_ahead(const struct plx_cover *c, const struct plx_evidence *ev,
                        uint32_t word)
@@ -75,49 +142,54 @@ static void look_ahead(const struct plx_cover *c, const struct plx_evidence *ev,
     }
 }
 
-/* Copies a failing cell out, unless it votes no more or a fault that is over explains it.
- */
-static void collect_one(struct plx_cover *c, const struct plx_evidence *ev, uint32_t i,
-                        uint32_t now, const struct plx_standing *standing,
-                        uint32_t n_standing)
+/* Adds the failing cell `i`, from the last solve (`was`; NULL: it did not fail then) if
+ * nothing changed since. Returns true when it had to be read. */
+static bool collect_cell(struct plx_cover *c, const struct plx_evidence *ev, uint32_t i,
+                         struct plx_fail *was, uint32_t now,
+                         const struct plx_standing *standing, uint32_t n_standing)
 {
-    uint32_t monitor = plx_cells_owner(&ev->cells, i);
-    const struct plx_fleet_monitor *m = &c->fleet->monitors[monitor];
-    const struct plx_cell cell = plx_cell_at(ev, m, i - m->cell0);
-    if (!votes(c, &cell, m, now))
-        return;
-    uint32_t end = plx_hold_past(c->fleet, &cell, monitor, standing, n_standing);
-    if (cell.last <= end)
-        return;
     plx_cands_reach(&c->fails, &c->cap_fails, c->n_fails + 1, sizeof *c->fails);
-    struct plx_fail *fail = &c->fails[c->n_fails++];
-    *fail = (struct plx_fail){
-        .cell = i,
-        .monitor = monitor,
-        .agent = cell.agent,
-        .first = cell.first,
-        .last = cell.last,
-        .period = m->interval_tk,
-        .n = cell.n,
-        .n_apart = cell.n_apart,
-        .answers = plx_score_is_answer(&cell, c->score.policy),
-        .by = -1,
-    };
-    plx_score_kinds(&cell, fail->kinds);
-    if (end != 0)
-        cut(fail, end);
-    plx_score_weigh(&c->score, fail);
+    struct plx_fail *fail = &c->fails[c->n_fails];
+    bool old = was != NULL && !was->cut && !plx_evidence_is_changed(ev, was->monitor);
+    if (was != NULL && ev->receded)
+        was->calm_host = was->calm_prefix = 0;
+    if (old)
+        *fail = *was;
+    else
+        read_cell(c, ev, i, fail);
+    if (!old && was != NULL && is_same(was, fail)) {
+        fail->cap = was->cap;
+        fail->calm_host = was->calm_host;
+        fail->calm_prefix = was->calm_prefix;
+    }
+    c->n_fails += counts(c, fail, now, standing, n_standing);
+    return !old;
 }
 
 static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t now,
                     const struct plx_standing *standing, uint32_t n_standing)
 {
+    struct plx_fail *was = c->fails;
+    uint32_t n_was = ev->moved ? 0 : c->n_fails, cap_was = c->cap_fails, k = 0;
+    c->fails = c->was;
+    c->cap_fails = c->cap_was;
     c->n_fails = 0;
+    c->was = was;
+    c->cap_was = cap_was;
+    bool all_new = true; /* then it is worth looking ahead */
     for (uint32_t w = 0; w * 64 < ev->cells.n; w++) {
-        look_ahead(c, ev, w + AHEAD);
-        for (uint64_t bits = ev->cells.failing[w]; bits != 0; bits &= bits - 1)
-            collect_one(c, ev, w * 64 + (uint32_t)__builtin_ctzll(bits), now, standing,
-                        n_standing);
+        if (all_new)
+            look_ahead(c, ev, w + AHEAD);
+        if (ev->cells.failing[w] != 0)
+            all_new = true;
+        for (uint64_t bits = ev->cells.failing[w]; bits != 0; bits &= bits - 1) {
+            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
+            while (k < n_was && was[k].cell < i)
+                k++;
+            bool had = k < n_was && was[k].cell == i;
+            all_new &=
+                collect_cell(c, ev, i, had ? &was[k] : NULL, now, standing, n_standing);
+        }
     }
 }
 
@@ -205,32 +277,64 @@ static void look_up_later(const struct plx_cover *c, uint32_t f, struct lookup *
 {
     const struct plx_fail *fail = &c->fails[f];
     ret->fail = f;
-    ret->n = plx_scope_of_cell(c->fleet, fail, fail->worth, c->score.policy->without,
-                               ret->scopes);
+    ret->n = plx_scope_of_cell(c->fleet, fail, fail->worth & ~(unsigned)PLX_WORTH_OURS,
+                               c->score.policy->without, ret->scopes);
     for (uint32_t i = 0; i < ret->n; i++) {
         uint64_t at = plx_hash_mix(plx_scope_key(ret->scopes[i]));
         __builtin_prefetch(&c->buckets[at & (c->n_buckets - 1)]);
     }
 }
 
+/* Adds the candidates of ours. They are the same for all fails of an agent: looked up for
+ * its first, copied for the others. */
+static void propose_ours(struct plx_cover *c, struct plx_fail *fail)
+{
+    struct plx_scope scopes[PLX_SCOPES_OF_CELL];
+    uint32_t *first = &c->of_agent[2 * fail->agent], *n = first + 1;
+    unsigned worth = fail->worth & PLX_WORTH_OURS;
+    if (worth == 0)
+        return;
+    if (*first == UINT32_MAX) {
+        *n = plx_scope_of_cell(c->fleet, fail, worth, c->score.policy->without, scopes);
+        *first = c->n_cand_of;
+        plx_cands_reach(&c->cand_of, &c->cap_cand_of, c->n_cand_of + *n,
+                        sizeof *c->cand_of);
+        for (uint32_t i = 0; i < *n; i++)
+            c->cand_of[*first + i] = cand_of(c, &scopes[i]);
+    }
+    plx_cands_reach(&c->cand_of, &c->cap_cand_of, c->n_cand_of + *n, sizeof *c->cand_of);
+    for (uint32_t i = 0; i < *n; i++) {
+        uint32_t k = c->cand_of[*first + i];
+        c->cand_of[c->n_cand_of++] = k;
+        c->cands[k].n_fails++;
+    }
+    fail->n_cands += *n;
+}
+
+static void propose_all(struct plx_cover *c, const struct lookup *l)
+{
+    struct plx_fail *fail = &c->fails[l->fail];
+    propose_for(c, fail, l->scopes, l->n);
+    propose_ours(c, fail);
+}
+
 static void propose(struct plx_cover *c)
 {
     struct lookup later[LOOKUPS];
-    uint32_t n = 0, done = 0;
+    uint32_t n = 0, done = 0, n_agents = c->fleet->n_agents;
+    plx_cands_reach(&c->of_agent, &c->cap_of_agent, 2 * n_agents, sizeof *c->of_agent);
+    for (uint32_t a = 0; a < n_agents; a++)
+        c->of_agent[2 * a] = UINT32_MAX;
     for (uint32_t f = 0; f < c->n_fails; f++) {
         c->fails[f].n_cands = 0;
         if (c->fails[f].by >= 0 || c->fails[f].worth == 0)
             continue;
-        if (n - done == LOOKUPS) {
-            const struct lookup *l = &later[done++ % LOOKUPS];
-            propose_for(c, &c->fails[l->fail], l->scopes, l->n);
-        }
+        if (n - done == LOOKUPS)
+            propose_all(c, &later[done++ % LOOKUPS]);
         look_up_later(c, f, &later[n++ % LOOKUPS]);
     }
-    for (; done < n; done++) {
-        const struct lookup *l = &later[done % LOOKUPS];
-        propose_for(c, &c->fails[l->fail], l->scopes, l->n);
-    }
+    for (; done < n; done++)
+        propose_all(c, &later[done % LOOKUPS]);
 }
 
 /* Agents that are silent or cannot probe accuse themselves without any failing cell. */
@@ -249,13 +353,13 @@ static void propose_vantage(struct plx_cover *c)
 /* Lists each candidate's fails behind one another (a counting sort). */
 static void link_members(struct plx_cover *c)
 {
-    plx_cands_reach(&c->members, &c->cap_members, c->n_cand_of + 1, sizeof *c->members);
     uint32_t at = 0;
     for (uint32_t k = 0; k < c->n_cands; k++) {
         c->cands[k].fail0 = at;
         at += c->cands[k].n_fails;
         c->cands[k].n_fails = 0;
     }
+    plx_cands_reach(&c->members, &c->cap_members, at + 1, sizeof *c->members);
     for (uint32_t f = 0; f < c->n_fails; f++)
         for (uint32_t i = 0; i < c->fails[f].n_cands; i++) {
             struct plx_cand *k = &c->cands[c->cand_of[c->fails[f].cand0 + i]];
@@ -298,30 +402,46 @@ void plx_cands_propose(struct plx_cover *c, const struct plx_standing *standing,
     mark_standing(c, standing, n_standing);
 }
 
-/* An agent that is not loud itself takes part where its region or provider is proposed
- * for one that is. */
-static uint32_t scopes_known(struct plx_cover *c, uint32_t agent, struct plx_scope *ret)
+/* Lists the candidates of an agent's own among those there are: one that is not loud
+ * itself takes part where its region or provider is proposed for one that is. */
+static void list_known(struct plx_cover *c, uint32_t agent)
 {
-    uint32_t n = plx_scope_of_agent(c->fleet, agent, ret), kept = 0;
-    for (uint32_t i = 0; i < n; i++)
-        if (plx_cands_find(c, &ret[i]) != PLX_CANDS_NONE)
-            ret[kept++] = ret[i];
-    return kept;
+    struct plx_scope scopes[PLX_SCOPES_OF_CELL];
+    uint32_t n = plx_scope_of_agent(c->fleet, agent, scopes);
+    plx_cands_reach(&c->cand_of, &c->cap_cand_of, c->n_cand_of + n, sizeof *c->cand_of);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t k = plx_cands_find(c, &scopes[i]);
+        if (k != PLX_CANDS_NONE)
+            c->cand_of[c->n_cand_of++] = k;
+    }
 }
 
 void plx_cands_propose_loud(struct plx_cover *c, const uint32_t *n_fails,
                             const struct plx_standing *standing, uint32_t n_standing)
 {
     struct plx_scope scopes[PLX_SCOPES_OF_CELL];
+    uint32_t n_agents = c->fleet->n_agents;
     buckets_clear(c, 0);
-    for (uint32_t a = 0; a < c->fleet->n_agents; a++) {
+    for (uint32_t a = 0; a < n_agents; a++) {
         uint32_t n =
             n_fails[a] > PLX_CANDS_MANY ? plx_scope_of_agent(c->fleet, a, scopes) : 0;
         for (uint32_t i = 0; i < n; i++)
             cand_of(c, &scopes[i]);
     }
-    for (uint32_t f = 0; f < c->n_fails; f++)
-        propose_for(c, &c->fails[f], scopes, scopes_known(c, c->fails[f].agent, scopes));
+    plx_cands_reach(&c->of_agent, &c->cap_of_agent, n_agents + 1, sizeof *c->of_agent);
+    for (uint32_t a = 0; a < n_agents; a++) {
+        c->of_agent[a] = c->n_cand_of;
+        if (n_fails[a] > 0)
+            list_known(c, a);
+    }
+    c->of_agent[n_agents] = c->n_cand_of;
+    for (uint32_t f = 0; f < c->n_fails; f++) {
+        struct plx_fail *fail = &c->fails[f];
+        fail->cand0 = c->of_agent[fail->agent];
+        fail->n_cands = c->of_agent[fail->agent + 1] - fail->cand0;
+        for (uint32_t i = 0; i < fail->n_cands; i++)
+            c->cands[c->cand_of[fail->cand0 + i]].n_fails++;
+    }
     link_members(c);
     mark_standing(c, standing, n_standing);
 }
@@ -333,8 +453,9 @@ void plx_cands_propose_networks(struct plx_cover *c, const uint32_t *n_fails,
     buckets_clear(c, 0);
     for (uint32_t f = 0; f < c->n_fails; f++) {
         struct plx_fail *fail = &c->fails[f];
-        uint32_t prefix = c->fleet->monitors[fail->monitor].unit_prefix, n = 0;
-        if (fail->by < 0 && prefix != PLX_NO_UNIT && n_fails[prefix] > PLX_CANDS_MANY)
+        uint32_t n = 0;
+        if (fail->by < 0 && fail->prefix != PLX_NO_UNIT &&
+            n_fails[fail->prefix] > PLX_CANDS_MANY)
             n = plx_scope_of_cell(c->fleet, fail, PLX_WORTH_ALL_PREFIX, 0, scopes);
         propose_for(c, fail, scopes, n);
     }

@@ -35,8 +35,11 @@ struct plx_cand_bucket {
 struct plx_cover {
     const struct plx_fleet *fleet;
     struct plx_score score;
-    struct plx_fail *fails;
+    struct plx_fail *fails; /* by cell */
     uint32_t n_fails, cap_fails;
+    struct plx_fail *was; /* those of the last solve, while the next are collected */
+    uint32_t cap_was;
+    uint32_t solves; /* counts them, from 1 */
     struct plx_cand *cands;
     uint32_t n_cands, cap_cands;
     struct plx_cand_bucket *buckets; /* never full */
@@ -53,15 +56,22 @@ struct plx_cover {
     uint32_t n_picks, cap_picks;
     uint32_t *explained;
     uint32_t cap_explained;
+    uint32_t *told; /* fails that a pick explains, as of the last recount */
+    uint32_t n_told, cap_told;
     uint32_t *work; /* fails freed for a second story */
     uint32_t cap_work;
     uint32_t *tally; /* per candidate, for absorptions */
     uint32_t cap_tally;
+    uint32_t *of_agent; /* scratch: where in `cand_of` an agent's own are */
+    uint32_t cap_of_agent;
     struct plx_sift sift;
 };
 
 /* Grows an array (`pp` is the address of its pointer) to at least `n` elements. */
 void plx_cands_reach(void *pp, uint32_t *cap, uint32_t n, size_t size);
+
+/* Gives memory back that far more than `n` elements once needed. */
+void plx_cands_trim(void *pp, uint32_t *cap, uint32_t n, size_t size);
 
 /* Collects the failing cells, and picks the standing faults of ours that are too large to
  * be asked again. The score must have begun. */

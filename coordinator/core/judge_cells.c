@@ -7,7 +7,7 @@
 #define LINE   64u
 #define NOBODY UINT32_MAX
 /* Cells in trouble that there is room for beforehand: one in so many, and some. */
-#define SPARE  32u
+#define SPARE  48u
 #define FEW    1024u
 
 static void *resized(void *p, size_t n, size_t size)

@@ -116,8 +116,9 @@ void plx_cells_compact(struct plx_cells *cells,
                        void (*moved)(void *context, uint32_t monitor, uint32_t cell0),
                        void *context);
 
-/* Sees to it that cells can come into trouble without memory being asked for: a thirtieth
- * of all at least. Gives back what a large outage needed. */
+/* Sees to it that cells can come into trouble without memory being asked for: a fiftieth
+ * of all and some at least: more than what comes in between two ticks. Gives back what a
+ * large outage needed. */
 void plx_cells_reserve(struct plx_cells *cells);
 
 /* How many bits are set, without the help of the compiler's library. */

@@ -22,6 +22,8 @@ void plx_cover_destroy(struct plx_cover **cover)
     struct plx_cover *c = *cover;
     plx_score_fini(&c->score);
     free(c->fails);
+    free(c->was);
+    free(c->of_agent);
     free(c->cands);
     free(c->buckets);
     free(c->cand_of);
@@ -30,6 +32,7 @@ void plx_cover_destroy(struct plx_cover **cover)
     free(c->heap);
     free(c->picks);
     free(c->explained);
+    free(c->told);
     free(c->work);
     free(c->tally);
     plx_sift_fini(&c->sift);
@@ -93,6 +96,21 @@ static bool is_as_before(const struct plx_cover *c, const struct plx_standing *s
     return true;
 }
 
+/* A story of the whole fleet is seldom: what it took is not kept for the next. */
+static void trim(struct plx_cover *c)
+{
+    plx_cands_trim(&c->fails, &c->cap_fails, c->n_fails, sizeof *c->fails);
+    plx_cands_trim(&c->was, &c->cap_was, c->n_fails, sizeof *c->was);
+    plx_cands_trim(&c->cand_of, &c->cap_cand_of, c->n_cand_of, sizeof *c->cand_of);
+    plx_cands_trim(&c->members, &c->cap_members, 4 * c->n_fails, sizeof *c->members);
+    plx_cands_trim(&c->explained, &c->cap_explained, c->n_fails, sizeof *c->explained);
+    plx_cands_trim(&c->told, &c->cap_told, c->n_fails, sizeof *c->told);
+    plx_cands_trim(&c->sift.next, &c->sift.cap_next, c->n_fails, sizeof *c->sift.next);
+    plx_cands_trim(&c->score.open, &c->score.cap_open, c->n_fails, sizeof *c->score.open);
+    plx_cands_trim(&c->score.times, &c->score.cap_times, c->n_fails,
+                   sizeof *c->score.times);
+}
+
 void plx_cover_solve(struct plx_cover *c, const struct plx_fleet *fleet,
                      const struct plx_evidence *ev, const struct plx_judge_policy *policy,
                      uint32_t now, const struct plx_standing *standing,
@@ -100,6 +118,7 @@ void plx_cover_solve(struct plx_cover *c, const struct plx_fleet *fleet,
 {
     c->fleet = fleet;
     c->n_picks = 0;
+    c->solves = c->solves + 1 == 0 ? 1 : c->solves + 1;
     plx_score_begin(&c->score, fleet, ev, policy, now);
     plx_cands_gather(c, ev, now, standing, n_standing);
     plx_loud_take(c, standing, n_standing);
@@ -112,6 +131,7 @@ void plx_cover_solve(struct plx_cover *c, const struct plx_fleet *fleet,
     }
     plx_greedy_claim_own(c);
     list_explained(c);
+    trim(c);
 }
 
 const struct plx_pick *plx_cover_picks(const struct plx_cover *cover, uint32_t *ret_n)

@@ -101,8 +101,9 @@ static void revive_monitor(const struct plx_surroundings *x, const struct plx_fa
         if (!(c->flags & PLX_CELL_SEEN) || (c->flags & PLX_CELL_FAILING) ||
             c->last <= since)
             continue;
-        if (!server && !plx_ids_has(&f->agents, c->agent))
-            continue;
+        bool in = plx_ids_has(&f->agents, c->agent);
+        if (!in && (!server || !plx_fleet_is_live(&x->fleet->agents[c->agent])))
+            continue; /* what gets through a fault of ours now and then ends nothing */
         plx_ids_add(agents, c->agent);
         r->cells++;
         r->events += c->first > since ? c->n : 1u;

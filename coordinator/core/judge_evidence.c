@@ -528,6 +528,7 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
     if (k == PLX_NO_CELL)
         return PLX_ENOTFOUND;
     uint32_t i = m->cell0 + k;
+    ev->of_held = false;
     struct plx_packed *p = &ev->cells.at[i];
     if (r->kind == PLX_JUDGE_SCHEDULED)
         ev->n_scheduled++;
@@ -552,6 +553,7 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
     plx_cells_put(&ev->cells, i, &c);
     if (!failed && !(c.flags & PLX_CELL_FAILING))
         return 0;
+    ev->of_held = ev->cells.held[i >> 6] >> (i & 63) & 1;
     if (!failed || !(c.flags & PLX_CELL_FAILING) || !a->held)
         plx_evidence_note(ev, r->monitor);
     plx_cells_set_failing(&ev->cells, i, c.flags & PLX_CELL_FAILING, a->held);

@@ -23,7 +23,8 @@ struct plx_evidence {
     uint64_t *changed;  /* by monitor id: a view failed, or fails no more, since the last
                            solve; what is not here is as it was then */
     uint32_t n_changed; /* monitors that there are bits for */
-    bool moved;         /* cells are elsewhere since the last solve */
+    bool of_held; /* the latest result ended a run that was left to a fault of ours */
+    bool moved;   /* cells are elsewhere since the last solve */
     bool receded; /* something seen as well counts no more so, since the last solve */
 };
 
@@ -82,14 +83,22 @@ void plx_evidence_foresee(const struct plx_evidence *ev,
 void plx_evidence_heard(struct plx_evidence *ev, struct plx_fleet_agent *agent,
                         const struct plx_judge_policy *policy, struct plx_wall now);
 
+/* Until when the cell votes. */
+static inline uint32_t plx_evidence_until(const struct plx_judge_policy *policy,
+                                          const struct plx_fleet_monitor *mon,
+                                          const struct plx_cell *cell)
+{
+    double span = policy->fresh_intervals * mon->interval_tk + mon->timeout_tk;
+    return cell->last + (uint32_t)span;
+}
+
 /* Recent enough to vote. Does not ask whether the agent is live. */
 static inline bool plx_evidence_is_recent(const struct plx_fleet_agent *agent,
                                           const struct plx_judge_policy *policy,
                                           const struct plx_fleet_monitor *mon,
                                           const struct plx_cell *cell, uint32_t now)
 {
-    double span = policy->fresh_intervals * mon->interval_tk + mon->timeout_tk;
-    return now < cell->last + (uint32_t)span && cell->last >= agent->back;
+    return now < plx_evidence_until(policy, mon, cell) && cell->last >= agent->back;
 }
 
 /* Takes one result whose agent and monitor exist. 0 or PLX_ENOTFOUND (not assigned). */

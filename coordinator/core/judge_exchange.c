@@ -161,9 +161,11 @@ static double free_inside(struct plx_cover *c, uint32_t k, uint32_t *ret_n)
         c->tally[p] = UINT32_MAX;
         inside += pick->n_fails;
     }
-    for (uint32_t f = 0; f < c->n_fails && n < inside; f++)
-        if (c->fails[f].by >= 0 && c->tally[c->fails[f].by] == UINT32_MAX)
-            c->work[n++] = f;
+    for (uint32_t i = 0; i < c->n_told && n < inside; i++) {
+        int32_t by = c->fails[c->told[i]].by;
+        if (by >= 0 && c->tally[by] == UINT32_MAX)
+            c->work[n++] = c->told[i];
+    }
     *ret_n = n;
     return sum;
 }

@@ -24,6 +24,11 @@ static uint64_t unit_hash(enum plx_unit_kind kind, const char *text)
     return plx_hash_bytes(text, strlen(text), (uint64_t)kind);
 }
 
+static const char *unit_text(const struct plx_fleet *f, uint32_t unit)
+{
+    return plx_fleet_text(f, f->units[unit].text);
+}
+
 static void index_rebuild(struct plx_fleet *f)
 {
     f->cap_index = f->cap_index ? f->cap_index * 2 : 64;
@@ -33,7 +38,7 @@ static void index_rebuild(struct plx_fleet *f)
         abort();
     for (uint32_t u = 0; u < f->n_units; u++) {
         uint32_t mask = f->cap_index - 1;
-        uint32_t i = (uint32_t)unit_hash(f->units[u].kind, f->units[u].text) & mask;
+        uint32_t i = (uint32_t)unit_hash(f->units[u].kind, unit_text(f, u)) & mask;
         while (f->index[i] != 0)
             i = (i + 1) & mask;
         f->index[i] = u + 1;
@@ -43,10 +48,11 @@ static void index_rebuild(struct plx_fleet *f)
 static uint32_t unit_new(struct plx_fleet *f, enum plx_unit_kind kind, const char *text)
 {
     if (f->n_units == f->cap_units) {
-        f->cap_units = f->cap_units + f->cap_units / 8 + 32;
+        f->cap_units = f->cap_units + f->cap_units / 32 + 32;
         f->units = grow(f->units, f->cap_units, sizeof *f->units);
     }
-    f->units[f->n_units] = (struct plx_unit){.kind = kind, .text = plx_text_dup(text)};
+    f->units[f->n_units] =
+        (struct plx_unit){.kind = (uint8_t)kind, .text = plx_texts_add(&f->texts, text)};
     return f->n_units++;
 }
 
@@ -55,15 +61,14 @@ static uint32_t unit_of(struct plx_fleet *f, enum plx_unit_kind kind, const char
 {
     if (text == NULL || text[0] == '\0')
         return PLX_NO_UNIT;
-    if (f->cap_index < 2 * (f->n_units + 1))
+    if (f->cap_index < f->n_units + f->n_units / 3 + 2)
         index_rebuild(f);
     uint32_t mask = f->cap_index - 1;
     uint32_t i = (uint32_t)unit_hash(kind, text) & mask;
-    for (; f->index[i] != 0; i = (i + 1) & mask) {
-        const struct plx_unit *u = &f->units[f->index[i] - 1];
-        if (u->kind == kind && strcmp(u->text, text) == 0)
+    for (; f->index[i] != 0; i = (i + 1) & mask)
+        if (f->units[f->index[i] - 1].kind == (uint8_t)kind &&
+            strcmp(unit_text(f, f->index[i] - 1), text) == 0)
             return f->index[i] - 1;
-    }
     uint32_t u = unit_new(f, kind, text);
     f->index[i] = u + 1;
     return u;
@@ -72,15 +77,31 @@ static uint32_t unit_of(struct plx_fleet *f, enum plx_unit_kind kind, const char
 /* First place whose member is not below `id`. */
 static uint32_t member_place(const struct plx_unit *u, uint32_t id)
 {
+    const uint32_t *members = plx_unit_members(u);
     uint32_t lo = 0, hi = u->n;
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
-        if (u->members[mid] < id)
+        if (members[mid] < id)
             lo = mid + 1;
         else
             hi = mid;
     }
     return lo;
+}
+
+/* Where the members are, with room for one more. */
+static uint32_t *members_reach(struct plx_unit *u)
+{
+    if (!u->is_many && u->n < PLX_UNIT_FEW)
+        return u->few;
+    if (u->is_many && (u->n & (u->n - 1)) != 0)
+        return u->many;
+    uint32_t *many = grow(u->is_many ? u->many : NULL, 2 * (size_t)u->n, sizeof *many);
+    if (!u->is_many)
+        memcpy(many, u->few, sizeof u->few);
+    u->many = many;
+    u->is_many = true;
+    return many;
 }
 
 static void unit_join(struct plx_fleet *f, uint32_t unit, uint32_t id)
@@ -89,15 +110,23 @@ static void unit_join(struct plx_fleet *f, uint32_t unit, uint32_t id)
         return;
     struct plx_unit *u = &f->units[unit];
     uint32_t at = member_place(u, id);
-    if (at < u->n && u->members[at] == id)
+    if (at < u->n && plx_unit_members(u)[at] == id)
         return;
-    if (u->n == u->cap) {
-        u->cap = u->cap ? u->cap * 2 : 4;
-        u->members = grow(u->members, u->cap, sizeof *u->members);
-    }
-    memmove(u->members + at + 1, u->members + at, (u->n - at) * sizeof *u->members);
-    u->members[at] = id;
+    uint32_t *members = members_reach(u);
+    memmove(members + at + 1, members + at, (u->n - at) * sizeof *members);
+    members[at] = id;
     u->n++;
+}
+
+/* A unit that had many goes on with few once there are so few. */
+static void members_shrink(struct plx_unit *u)
+{
+    uint32_t *many = u->many;
+    if (!u->is_many || u->n > PLX_UNIT_FEW)
+        return;
+    memcpy(u->few, many, u->n * sizeof *many);
+    u->is_many = false;
+    free(many);
 }
 
 static void unit_leave(struct plx_fleet *f, uint32_t unit, uint32_t id)
@@ -106,10 +135,12 @@ static void unit_leave(struct plx_fleet *f, uint32_t unit, uint32_t id)
         return;
     struct plx_unit *u = &f->units[unit];
     uint32_t at = member_place(u, id);
-    if (at == u->n || u->members[at] != id)
+    uint32_t *members = u->is_many ? u->many : u->few;
+    if (at == u->n || members[at] != id)
         return;
     u->n--;
-    memmove(u->members + at, u->members + at + 1, (u->n - at) * sizeof *u->members);
+    memmove(members + at, members + at + 1, (u->n - at) * sizeof *members);
+    members_shrink(u);
 }
 
 uint32_t plx_fleet_agent_cells(const struct plx_fleet *fleet, uint32_t agent,
@@ -118,7 +149,7 @@ uint32_t plx_fleet_agent_cells(const struct plx_fleet *fleet, uint32_t agent,
     const struct plx_unit *u = &fleet->units[unit];
     uint32_t n = 0;
     for (uint32_t i = 0; i < u->n; i++) {
-        const struct plx_fleet_monitor *m = &fleet->monitors[u->members[i]];
+        const struct plx_fleet_monitor *m = &fleet->monitors[plx_unit_members(u)[i]];
         for (uint32_t k = 0; k < m->n_cells; k++)
             n += m->watchers->agents[k] == agent;
     }
@@ -129,7 +160,7 @@ uint32_t plx_fleet_hosts(const struct plx_fleet *fleet, const struct plx_unit *u
 {
     uint32_t first = PLX_NO_UNIT;
     for (uint32_t i = 0; i < unit->n; i++) {
-        uint32_t h = fleet->monitors[unit->members[i]].unit_host;
+        uint32_t h = fleet->monitors[plx_unit_members(unit)[i]].unit_host;
         if (first == PLX_NO_UNIT)
             first = h;
         else if (h != first)
@@ -351,18 +382,20 @@ static void monitor_leave_units(struct plx_fleet *f, uint32_t id)
     unit_leave(f, m->unit_prefix, id);
     unit_leave(f, m->unit_name, id);
     unit_leave(f, m->unit_endpoint, id);
-    for (uint32_t i = 0; i < m->n_groups; i++)
-        unit_leave(f, m->groups[i], id);
-    free(m->groups);
-    free(m->depends);
-    free(m->name);
+    for (uint32_t i = 0; i < m->terms->n_groups; i++)
+        unit_leave(f, m->terms->ids[i], id);
+    plx_commons_drop(&f->commons, m->terms);
+    plx_texts_forget(&f->texts, m->name);
+    if (m->own_host)
+        plx_texts_forget(&f->texts, m->host);
+    m->used = false;
 }
 
 static void monitors_reach(struct plx_fleet *f, uint32_t id)
 {
     if (id < f->n_monitors)
         return;
-    uint32_t n = id + 1 < 16 ? 16 : id + 1 + id / 8;
+    uint32_t n = id + 1 < 16 ? 16 : id + 1 + id / 32;
     f->monitors = grow(f->monitors, n, sizeof *f->monitors);
     memset(f->monitors + f->n_monitors, 0, (n - f->n_monitors) * sizeof *f->monitors);
     f->n_monitors = n;
@@ -372,20 +405,20 @@ static void monitors_reach(struct plx_fleet *f, uint32_t id)
  * While the address is unknown the host's text stands in for it (without either, the
  * monitor's name), so that monitors of one name share a host. */
 static void monitor_join_places(struct plx_fleet *f, struct plx_fleet_monitor *m,
-                                uint32_t id)
+                                const struct plx_judge_monitor *mon, const char *host)
 {
     char prefix[PLX_PREFIX_MAX] = "", ignored[PLX_PREFIX_MAX];
-    const char *where = m->address[0] ? m->address : m->host[0] ? m->host : m->name;
+    bool has_address = mon->address != NULL && mon->address[0] != '\0';
+    const char *where = has_address ? mon->address : host[0] ? host : mon->name;
     if (plx_fleet_prefix(where, prefix) != 0)
         prefix[0] = '\0';
     m->unit_host = unit_of(f, PLX_UNIT_HOST, where);
     m->unit_prefix = unit_of(f, PLX_UNIT_PREFIX, prefix);
-    m->unit_name = plx_fleet_prefix(m->host, ignored) == 0
-                       ? PLX_NO_UNIT
-                       : unit_of(f, PLX_UNIT_NAME, m->host);
-    unit_join(f, m->unit_host, id);
-    unit_join(f, m->unit_prefix, id);
-    unit_join(f, m->unit_name, id);
+    m->unit_name = plx_fleet_prefix(host, ignored) == 0 ? PLX_NO_UNIT
+                                                        : unit_of(f, PLX_UNIT_NAME, host);
+    unit_join(f, m->unit_host, mon->id);
+    unit_join(f, m->unit_prefix, mon->id);
+    unit_join(f, m->unit_name, mon->id);
 }
 
 /* Of a host with more monitors, only so many are asked whether they watch the same. */
@@ -396,10 +429,10 @@ static uint32_t twin_of(const struct plx_fleet *f, const struct plx_fleet_monito
                         uint32_t id)
 {
     const struct plx_unit *host = &f->units[m->unit_host];
+    const uint32_t *members = plx_unit_members(host);
     for (uint32_t i = 0; i < host->n && i < SIBLINGS_MAX; i++)
-        if (host->members[i] != id &&
-            plx_fleet_is_same_service(&f->monitors[host->members[i]], m))
-            return host->members[i];
+        if (members[i] != id && plx_fleet_is_same_service(&f->monitors[members[i]], m))
+            return members[i];
     return PLX_JUDGE_MONITOR_MAX;
 }
 
@@ -414,81 +447,123 @@ static void monitor_join_endpoint(struct plx_fleet *f, struct plx_fleet_monitor 
     if (twin == PLX_JUDGE_MONITOR_MAX)
         return;
     snprintf(text, sizeof text, "%u/%u %s", (unsigned)m->port, (unsigned)m->expect,
-             f->units[m->unit_host].text);
+             unit_text(f, m->unit_host));
     m->unit_endpoint = unit_of(f, PLX_UNIT_ENDPOINT, text);
     f->monitors[twin].unit_endpoint = m->unit_endpoint;
     unit_join(f, m->unit_endpoint, id);
     unit_join(f, m->unit_endpoint, twin);
 }
 
-static uint32_t *copy_ids(const uint32_t *ids, size_t n)
+/* Forgets the bytes of texts that are garbage. */
+static void texts_compact(struct plx_fleet *f)
 {
-    if (n == 0)
-        return NULL;
-    uint32_t *copy = grow(NULL, n, sizeof *copy);
-    memcpy(copy, ids, n * sizeof *copy);
-    return copy;
+    struct plx_texts old = f->texts;
+    f->texts = (struct plx_texts){0};
+    for (uint32_t u = 0; u < f->n_units; u++)
+        f->units[u].text =
+            plx_texts_add(&f->texts, plx_texts_get(&old, f->units[u].text));
+    for (uint32_t i = 0; i < f->n_monitors; i++) {
+        struct plx_fleet_monitor *m = &f->monitors[i];
+        if (!m->used)
+            continue;
+        m->name = plx_texts_add(&f->texts, plx_texts_get(&old, m->name));
+        if (m->own_host)
+            m->host = plx_texts_add(&f->texts, plx_texts_get(&old, m->host));
+        else
+            m->host =
+                f->units[m->unit_name != PLX_NO_UNIT ? m->unit_name : m->unit_host].text;
+    }
+    plx_texts_fini(&old);
 }
 
-/* The monitor's texts, in one block that begins with its name. */
-static void copy_texts(struct plx_fleet_monitor *m, const struct plx_judge_monitor *mon)
+/* The host's text is mostly that of the name's unit, or of the address's. */
+static void keep_texts(struct plx_fleet *f, struct plx_fleet_monitor *m, const char *name,
+                       const char *host)
 {
-    const char *host = mon->host ? mon->host : "",
-               *address = mon->address ? mon->address : "";
-    size_t n_name = strlen(mon->name) + 1, n_host = strlen(host) + 1,
-           n_address = strlen(address) + 1;
-    m->name = grow(NULL, n_name + n_host + n_address, 1);
-    m->host = m->name + n_name;
-    m->address = m->host + n_host;
-    memcpy(m->name, mon->name, n_name);
-    memcpy(m->host, host, n_host);
-    memcpy(m->address, address, n_address);
+    uint32_t unit = m->unit_name != PLX_NO_UNIT ? m->unit_name : m->unit_host;
+    m->own_host = unit == PLX_NO_UNIT || strcmp(unit_text(f, unit), host) != 0;
+    m->host = m->own_host ? plx_texts_add(&f->texts, host) : f->units[unit].text;
+    m->name = plx_texts_add(&f->texts, name);
 }
+
+/* What is declared about the monitor, kept once for all that have it alike. */
+static struct plx_terms *terms_of(struct plx_fleet *f,
+                                  const struct plx_judge_monitor *mon)
+{
+    size_t size =
+        sizeof(struct plx_terms) + (mon->n_groups + mon->n_depends_on) * sizeof(uint32_t);
+    struct plx_terms *t = calloc(1, size);
+    if (t == NULL)
+        abort();
+    t->common.size = (uint32_t)size;
+    t->quorum.rule = mon->quorum.rule;
+    t->quorum.distinct = mon->quorum.distinct;
+    t->quorum.n = mon->quorum.n;
+    t->min_coverage = (float)mon->min_coverage;
+    t->degraded_above_us = mon->degraded_above_us;
+    t->n_groups = (uint32_t)mon->n_groups;
+    t->n_depends = (uint32_t)mon->n_depends_on;
+    for (uint32_t i = 0; i < t->n_groups; i++) {
+        t->ids[i] = unit_of(f, PLX_UNIT_GROUP, mon->groups[i]);
+        unit_join(f, t->ids[i], mon->id);
+    }
+    for (uint32_t i = 0; i < t->n_depends; i++)
+        t->ids[t->n_groups + i] = mon->depends_on[i];
+    struct plx_terms *kept = plx_commons_take(&f->commons, t);
+    free(t);
+    return kept;
+}
+
+/* Texts are compacted when so many bytes are garbage, and more than half. */
+#define GARBAGE 65536u
 
 void plx_fleet_set_monitor(struct plx_fleet *f, const struct plx_judge_monitor *mon)
 {
+    const char *host = mon->host ? mon->host : "";
     monitors_reach(f, mon->id);
     struct plx_fleet_monitor *m = &f->monitors[mon->id];
-    uint32_t cell0 = m->cell0, n_cells = m->n_cells;
-    struct plx_watchers *watchers = m->watchers;
     if (m->used)
         monitor_leave_units(f, mon->id);
+    if (f->texts.garbage > GARBAGE && f->texts.garbage > f->texts.n / 2)
+        texts_compact(f);
     *m = (struct plx_fleet_monitor){
-        .used = true,
         .expect = (uint8_t)mon->expect,
-        .quorum = mon->quorum,
         .port = mon->port,
-        .asked_all = m->used ? m->asked_all : 0,
-        .cell0 = cell0,
-        .watchers = watchers,
-        .n_cells = n_cells,
-        .min_coverage = (float)mon->min_coverage,
-        .degraded_above_us = mon->degraded_above_us,
+        .asked_all = m->asked_all,
+        .cell0 = m->cell0,
+        .watchers = m->watchers,
+        .n_cells = m->n_cells,
     };
-    copy_texts(m, mon);
-    monitor_join_places(f, m, mon->id);
+    monitor_join_places(f, m, mon, host);
     monitor_join_endpoint(f, m, mon->id);
-    m->groups = join_all(f, PLX_UNIT_GROUP, mon->groups, mon->n_groups, mon->id);
-    m->n_groups = (uint32_t)mon->n_groups;
-    m->depends = copy_ids(mon->depends_on, mon->n_depends_on);
-    m->n_depends = (uint32_t)mon->n_depends_on;
+    keep_texts(f, m, mon->name, host);
+    m->terms = terms_of(f, mon);
+    m->used = true;
 }
 
 void plx_fleet_watch(struct plx_fleet *f, uint32_t monitor, const uint32_t *agents,
                      uint32_t n)
 {
     struct plx_fleet_monitor *m = &f->monitors[monitor];
-    struct plx_watchers *old = m->watchers;
-    m->watchers = plx_watch_lists_take(&f->lists, agents, n);
-    m->n_cells = n;
-    plx_watch_lists_drop(&f->lists, old);
+    size_t size = sizeof(struct plx_watchers) + n * sizeof(uint16_t);
+    struct plx_watchers *old = m->watchers, *like = calloc(1, size);
+    if (like == NULL)
+        abort();
+    like->common.size = (uint32_t)size;
+    like->n = n;
+    for (uint32_t i = 0; i < n; i++)
+        like->agents[i] = (uint16_t)agents[i];
+    m->watchers = plx_commons_take(&f->commons, like);
+    m->n_cells = (uint16_t)n;
+    free(like);
+    plx_commons_drop(&f->commons, old);
 }
 
 void plx_fleet_drop_monitor(struct plx_fleet *f, uint32_t id)
 {
     if (plx_fleet_monitor(f, id) == NULL)
         return;
-    plx_watch_lists_drop(&f->lists, f->monitors[id].watchers);
+    plx_commons_drop(&f->commons, f->monitors[id].watchers);
     monitor_leave_units(f, id);
     memset(&f->monitors[id], 0, sizeof f->monitors[id]);
 }
@@ -499,11 +574,11 @@ void plx_fleet_fini(struct plx_fleet *f)
         plx_fleet_drop_monitor(f, i);
     for (uint32_t i = 0; i < f->n_agents; i++)
         plx_fleet_drop_agent(f, i);
-    for (uint32_t i = 0; i < f->n_units; i++) {
-        free(f->units[i].text);
-        free(f->units[i].members);
-    }
-    plx_watch_lists_fini(&f->lists);
+    for (uint32_t i = 0; i < f->n_units; i++)
+        if (f->units[i].is_many)
+            free(f->units[i].many);
+    plx_commons_fini(&f->commons);
+    plx_texts_fini(&f->texts);
     free(f->monitors);
     free(f->agents);
     free(f->units);

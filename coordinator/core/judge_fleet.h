@@ -7,7 +7,8 @@
 #define PLX_CORE_JUDGE_FLEET_H
 
 #include "coordinator/core/judge.h"
-#include "coordinator/core/judge_watchers.h"
+#include "coordinator/core/judge_common.h"
+#include "coordinator/core/judge_texts.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,12 +28,43 @@ enum plx_unit_kind {
     PLX_UNIT_SITE, /* a group that agents declare */
 };
 
+/* So many members fit into a unit itself: a host seldom has more. */
+#define PLX_UNIT_FEW 4u
+
 struct plx_unit {
-    enum plx_unit_kind kind;
-    char *text;
-    uint32_t *members; /* monitor or agent ids, ascending */
-    uint32_t n, cap;
-    uint32_t live; /* members that are live (agents' units only) */
+    union {
+        uint32_t few[PLX_UNIT_FEW];
+        uint32_t *many; /* from PLX_UNIT_FEW + 1 members on; room for a power of two */
+    };
+    uint32_t n;
+    uint32_t text;
+    uint16_t live; /* members that are live (agents' units only) */
+    uint8_t kind;  /* enum plx_unit_kind */
+    bool is_many;
+};
+_Static_assert(sizeof(struct plx_unit) == 32, "one for each host and each name");
+
+/* Monitor or agent ids, ascending. Lent until a member comes or goes. */
+static inline const uint32_t *plx_unit_members(const struct plx_unit *unit)
+{
+    return unit->is_many ? unit->many : unit->few;
+}
+
+/* Who watches a monitor. Many have the same. */
+struct plx_watchers {
+    struct plx_common common;
+    uint32_t n;
+    uint16_t agents[]; /* ascending, distinct */
+};
+
+/* What else was declared about a monitor. Most have the same. */
+struct plx_terms {
+    struct plx_common common;
+    struct plx_quorum quorum;
+    float min_coverage;
+    int64_t degraded_above_us;
+    uint32_t n_groups, n_depends;
+    uint32_t ids[]; /* groups (units), then monitors it depends on */
 };
 
 /* How many opens an agent saw lately: has it any recent success? Two rings of buckets, of
@@ -71,24 +103,21 @@ struct plx_fleet_agent {
 };
 
 struct plx_fleet_monitor {
+    struct plx_watchers *watchers; /* NULL: nobody yet */
+    uint32_t cell0;
+    uint16_t n_cells;
     bool used;
-    uint8_t expect;
-    struct plx_watchers *watchers;    /* NULL: nobody yet */
-    uint32_t cell0, n_cells;          /* all that intake needs is in the first bytes */
+    uint8_t expect;          /* all that intake needs is in these first 16 bytes */
+    struct plx_terms *terms; /* NULL: not used */
     uint32_t interval_tk, timeout_tk; /* in ticks of judge_evidence.h */
     uint32_t asked_all; /* when every location had been asked about the latest doubt */
-    struct plx_quorum quorum;
-    uint16_t port;
-    char *name, *host, *address; /* one block */
     uint32_t unit_host, unit_prefix, unit_name;
-    uint32_t *groups;
-    uint32_t n_groups;
     uint32_t unit_endpoint; /* PLX_NO_UNIT: no other monitor watches the same */
-    uint32_t *depends;
-    uint32_t n_depends;
-    float min_coverage;
-    int64_t degraded_above_us;
+    uint32_t name, host;    /* texts */
+    uint16_t port;
+    bool own_host; /* `host` is a text of its own, not that of a unit */
 };
+_Static_assert(sizeof(struct plx_fleet_monitor) == 64, "one for each monitor");
 
 struct plx_fleet {
     struct plx_fleet_agent *agents;
@@ -99,7 +128,8 @@ struct plx_fleet {
     uint32_t n_units, cap_units;
     uint32_t *index; /* open addressing: unit number + 1 */
     uint32_t cap_index;
-    struct plx_watch_lists lists; /* who watches what */
+    struct plx_texts texts;     /* of units and monitors */
+    struct plx_commons commons; /* watchers, terms */
     uint32_t agents_used;
     uint32_t agents_live; /* used, neither silent nor held to be at fault */
 };
@@ -133,6 +163,11 @@ void plx_fleet_count_live(struct plx_fleet *fleet);
 static inline bool plx_fleet_is_live(const struct plx_fleet_agent *agent)
 {
     return agent->used && !agent->silent && !agent->faulty;
+}
+
+static inline const char *plx_fleet_text(const struct plx_fleet *fleet, uint32_t text)
+{
+    return plx_texts_get(&fleet->texts, text);
 }
 
 /* How many of the unit's monitors the agent watches. */

@@ -89,9 +89,13 @@ void plx_greedy_recount(struct plx_cover *c)
 {
     for (uint32_t p = 0; p < c->n_picks; p++)
         c->picks[p].n_fails = 0;
+    plx_cands_reach(&c->told, &c->cap_told, c->n_fails, sizeof *c->told);
+    c->n_told = 0;
     for (uint32_t f = 0; f < c->n_fails; f++)
-        if (c->fails[f].by >= 0)
+        if (c->fails[f].by >= 0) {
             c->picks[c->fails[f].by].n_fails++;
+            c->told[c->n_told++] = f;
+        }
 }
 
 /* --- the whole ------------------------------------------------------------------ */
@@ -122,6 +126,21 @@ double plx_greedy_run(struct plx_cover *c, double least)
     return sum;
 }
 
+/* A fault that may pay yet is weighed again at each solve, with all in its place. */
+static void note_stir(struct plx_cover *c, const struct plx_cand *k)
+{
+    bool host = plx_scope_is_of_host(k->scope.type);
+    if (c->score.calm || plx_scope_kind(k->scope.type)->vantage)
+        return;
+    for (uint32_t i = 0; i < k->n_fails; i++) {
+        struct plx_fail *f = &c->fails[c->members[k->fail0 + i]];
+        if (host)
+            f->calm_host = 0;
+        else
+            f->calm_prefix = 0;
+    }
+}
+
 void plx_greedy_solve(struct plx_cover *c)
 {
     c->n_heap = c->n_live = 0;
@@ -129,6 +148,7 @@ void plx_greedy_solve(struct plx_cover *c)
     plx_cands_reach(&c->live, &c->cap_live, c->n_cands, sizeof *c->live);
     for (uint32_t k = 0; k < c->n_cands; k++) {
         plx_greedy_evaluate(c, &c->cands[k], 0);
+        note_stir(c, &c->cands[k]);
         if (c->cands[k].gain > 0) {
             c->heap[c->n_heap++] = k;
             c->live[c->n_live++] = k;

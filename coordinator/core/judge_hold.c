@@ -4,14 +4,14 @@
  * cell again: the fault stays until its opens say otherwise. */
 #define HOLD 400u
 
-uint32_t plx_hold_past(const struct plx_fleet *fleet, const struct plx_cell *cell,
+uint32_t plx_hold_past(const struct plx_fleet *fleet, uint32_t agent, uint32_t first,
                        uint32_t monitor, const struct plx_standing *standing,
                        uint32_t n_standing)
 {
     uint32_t end = 0;
     for (uint32_t i = 0; i < n_standing; i++)
-        if (standing[i].ended > end && standing[i].ended >= cell->first &&
-            plx_scope_has_agent(fleet, &standing[i].scope, cell->agent) &&
+        if (standing[i].ended > end && standing[i].ended >= first &&
+            plx_scope_has_agent(fleet, &standing[i].scope, agent) &&
             plx_scope_has_monitor(fleet, &standing[i].scope, monitor))
             end = standing[i].ended;
     return end;
@@ -73,7 +73,7 @@ static void let_go_one(const struct plx_fleet *fleet, struct plx_evidence *ev, u
     if (!a->held || a->hold_next || ev->cells.at[i].last <= a->held_until)
         return; /* nearly all: that is over, and was the fault's */
     const struct plx_cell c = plx_cell_at(ev, m, i - m->cell0);
-    if (plx_hold_past(fleet, &c, monitor, standing, n_standing) >= c.last)
+    if (plx_hold_past(fleet, c.agent, c.first, monitor, standing, n_standing) >= c.last)
         return;
     plx_cells_set_failing(&ev->cells, i, true, false);
     plx_evidence_note(ev, monitor);

@@ -17,8 +17,9 @@
 bool plx_hold_update(struct plx_fleet *fleet, struct plx_evidence *ev,
                      const struct plx_standing *standing, uint32_t n_standing);
 
-/* The latest end of a standing fault that this cell's failures belong to; 0: none. */
-uint32_t plx_hold_past(const struct plx_fleet *fleet, const struct plx_cell *cell,
+/* The latest end of a standing fault that failures of this cell belong to which began at
+ * `first`; 0: none. */
+uint32_t plx_hold_past(const struct plx_fleet *fleet, uint32_t agent, uint32_t first,
                        uint32_t monitor, const struct plx_standing *standing,
                        uint32_t n_standing);
 

@@ -32,7 +32,7 @@ static uint32_t *count_prefixes(const struct plx_cover *c)
 {
     uint32_t *n = zeroed(c->fleet->n_units, sizeof *n), most = 0;
     for (uint32_t f = 0; f < c->n_fails; f++) {
-        uint32_t prefix = c->fleet->monitors[c->fails[f].monitor].unit_prefix;
+        uint32_t prefix = c->fails[f].prefix;
         if (c->fails[f].by < 0 && prefix != PLX_NO_UNIT && ++n[prefix] > most)
             most = n[prefix];
     }
@@ -55,15 +55,16 @@ static double most_of_units(const struct plx_cover *c, const uint32_t *n_prefix)
 {
     double *sums = zeroed(c->fleet->n_units, sizeof *sums), most = 0;
     for (uint32_t f = 0; f < c->n_fails; f++) {
-        const struct plx_fleet_monitor *m = &c->fleet->monitors[c->fails[f].monitor];
-        double nats = c->fails[f].most;
-        if (c->fails[f].by >= 0)
+        const struct plx_fail *fail = &c->fails[f];
+        const struct plx_fleet_monitor *m = &c->fleet->monitors[fail->monitor];
+        double nats = fail->most;
+        if (fail->by >= 0)
             continue;
-        add_most(sums, m->unit_host, nats);
-        add_most(sums, m->unit_prefix, nats);
-        add_most(sums, m->unit_name, nats);
-        for (uint32_t g = 0; g < m->n_groups; g++)
-            add_most(sums, m->groups[g], nats);
+        add_most(sums, fail->host, nats);
+        add_most(sums, fail->prefix, nats);
+        add_most(sums, fail->name, nats);
+        for (uint32_t g = 0; g < m->terms->n_groups; g++)
+            add_most(sums, m->terms->ids[g], nats);
     }
     for (uint32_t u = 0; u < c->fleet->n_units; u++)
         if (n_prefix == NULL || n_prefix[u] <= PLX_CANDS_MANY)

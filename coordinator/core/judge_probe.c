@@ -176,7 +176,7 @@ static double worth(const struct search *s, const struct scene *scene,
     double v = is_in(scene->regions, scene->n_regions, a->region) ? 0 : 4;
     v += is_in(scene->providers, scene->n_providers, a->provider) ? 0 : 2;
     v -= 10 * plx_evidence_noise(a, s->policy);
-    uint64_t h = plx_hash_mix((uint64_t)scene->monitor << 32 | c->agent << 4);
+    uint64_t h = plx_hash_mix((uint64_t)scene->monitor << 32 | (uint32_t)c->agent << 4);
     return v + 1.5 + (double)(h >> 40) / (double)(1 << 24);
 }
 
@@ -228,7 +228,7 @@ static void ask_aside(struct search *s, const struct scene *scene)
     const struct plx_unit *host = &s->fleet->units[m->unit_host];
     uint32_t asked = 0;
     for (uint32_t i = 0; i < host->n && asked < 4; i++) {
-        uint32_t sib = host->members[i];
+        uint32_t sib = plx_unit_members(host)[i];
         if (sib == scene->monitor || has_news(s, sib, since))
             continue;
         struct scene fresh = {.monitor = sib, .onset = since};
@@ -240,7 +240,7 @@ static void ask_aside(struct search *s, const struct scene *scene)
     uint32_t last_host = m->unit_host;
     asked = 0;
     for (uint32_t i = 0; i < prefix->n && i < 256 && asked < 3; i++) {
-        uint32_t id = prefix->members[i], h = s->fleet->monitors[id].unit_host;
+        uint32_t id = plx_unit_members(prefix)[i], h = s->fleet->monitors[id].unit_host;
         if (h == m->unit_host || h == last_host || has_news(s, id, since))
             continue;
         struct scene fresh = {.monitor = id, .onset = since};

@@ -151,8 +151,10 @@ bool plx_quality_time(struct plx_evidence *ev, const struct plx_fleet_monitor *m
     bool changed = false;
     for (uint32_t i = m->cell0; i < m->cell0 + m->n_cells; i++) {
         struct plx_packed *c = &ev->cells.at[i];
-        double bound = (double)m->degraded_above_us * (c->slow ? PLX_LATENCY_LEAVE : 1.0);
-        bool slow = m->degraded_above_us > 0 && (double)plx_rtt_unpack(c->rtt) > bound;
+        double bound =
+            (double)m->terms->degraded_above_us * (c->slow ? PLX_LATENCY_LEAVE : 1.0);
+        bool slow =
+            m->terms->degraded_above_us > 0 && (double)plx_rtt_unpack(c->rtt) > bound;
         changed |= slow != c->slow;
         c->slow = slow;
     }

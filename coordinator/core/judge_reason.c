@@ -1,5 +1,7 @@
 #include "coordinator/core/judge_reason.h"
 
+#include "coordinator/core/judge_score.h"
+
 #include "base/buf.h"
 
 #include <stdio.h>
@@ -20,14 +22,16 @@ static const char *clock_text(const struct plx_reason_input *in, uint32_t tk,
 }
 
 /* "db.example:5432", "[2001:db8::7]:22", or the monitor's name. */
-static void target_text(const struct plx_fleet_monitor *m, char *ret, size_t size)
+static void target_text(const struct plx_fleet *f, const struct plx_fleet_monitor *m,
+                        char *ret, size_t size)
 {
-    if (m->host[0] == '\0' || m->port == 0)
-        snprintf(ret, size, "%s", m->name);
-    else if (strchr(m->host, ':') != NULL)
-        snprintf(ret, size, "[%s]:%u", m->host, (unsigned)m->port);
+    const char *host = plx_fleet_text(f, m->host);
+    if (host[0] == '\0' || m->port == 0)
+        snprintf(ret, size, "%s", plx_fleet_text(f, m->name));
+    else if (strchr(host, ':') != NULL)
+        snprintf(ret, size, "[%s]:%u", host, (unsigned)m->port);
     else
-        snprintf(ret, size, "%s:%u", m->host, (unsigned)m->port);
+        snprintf(ret, size, "%s:%u", host, (unsigned)m->port);
 }
 
 static const char *const kind_verbs[PLX_KIND_COUNT_] = {
@@ -122,23 +126,24 @@ static const char *only_region(const struct plx_reason_input *in, uint32_t monit
     }
     if (n < 2 || in->fleet->units[region].n == in->fleet->agents_used)
         return NULL;
-    return in->fleet->units[region].text;
+    return plx_fleet_text(in->fleet, in->fleet->units[region].text);
 }
 
-/* Another watched service of the same host that is seen well: the host lives. */
+/* Another watched service of the same host that answers, well or not: the host lives. */
 static const char *living_sibling(const struct plx_reason_input *in, uint32_t monitor)
 {
     const struct plx_fleet_monitor *m = &in->fleet->monitors[monitor];
     const struct plx_unit *u = &in->fleet->units[m->unit_host];
     for (uint32_t i = 0; i < u->n; i++) {
-        if (u->members[i] == monitor)
+        if (plx_unit_members(u)[i] == monitor)
             continue;
-        const struct plx_fleet_monitor *s = &in->fleet->monitors[u->members[i]];
+        const struct plx_fleet_monitor *s = &in->fleet->monitors[plx_unit_members(u)[i]];
         for (uint32_t k = 0; k < s->n_cells; k++) {
             const struct plx_cell view = plx_cell_at(in->ev, s, k), *c = &view;
             if (plx_verdict_is_fresh(in->fleet, in->policy, s, c, in->now) &&
-                !(c->flags & PLX_CELL_FAILING) && c->outcome != PLX_OUTCOME_TIMEOUT)
-                return s->name;
+                (c->flags & PLX_CELL_FAILING ? plx_score_is_answer(c, in->policy)
+                                             : c->outcome != PLX_OUTCOME_TIMEOUT))
+                return plx_fleet_text(in->fleet, s->name);
         }
     }
     return NULL;
@@ -164,18 +169,21 @@ static uint32_t services_in(const struct plx_reason_input *in, const struct plx_
 }
 
 static void host_cause(const struct plx_reason_input *in, const struct plx_fault *f,
-                       const char *host, struct plx_buf *b)
+                       uint32_t monitor, const char *host, struct plx_buf *b)
 {
     const struct plx_unit *u = &in->fleet->units[f->scope.x];
-    uint32_t of = plx_fleet_services(in->fleet, u->members, u->n);
+    uint32_t of = plx_fleet_services(in->fleet, plx_unit_members(u), u->n);
+    const char *sibling = living_sibling(in, monitor);
     if (of < 2)
         plx_buf_printf(b, "; nothing else is watched on %s: the host is taken to be down",
                        host);
     else
-        plx_buf_printf(b,
-                       "; %u of %u watched services of %s fail together: the host is "
-                       "down",
+        plx_buf_printf(b, "; %u of %u watched services of %s fail together: ",
                        services_in(in, f), of, host);
+    if (of >= 2 && sibling != NULL)
+        plx_buf_printf(b, "the host, or a filter before it, for %s answers", sibling);
+    else if (of >= 2)
+        plx_buf_text(b, "the host is down");
 }
 
 static void host_wide_cause(const struct plx_reason_input *in, const struct plx_fault *f,
@@ -185,8 +193,8 @@ static void host_wide_cause(const struct plx_reason_input *in, const struct plx_
     plx_buf_printf(b,
                    "; %u of %u watched services of %s fail together; the host answers, "
                    "so the services are down",
-                   services_in(in, f), plx_fleet_services(in->fleet, u->members, u->n),
-                   host);
+                   services_in(in, f),
+                   plx_fleet_services(in->fleet, plx_unit_members(u), u->n), host);
 }
 
 static void say_server(const struct plx_reason_input *in, const struct plx_fault *f,
@@ -202,7 +210,7 @@ static void say_server(const struct plx_reason_input *in, const struct plx_fault
     kinds_of(in, f, monitor, kinds);
     count_places(in, f, monitor, &seen, &of);
     places_text(seen, of, places, sizeof places);
-    target_text(&in->fleet->monitors[first], target, sizeof target);
+    target_text(in->fleet, &in->fleet->monitors[first], target, sizeof target);
     plx_scope_entity(in->fleet, &f->scope, entity, sizeof entity);
     clock_text(in, f->onset, at);
     enum plx_judge_class class = plx_scope_kind(f->scope.type)->class;
@@ -215,14 +223,14 @@ static void say_server(const struct plx_reason_input *in, const struct plx_fault
         plx_buf_printf(b, "; only region %s can tell", region);
     if (f->by_quorum)
         plx_buf_printf(b, "; it is down by its own rule, quorum %s",
-                       plx_quorum_format(in->fleet->monitors[first].quorum,
+                       plx_quorum_format(in->fleet->monitors[first].terms->quorum,
                                          (char[PLX_QUORUM_TEXT_MAX]){0}));
     else if (host_wide)
         host_wide_cause(in, f, entity, b);
     else if (class == PLX_JUDGE_CLASS_SERVICE)
         service_cause(in, first, kinds, b);
     else if (class == PLX_JUDGE_CLASS_HOST)
-        host_cause(in, f, entity, b);
+        host_cause(in, f, first, entity, b);
     else if (class == PLX_JUDGE_CLASS_NETWORK)
         plx_buf_printf(b, "; %u services of %s fail together: the network is down",
                        services_in(in, f), entity);
@@ -259,7 +267,7 @@ static void say_path(const struct plx_reason_input *in, const struct plx_fault *
         return;
     bool filter = plx_scope_kind(f->scope.type)->filter;
     kinds_of(in, f, monitor, kinds);
-    target_text(&in->fleet->monitors[first], target, sizeof target);
+    target_text(in->fleet, &in->fleet->monitors[first], target, sizeof target);
     plx_scope_entity(in->fleet, &f->scope, entity, sizeof entity);
     plx_buf_printf(b, "%s %s from ", target, verb_of(kinds));
     list_agents(in, &f->agents, b);
@@ -363,7 +371,7 @@ static void say_plain(const struct plx_reason_input *in, uint32_t monitor,
     struct plx_count n;
     const struct plx_fleet_monitor *m = &in->fleet->monitors[monitor];
     plx_verdict_count(in->fleet, in->ev, in->policy, monitor, in->now, &n);
-    target_text(m, target, sizeof target);
+    target_text(in->fleet, m, target, sizeof target);
     if (v->verdict == PLX_JUDGE_UP)
         say_up(m, target, &n, b);
     else if (v->verdict == PLX_JUDGE_DEGRADED && n.loss >= LOSS_WORDS)
@@ -377,11 +385,12 @@ static void say_plain(const struct plx_reason_input *in, uint32_t monitor,
                        target, n.half, n.assigned);
     else if (v->verdict == PLX_JUDGE_DEGRADED)
         plx_buf_printf(b, "%s takes %.1f ms to connect, more than the bound of %.1f ms",
-                       target, n.rtt_us / 1000.0, (double)m->degraded_above_us / 1000.0);
+                       target, n.rtt_us / 1000.0,
+                       (double)m->terms->degraded_above_us / 1000.0);
     else if (n.fresh == 0)
         plx_buf_printf(b, "%s: no fresh view from any of %u locations", target,
                        n.assigned);
-    else if (n.fresh < m->min_coverage * (double)n.assigned)
+    else if (n.fresh < m->terms->min_coverage * (double)n.assigned)
         plx_buf_printf(b, "%s: only %u of %u locations have a fresh view", target,
                        n.fresh, n.assigned);
     else if (n.failing == 0)

@@ -11,7 +11,7 @@ static enum answer ask(const struct plx_surroundings *x, uint32_t monitor,
                        struct plx_count *ret)
 {
     const struct plx_fleet_monitor *m = plx_fleet_monitor(x->fleet, monitor);
-    if (m == NULL || m->quorum.rule == PLX_QUORUM_AUTO)
+    if (m == NULL || m->terms->quorum.rule == PLX_QUORUM_AUTO)
         return NO_RULE;
     plx_verdict_count(x->fleet, x->ev, x->policy, monitor, x->now, ret);
     if (!plx_verdict_rule_applies(m, ret))

@@ -12,11 +12,11 @@ static const struct plx_scope_kind kinds[PLX_SCOPE_COUNT_] = {
     [PLX_SCOPE_PREFIX] = {PLX_JUDGE_CLASS_NETWORK, .server = true, .silence = true},
     [PLX_SCOPE_GROUP] = {PLX_JUDGE_CLASS_NETWORK, .server = true, .silence = true},
     [PLX_SCOPE_NAME] = {PLX_JUDGE_CLASS_DNS, .server = true},
-    [PLX_SCOPE_AGENT_HOST] = {PLX_JUDGE_CLASS_PATH},
-    [PLX_SCOPE_AGENT_PREFIX] = {PLX_JUDGE_CLASS_PATH},
-    [PLX_SCOPE_REGION_PREFIX] = {PLX_JUDGE_CLASS_PATH},
-    [PLX_SCOPE_PROVIDER_PREFIX] = {PLX_JUDGE_CLASS_PATH},
-    [PLX_SCOPE_ASN_PREFIX] = {PLX_JUDGE_CLASS_PATH},
+    [PLX_SCOPE_AGENT_HOST] = {.class = PLX_JUDGE_CLASS_PATH},
+    [PLX_SCOPE_AGENT_PREFIX] = {.class = PLX_JUDGE_CLASS_PATH},
+    [PLX_SCOPE_REGION_PREFIX] = {.class = PLX_JUDGE_CLASS_PATH},
+    [PLX_SCOPE_PROVIDER_PREFIX] = {.class = PLX_JUDGE_CLASS_PATH},
+    [PLX_SCOPE_ASN_PREFIX] = {.class = PLX_JUDGE_CLASS_PATH},
     [PLX_SCOPE_FILTER_MONITOR] = {PLX_JUDGE_CLASS_FILTER, .filter = true},
     [PLX_SCOPE_FILTER_HOST] = {PLX_JUDGE_CLASS_FILTER, .filter = true},
     [PLX_SCOPE_FILTER_PREFIX] = {PLX_JUDGE_CLASS_FILTER, .filter = true},
@@ -143,9 +143,9 @@ static void add_server(const struct plx_fleet *f, const struct plx_fail *fail, b
     }
     if (!(worth & PLX_WORTH_GROUPS) || answers)
         return;
-    for (uint32_t i = 0; i < m->n_groups; i++)
-        if (plx_fleet_hosts(f, &f->units[m->groups[i]]) >= 2)
-            add(l, PLX_SCOPE_GROUP, m->groups[i], UINT32_MAX);
+    for (uint32_t i = 0; i < m->terms->n_groups; i++)
+        if (plx_fleet_hosts(f, &f->units[m->terms->ids[i]]) >= 2)
+            add(l, PLX_SCOPE_GROUP, m->terms->ids[i], UINT32_MAX);
 }
 
 uint32_t plx_scope_of_cell(const struct plx_fleet *fleet, const struct plx_fail *fail,
@@ -154,9 +154,11 @@ uint32_t plx_scope_of_cell(const struct plx_fleet *fleet, const struct plx_fail 
 {
     struct list l = {ret, 0};
     bool wide = !(without & PLX_JUDGE_WITHOUT_SCOPES);
-    add_server(fleet, fail, wide, worth, &l);
-    add_paths(fleet, &fleet->monitors[fail->monitor], fail->agent,
-              wide ? worth : worth & PLX_WORTH_HOST, &l);
+    if (worth & ~(unsigned)PLX_WORTH_OURS) {
+        add_server(fleet, fail, wide, worth, &l);
+        add_paths(fleet, &fleet->monitors[fail->monitor], fail->agent,
+                  wide ? worth : worth & PLX_WORTH_HOST, &l);
+    }
     if (wide)
         add_vantage(fleet, fail->agent, false, worth, &l);
     return l.n;
@@ -182,7 +184,7 @@ void plx_scope_monitors(const struct plx_fleet *fleet, const struct plx_scope *s
         *ret_n = 1;
         return;
     }
-    *ret_ids = fleet->units[scope->x].members;
+    *ret_ids = plx_unit_members(&fleet->units[scope->x]);
     *ret_n = fleet->units[scope->x].n;
 }
 
@@ -199,7 +201,7 @@ void plx_scope_agents(const struct plx_fleet *fleet, const struct plx_scope *sco
         *ret_n = 1;
         return;
     }
-    *ret_ids = fleet->units[scope->y].members;
+    *ret_ids = plx_unit_members(&fleet->units[scope->y]);
     *ret_n = fleet->units[scope->y].n;
 }
 
@@ -313,20 +315,24 @@ static const char *vantage_name(const struct plx_fleet *f, const struct plx_scop
     if (s->type == PLX_SCOPE_AGENT || s->type == PLX_SCOPE_AGENT_HOST ||
         s->type == PLX_SCOPE_AGENT_PREFIX)
         return f->agents[s->y].name;
-    return f->units[s->y].text;
+    return plx_fleet_text(f, f->units[s->y].text);
 }
 
 void plx_scope_entity(const struct plx_fleet *fleet, const struct plx_scope *s, char *ret,
                       size_t size)
 {
     if (s->type == PLX_SCOPE_SERVICE || s->type == PLX_SCOPE_FILTER_MONITOR)
-        snprintf(ret, size, "%s", fleet->monitors[s->x].name);
+        snprintf(ret, size, "%s", plx_fleet_text(fleet, fleet->monitors[s->x].name));
     else if (s->type == PLX_SCOPE_ENDPOINT && fleet->units[s->x].n > 0)
-        snprintf(ret, size, "%s", fleet->monitors[fleet->units[s->x].members[0]].name);
+        snprintf(
+            ret, size, "%s",
+            plx_fleet_text(
+                fleet, fleet->monitors[plx_unit_members(&fleet->units[s->x])[0]].name));
     else if (s->y == UINT32_MAX)
-        snprintf(ret, size, "%s", fleet->units[s->x].text);
+        snprintf(ret, size, "%s", plx_fleet_text(fleet, fleet->units[s->x].text));
     else if (s->x == UINT32_MAX)
         snprintf(ret, size, "%s", vantage_name(fleet, s));
     else
-        snprintf(ret, size, "%s>%s", vantage_name(fleet, s), fleet->units[s->x].text);
+        snprintf(ret, size, "%s>%s", vantage_name(fleet, s),
+                 plx_fleet_text(fleet, fleet->units[s->x].text));
 }

@@ -73,10 +73,19 @@ struct plx_scope_kind {
     bool vantage; /* ours */
     bool filter;
     bool silence; /* it makes silent or unreachable: what answers, if only to refuse, is
-                     not in it and speaks against it */
+                     not in it */
 };
 
 const struct plx_scope_kind *plx_scope_kind(enum plx_scope_type type);
+
+/* Within one host: listed where PLX_WORTH_HOST is. */
+static inline bool plx_scope_is_of_host(enum plx_scope_type type)
+{
+    return type == PLX_SCOPE_SERVICE || type == PLX_SCOPE_HOST ||
+           type == PLX_SCOPE_ENDPOINT || type == PLX_SCOPE_SERVICES ||
+           type == PLX_SCOPE_AGENT_HOST || type == PLX_SCOPE_FILTER_MONITOR ||
+           type == PLX_SCOPE_FILTER_HOST;
+}
 
 /* The scopes of a cell that can be told apart: a prefix with one host is that host, a
  * region with one agent is that agent, a region with all agents is everybody. Of places

@@ -55,6 +55,8 @@ void plx_score_fini(struct plx_score *s)
     free(s->nats);
     free(s->listed);
     free(s->good);
+    free(s->one);
+    plx_goods_fini(&s->goods);
     free(s->open);
     free(s->times);
     free(s->bits);
@@ -109,6 +111,7 @@ void plx_score_begin(struct plx_score *s, const struct plx_fleet *fleet,
         s->lr_apart[a] =
             log(policy->p_fail / plx_evidence_noise(&fleet->agents[a], policy));
     plx_score_unclaim(s);
+    plx_goods_begin(&s->goods);
     learn_kinds(s);
 }
 
@@ -165,24 +168,22 @@ static void good_add(struct plx_score *s, struct plx_good good)
     s->good[s->n_good++] = good;
 }
 
-bool plx_score_good(const struct plx_cell *c, uint32_t period, uint32_t since,
-                    struct plx_good *ret)
+const struct plx_good *plx_score_goods(struct plx_score *s, const struct plx_scope *scope,
+                                       uint32_t i, uint32_t *ret_n)
 {
-    if (!(c->flags & PLX_CELL_SEEN))
-        return false;
-    if (!(c->flags & PLX_CELL_FAILING)) {
-        /* Silence that was expected is no sign of life. */
-        if (c->last <= since || c->outcome == PLX_OUTCOME_TIMEOUT)
-            return false;
-        *ret = (struct plx_good){c->first, c->last, period, c->agent, c->n};
-        return true;
+    if (scope->type != PLX_SCOPE_SERVICE && scope->type != PLX_SCOPE_FILTER_MONITOR)
+        return plx_goods_of(&s->goods, s->fleet, s->ev, scope->x, i, ret_n);
+    const struct plx_fleet_monitor *m = &s->fleet->monitors[scope->x];
+    *ret_n = 0;
+    if (s->cap_one < m->n_cells) {
+        s->cap_one = m->n_cells;
+        s->one = sized(s->one, s->cap_one, sizeof *s->one);
     }
-    if (c->other <= since || c->n_other == 0)
-        return false;
-    uint32_t span = (uint32_t)(c->n_other - 1) * period;
-    *ret = (struct plx_good){c->other > span ? c->other - span : 1, c->other, period,
-                             c->agent, c->n_other};
-    return true;
+    for (uint32_t k = 0; k < m->n_cells; k++) {
+        const struct plx_cell c = plx_cell_at(s->ev, m, k);
+        *ret_n += plx_goods_of_cell(&c, m->interval_tk, 0, &s->one[*ret_n]);
+    }
+    return s->one;
 }
 
 /* Of the failures of a run, answers. */
@@ -203,46 +204,14 @@ bool plx_score_is_answer(const struct plx_cell *c, const struct plx_judge_policy
     return n_answers(c) * 2 > n;
 }
 
-/* A failing cell's answers after `since`, which speak against what makes silent. */
-static bool answers_of(const struct plx_score *s, const struct plx_cell *c,
-                       uint32_t period, uint32_t since, struct plx_good *ret)
-{
-    unsigned n = n_answers(c);
-    if (!plx_score_is_answer(c, s->policy) || c->last <= since)
-        return false;
-    *ret = (struct plx_good){c->first, c->last, period, c->agent,
-                             (uint8_t)(n < UINT8_MAX ? n : UINT8_MAX)};
-    return true;
-}
-
-/* Does the target itself answer? What only some locations hear may come from a filter on
- * their way. */
-static bool is_answered(const struct plx_score *s, const struct plx_fleet_monitor *m)
-{
-    uint32_t n = 0, answered = 0;
-    for (uint32_t i = 0; i < m->n_cells; i++) {
-        const struct plx_cell view = plx_cell_at(s->ev, m, i), *c = &view;
-        n += (c->flags & PLX_CELL_SEEN) != 0;
-        answered += plx_score_is_answer(c, s->policy);
-    }
-    return answered * 4 > n * 3;
-}
-
 static void good_of_monitor(struct plx_score *s, const struct plx_scope *scope,
-                            uint32_t monitor, uint32_t since)
+                            uint32_t i, uint32_t since)
 {
-    const struct plx_fleet_monitor *m = &s->fleet->monitors[monitor];
-    bool answered = plx_scope_kind(scope->type)->silence && is_answered(s, m);
-    for (uint32_t i = 0; i < m->n_cells; i++) {
-        const struct plx_cell view = plx_cell_at(s->ev, m, i), *c = &view;
-        struct plx_good good;
-        if (!plx_scope_has_agent(s->fleet, scope, c->agent))
-            continue;
-        if (plx_score_good(c, m->interval_tk, since, &good))
-            good_add(s, good);
-        if (answered && answers_of(s, c, m->interval_tk, since, &good))
-            good_add(s, good);
-    }
+    uint32_t n;
+    const struct plx_good *good = plx_score_goods(s, scope, i, &n);
+    for (uint32_t k = 0; k < n; k++)
+        if (good[k].last > since && plx_scope_has_agent(s->fleet, scope, good[k].agent))
+            good_add(s, good[k]);
 }
 
 /* Lists what was seen as expected inside the scope after `since`. */
@@ -255,7 +224,7 @@ static void list_good(struct plx_score *s, const struct plx_scope *scope, uint32
         return; /* counted from the agents' rings */
     plx_scope_monitors(s->fleet, scope, &ids, &n);
     for (uint32_t i = 0; i < n; i++)
-        good_of_monitor(s, scope, ids[i], since);
+        good_of_monitor(s, scope, i, since);
 }
 
 uint32_t plx_score_good_after(const struct plx_good *g, uint32_t since)
@@ -574,15 +543,17 @@ static uint32_t list_onsets(struct plx_score *s, const struct plx_scope *scope,
 
 /* Can the open fails not earn the cost even if nothing speaks against the fault? Cheap,
  * and enough to drop most candidates. `exact`: how far it falls short matters. */
-static bool is_hopeless(const struct plx_score *s, const struct plx_scope *scope,
+static bool is_hopeless(struct plx_score *s, const struct plx_scope *scope,
                         const struct plx_fail *fails, double cost, bool exact)
 {
-    double sum = 0, most = 0;
+    double sum = 0, most = 0, cap = 0;
     for (uint32_t i = 0; i < s->n_open; i++) {
         const struct plx_fail *f = &fails[s->open[i]];
         sum += f->nats + 4.0;
         most += f->most > 0 ? f->most : 0;
+        cap += f->cap > 0 ? (double)f->cap : 0;
     }
+    s->calm = !exact && cap < cost - PLX_BOUND_CLEAR;
     if (plx_scope_kind(scope->type)->vantage) {
         const uint32_t *ids;
         uint32_t n;
@@ -627,6 +598,7 @@ double plx_score_gain(struct plx_score *s, const struct plx_scope *scope,
     uint32_t alive = plx_bound_onsets(s, scope, fails, n_onsets, cost, most);
     if (bonus > 0)
         alive = UINT32_MAX;
+    s->calm = alive == 0;
     if (alive == 0)
         return -INFINITY;
     list_good(s, scope, s->times[0]);

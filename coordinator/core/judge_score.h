@@ -6,6 +6,7 @@
 #include "coordinator/core/judge.h"
 #include "coordinator/core/judge_evidence.h"
 #include "coordinator/core/judge_fleet.h"
+#include "coordinator/core/judge_goods.h"
 #include "coordinator/core/judge_scope.h"
 
 /* Nats by which a fault already announced is cheaper than a new one: a story is not
@@ -16,11 +17,6 @@
 #define PLX_SCORE_ONSETS 12u
 
 struct plx_fail;
-
-/* Results as expected that a cell saw: they speak against a fault that had begun. */
-struct plx_good {
-    uint32_t first, last, period, agent, n;
-};
 
 struct plx_score {
     const struct plx_fleet *fleet;
@@ -37,13 +33,18 @@ struct plx_score {
     uint32_t *listed; /* agents with nats */
     uint32_t stamp;
     uint32_t cap_agents;
-    struct plx_good *good;
+    struct plx_goods goods; /* of the places weighed last */
+    struct plx_good *good;  /* of the fault that is weighed */
     uint32_t n_good, cap_good;
+    struct plx_good *one; /* scratch: of a monitor that is a scope of its own */
+    uint32_t cap_one;
     uint32_t *open; /* fails that are not explained yet */
     uint32_t n_open, cap_open;
     uint32_t *times; /* onsets to be tried, ascending */
     uint32_t cap_times;
     uint64_t *bits; /* scratch to sort them */
+    bool calm; /* what was weighed last does not pay, and will not before something in its
+                  scope fails again or brings more than its `cap` */
 };
 
 void plx_score_fini(struct plx_score *score);
@@ -65,9 +66,12 @@ void plx_score_weigh(const struct plx_score *score, struct plx_fail *fail);
 void plx_score_failures(const struct plx_fail *fail, uint32_t since, uint32_t *ret_apart,
                         uint32_t *ret_close);
 
-/* What the cell saw as expected up to the end of that run, if it ended after `since`. */
-bool plx_score_good(const struct plx_cell *cell, uint32_t period, uint32_t since,
-                    struct plx_good *ret);
+/* What was seen as expected of monitor number `i` of the scope's, by cell; of others than
+ * the scope's agents, too. Lent until the
+ * next call. */
+const struct plx_good *plx_score_goods(struct plx_score *score,
+                                       const struct plx_scope *scope, uint32_t i,
+                                       uint32_t *ret_n);
 /* How many of those results came after `since`. */
 uint32_t plx_score_good_after(const struct plx_good *good, uint32_t since);
 

@@ -16,28 +16,40 @@ void plx_sift_fini(struct plx_sift *s)
 {
     free(s->unit);
     free(s->head);
+    free(s->calm);
     free(s->next);
     free(s->busy);
     free(s->lanes);
     free(s->lane_of_agent);
-    free(s->lane_of_unit);
     free(s->gains);
     *s = (struct plx_sift){0};
+}
+
+/* For arrays by unit: they grow with what is declared, and need no room to spare. */
+static void units_reach(void *pp, uint32_t *cap, uint32_t n, size_t size)
+{
+    void **p = pp;
+    if (n <= *cap)
+        return;
+    *cap = n + n / 32 + 32;
+    *p = realloc(*p, *cap * size);
+    if (*p == NULL)
+        abort();
 }
 
 static void begin(struct plx_sift *s, const struct plx_cover *c)
 {
     uint32_t n = c->fleet->n_units, n_agents = c->fleet->n_agents;
-    plx_cands_reach(&s->unit, &s->cap_unit, n, sizeof *s->unit);
-    plx_cands_reach(&s->head, &s->cap_head, n, sizeof *s->head);
-    plx_cands_reach(&s->lane_of_unit, &s->cap_lane_of_unit, n, sizeof *s->lane_of_unit);
+    units_reach(&s->unit, &s->cap_unit, n, sizeof *s->unit);
+    units_reach(&s->head, &s->cap_head, n, sizeof *s->head);
+    units_reach(&s->calm, &s->cap_calm, n, sizeof *s->calm);
     plx_cands_reach(&s->lane_of_agent, &s->cap_lane_of_agent, n_agents,
                     sizeof *s->lane_of_agent);
     plx_cands_reach(&s->next, &s->cap_next, c->n_fails, sizeof *s->next);
     if (n > 0) {
         memset(s->unit, 0, n * sizeof *s->unit);
         memset(s->head, 0xff, n * sizeof *s->head);
-        memset(s->lane_of_unit, 0xff, n * sizeof *s->lane_of_unit);
+        memset(s->calm, 0xff, n * sizeof *s->calm);
     }
     if (n_agents > 0)
         memset(s->lane_of_agent, 0xff, n_agents * sizeof *s->lane_of_agent);
@@ -82,7 +94,7 @@ static struct plx_lane *lane_of_agent(struct plx_sift *s, uint32_t agent)
 
 static struct plx_lane *lane_of_unit(struct plx_sift *s, uint32_t unit)
 {
-    return unit == PLX_NO_UNIT ? NULL : lane_at(s, &s->lane_of_unit[unit]);
+    return unit == PLX_NO_UNIT ? NULL : lane_at(s, &s->head[unit]);
 }
 
 static void bad_in(struct plx_lane *lane, uint32_t step, float nats)
@@ -98,13 +110,13 @@ static void unplace(struct plx_sift *s, const struct plx_fleet_agent *a, uint32_
 {
     s->lane_of_agent[id] = NO_LANE;
     if (a->region != PLX_NO_UNIT)
-        s->lane_of_unit[a->region] = NO_LANE;
+        s->head[a->region] = NO_LANE;
     if (a->provider != PLX_NO_UNIT)
-        s->lane_of_unit[a->provider] = NO_LANE;
+        s->head[a->provider] = NO_LANE;
     if (a->asn != PLX_NO_UNIT)
-        s->lane_of_unit[a->asn] = NO_LANE;
+        s->head[a->asn] = NO_LANE;
     for (uint32_t i = 0; i < a->n_sites; i++)
-        s->lane_of_unit[a->sites[i]] = NO_LANE;
+        s->head[a->sites[i]] = NO_LANE;
 }
 
 static void bound_lanes(struct plx_sift *s, const struct plx_cover *c)
@@ -122,7 +134,7 @@ static bool pays(const struct plx_sift *s, uint32_t lane, float cost)
 
 static bool unit_pays(const struct plx_sift *s, uint32_t unit, float cost)
 {
-    return unit != PLX_NO_UNIT && pays(s, s->lane_of_unit[unit], cost);
+    return unit != PLX_NO_UNIT && pays(s, s->head[unit], cost);
 }
 
 /* --- faults of ours ------------------------------------------------------------- */
@@ -222,7 +234,8 @@ static void weigh_ours(struct plx_sift *s, struct plx_cover *c,
                 fail->worth |= PLX_WORTH_SITES;
     }
     for (uint32_t a = 0; a < c->fleet->n_agents; a++)
-        unplace(s, &c->fleet->agents[a], a);
+        if (c->fleet->agents[a].used)
+            unplace(s, &c->fleet->agents[a], a);
     s->n_lanes = 0;
 }
 
@@ -241,7 +254,7 @@ static void keep_standing(struct plx_sift *s, const struct plx_cover *c,
         if (scope->type == PLX_SCOPE_ENDPOINT) {
             const struct plx_unit *u = &c->fleet->units[scope->x];
             if (u->n > 0)
-                s->unit[c->fleet->monitors[u->members[0]].unit_host] = INFINITY;
+                s->unit[c->fleet->monitors[plx_unit_members(u)[0]].unit_host] = INFINITY;
             continue;
         }
         s->unit[monitor ? c->fleet->monitors[scope->x].unit_host : scope->x] = INFINITY;
@@ -260,21 +273,41 @@ static void chain(struct plx_sift *s, uint32_t fail, uint32_t prefix)
     s->busy[s->n_busy++] = prefix;
 }
 
+/* A place is calm while all that fails there was there when it was found calm. */
+static void agree(uint32_t *calm, uint32_t mine)
+{
+    if (*calm == UINT32_MAX)
+        *calm = mine;
+    else if (*calm != mine)
+        *calm = 0;
+}
+
+static bool is_calm(const struct plx_sift *s, uint32_t unit)
+{
+    return s->calm[unit] != 0 && !isinf(s->unit[unit]);
+}
+
 static void add_up(struct plx_sift *s, struct plx_cover *c)
 {
     for (uint32_t f = 0; f < c->n_fails; f++) {
-        const struct plx_fleet_monitor *m = &c->fleet->monitors[c->fails[f].monitor];
-        float nats = (float)c->fails[f].most;
-        if (c->fails[f].by >= 0)
+        struct plx_fail *fail = &c->fails[f];
+        const struct plx_fleet_monitor *m = &c->fleet->monitors[fail->monitor];
+        float nats = (float)fail->most;
+        if (fail->by >= 0) {
+            fail->calm_host = fail->calm_prefix = 0;
             continue;
-        s->unit[m->unit_host] += nats;
-        if (m->unit_name != PLX_NO_UNIT)
-            s->unit[m->unit_name] += nats;
-        if (m->unit_prefix != PLX_NO_UNIT)
-            s->unit[m->unit_prefix] += nats;
-        for (uint32_t g = 0; g < m->n_groups; g++)
-            s->unit[m->groups[g]] += nats;
-        chain(s, f, m->unit_prefix);
+        }
+        s->unit[fail->host] += nats;
+        agree(&s->calm[fail->host], fail->calm_host);
+        if (fail->name != PLX_NO_UNIT)
+            s->unit[fail->name] += nats;
+        if (fail->prefix != PLX_NO_UNIT) {
+            s->unit[fail->prefix] += nats;
+            agree(&s->calm[fail->prefix], fail->calm_prefix);
+        }
+        for (uint32_t g = 0; g < m->terms->n_groups; g++)
+            s->unit[m->terms->ids[g]] += nats;
+        chain(s, f, fail->prefix);
     }
 }
 
@@ -296,12 +329,14 @@ static void weigh_places(const struct plx_sift *s, struct plx_cover *c)
         const struct plx_fleet_monitor *m = &c->fleet->monitors[fail->monitor];
         if (fail->by >= 0)
             continue;
-        if (s->unit[m->unit_host] >= host)
+        if (s->unit[fail->host] >= host && !is_calm(s, fail->host)) {
             fail->worth |= PLX_WORTH_HOST;
-        if (m->unit_name != PLX_NO_UNIT && s->unit[m->unit_name] >= name)
+            fail->calm_host = c->solves;
+        }
+        if (fail->name != PLX_NO_UNIT && s->unit[fail->name] >= name)
             fail->worth |= PLX_WORTH_NAME;
-        for (uint32_t g = 0; g < m->n_groups; g++)
-            if (s->unit[m->groups[g]] >= wide)
+        for (uint32_t g = 0; g < m->terms->n_groups; g++)
+            if (s->unit[m->terms->ids[g]] >= wide)
                 fail->worth |= PLX_WORTH_GROUPS;
     }
 }
@@ -316,7 +351,7 @@ static void prefix_in(struct plx_sift *s, const struct plx_cover *c, uint32_t pr
         const struct plx_fail *fail = &c->fails[f];
         const struct plx_fleet_agent *a = &c->fleet->agents[fail->agent];
         uint32_t step = plx_lane_step(c->score.now, fail->last);
-        float nats = (float)fail->most;
+        float nats = fail->cap;
         bad_in(&s->lanes[0], step, nats);
         bad_in(lane_of_agent(s, fail->agent), step, nats);
         bad_in(lane_of_unit(s, a->region), step, nats);
@@ -334,7 +369,7 @@ static void good_at(struct plx_sift *s, uint32_t lane, uint32_t step)
 static void good_at_unit(struct plx_sift *s, uint32_t unit, uint32_t step)
 {
     if (unit != PLX_NO_UNIT)
-        good_at(s, s->lane_of_unit[unit], step);
+        good_at(s, s->head[unit], step);
 }
 
 static void sample_monitor(struct plx_sift *s, const struct plx_cover *c,
@@ -343,7 +378,7 @@ static void sample_monitor(struct plx_sift *s, const struct plx_cover *c,
     struct plx_good good;
     for (uint32_t i = 0; i < m->n_cells; i++) {
         const struct plx_cell view = plx_cell_at(c->score.ev, m, i), *cell = &view;
-        if (!plx_score_good(cell, m->interval_tk, 0, &good))
+        if (!plx_goods_of_cell(cell, m->interval_tk, 0, &good))
             continue;
         const struct plx_fleet_agent *a = &c->fleet->agents[cell->agent];
         uint32_t step = plx_lane_step(c->score.now, good.last);
@@ -392,17 +427,19 @@ static void weigh_prefix(struct plx_sift *s, struct plx_cover *c, uint32_t prefi
     float path = least(c, PLX_JUDGE_CLASS_PATH), each = against(c);
     prefix_in(s, c, prefix);
     for (uint32_t i = 0; i < unit->n && i < SAMPLE; i++)
-        sample_monitor(s, c, &c->fleet->monitors[unit->members[i]]);
+        sample_monitor(s, c, &c->fleet->monitors[plx_unit_members(unit)[i]]);
     bound_lanes(s, c);
     unsigned all = 0;
     if (pays(s, 0, least(c, PLX_JUDGE_CLASS_NETWORK)))
         all |= PLX_WORTH_PREFIX;
     if (filter_pays(s, c->score.slack, each, least(c, PLX_JUDGE_CLASS_FILTER)))
         all |= PLX_WORTH_FILTER_PREFIX;
-    for (uint32_t f = s->head[prefix]; f != NOBODY; f = s->next[f])
-        c->fails[f].worth |=
-            (uint16_t)(all | ways_worth(s, &c->fleet->agents[c->fails[f].agent],
-                                        c->fails[f].agent, path));
+    for (uint32_t f = s->head[prefix]; f != NOBODY; f = s->next[f]) {
+        struct plx_fail *fail = &c->fails[f];
+        const struct plx_fleet_agent *a = &c->fleet->agents[fail->agent];
+        fail->worth |= (uint16_t)(all | ways_worth(s, a, fail->agent, path));
+        fail->calm_prefix = c->solves; /* unless a fault of it is found to stir */
+    }
     for (uint32_t f = s->head[prefix]; f != NOBODY; f = s->next[f])
         unplace(s, &c->fleet->agents[c->fails[f].agent], c->fails[f].agent);
     s->n_lanes = 0;
@@ -429,6 +466,6 @@ void plx_sift_fails(struct plx_cover *c, const struct plx_standing *standing,
     for (uint32_t i = 0; i < s->n_busy; i++)
         if (isinf(s->unit[s->busy[i]]))
             keep_prefix(s, c, s->busy[i]);
-        else if (s->unit[s->busy[i]] >= some)
+        else if (s->unit[s->busy[i]] >= some && !is_calm(s, s->busy[i]))
             weigh_prefix(s, c, s->busy[i]);
 }

@@ -14,8 +14,11 @@
 /* What is summed up, and scratch. All zero is ready. */
 struct plx_sift {
     float *unit;    /* by unit: nats that its failing cells bring at most */
-    uint32_t *head; /* by unit: the latest of its fails; next by fail */
-    uint32_t cap_unit, cap_head;
+    uint32_t *head; /* by unit: of a prefix the latest of its fails (next by fail), of
+                       agents their lane; UINT32_MAX: none */
+    uint32_t *calm; /* by unit: the solve that all of its fails were last found not to pay
+                       at; 0: it is to be weighed, UINT32_MAX: it has none */
+    uint32_t cap_unit, cap_head, cap_calm;
     uint32_t *next;
     uint32_t cap_next;
     uint32_t *busy; /* prefixes with fails */
@@ -23,8 +26,7 @@ struct plx_sift {
     struct plx_lane *lanes;
     uint32_t n_lanes, cap_lanes;
     uint32_t *lane_of_agent; /* UINT32_MAX: none */
-    uint32_t *lane_of_unit;
-    uint32_t cap_lane_of_agent, cap_lane_of_unit;
+    uint32_t cap_lane_of_agent;
     float *gains; /* by lane: the best of its bound */
     uint32_t cap_gains;
 };

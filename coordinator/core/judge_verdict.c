@@ -45,11 +45,11 @@ static uint32_t quorum_unit(const struct plx_fleet *fleet,
 {
     const struct plx_fleet_agent *a = &fleet->agents[agent];
     uint32_t unit = PLX_NO_UNIT;
-    if (m->quorum.distinct == PLX_DISTINCT_REGION)
+    if (m->terms->quorum.distinct == PLX_DISTINCT_REGION)
         unit = a->region;
-    else if (m->quorum.distinct == PLX_DISTINCT_PROVIDER)
+    else if (m->terms->quorum.distinct == PLX_DISTINCT_PROVIDER)
         unit = a->provider;
-    else if (m->quorum.distinct == PLX_DISTINCT_ASN)
+    else if (m->terms->quorum.distinct == PLX_DISTINCT_ASN)
         unit = a->asn;
     return unit == PLX_NO_UNIT ? 0x80000000u | agent : unit;
 }
@@ -182,18 +182,18 @@ static const struct plx_fault *gather(struct plx_verdict_state *v,
 
 static bool is_thin(const struct plx_fleet_monitor *m, const struct plx_count *n)
 {
-    return n->fresh < m->min_coverage * (double)n->assigned;
+    return n->fresh < m->terms->min_coverage * (double)n->assigned;
 }
 
 bool plx_verdict_rule_applies(const struct plx_fleet_monitor *m,
                               const struct plx_count *n)
 {
-    return m->quorum.rule != PLX_QUORUM_AUTO && n->fresh > 0 && !is_thin(m, n);
+    return m->terms->quorum.rule != PLX_QUORUM_AUTO && n->fresh > 0 && !is_thin(m, n);
 }
 
 bool plx_verdict_rule_is_met(const struct plx_fleet_monitor *m, const struct plx_count *n)
 {
-    switch (m->quorum.rule) {
+    switch (m->terms->quorum.rule) {
     case PLX_QUORUM_ANY:
         return n->failing >= 1;
     case PLX_QUORUM_MAJORITY:
@@ -201,7 +201,7 @@ bool plx_verdict_rule_is_met(const struct plx_fleet_monitor *m, const struct plx
     case PLX_QUORUM_ALL:
         return n->fresh > 0 && n->failing == n->fresh;
     case PLX_QUORUM_COUNT:
-        return n->distinct >= (m->quorum.n ? m->quorum.n : 1);
+        return n->distinct >= (m->terms->quorum.n ? m->terms->quorum.n : 1);
     case PLX_QUORUM_AUTO:
         break;
     }
@@ -221,9 +221,9 @@ static bool is_degraded(const struct plx_fleet_monitor *m, const struct plx_coun
     bool lossy = was ? n->loss > PLX_LOSS_LEAVE
                      : n->loss >= PLX_LOSS_ENTER && n->loss_low >= PLX_LOSS_ENTER_LOW &&
                            n->trials >= PLX_LOSS_LEAST;
-    double bound = (double)m->degraded_above_us * (was ? PLX_LATENCY_LEAVE : 1.0);
+    double bound = (double)m->terms->degraded_above_us * (was ? PLX_LATENCY_LEAVE : 1.0);
     return lossy || plx_verdict_is_half_up(n) ||
-           (m->degraded_above_us > 0 && n->rtt_us > bound);
+           (m->terms->degraded_above_us > 0 && n->rtt_us > bound);
 }
 
 /* Without any fault over it: what do the views say? */
@@ -263,7 +263,7 @@ static enum plx_judge_verdict decide(struct plx_verdict_state *v,
     if (server && n->failing == 0 && !was_down)
         return PLX_JUDGE_INCONCLUSIVE;
     if (server)
-        return is_thin(m, n) && m->min_coverage > 0
+        return is_thin(m, n) && m->terms->min_coverage > 0
                    ? PLX_JUDGE_INCONCLUSIVE
                    : verdict_of_class[plx_scope_kind(f->scope.type)->class];
     enum plx_judge_verdict plain = plain_verdict(v, m, n);

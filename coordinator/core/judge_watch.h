@@ -33,7 +33,7 @@ void plx_watches_fini(struct plx_watches *watches);
  * here. */
 struct plx_watch *plx_watches_of(struct plx_watches *watches, uint32_t monitor);
 
-/* Fetches the memory of the monitor's entry. */
+/* The slot where the search for the monitor's entry begins. `cap` is not 0. */
 static inline uint32_t plx_watches_home(const struct plx_watches *watches,
                                         uint32_t monitor)
 {

@@ -50,6 +50,26 @@ bool plx_notice_matches(const struct plx_match *match,
     return true;
 }
 
+static bool is_of_incidents(const char *key)
+{
+    return strcmp(key, "severity") == 0 || strcmp(key, "kind") == 0 ||
+           strcmp(key, "entity") == 0;
+}
+
+size_t plx_notice_covers(const struct plx_match *match, const struct plx_catalog *catalog)
+{
+    const struct plx_incident none = {0};
+    size_t n = 0;
+    for (uint32_t slot = 0; slot < plx_catalog_end(catalog); slot++) {
+        const struct plx_monitor *m = plx_catalog_at(catalog, slot);
+        bool all = m != NULL;
+        for (size_t i = 0; all && i < match->n; i++)
+            all = is_of_incidents(match->list[i].key) || holds(&match->list[i], &none, m);
+        n += all;
+    }
+    return n;
+}
+
 /* The i-th affected monitor, or NULL. */
 static const struct plx_monitor *member_at(const struct plx_catalog *catalog,
                                            const struct plx_incident *incident, size_t i)

@@ -33,6 +33,11 @@ bool plx_notice_matches(const struct plx_match *match,
                         const struct plx_incident *incident,
                         const struct plx_monitor *member);
 
+/* How many monitors the match leaves by what it says of monitors (their names and labels;
+ * of what breaks it may say more): 0 is a match that nothing will ever meet. */
+size_t plx_notice_covers(const struct plx_match *match,
+                         const struct plx_catalog *catalog);
+
 #define PLX_NOTICE_MUTE_MAX 256
 /* Why nobody is told of the incident now ("silence 3 by ann: …", "maintenance 'patch'"):
  * every affected member is covered. False: somebody is told. */

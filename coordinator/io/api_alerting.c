@@ -119,6 +119,28 @@ void plx_api_receivers_test(struct plx_call *call)
 
 /* ---- maintenance ---- */
 
+/* When the window is on now or will be next; both 0: never again. */
+static struct plx_turn next_turn(const struct plx_window *window, struct plx_wall now)
+{
+    struct plx_turn next = {0};
+    if (!window->days)
+        return window->until.ns > now.ns
+                   ? (struct plx_turn){0, window->from, window->until}
+                   : next;
+    /* One that lasts over midnight began yesterday; each weekday comes within a week. */
+    const struct plx_alerting only = {.windows = (struct plx_window *)window,
+                                      .n_windows = 1};
+    size_t n;
+    struct plx_turn *turns = plx_alerting_turns(&only, plx_wall_add(now, -PLX_DAY_NS),
+                                                plx_wall_add(now, 8 * PLX_DAY_NS), &n);
+    for (size_t i = 0; i < n; i++)
+        if (turns[i].until.ns > now.ns &&
+            (next.until.ns == 0 || turns[i].from.ns < next.from.ns))
+            next = turns[i];
+    free(turns);
+    return next;
+}
+
 void plx_api_maintenance_list(struct plx_call *call)
 {
     const struct plx_notice_rules *rules = plx_alerts_rules(call->api->desk->alerts);
@@ -130,17 +152,16 @@ void plx_api_maintenance_list(struct plx_call *call)
     plx_json_key(&j, "maintenance");
     plx_json_array(&j);
     for (size_t i = 0; i < rules->alerting->n_windows; i++) {
+        const struct plx_window *window = &rules->alerting->windows[i];
+        struct plx_turn next = next_turn(window, now);
         plx_json_object(&j);
         plx_json_key(&j, "window");
-        plx_window_to_json(&rules->alerting->windows[i], &j);
-        const struct plx_turn *next = NULL;
-        for (size_t k = 0; k < rules->n_turns; k++)
-            if (rules->turns[k].window == i && rules->turns[k].until.ns > now.ns &&
-                (!next || rules->turns[k].from.ns < next->from.ns))
-                next = &rules->turns[k];
-        plx_json_kbool(&j, "active", next && next->from.ns <= now.ns);
-        plx_json_kwall(&j, "next_from", next ? next->from : (struct plx_wall){0});
-        plx_json_kwall(&j, "next_until", next ? next->until : (struct plx_wall){0});
+        plx_window_to_json(window, &j);
+        plx_json_kuint(&j, "monitors",
+                       plx_notice_covers(&window->match, call->api->desk->catalog));
+        plx_json_kbool(&j, "active", next.until.ns > 0 && next.from.ns <= now.ns);
+        plx_json_kwall(&j, "next_from", next.from);
+        plx_json_kwall(&j, "next_until", next.until);
         plx_json_end(&j);
     }
     plx_json_end(&j);
@@ -150,7 +171,8 @@ void plx_api_maintenance_list(struct plx_call *call)
 
 /* ---- silences ---- */
 
-static void write_silence(const struct plx_silence *s, struct plx_json *j)
+static void write_silence(const struct plx_silence *s, const struct plx_catalog *catalog,
+                          struct plx_json *j)
 {
     plx_json_object(j);
     plx_json_kuint(j, "id", s->id);
@@ -160,6 +182,7 @@ static void write_silence(const struct plx_silence *s, struct plx_json *j)
     plx_json_kstr(j, "comment", s->comment);
     plx_json_kwall(j, "from", s->from);
     plx_json_kwall(j, "until", s->until);
+    plx_json_kuint(j, "monitors", plx_notice_covers(&s->match, catalog));
     plx_json_end(j);
 }
 
@@ -173,7 +196,7 @@ void plx_api_silences_list(struct plx_call *call)
     plx_json_key(&j, "silences");
     plx_json_array(&j);
     for (size_t i = 0; i < rules->n_silences; i++)
-        write_silence(&rules->silences[i], &j);
+        write_silence(&rules->silences[i], call->api->desk->catalog, &j);
     plx_json_end(&j);
     plx_json_end(&j);
     plx_call_end(call, &buf);
@@ -198,7 +221,7 @@ static void on_added(void *arg, int err, const char *why, uint64_t id)
         adding->silence.id = id;
         plx_answer_begin(&buf, &j);
         plx_json_key(&j, "silence");
-        write_silence(&adding->silence, &j);
+        write_silence(&adding->silence, call->api->desk->catalog, &j);
         plx_json_end(&j);
         plx_alerts_add_silence(call->api->desk->alerts, &adding->silence);
         plx_call_end(call, &buf);

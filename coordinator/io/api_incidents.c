@@ -269,10 +269,11 @@ void plx_api_incidents_ack(struct plx_call *call)
     if (err == PLX_ECONFLICT) {
         const struct plx_incident *i =
             plx_incidents_by_id(plx_alerts_incidents(desk->alerts), id);
-        plx_call_fail(call, err,
-                      i->state == PLX_INCIDENT_CLOSED ? "incident %llu is over"
-                                                      : "incident %llu is acknowledged",
-                      (unsigned long long)id);
+        if (i->state == PLX_INCIDENT_CLOSED)
+            plx_call_fail(call, err, "incident %llu is over", (unsigned long long)id);
+        else
+            plx_call_fail(call, err, "incident %llu is acknowledged already, by %s",
+                          (unsigned long long)id, i->acked_by);
     } else if (err < 0) {
         plx_call_fail(call, err, "there is no open incident %llu",
                       (unsigned long long)id);

@@ -97,7 +97,7 @@ static void declare(struct bench *b)
                                                   .name = name,
                                                   .host = host,
                                                   .address = address,
-                                                  .port = 443,
+                                                  .port = (uint16_t)(443 + m % 3),
                                                   .interval_ns = INTERVAL * PLX_SEC_NS,
                                                   .timeout_ns = TIMEOUT * PLX_SEC_NS,
                                                   .agents = ids,

@@ -370,6 +370,27 @@ static void a_silence_of_all_members__mutes_until_it_ends(void **state)
     assert_int_equal(w->told[PLX_NOTICE_OPEN], 1);
 }
 
+static void a_match__covers_the_monitors_it_speaks_of(void **state)
+{
+    struct world *w = *state;
+    static const struct {
+        const char *key, *value, *key2, *value2;
+        size_t n;
+    } rows[] = {
+        {"team", "db", NULL, NULL, 4},          {"teem", "db", NULL, NULL, 0},
+        {"monitor", "m*", NULL, NULL, N_MON},   {"team", "db", "monitor", "m1", 1},
+        {"team", "web", "severity", "ours", 4}, {"kind", "host", NULL, NULL, N_MON},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct plx_match match = {0};
+        plx_match_add(&match, rows[i].key, rows[i].value);
+        if (rows[i].key2)
+            plx_match_add(&match, rows[i].key2, rows[i].value2);
+        assert_int_equal(plx_notice_covers(&match, w->catalog), rows[i].n);
+        plx_match_fini(&match);
+    }
+}
+
 static void an_agent_at_fault__is_ours_and_nobody_elses(void **state)
 {
     struct world *w = *state;
@@ -521,6 +542,7 @@ int main(void)
         T(escalates__unless_acknowledged),
         T(a_silence_of_one_member__does_not_mute_the_others),
         T(a_silence_of_all_members__mutes_until_it_ends),
+        T(a_match__covers_the_monitors_it_speaks_of),
         T(an_agent_at_fault__is_ours_and_nobody_elses),
         T(lost_coverage__is_told_after_a_while),
         T(what_is_down__stays_so_while_unseen),

@@ -28,6 +28,20 @@ static void bad_declarations__are_refused_whole(void **state)
     plx_judge_destroy(&j);
 }
 
+/* An agent that shares nothing with anybody, before there is any monitor. */
+static void agent_alone__is_waited_for(void **state)
+{
+    (void)state;
+    const struct plx_judge_output *out;
+    struct plx_judge *j = plx_judge_new(NULL);
+    assert_int_equal(
+        plx_judge_set_agent(j, &(struct plx_judge_agent){.id = 0, .name = "a"}), 0);
+    for (int t = 0; t < 100; t++)
+        plx_judge_tick(j, judge_wall(t), &out);
+    assert_int_equal(out->n_faults, 0);
+    plx_judge_destroy(&j);
+}
+
 static void dropping_and_declaring_anew__leaves_a_sound_judge(void **state)
 {
     (void)state;
@@ -78,6 +92,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_declarations__are_refused_whole),
+        cmocka_unit_test(agent_alone__is_waited_for),
         cmocka_unit_test(dropping_and_declaring_anew__leaves_a_sound_judge),
         cmocka_unit_test(dropped_agent__its_fault_is_closed_once_under_its_name),
     };

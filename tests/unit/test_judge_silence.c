@@ -131,6 +131,59 @@ static void way_that_nobody_walks_any_more__is_not_told_for_ever(void **state)
     plx_judge_destroy(&w.judge);
 }
 
+static size_t pages_of(const struct judge_world *w, bool *ret_open)
+{
+    size_t n = 0;
+    *ret_open = false;
+    for (size_t i = 1; i <= w->n_faults; i++) {
+        n += w->faults[i].page;
+        *ret_open |= w->faults[i].page && !w->faults[i].closed;
+    }
+    return n;
+}
+
+/* A probe of a blind agent gets through. */
+static void get_through(struct judge_world *w, uint32_t m, uint32_t a, double t)
+{
+    w->fails[m][a] = false;
+    judge_see(w, m, a, t, false);
+    w->fails[m][a] = true;
+}
+
+/* Two regions of three are blind, and what is left sees a network fail: it may be the way
+ * there. What gets through from the blind ones tells; without it, it is said late. */
+static void network_that_one_region_can_tell_of__waits_for_what_gets_through(void **state)
+{
+    (void)state;
+    for (int through = 0; through < 2; through++) {
+        struct judge_world w = {.outcome = PLX_OUTCOME_TIMEOUT, .start = 300, .end = 1e9};
+        bool open;
+        for (uint32_t m = 0; m < JUDGE_MONITORS; m++)
+            for (uint32_t a = 0; a < 4; a++)
+                w.fails[m][a] = true;
+        judge_declare(&w, JUDGE_AGENTS);
+        judge_go_on(&w, JUDGE_AGENTS, 0, 500);
+        for (uint32_t m = 0; m < 4; m++)
+            w.fails[m][4] = w.fails[m][5] = true;
+        judge_go_on(&w, JUDGE_AGENTS, 500, 560);
+        if (through)
+            get_through(&w, 0, 0, 560);
+        judge_go_on(&w, JUDGE_AGENTS, 560, 720);
+        assert_int_equal(pages_of(&w, &open), 0);
+        judge_go_on(&w, JUDGE_AGENTS, 720, 900);
+        assert_int_equal(pages_of(&w, &open), through ? 0 : 1);
+        /* Once said, it does not end by two such answers. */
+        for (int t = 900; !through && t < 1000; t++) {
+            if (t % 4 == 0)
+                get_through(&w, 1 + (uint32_t)t / 4 % 2, (uint32_t)t / 4 % 4, t);
+            judge_go_on(&w, JUDGE_AGENTS, t, t + 1);
+            assert_int_equal(pages_of(&w, &open), 1);
+            assert_true(open);
+        }
+        plx_judge_destroy(&w.judge);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +192,8 @@ int main(void)
         cmocka_unit_test(last_seen_failing_by_those_who_fell_silent__is_not_told),
         cmocka_unit_test(first_good_result_after_nobody_saw_it__is_not_told_as_down),
         cmocka_unit_test(way_that_nobody_walks_any_more__is_not_told_for_ever),
+        cmocka_unit_test(
+            network_that_one_region_can_tell_of__waits_for_what_gets_through),
     };
     return PLX_RUN(tests);
 }
