@@ -63,6 +63,9 @@ token=$(p agents token create --region eu --ttl 10m --quiet)
 "$bin/parallax-agent" enroll "$token" --name spare-1 --data-dir "$dir/spare" >/dev/null 2>&1
 python3 -m http.server --bind 127.0.1.1 7080 >/dev/null 2>&1 &
 pids+=($!)
+# Before it is probed: or its own start is the first incident, and over.
+tries=300
+until (exec 3<>/dev/tcp/127.0.1.1/7080) 2>/dev/null || ((tries-- == 0)); do sleep 0.1; done
 cat >"$dir/monitors.yaml" <<'YAML'
 monitors:
 - {name: shop, host: 127.0.1.1, port: 7080, check_interval: 2s, timeout: 1s, locations: [all], labels: {team: web}, slo: 99.9%}
