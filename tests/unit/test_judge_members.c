@@ -119,7 +119,8 @@ static void tick(struct stage *s)
     plx_judge_tick(s->judge, wall(s->now), &out);
     hear(s, out);
     size_t n = out->n_probes < 64 ? out->n_probes : 64;
-    memcpy(asked, out->probes, n * sizeof *asked);
+    if (n > 0)
+        memcpy(asked, out->probes, n * sizeof *asked);
     for (size_t i = 0; i < n; i++)
         if (s->watched[asked[i].monitor])
             probe(s, asked[i].monitor, asked[i].agent, PLX_JUDGE_CONFIRM);
