@@ -11,7 +11,8 @@ static int exit_of(const json_t *answer)
     const json_t *list = json_object_get(answer, "monitors");
     int worst = PLX_EXIT_OK;
     for (size_t i = 0; i < json_array_size(list); i++) {
-        int one = plx_verdict_look(plx_field(json_array_get(list, i), "verdict"))->exit;
+        int one =
+            (int)plx_verdict_look(plx_field(json_array_get(list, i), "verdict"))->exit;
         if (one == PLX_EXIT_NO)
             return one;
         worst = one == PLX_EXIT_OK ? worst : one;

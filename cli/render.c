@@ -26,7 +26,8 @@ const char *plx_style_off(const struct plx_cli *cli, enum plx_style style)
     return cli->colour && style != PLX_STYLE_NONE ? "\033[0m" : "";
 }
 
-static void print_tame(FILE *to, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void print_tame(FILE *to, const char *fmt,
+                                                             va_list ap)
 {
     char *text;
     if (vasprintf(&text, fmt, ap) < 0)

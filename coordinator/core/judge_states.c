@@ -93,5 +93,6 @@ void plx_states_put(struct plx_states *s, uint32_t monitor,
 const uint64_t *plx_states_faults(const struct plx_states *s, uint32_t monitor)
 {
     uint32_t story = s->at[monitor].story;
-    return story == 0 ? NULL : s->stories[story - 1].faults;
+    static const uint64_t none[1] = {0};
+    return story == 0 ? none : s->stories[story - 1].faults;
 }

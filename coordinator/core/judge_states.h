@@ -39,7 +39,7 @@ struct plx_verdict_state plx_states_get(const struct plx_states *states,
                                         uint32_t monitor);
 void plx_states_put(struct plx_states *states, uint32_t monitor,
                     const struct plx_verdict_state *state);
-/* The ids of the faults that cover it. Lent until the next put. */
+/* The ids of the faults that cover it, never NULL. Lent until the next put. */
 const uint64_t *plx_states_faults(const struct plx_states *states, uint32_t monitor);
 
 #endif
