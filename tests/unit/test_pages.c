@@ -328,8 +328,8 @@ static void a_bad_line__has_a_sentence(void **state)
         "{\"type\":\"recorded\",\"at\":1,\"monitor\":\"web\",\"verdict\":\"broken\"}",
         "{\"type\":\"recorded\",\"at\":1,\"monitor\":\"nobody\",\"verdict\":\"up\"}",
         "{\"type\":\"recorded\",\"monitor\":\"web\",\"verdict\":\"up\"}",
-        "{\"type\":\"recorded\",\"at\":1,\"monitor\":\"web\",\"verdict\":\"up\","
-        "\"why\":5}",
+        ("{\"type\":\"recorded\",\"at\":1,\"monitor\":\"web\",\"verdict\":\"up\","
+         "\"why\":5}"),
         "{\"type\":\"recording\",\"from\":\"now\"}",
         "{\"type\":\"recording\",\"recorded\":1}",
         "{\"type\":\"recordin\"}",
