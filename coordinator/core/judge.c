@@ -272,6 +272,19 @@ static bool is_no_news(const struct plx_judge *j, uint32_t monitor)
     return j->ev.of_held && v->known && v->verdict == PLX_JUDGE_UP && v->story == 0;
 }
 
+/* One more failure of the kind that a fault explained: is it one that goes on? */
+static bool goes_on(const struct plx_judge *j, const struct plx_judge_result *result)
+{
+    for (uint32_t i = 0; i < j->faults.n; i++) {
+        const struct plx_fault *f = &j->faults.list[i];
+        if (f->ended == 0 && plx_fault_is_told(f) &&
+            plx_scope_has_agent(&j->fleet, &f->scope, result->agent) &&
+            plx_scope_has_monitor(&j->fleet, &f->scope, result->monitor))
+            return true;
+    }
+    return false;
+}
+
 int plx_judge_result(struct plx_judge *j, const struct plx_judge_result *result)
 {
     struct plx_wall now = forward(j, result->now);
@@ -283,6 +296,7 @@ int plx_judge_result(struct plx_judge *j, const struct plx_judge_result *result)
     bool was = j->ev.dirty;
     j->ev.dirty = false;
     int err = plx_evidence_take(&j->ev, &j->fleet, &j->policy, result);
+    j->ev.dirty |= j->ev.again && !goes_on(j, result);
     if (j->ev.dirty && !is_no_news(j, result->monitor))
         touch(j, result->monitor);
     j->ev.dirty |= was;

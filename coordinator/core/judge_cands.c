@@ -35,10 +35,7 @@ void plx_cands_trim(void *pp, uint32_t *cap, uint32_t n, size_t size)
 /* What is left of a failing run after `end`. */
 static void cut(struct plx_fail *f, uint32_t end)
 {
-    uint32_t n = 1 + (f->last - end) / (f->period ? f->period : 1);
-    f->first = end + 1;
-    f->n_apart = (uint8_t)(n < f->n_apart ? n : f->n_apart);
-    f->n = f->n_apart;
+    f->n = f->n_apart = plx_hold_left(end, f->last, f->period, f->n_apart, &f->first);
 }
 
 static bool votes(const struct plx_cover *c, const struct plx_fail *f, uint32_t now)

@@ -1,5 +1,7 @@
 #include "coordinator/core/judge_ending.h"
 
+#include "coordinator/core/judge_hold.h"
+
 /* A fault is over only so long after its newest failure: a timeout that began since would
  * have been heard of by then. */
 #define QUIET PLX_TK(8 * PLX_SEC_NS)
@@ -257,10 +259,9 @@ static bool write_off_cell(const struct plx_surroundings *x, const struct plx_fa
         !plx_scope_has_agent(x->fleet, &f->scope, c->agent) ||
         !plx_scope_has_monitor(x->fleet, &f->scope, monitor))
         return false;
-    uint32_t n = 1 + (c->last - f->ended) / x->fleet->monitors[monitor].interval_tk;
-    c->first = f->ended + 1;
-    c->n_apart = n < c->n_apart ? (uint8_t)n : c->n_apart;
-    c->n = c->n_apart;
+    c->n = c->n_apart =
+        plx_hold_left(f->ended, c->last, x->fleet->monitors[monitor].interval_tk,
+                      c->n_apart, &c->first);
     c->n_other = 0;
     return true;
 }

@@ -393,7 +393,8 @@ static void run_fail(struct plx_evidence *ev, struct plx_fleet_agent *a,
                      struct plx_cell *c, uint32_t tk, bool apart, enum plx_fail_kind kind)
 {
     bool more = c->flags & PLX_CELL_FAILING; /* of the same, which changes nothing */
-    ev->dirty |= !a->held && !(more && (c->flags & PLX_CELL_COVERED));
+    ev->again = !a->held && more && (c->flags & PLX_CELL_COVERED);
+    ev->dirty |= !a->held && !ev->again;
     if (!(c->flags & PLX_CELL_FAILING)) {
         c->other = c->flags & PLX_CELL_SEEN ? c->last : 0;
         c->n_other = c->n;
@@ -528,7 +529,7 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
     if (k == PLX_NO_CELL)
         return PLX_ENOTFOUND;
     uint32_t i = m->cell0 + k;
-    ev->of_held = false;
+    ev->of_held = ev->again = false;
     struct plx_packed *p = &ev->cells.at[i];
     if (r->kind == PLX_JUDGE_SCHEDULED)
         ev->n_scheduled++;

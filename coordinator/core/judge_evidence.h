@@ -24,7 +24,8 @@ struct plx_evidence {
                            solve; what is not here is as it was then */
     uint32_t n_changed; /* monitors that there are bits for */
     bool of_held; /* the latest result ended a run that was left to a fault of ours */
-    bool moved;   /* cells are elsewhere since the last solve */
+    bool again; /* the latest result failed as those before it, which a fault explained */
+    bool moved; /* cells are elsewhere since the last solve */
     bool receded; /* something seen as well counts no more so, since the last solve */
 };
 

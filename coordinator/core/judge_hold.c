@@ -17,6 +17,19 @@ uint32_t plx_hold_past(const struct plx_fleet *fleet, uint32_t agent, uint32_t f
     return end;
 }
 
+uint8_t plx_hold_left(uint32_t end, uint32_t last, uint32_t period, uint8_t n_apart,
+                      uint32_t *ret_first)
+{
+    /* The end is a scheduled failure itself, often: the next one comes a little earlier
+     * or later than a period on. */
+    uint32_t since = last - end, early = period / 8;
+    uint32_t most = 1 + (since > early ? since - early : 0) / (period > 0 ? period : 1);
+    uint8_t n = most < n_apart ? (uint8_t)most : n_apart;
+    uint32_t span = n > 0 ? (n - 1u) * period : 0;
+    *ret_first = last - end > span ? last - span : end + 1;
+    return n;
+}
+
 /* Notes what an agent will be: held if a fault of ours that goes on covers it. */
 static void mark(struct plx_fleet *fleet, const struct plx_standing *standing,
                  uint32_t n_standing)

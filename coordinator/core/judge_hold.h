@@ -23,4 +23,12 @@ uint32_t plx_hold_past(const struct plx_fleet *fleet, uint32_t agent, uint32_t f
                        uint32_t monitor, const struct plx_standing *standing,
                        uint32_t n_standing);
 
+/* What is left of a cell's failures after such an end, its latest at `last` > `end`:
+ * returns how many, of `n_apart` a scheduled probe apart, and sets when the first of them
+ * was, at the earliest that so many scheduled probes leave. What failed once since then
+ * began with that one failure, however long ago the fault ended: a service that fails
+ * again is asked about at once. */
+uint8_t plx_hold_left(uint32_t end, uint32_t last, uint32_t period, uint8_t n_apart,
+                      uint32_t *ret_first);
+
 #endif
