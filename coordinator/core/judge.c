@@ -1,5 +1,6 @@
 #include "coordinator/core/judge.h"
 
+#include "coordinator/core/judge_ahead.h"
 #include "coordinator/core/judge_cover.h"
 #include "coordinator/core/judge_evidence.h"
 #include "coordinator/core/judge_faults.h"
@@ -507,16 +508,16 @@ static void apply_rules(struct plx_judge *j, uint32_t now)
 }
 
 /* What comes next is fetched from memory meanwhile. */
-static void look_ahead(const struct plx_judge *j, uint32_t word)
+static void look_ahead(const struct plx_judge *j, uint32_t word,
+                       enum plx_ahead_stage stage)
 {
     if (word * 64 >= j->states.n)
         return;
     for (uint64_t bits = j->touched[word]; bits != 0; bits &= bits - 1) {
         uint32_t i = word * 64 + (uint32_t)__builtin_ctzll(bits);
-        __builtin_prefetch(&j->states.at[i]);
-        if (i >= j->fleet.n_monitors)
-            continue;
-        __builtin_prefetch(&j->fleet.monitors[i]);
+        if (stage == PLX_AHEAD_MONITOR)
+            __builtin_prefetch(&j->states.at[i]);
+        plx_ahead_fetch(&j->fleet, &j->ev.cells, i, stage);
     }
 }
 
@@ -525,7 +526,9 @@ static void decide_touched(struct plx_judge *j, uint32_t now)
     verdicts_clear(j);
     for (uint32_t w = 0; w * 64 < j->states.n; w++) {
         uint64_t bits = j->touched[w];
-        look_ahead(j, w + 2);
+        look_ahead(j, w + 2, PLX_AHEAD_MONITOR);
+        look_ahead(j, w + 1, PLX_AHEAD_CELLS);
+        look_ahead(j, w, PLX_AHEAD_MORE);
         j->touched[w] = 0;
         for (; bits != 0; bits &= bits - 1)
             decide_one(j, w * 64 + (uint32_t)__builtin_ctzll(bits), now);

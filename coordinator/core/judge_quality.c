@@ -97,9 +97,10 @@ static void calm_trial(struct plx_cell *c, bool lost)
 
 double plx_quality_loss(const struct plx_cell *c)
 {
+    if (c->calm == 0)
+        return (double)c->loss / ONE;
     struct plx_cell all = *c;
-    if (c->calm != 0)
-        calm_fold(&all);
+    calm_fold(&all);
     return (double)all.loss / ONE;
 }
 
