@@ -115,8 +115,9 @@ case_of "one agent's path to one host" path 'us-east-a>10.77.100.11' postgres \
 case_of "a region's path" path 'eu-west>10.77.100.0/24' ssh path_failure -- \
     cut region eu-west
 case_of "a provider's path" path 'b>10.77.100.0/24' smtp path_failure -- cut provider b
+# With traces to one target only it may be the link behind that hop.
 check "  over all monitors the failing ways lead to one hop, and no working one does" grep -qE \
-    'event=place .*fleet=.* of 3 agents to [1-4] targets?\) lead to 10\.77\.202\.1, and none of' "$FLEET_DIR/coordinator.log"
+    'event=place .*fleet=.* of 3 agents to [1-4] targets?\) lead (to|from) 10\.77\.202\.1( to [0-9.]+)?, and none of' "$FLEET_DIR/coordinator.log"
 case_of "a filter at the host" filter '10.77.100.14' ssh filtered -- \
     reject admin-prohibited provider a host bastion at bastion
 case_of "an agent without a route" agent ap-south-b redis up -- unplug agent ap-south-b
