@@ -267,7 +267,9 @@ static enum plx_judge_verdict decide(struct plx_verdict_state *v,
                    ? PLX_JUDGE_INCONCLUSIVE
                    : verdict_of_class[plx_scope_kind(f->scope.type)->class];
     enum plx_judge_verdict plain = plain_verdict(v, m, n);
-    if (f != NULL && (plain == PLX_JUDGE_UP || n->good == 0))
+    /* That some locations do not reach it says more than that others reach it badly. */
+    bool reached = plain == PLX_JUDGE_UP || plain == PLX_JUDGE_DEGRADED;
+    if (f != NULL && (reached || n->good == 0))
         return verdict_of_class[plx_scope_kind(f->scope.type)->class];
     return plain;
 }

@@ -70,15 +70,6 @@ until_quiet() {
     done
 }
 
-# comes_to MONITOR VERDICT_REGEX
-comes_to() {
-    local tries=75
-    until fleet_verdict "$1" | grep -qE "$2"; do
-        ((tries-- > 0)) || return 1
-        sleep 0.2
-    done
-}
-
 # case_of WHAT CLASS ENTITY_REGEX MONITOR VERDICT -- FAULT WORDS…
 case_of() {
     local what=$1 class=$2 entity=$3 monitor=$4 verdict=$5
@@ -87,12 +78,7 @@ case_of() {
     local began=$SECONDS
     if until_named "$class" "$entity" 75; then
         ok "$what: $class $(faults | sed -n "s/^$class //p" | xargs), after $((SECONDS - began)) s"
-        if [[ $class == path ]]; then
-            check "  and: $monitor is $verdict, or degraded since a fault before" \
-                comes_to "$monitor" "^($verdict|degraded)$"
-        else
-            fleet_expect "  and" "$monitor" "$verdict" 15
-        fi
+        fleet_expect "  and" "$monitor" "$verdict" 15
         check "  explain names it" grep -qE "$entity" <(fleet_cli explain "$monitor" || true)
     else
         not_ok "$what: no $class $entity among: $(faults | xargs -d '\n')"

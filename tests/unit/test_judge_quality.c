@@ -318,6 +318,40 @@ static void half_up__is_degraded_where_half_of_them_see_it(void **state)
     }
 }
 
+/* A region is cut off from a network in which a service is slow for everybody. */
+static void path_that_fails__is_said_of_what_is_degraded_too(void **state)
+{
+    (void)state;
+    struct judge_world w = {.outcome = PLX_OUTCOME_TIMEOUT, .start = 200, .end = 1000};
+    const uint32_t ids[] = {0, 1, 2, 3, 4, 5};
+    struct plx_judge_ruling v;
+    for (uint32_t m = 0; m < 4; m++)
+        w.fails[m][0] = w.fails[m][1] = true;
+    judge_declare(&w, JUDGE_AGENTS);
+    assert_int_equal(
+        plx_judge_set_monitor(w.judge,
+                              &(struct plx_judge_monitor){.id = 3,
+                                                          .name = "m3",
+                                                          .host = "192.0.2.2",
+                                                          .address = "192.0.2.2",
+                                                          .port = 83,
+                                                          .interval_ns = 60 * PLX_SEC_NS,
+                                                          .timeout_ns = 5 * PLX_SEC_NS,
+                                                          .agents = ids,
+                                                          .n_agents = JUDGE_AGENTS,
+                                                          .degraded_above_us = 10000}),
+        0);
+    judge_go_on(&w, JUDGE_AGENTS, 0, 200);
+    assert_int_equal(judge_verdict_of(&w, 3, &v), PLX_JUDGE_DEGRADED);
+    judge_go_on(&w, JUDGE_AGENTS, 200, 600);
+    assert_int_equal(w.faults[1].class, PLX_JUDGE_CLASS_PATH);
+    assert_int_equal(judge_verdict_of(&w, 3, &v), PLX_JUDGE_PATH_FAILURE);
+    assert_int_equal(judge_verdict_of(&w, 0, &v), PLX_JUDGE_PATH_FAILURE);
+    judge_go_on(&w, JUDGE_AGENTS, 600, 1300);
+    assert_int_equal(judge_verdict_of(&w, 3, &v), PLX_JUDGE_DEGRADED);
+    plx_judge_destroy(&w.judge);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +361,7 @@ int main(void)
         cmocka_unit_test(loss_is_over__the_path_is_well_after_so_many_answers),
         cmocka_unit_test(loss_that_stands__does_not_flap),
         cmocka_unit_test(slow_path__is_degraded_until_it_is_well_below_the_bound),
+        cmocka_unit_test(path_that_fails__is_said_of_what_is_degraded_too),
         cmocka_unit_test(half_up__is_degraded_where_half_of_them_see_it),
     };
     return PLX_RUN(tests);
