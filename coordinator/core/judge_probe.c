@@ -136,8 +136,10 @@ static void look(const struct search *s, uint32_t monitor, uint32_t onset,
     uint32_t slack = 3 * SEC;
     *ret = (struct scene){.monitor = monitor, .onset = onset};
     for (uint32_t i = 0; i < m->n_cells; i++) {
-        const struct plx_cell view = plx_cell_at(s->ev, m, i), *c = &view;
-        const struct plx_fleet_agent *a = &s->fleet->agents[c->agent];
+        struct plx_cell view;
+        const struct plx_cell *c = &view;
+        const struct plx_fleet_agent *a = &s->fleet->agents[m->watchers->agents[i]];
+        plx_cell_read(s->ev, m, i, &view);
         if (!plx_fleet_is_live(a))
             continue;
         if (is_recent_failure(c, onset, slack)) {
