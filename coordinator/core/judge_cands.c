@@ -111,10 +111,9 @@ static void read_cell(const struct plx_cover *c, const struct plx_evidence *ev,
         .n_apart = cell.n_apart,
         .host = m->unit_host,
         .prefix = m->unit_prefix,
-        .name = m->unit_name,
         .answers = plx_score_is_answer(&cell, c->score.policy),
     };
-    plx_score_kinds(&cell, ret->kinds);
+    memcpy(ret->kinds, cell.kinds, sizeof ret->kinds);
 }
 
 /* What was found out about it at the last solve holds on. */
@@ -154,7 +153,6 @@ static bool collect_cell(struct plx_cover *c, const struct plx_evidence *ev, uin
                          struct plx_fail *was, uint32_t now,
                          const struct plx_standing *standing, uint32_t n_standing)
 {
-    plx_cands_reach(&c->fails, &c->cap_fails, c->n_fails + 1, sizeof *c->fails);
     struct plx_fail *fail = &c->fails[c->n_fails];
     bool old = was != NULL && !was->cut && !plx_evidence_is_changed(ev, was->monitor);
     if (was != NULL && ev->receded)
@@ -172,16 +170,26 @@ static bool collect_cell(struct plx_cover *c, const struct plx_evidence *ev, uin
     return !old;
 }
 
+/* Room for all that fails. What the last solve found out is asked for as it is collected,
+ * and is no more needed then. */
+static struct plx_fail *room(const struct plx_evidence *ev)
+{
+    uint32_t n = 0;
+    for (uint32_t w = 0; w * 64 < ev->cells.n; w++)
+        n += plx_bits_count(ev->cells.failing[w]);
+    struct plx_fail *fails = malloc((n + 1) * sizeof *fails);
+    if (fails == NULL)
+        abort();
+    return fails;
+}
+
 static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t now,
                     const struct plx_standing *standing, uint32_t n_standing)
 {
     struct plx_fail *was = c->fails;
-    uint32_t n_was = ev->moved ? 0 : c->n_fails, cap_was = c->cap_fails, k = 0;
-    c->fails = c->was;
-    c->cap_fails = c->cap_was;
+    uint32_t n_was = ev->moved ? 0 : c->n_fails, k = 0;
+    c->fails = room(ev);
     c->n_fails = 0;
-    c->was = was;
-    c->cap_was = cap_was;
     bool all_new = true; /* then it is worth looking ahead */
     for (uint32_t w = 0; w * 64 < ev->cells.n; w++) {
         if (all_new)
@@ -197,6 +205,7 @@ static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t
                 collect_cell(c, ev, i, had ? &was[k] : NULL, now, standing, n_standing);
         }
     }
+    free(was);
 }
 
 /* --- candidates ----------------------------------------------------------------- */
@@ -262,7 +271,7 @@ static void propose_for(struct plx_cover *c, struct plx_fail *fail,
 {
     plx_cands_reach(&c->cand_of, &c->cap_cand_of, c->n_cand_of + n, sizeof *c->cand_of);
     fail->cand0 = c->n_cand_of;
-    fail->n_cands = n;
+    fail->n_cands = (uint16_t)n;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t k = cand_of(c, &scopes[i]);
         c->cand_of[c->n_cand_of++] = k;
@@ -314,7 +323,7 @@ static void propose_ours(struct plx_cover *c, struct plx_fail *fail)
         c->cand_of[c->n_cand_of++] = k;
         c->cands[k].n_fails++;
     }
-    fail->n_cands += *n;
+    fail->n_cands = (uint16_t)(fail->n_cands + *n);
 }
 
 static void propose_all(struct plx_cover *c, const struct lookup *l)
@@ -444,7 +453,7 @@ void plx_cands_propose_loud(struct plx_cover *c, const uint32_t *n_fails,
     for (uint32_t f = 0; f < c->n_fails; f++) {
         struct plx_fail *fail = &c->fails[f];
         fail->cand0 = c->of_agent[fail->agent];
-        fail->n_cands = c->of_agent[fail->agent + 1] - fail->cand0;
+        fail->n_cands = (uint16_t)(c->of_agent[fail->agent + 1] - fail->cand0);
         for (uint32_t i = 0; i < fail->n_cands; i++)
             c->cands[c->cand_of[fail->cand0 + i]].n_fails++;
     }

@@ -22,7 +22,6 @@ void plx_cover_destroy(struct plx_cover **cover)
     struct plx_cover *c = *cover;
     plx_score_fini(&c->score);
     free(c->fails);
-    free(c->was);
     free(c->of_agent);
     free(c->cands);
     free(c->buckets);
@@ -99,8 +98,6 @@ static bool is_as_before(const struct plx_cover *c, const struct plx_standing *s
 /* A story of the whole fleet is seldom: what it took is not kept for the next. */
 static void trim(struct plx_cover *c)
 {
-    plx_cands_trim(&c->fails, &c->cap_fails, c->n_fails, sizeof *c->fails);
-    plx_cands_trim(&c->was, &c->cap_was, c->n_fails, sizeof *c->was);
     plx_cands_trim(&c->cand_of, &c->cap_cand_of, c->n_cand_of, sizeof *c->cand_of);
     plx_cands_trim(&c->members, &c->cap_members, 4 * c->n_fails, sizeof *c->members);
     plx_cands_trim(&c->explained, &c->cap_explained, c->n_fails, sizeof *c->explained);

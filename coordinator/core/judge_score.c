@@ -285,29 +285,40 @@ void plx_score_failures(const struct plx_fail *f, uint32_t since, uint32_t *ret_
     *ret_close = close > 3 ? 3 : close;
 }
 
-void plx_score_weigh(const struct plx_score *s, struct plx_fail *f)
+/* What the cell's failures bring a fault that explains all of them, whatever their kinds.
+ */
+static double nats_of(const struct plx_score *s, const struct plx_fail *f)
 {
     uint32_t apart, close;
     plx_score_failures(f, 0, &apart, &close);
-    f->nats = f->most = apart * s->lr_apart[f->agent] + close * s->lr_burst;
-    if (s->policy->without & PLX_JUDGE_WITHOUT_KINDS)
-        return;
-    for (int k = 0; k < PLX_KIND_COUNT_; k++)
-        f->most -= (double)f->kinds[k] * s->log_kind[k];
+    return apart * s->lr_apart[f->agent] + close * s->lr_burst;
 }
 
-void plx_score_kinds(const struct plx_cell *cell, float ret[PLX_KIND_COUNT_])
+/* The kinds of a cell's failures, scaled so that no cell speaks louder than three. */
+static void scale_kinds(const struct plx_fail *f, float ret[PLX_KIND_COUNT_])
 {
     unsigned n = 0;
     for (int k = 0; k < PLX_KIND_COUNT_; k++)
-        n += cell->kinds[k];
+        n += f->kinds[k];
     float scale = n > KINDS_MAX ? (float)KINDS_MAX / (float)n : 1.0f;
     for (int k = 0; k < PLX_KIND_COUNT_; k++)
-        ret[k] = (float)cell->kinds[k] * scale;
+        ret[k] = (float)f->kinds[k] * scale;
 }
 
-static bool tally_fail(const struct plx_score *s, const struct plx_fail *f,
-                       uint32_t since, struct tally *t)
+void plx_score_weigh(const struct plx_score *s, struct plx_fail *f)
+{
+    float kinds[PLX_KIND_COUNT_];
+    f->most = nats_of(s, f);
+    if (s->policy->without & PLX_JUDGE_WITHOUT_KINDS)
+        return;
+    scale_kinds(f, kinds);
+    for (int k = 0; k < PLX_KIND_COUNT_; k++)
+        f->most -= (double)kinds[k] * s->log_kind[k];
+}
+
+/* Adds what its failures after `since` say; returns false where there are none. */
+static bool tally_add(const struct plx_score *s, const struct plx_fail *f,
+                      const float kinds[PLX_KIND_COUNT_], uint32_t since, struct tally *t)
 {
     uint32_t apart, close;
     plx_score_failures(f, since, &apart, &close);
@@ -315,8 +326,39 @@ static bool tally_fail(const struct plx_score *s, const struct plx_fail *f,
         return false;
     t->nats += apart * s->lr_apart[f->agent] + close * s->lr_burst;
     for (int k = 0; k < PLX_KIND_COUNT_; k++)
-        t->kinds[k] += (double)f->kinds[k];
+        t->kinds[k] += (double)kinds[k];
     return true;
+}
+
+static bool tally_fail(const struct plx_score *s, const struct plx_fail *f,
+                       uint32_t since, struct tally *t)
+{
+    float kinds[PLX_KIND_COUNT_];
+    scale_kinds(f, kinds);
+    return tally_add(s, f, kinds, since, t);
+}
+
+/* Results are as old as the onset less the slack may be, and speak for it. */
+static uint32_t since_of(const struct plx_score *s, uint32_t onset)
+{
+    return onset > s->slack ? onset - s->slack : 0;
+}
+
+/* What the open fails say for each of the first `n_onsets` of s->times that is alive (one
+ * bit each): all at once, for they are in no cache when there are very many. */
+static void tally_onsets(const struct plx_score *s, const struct plx_fail *fails,
+                         uint32_t n_onsets, uint32_t alive,
+                         struct tally ret[PLX_SCORE_ONSETS])
+{
+    float kinds[PLX_KIND_COUNT_];
+    memset(ret, 0, n_onsets * sizeof *ret);
+    for (uint32_t i = 0; i < s->n_open; i++) {
+        const struct plx_fail *f = &fails[s->open[i]];
+        scale_kinds(f, kinds);
+        for (uint32_t k = 0; k < n_onsets && f->last >= since_of(s, s->times[k]); k++)
+            if (alive & 1u << k)
+                tally_add(s, f, kinds, since_of(s, s->times[k]), &ret[k]);
+    }
 }
 
 /* Log-ratio of the kinds: Dirichlet-multinomial of the class against accidents. */
@@ -350,13 +392,10 @@ static double subset_cost(uint32_t n, uint32_t k)
  */
 
 static double gain_vantage(struct plx_score *s, const struct plx_scope *scope,
-                           const struct plx_fail *fails, uint32_t onset)
+                           struct tally t, uint32_t onset)
 {
-    struct tally t = {0};
     const uint32_t *ids;
-    uint32_t n, since = onset > s->slack ? onset - s->slack : 0;
-    for (uint32_t i = 0; i < s->n_open; i++)
-        tally_fail(s, &fails[s->open[i]], since, &t);
+    uint32_t n;
     plx_scope_agents(s->fleet, scope, &ids, &n);
     for (uint32_t i = 0; i < n; i++)
         if (!s->claimed[ids[i]] && own_onset(s, ids[i]) + TOGETHER >= onset)
@@ -367,12 +406,8 @@ static double gain_vantage(struct plx_score *s, const struct plx_scope *scope,
 }
 
 static double gain_plain(struct plx_score *s, const struct plx_scope *scope,
-                         const struct plx_fail *fails, uint32_t onset)
+                         struct tally t, uint32_t onset)
 {
-    struct tally t = {0};
-    uint32_t since = onset > s->slack ? onset - s->slack : 0;
-    for (uint32_t i = 0; i < s->n_open; i++)
-        tally_fail(s, &fails[s->open[i]], since, &t);
     t.nats += kinds_ratio(s, plx_scope_kind(scope->type)->class, t.kinds);
     return t.nats - contrary_listed(s, onset + s->slack) *
                         -log((1 - s->policy->p_fail) / s->policy->p_fail);
@@ -384,7 +419,7 @@ static uint32_t weigh_agents(struct plx_score *s, const struct plx_fail *fails,
                              uint32_t onset)
 {
     double against = -log((1 - s->policy->p_fail) / s->policy->p_fail);
-    uint32_t n = 0, since = onset > s->slack ? onset - s->slack : 0;
+    uint32_t n = 0, since = since_of(s, onset);
     s->stamp++;
     for (uint32_t i = 0; i < s->n_open; i++) {
         const struct plx_fail *f = &fails[s->open[i]];
@@ -412,7 +447,7 @@ static double gain_filter(struct plx_score *s, const struct plx_fail *fails,
                           uint32_t onset)
 {
     uint32_t n = weigh_agents(s, fails, onset), k = 0, others = 0;
-    uint32_t since = onset > s->slack ? onset - s->slack : 0;
+    uint32_t since = since_of(s, onset);
     struct tally t = {0};
     double nats = 0;
     for (uint32_t i = 0; i < n; i++) {
@@ -438,14 +473,16 @@ static double gain_filter(struct plx_score *s, const struct plx_fail *fails,
            subset_cost(k + others, k);
 }
 
+/* `tally`: what the open fails say for the onset; a filter asks its agents one by one. */
 static double gain_at(struct plx_score *s, const struct plx_scope *scope,
-                      const struct plx_fail *fails, uint32_t onset)
+                      const struct plx_fail *fails, const struct tally *tally,
+                      uint32_t onset)
 {
     const struct plx_scope_kind *kind = plx_scope_kind(scope->type);
-    if (kind->vantage)
-        return gain_vantage(s, scope, fails, onset);
-    return kind->filter ? gain_filter(s, fails, onset)
-                        : gain_plain(s, scope, fails, onset);
+    if (kind->filter)
+        return gain_filter(s, fails, onset);
+    return kind->vantage ? gain_vantage(s, scope, *tally, onset)
+                         : gain_plain(s, scope, *tally, onset);
 }
 
 /* --- the best onset -------------------------------------------------------------------
@@ -549,7 +586,7 @@ static bool is_hopeless(struct plx_score *s, const struct plx_scope *scope,
     double sum = 0, most = 0, cap = 0;
     for (uint32_t i = 0; i < s->n_open; i++) {
         const struct plx_fail *f = &fails[s->open[i]];
-        sum += f->nats + 4.0;
+        sum += nats_of(s, f) + 4.0;
         most += f->most > 0 ? f->most : 0;
         cap += f->cap > 0 ? (double)f->cap : 0;
     }
@@ -602,12 +639,15 @@ double plx_score_gain(struct plx_score *s, const struct plx_scope *scope,
     if (alive == 0)
         return -INFINITY;
     list_good(s, scope, s->times[0]);
+    struct tally tally[PLX_SCORE_ONSETS];
+    if (!plx_scope_kind(scope->type)->filter)
+        tally_onsets(s, fails, n_onsets, alive, tally);
     double best = -INFINITY;
     for (uint32_t i = 0; i < n_onsets; i++) {
         uint32_t onset = s->times[i];
         if (!(alive & 1u << i) || most[i] < best - PLX_BOUND_CLEAR)
             continue;
-        double gain = gain_at(s, scope, fails, onset);
+        double gain = gain_at(s, scope, fails, &tally[i], onset);
         if (gain > best) {
             best = gain;
             *ret_onset = onset;

@@ -54,12 +54,9 @@ void plx_score_begin(struct plx_score *score, const struct plx_fleet *fleet,
                      const struct plx_evidence *ev, const struct plx_judge_policy *policy,
                      uint32_t now);
 
-/* The kinds of a cell's failures, scaled so that no cell speaks louder than three. */
-void plx_score_kinds(const struct plx_cell *cell, float ret[PLX_KIND_COUNT_]);
-
-/* Sets what the cell's failures bring a fault that explains all of them (`nats`), and at
- * most with their kinds (`most`): a likelihood is at most 1, so that the ratio of the
- * kinds is at most that of accidents. */
+/* Sets what the cell's failures bring a fault that explains all of them at most, with
+ * their kinds (`most`): a likelihood is at most 1, so that the ratio of the kinds is at
+ * most that of accidents. */
 void plx_score_weigh(const struct plx_score *score, struct plx_fail *fail);
 
 /* How many of a cell's failures (apart, and close behind one) fall after `since`. */
