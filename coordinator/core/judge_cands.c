@@ -1,5 +1,6 @@
 #include "coordinator/core/judge_cands.h"
 
+#include "coordinator/core/judge_ahead.h"
 #include "coordinator/core/judge_hold.h"
 
 #include "base/rng.h"
@@ -123,28 +124,14 @@ static bool is_same(const struct plx_fail *a, const struct plx_fail *b)
            a->n_apart == b->n_apart && !a->cut;
 }
 
-/* Words of 64 cells that are looked ahead: for the cells, and for what these have more.
- */
-#define AHEAD      8u
-#define AHEAD_MORE 3u
-
 /* The memory of what comes next is fetched meanwhile. */
 static void look_ahead(const struct plx_cover *c, const struct plx_evidence *ev,
                        uint32_t word)
 {
-    uint32_t cells = word + AHEAD, more = word + AHEAD_MORE;
-    if (cells * 64 >= ev->cells.n)
-        return;
-    for (uint64_t bits = ev->cells.failing[cells]; bits != 0; bits &= bits - 1) {
-        uint32_t i = cells * 64 + (uint32_t)__builtin_ctzll(bits);
-        __builtin_prefetch(&ev->cells.at[i]);
-        __builtin_prefetch(&c->fleet->monitors[plx_cells_owner(&ev->cells, i)]);
-    }
-    for (uint64_t bits = ev->cells.failing[more]; bits != 0; bits &= bits - 1) {
-        const struct plx_packed *p =
-            &ev->cells.at[more * 64 + (uint32_t)__builtin_ctzll(bits)];
-        __builtin_prefetch(plx_cells_more(&ev->cells, p));
-    }
+    const uint64_t *failing = ev->cells.failing;
+    plx_ahead_fetch_set(c->fleet, &ev->cells, failing, word + 6, PLX_AHEAD_CELLS);
+    plx_ahead_fetch_set(c->fleet, &ev->cells, failing, word + 4, PLX_AHEAD_MONITOR);
+    plx_ahead_fetch_set(c->fleet, &ev->cells, failing, word + 2, PLX_AHEAD_MORE);
 }
 
 /* Adds the failing cell `i`, from the last solve (`was`; NULL: it did not fail then) if

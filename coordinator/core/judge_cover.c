@@ -103,9 +103,7 @@ static void trim(struct plx_cover *c)
     plx_cands_trim(&c->explained, &c->cap_explained, c->n_fails, sizeof *c->explained);
     plx_cands_trim(&c->told, &c->cap_told, c->n_fails, sizeof *c->told);
     plx_cands_trim(&c->sift.next, &c->sift.cap_next, c->n_fails, sizeof *c->sift.next);
-    plx_cands_trim(&c->score.open, &c->score.cap_open, c->n_fails, sizeof *c->score.open);
-    plx_cands_trim(&c->score.times, &c->score.cap_times, c->n_fails,
-                   sizeof *c->score.times);
+    plx_score_trim(&c->score, c->n_fails);
 }
 
 void plx_cover_solve(struct plx_cover *c, const struct plx_fleet *fleet,
