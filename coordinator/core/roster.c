@@ -335,6 +335,7 @@ void plx_roster_hello(struct plx_roster *roster, const struct plx_roster_hello *
     }
     a->session = hello->session;
     a->boot_id = hello->boot_id;
+    a->connected_at = hello->now;
     free(a->software);
     a->software = plx_text_dup(hello->software);
     note(notes, PLX_NOTE_CONNECTED, hello->slot);
