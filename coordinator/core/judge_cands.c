@@ -23,9 +23,9 @@ void plx_cands_reach(void *pp, uint32_t *cap, uint32_t n, size_t size)
 void plx_cands_trim(void *pp, uint32_t *cap, uint32_t n, size_t size)
 {
     void **p = pp;
-    if (*cap <= 4096 || *cap / 4 <= n)
+    if (*cap <= 2048 || *cap / 2 <= n)
         return;
-    *cap = n + n / 2 + 32;
+    *cap = n + n / 4 + 32;
     *p = realloc(*p, *cap * size);
     if (*p == NULL)
         abort();
@@ -394,10 +394,10 @@ void plx_cands_propose(struct plx_cover *c, const struct plx_standing *standing,
                        uint32_t n_standing)
 {
     uint32_t n = 0;
-    for (uint32_t f = 0; f < c->n_fails; f++)
-        n += c->fails[f].by < 0;
-    buckets_clear(c, n);
     plx_sift_fails(c, standing, n_standing);
+    for (uint32_t f = 0; f < c->n_fails; f++)
+        n += c->fails[f].by < 0 && (c->fails[f].worth & ~PLX_WORTH_OURS) != 0;
+    buckets_clear(c, n);
     propose(c);
     propose_vantage(c);
     link_members(c);

@@ -119,14 +119,14 @@ static void reach_open(struct plx_score *s, uint32_t n)
 {
     if (n <= s->cap_open)
         return;
-    s->cap_open = n + n / 2 + 16;
+    s->cap_open = n + n / 4 + 16;
     s->open = sized(s->open, s->cap_open, sizeof *s->open);
     s->times = sized(s->times, s->cap_open, sizeof *s->times);
 }
 
 void plx_score_trim(struct plx_score *s, uint32_t n)
 {
-    if (s->cap_open <= 4096 || s->cap_open / 4 <= n)
+    if (s->cap_open <= 2048 || s->cap_open / 2 <= n)
         return;
     s->cap_open = 0;
     reach_open(s, n);
