@@ -24,7 +24,7 @@ void plx_cands_trim(void *pp, uint32_t *cap, uint32_t n, size_t size)
 {
     void **p = pp;
     if (*cap <= 2048 || *cap / 2 <= n)
-        return;
+        return; /* not worth it */
     *cap = n + n / 4 + 32;
     *p = realloc(*p, *cap * size);
     if (*p == NULL)
@@ -106,7 +106,7 @@ static void read_cell(const struct plx_cover *c, const struct plx_evidence *ev,
         .agent = cell.agent,
         .first = cell.first,
         .last = cell.last,
-        .period = m->interval_tk,
+        .period = m->terms->interval_tk,
         .until = plx_evidence_until(c->score.policy, m, &cell),
         .n = cell.n,
         .n_apart = cell.n_apart,

@@ -95,21 +95,22 @@ static bool is_as_before(const struct plx_cover *c, const struct plx_standing *s
     return true;
 }
 
-/* A story of the whole fleet is seldom: what it took is not kept for the next. */
+/* What is needed from one solve to the next, and by those who read the story, stays: no
+ * larger than it is. The rest is scratch, and is given back while it is large. */
 static void trim(struct plx_cover *c)
 {
-    plx_cands_trim(&c->cands, &c->cap_cands, c->n_cands, sizeof *c->cands);
-    plx_cands_trim(&c->buckets, &c->cap_buckets, c->n_buckets, sizeof *c->buckets);
-    plx_cands_trim(&c->heap, &c->cap_heap, c->n_cands, sizeof *c->heap);
-    plx_cands_trim(&c->live, &c->cap_live, c->n_cands, sizeof *c->live);
-    plx_cands_trim(&c->tally, &c->cap_tally, c->n_cands, sizeof *c->tally);
-    plx_cands_trim(&c->work, &c->cap_work, c->n_cands, sizeof *c->work);
-    plx_cands_trim(&c->cand_of, &c->cap_cand_of, c->n_cand_of, sizeof *c->cand_of);
-    plx_cands_trim(&c->members, &c->cap_members, c->n_cand_of, sizeof *c->members);
     plx_cands_trim(&c->explained, &c->cap_explained, c->n_fails, sizeof *c->explained);
-    plx_cands_trim(&c->told, &c->cap_told, c->n_fails, sizeof *c->told);
-    plx_cands_trim(&c->sift.next, &c->sift.cap_next, c->n_fails, sizeof *c->sift.next);
-    plx_score_trim(&c->score, c->n_fails);
+    plx_cands_trim(&c->cands, &c->cap_cands, 0, sizeof *c->cands);
+    plx_cands_trim(&c->buckets, &c->cap_buckets, 0, sizeof *c->buckets);
+    plx_cands_trim(&c->heap, &c->cap_heap, 0, sizeof *c->heap);
+    plx_cands_trim(&c->live, &c->cap_live, 0, sizeof *c->live);
+    plx_cands_trim(&c->tally, &c->cap_tally, 0, sizeof *c->tally);
+    plx_cands_trim(&c->work, &c->cap_work, 0, sizeof *c->work);
+    plx_cands_trim(&c->cand_of, &c->cap_cand_of, 0, sizeof *c->cand_of);
+    plx_cands_trim(&c->members, &c->cap_members, 0, sizeof *c->members);
+    plx_cands_trim(&c->told, &c->cap_told, 0, sizeof *c->told);
+    plx_sift_trim(&c->sift);
+    plx_score_trim(&c->score);
 }
 
 void plx_cover_solve(struct plx_cover *c, const struct plx_fleet *fleet,

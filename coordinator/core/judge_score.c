@@ -124,12 +124,12 @@ static void reach_open(struct plx_score *s, uint32_t n)
     s->times = sized(s->times, s->cap_open, sizeof *s->times);
 }
 
-void plx_score_trim(struct plx_score *s, uint32_t n)
+void plx_score_trim(struct plx_score *s)
 {
-    if (s->cap_open <= 2048 || s->cap_open / 2 <= n)
+    if (s->cap_open <= 2048)
         return;
     s->cap_open = 0;
-    reach_open(s, n);
+    reach_open(s, 0);
 }
 
 void plx_score_unclaim(struct plx_score *s)
@@ -198,7 +198,7 @@ const struct plx_good *plx_score_goods(struct plx_score *s, const struct plx_sco
     }
     for (uint32_t k = 0; k < m->n_cells; k++) {
         const struct plx_cell c = plx_cell_at(s->ev, m, k);
-        *ret_n += plx_goods_of_cell(&c, m->interval_tk, 0, &s->one[*ret_n]);
+        *ret_n += plx_goods_of_cell(&c, m->terms->interval_tk, 0, &s->one[*ret_n]);
     }
     return s->one;
 }

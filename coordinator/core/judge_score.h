@@ -55,8 +55,8 @@ void plx_score_begin(struct plx_score *score, const struct plx_fleet *fleet,
                      const struct plx_evidence *ev, const struct plx_judge_policy *policy,
                      uint32_t now);
 
-/* After each solve: gives memory back that far more than `n` fails once needed. */
-void plx_score_trim(struct plx_score *score, uint32_t n);
+/* After each solve: gives memory back that is not needed before the next. */
+void plx_score_trim(struct plx_score *score);
 
 /* Sets what the cell's failures bring a fault that explains all of them at most, with
  * their kinds (`most`): a likelihood is at most 1, so that the ratio of the kinds is at

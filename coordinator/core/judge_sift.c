@@ -25,6 +25,14 @@ void plx_sift_fini(struct plx_sift *s)
     *s = (struct plx_sift){0};
 }
 
+void plx_sift_trim(struct plx_sift *s)
+{
+    plx_cands_trim(&s->unit, &s->cap_unit, 0, sizeof *s->unit);
+    plx_cands_trim(&s->head, &s->cap_head, 0, sizeof *s->head);
+    plx_cands_trim(&s->calm, &s->cap_calm, 0, sizeof *s->calm);
+    plx_cands_trim(&s->next, &s->cap_next, 0, sizeof *s->next);
+}
+
 /* For arrays by unit: they grow with what is declared, and need no room to spare. */
 static void units_reach(void *pp, uint32_t *cap, uint32_t n, size_t size)
 {

@@ -35,6 +35,9 @@ struct plx_cover;
 
 void plx_sift_fini(struct plx_sift *sift);
 
+/* After a solve: gives memory back that is not needed before the next. */
+void plx_sift_trim(struct plx_sift *sift);
+
 /* Sets `worth` (enum plx_worth) of the fails that nothing explains yet. Scopes of open
  * standing faults are always worth it. */
 void plx_sift_fails(struct plx_cover *cover, const struct plx_standing *standing,
