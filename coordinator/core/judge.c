@@ -196,9 +196,6 @@ int plx_judge_set_monitor(struct plx_judge *j, const struct plx_judge_monitor *m
         if (i == 0 || agents[i] != agents[n - 1])
             agents[n++] = agents[i];
     plx_fleet_set_monitor(&j->fleet, m);
-    struct plx_fleet_monitor *mon = &j->fleet.monitors[m->id];
-    mon->interval_tk = TK(m->interval_ns) ? TK(m->interval_ns) : 1;
-    mon->timeout_tk = TK(m->timeout_ns) ? TK(m->timeout_ns) : 1;
     plx_evidence_assign(&j->ev, &j->fleet, m->id, agents, n);
     free(agents);
     states_reach(j);
@@ -269,8 +266,7 @@ void plx_judge_heartbeat(struct plx_judge *j, struct plx_wall now, uint32_t agen
  * looked at: nobody waits for that, and the next sweep takes it in. */
 static bool is_no_news(const struct plx_judge *j, uint32_t monitor)
 {
-    const struct plx_state *v = &j->states.at[monitor];
-    return j->ev.of_held && v->known && v->verdict == PLX_JUDGE_UP && v->story == 0;
+    return j->ev.of_held && plx_states_is_plainly_up(&j->states, monitor);
 }
 
 /* One more failure of the kind that a fault explained: is it one that goes on? */

@@ -58,7 +58,7 @@ static bool is_seen_well(const struct plx_surroundings *x, const struct plx_faul
             const struct plx_cell c = plx_cell_at(x->ev, m, k);
             struct plx_good good;
             if (!plx_ids_has(&f->agents, c.agent) &&
-                plx_goods_of_cell(&c, m->interval_tk, since, &good))
+                plx_goods_of_cell(&c, m->terms->interval_tk, since, &good))
                 return true;
         }
     }
@@ -174,7 +174,8 @@ static bool is_seen_now(const struct plx_surroundings *x, const struct plx_fault
     }
     for (uint32_t i = 0; i < f->monitors.n && live; i++) {
         const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
-        double span = x->policy->fresh_intervals * m->interval_tk + m->timeout_tk;
+        double span =
+            x->policy->fresh_intervals * m->terms->interval_tk + m->terms->timeout_tk;
         if (x->now < f->last_fail + (uint32_t)span)
             return true;
     }
@@ -214,7 +215,7 @@ static uint32_t period_of(const struct plx_surroundings *x, const struct plx_fau
 {
     uint32_t most = 0;
     for (uint32_t i = 0; i < f->monitors.n; i++) {
-        uint32_t p = x->fleet->monitors[f->monitors.ids[i]].interval_tk;
+        uint32_t p = x->fleet->monitors[f->monitors.ids[i]].terms->interval_tk;
         most = p > most ? p : most;
     }
     if (f->monitors.n > 0)
@@ -240,8 +241,8 @@ static bool fails_off_phase(const struct plx_surroundings *x, const struct plx_f
             if (!(c->flags & PLX_CELL_FAILING) || !plx_ids_has(&f->agents, c->agent))
                 continue;
             n++;
-            off += m->interval_tk <= PLX_TK(x->policy->burst_ns) ||
-                   c->n_apart >= 2 + (c->last - c->first) / m->interval_tk;
+            off += m->terms->interval_tk <= PLX_TK(x->policy->burst_ns) ||
+                   c->n_apart >= 2 + (c->last - c->first) / m->terms->interval_tk;
         }
     }
     return off * 2 >= n || x->now - f->onset > PATIENCE;
@@ -262,8 +263,9 @@ static bool others_are_well(const struct plx_surroundings *x, const struct plx_f
                 continue;
             n++;
             loss += plx_quality_loss(c);
-            uint32_t back =
-                f->onset > 2 * m->interval_tk ? f->onset - 2 * m->interval_tk : 0;
+            uint32_t back = f->onset > 2 * m->terms->interval_tk
+                                ? f->onset - 2 * m->terms->interval_tk
+                                : 0;
             flipped += !(c->flags & PLX_CELL_FAILING) && c->other >= back && c->other > 0;
         }
     }

@@ -260,7 +260,7 @@ static bool write_off_cell(const struct plx_surroundings *x, const struct plx_fa
         !plx_scope_has_monitor(x->fleet, &f->scope, monitor))
         return false;
     c->n = c->n_apart =
-        plx_hold_left(f->ended, c->last, x->fleet->monitors[monitor].interval_tk,
+        plx_hold_left(f->ended, c->last, x->fleet->monitors[monitor].terms->interval_tk,
                       c->n_apart, &c->first);
     c->n_other = 0;
     return true;

@@ -144,7 +144,7 @@ void plx_evidence_assign(struct plx_evidence *ev, struct plx_fleet *fleet,
     uint32_t at = plx_cells_append(&ev->cells, monitor, n);
     for (uint32_t i = 0; i < n; i++) {
         struct plx_fleet_agent *a = &fleet->agents[agents[i]];
-        int64_t every = (int64_t)m->interval_tk * TK_NS;
+        int64_t every = (int64_t)m->terms->interval_tk * TK_NS;
         if (a->min_interval_ns == 0 || every < a->min_interval_ns)
             a->min_interval_ns = every;
     }
@@ -509,7 +509,8 @@ static void take_seen(struct plx_evidence *ev, struct plx_fleet_agent *a,
     } else {
         uint32_t burst_tk = (uint32_t)(policy->burst_ns / TK_NS);
         plx_quality_failed(c, timed_out, r->syn_retrans);
-        run_fail(ev, a, c, tk, is_apart(c, tk, burst_tk, m->interval_tk), kind_of(r));
+        run_fail(ev, a, c, tk, is_apart(c, tk, burst_tk, m->terms->interval_tk),
+                 kind_of(r));
     }
     ev->receded |= ok && r->outcome == PLX_OUTCOME_TIMEOUT &&
                    (c->flags & PLX_CELL_SEEN) && c->outcome != PLX_OUTCOME_TIMEOUT;

@@ -10,10 +10,6 @@
 #include "coordinator/core/judge_cells.h"
 #include "coordinator/core/judge_fleet.h"
 
-/* Time inside the judge: ticks of 1/32 s since a day before its first call; 0 is "never".
- * 32 bits last 4.2 years; a judge is rebuilt from the store long before. */
-#define PLX_TK_PER_SEC 32u
-
 struct plx_evidence {
     struct plx_cells cells;
     int64_t epoch_ns;
@@ -97,7 +93,8 @@ static inline uint32_t plx_evidence_until(const struct plx_judge_policy *policy,
                                           const struct plx_fleet_monitor *mon,
                                           const struct plx_cell *cell)
 {
-    double span = policy->fresh_intervals * mon->interval_tk + mon->timeout_tk;
+    double span =
+        policy->fresh_intervals * mon->terms->interval_tk + mon->terms->timeout_tk;
     return cell->last + (uint32_t)span;
 }
 

@@ -29,18 +29,29 @@ static const char *unit_text(const struct plx_fleet *f, uint32_t unit)
     return plx_fleet_text(f, f->units[unit].text);
 }
 
+/* Where the search for a unit begins. */
+static uint32_t index_home(const struct plx_fleet *f, enum plx_unit_kind kind,
+                           const char *text)
+{
+    return (uint32_t)((unit_hash(kind, text) >> 32) * f->cap_index >> 32);
+}
+
+static uint32_t index_next(const struct plx_fleet *f, uint32_t i)
+{
+    return i + 1 == f->cap_index ? 0 : i + 1;
+}
+
 static void index_rebuild(struct plx_fleet *f)
 {
-    f->cap_index = f->cap_index ? f->cap_index * 2 : 64;
+    f->cap_index += f->cap_index / 4 + 64;
     free(f->index);
     f->index = calloc(f->cap_index, sizeof *f->index);
     if (f->index == NULL)
         abort();
     for (uint32_t u = 0; u < f->n_units; u++) {
-        uint32_t mask = f->cap_index - 1;
-        uint32_t i = (uint32_t)unit_hash(f->units[u].kind, unit_text(f, u)) & mask;
+        uint32_t i = index_home(f, f->units[u].kind, unit_text(f, u));
         while (f->index[i] != 0)
-            i = (i + 1) & mask;
+            i = index_next(f, i);
         f->index[i] = u + 1;
     }
 }
@@ -63,9 +74,8 @@ static uint32_t unit_of(struct plx_fleet *f, enum plx_unit_kind kind, const char
         return PLX_NO_UNIT;
     if (f->cap_index < f->n_units + f->n_units / 3 + 2)
         index_rebuild(f);
-    uint32_t mask = f->cap_index - 1;
-    uint32_t i = (uint32_t)unit_hash(kind, text) & mask;
-    for (; f->index[i] != 0; i = (i + 1) & mask)
+    uint32_t i = index_home(f, kind, text);
+    for (; f->index[i] != 0; i = index_next(f, i))
         if (f->units[f->index[i] - 1].kind == (uint8_t)kind &&
             strcmp(unit_text(f, f->index[i] - 1), text) == 0)
             return f->index[i] - 1;
@@ -89,14 +99,21 @@ static uint32_t member_place(const struct plx_unit *u, uint32_t id)
     return lo;
 }
 
+/* Room grows by so many: an eighth to a sixteenth. */
+static uint32_t members_step(uint32_t n)
+{
+    return n < 64 ? 4 : 1u << (31 - (uint32_t)__builtin_clz(n) - 3);
+}
+
 /* Where the members are, with room for one more. */
 static uint32_t *members_reach(struct plx_unit *u)
 {
+    uint32_t step = members_step(u->n);
     if (!u->is_many && u->n < PLX_UNIT_FEW)
         return u->few;
-    if (u->is_many && (u->n & (u->n - 1)) != 0)
+    if (u->is_many && (u->n & (step - 1)) != 0)
         return u->many;
-    uint32_t *many = grow(u->is_many ? u->many : NULL, 2 * (size_t)u->n, sizeof *many);
+    uint32_t *many = grow(u->is_many ? u->many : NULL, u->n + (size_t)step, sizeof *many);
     if (!u->is_many)
         memcpy(many, u->few, sizeof u->few);
     u->many = many;
@@ -371,8 +388,15 @@ void plx_fleet_drop_agent(struct plx_fleet *f, uint32_t id)
 
 struct plx_fleet_monitor *plx_fleet_monitor(const struct plx_fleet *fleet, uint32_t id)
 {
-    return id < fleet->n_monitors && fleet->monitors[id].used ? &fleet->monitors[id]
-                                                              : NULL;
+    return id < fleet->n_monitors && fleet->monitors[id].terms != NULL
+               ? &fleet->monitors[id]
+               : NULL;
+}
+
+/* The text that was added next after this one. */
+static uint32_t behind(const struct plx_fleet *f, uint32_t text)
+{
+    return text + (uint32_t)strlen(plx_fleet_text(f, text)) + 1;
 }
 
 static void monitor_leave_units(struct plx_fleet *f, uint32_t id)
@@ -385,10 +409,10 @@ static void monitor_leave_units(struct plx_fleet *f, uint32_t id)
     for (uint32_t i = 0; i < m->terms->n_groups; i++)
         unit_leave(f, m->terms->ids[i], id);
     plx_commons_drop(&f->commons, m->terms);
-    plx_texts_forget(&f->texts, m->name);
     if (m->own_host)
-        plx_texts_forget(&f->texts, m->host);
-    m->used = false;
+        plx_texts_forget(&f->texts, behind(f, m->name));
+    plx_texts_forget(&f->texts, m->name);
+    m->terms = NULL;
 }
 
 static void monitors_reach(struct plx_fleet *f, uint32_t id)
@@ -464,26 +488,44 @@ static void texts_compact(struct plx_fleet *f)
             plx_texts_add(&f->texts, plx_texts_get(&old, f->units[u].text));
     for (uint32_t i = 0; i < f->n_monitors; i++) {
         struct plx_fleet_monitor *m = &f->monitors[i];
-        if (!m->used)
+        if (m->terms == NULL)
             continue;
-        m->name = plx_texts_add(&f->texts, plx_texts_get(&old, m->name));
+        const char *name = plx_texts_get(&old, m->name);
+        m->name = plx_texts_add(&f->texts, name);
         if (m->own_host)
-            m->host = plx_texts_add(&f->texts, plx_texts_get(&old, m->host));
-        else
-            m->host =
-                f->units[m->unit_name != PLX_NO_UNIT ? m->unit_name : m->unit_host].text;
+            plx_texts_add(&f->texts, name + strlen(name) + 1);
     }
     plx_texts_fini(&old);
+}
+
+static uint32_t host_unit(const struct plx_fleet_monitor *m)
+{
+    return m->unit_name != PLX_NO_UNIT ? m->unit_name : m->unit_host;
 }
 
 /* The host's text is mostly that of the name's unit, or of the address's. */
 static void keep_texts(struct plx_fleet *f, struct plx_fleet_monitor *m, const char *name,
                        const char *host)
 {
-    uint32_t unit = m->unit_name != PLX_NO_UNIT ? m->unit_name : m->unit_host;
+    uint32_t unit = host_unit(m);
     m->own_host = unit == PLX_NO_UNIT || strcmp(unit_text(f, unit), host) != 0;
-    m->host = m->own_host ? plx_texts_add(&f->texts, host) : f->units[unit].text;
     m->name = plx_texts_add(&f->texts, name);
+    if (m->own_host)
+        plx_texts_add(&f->texts, host);
+}
+
+const char *plx_fleet_host(const struct plx_fleet *fleet,
+                           const struct plx_fleet_monitor *m)
+{
+    return m->own_host ? plx_fleet_text(fleet, behind(fleet, m->name))
+                       : unit_text(fleet, host_unit(m));
+}
+
+/* Ticks of a duration, one at least. */
+static uint32_t ticks_of(int64_t ns)
+{
+    int64_t tk = ns / (PLX_SEC_NS / PLX_TK_PER_SEC);
+    return tk < 1 ? 1 : (uint32_t)tk;
 }
 
 /* What is declared about the monitor, kept once for all that have it alike. */
@@ -501,6 +543,8 @@ static struct plx_terms *terms_of(struct plx_fleet *f,
     t->quorum.n = mon->quorum.n;
     t->min_coverage = (float)mon->min_coverage;
     t->degraded_above_us = mon->degraded_above_us;
+    t->interval_tk = ticks_of(mon->interval_ns);
+    t->timeout_tk = ticks_of(mon->timeout_ns);
     t->n_groups = (uint32_t)mon->n_groups;
     t->n_depends = (uint32_t)mon->n_depends_on;
     for (uint32_t i = 0; i < t->n_groups; i++) {
@@ -522,12 +566,12 @@ void plx_fleet_set_monitor(struct plx_fleet *f, const struct plx_judge_monitor *
     const char *host = mon->host ? mon->host : "";
     monitors_reach(f, mon->id);
     struct plx_fleet_monitor *m = &f->monitors[mon->id];
-    if (m->used)
+    if (m->terms != NULL)
         monitor_leave_units(f, mon->id);
     if (f->texts.garbage > GARBAGE && f->texts.garbage > f->texts.n / 2)
         texts_compact(f);
     *m = (struct plx_fleet_monitor){
-        .expect = (uint8_t)mon->expect,
+        .expect = (unsigned)mon->expect & 7u,
         .port = mon->port,
         .asked_all = m->asked_all,
         .cell0 = m->cell0,
@@ -538,7 +582,6 @@ void plx_fleet_set_monitor(struct plx_fleet *f, const struct plx_judge_monitor *
     monitor_join_endpoint(f, m, mon->id);
     keep_texts(f, m, mon->name, host);
     m->terms = terms_of(f, mon);
-    m->used = true;
 }
 
 void plx_fleet_watch(struct plx_fleet *f, uint32_t monitor, const uint32_t *agents,
@@ -554,7 +597,7 @@ void plx_fleet_watch(struct plx_fleet *f, uint32_t monitor, const uint32_t *agen
     for (uint32_t i = 0; i < n; i++)
         like->agents[i] = (uint16_t)agents[i];
     m->watchers = plx_commons_take(&f->commons, like);
-    m->n_cells = (uint16_t)n;
+    m->n_cells = n & 0x7ffu;
     free(like);
     plx_commons_drop(&f->commons, old);
 }

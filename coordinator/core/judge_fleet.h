@@ -16,6 +16,10 @@
 
 #define PLX_NO_UNIT UINT32_MAX
 
+/* Time inside the judge: ticks of 1/32 s since a day before its first call; 0 is "never".
+ * 32 bits last 4.2 years; a judge is rebuilt from the store long before. */
+#define PLX_TK_PER_SEC 32u
+
 enum plx_unit_kind {
     PLX_UNIT_HOST,     /* an address; members are monitors, down to ENDPOINT */
     PLX_UNIT_PREFIX,   /* /24 or /48 */
@@ -34,7 +38,7 @@ enum plx_unit_kind {
 struct plx_unit {
     union {
         uint32_t few[PLX_UNIT_FEW];
-        uint32_t *many; /* from PLX_UNIT_FEW + 1 members on; room for a power of two */
+        uint32_t *many; /* from PLX_UNIT_FEW + 1 members on */
     };
     uint32_t n;
     uint32_t text;
@@ -63,6 +67,7 @@ struct plx_terms {
     struct plx_quorum quorum;
     float min_coverage;
     int64_t degraded_above_us;
+    uint32_t interval_tk, timeout_tk;
     uint32_t n_groups, n_depends;
     uint32_t ids[]; /* groups (units), then monitors it depends on */
 };
@@ -105,19 +110,19 @@ struct plx_fleet_agent {
 struct plx_fleet_monitor {
     struct plx_watchers *watchers; /* NULL: nobody yet */
     uint32_t cell0;
-    uint16_t n_cells;
-    bool used;
-    uint8_t expect;          /* all that intake needs is in these first 16 bytes */
+    uint16_t n_cells : 11; /* at most PLX_JUDGE_VIEW_MAX */
+    uint16_t expect : 3; /* enum plx_expect: all that intake needs is in these 16 bytes */
+    uint16_t own_host : 1; /* its host's text is not that of a unit: it lies behind the
+                              monitor's name */
+    uint16_t port;
     struct plx_terms *terms; /* NULL: not used */
-    uint32_t interval_tk, timeout_tk; /* in ticks of judge_evidence.h */
     uint32_t asked_all; /* when every location had been asked about the latest doubt */
     uint32_t unit_host, unit_prefix, unit_name;
     uint32_t unit_endpoint; /* PLX_NO_UNIT: no other monitor watches the same */
-    uint32_t name, host;    /* texts */
-    uint16_t port;
-    bool own_host; /* `host` is a text of its own, not that of a unit */
+    uint32_t name;          /* text */
 };
-_Static_assert(sizeof(struct plx_fleet_monitor) == 64, "one for each monitor");
+_Static_assert(sizeof(struct plx_fleet_monitor) == 48, "one for each monitor");
+_Static_assert(PLX_JUDGE_VIEW_MAX < 1u << 11, "they are counted in 11 bits");
 
 struct plx_fleet {
     struct plx_fleet_agent *agents;
@@ -126,7 +131,7 @@ struct plx_fleet {
     uint32_t n_monitors;
     struct plx_unit *units;
     uint32_t n_units, cap_units;
-    uint32_t *index; /* open addressing: unit number + 1 */
+    uint32_t *index; /* open addressing: unit number + 1; never full */
     uint32_t cap_index;
     struct plx_texts texts;     /* of units and monitors */
     struct plx_commons commons; /* watchers, terms */
@@ -169,6 +174,10 @@ static inline const char *plx_fleet_text(const struct plx_fleet *fleet, uint32_t
 {
     return plx_texts_get(&fleet->texts, text);
 }
+
+/* The host's text as declared; "" for none. */
+const char *plx_fleet_host(const struct plx_fleet *fleet,
+                           const struct plx_fleet_monitor *monitor);
 
 /* How many of the unit's monitors the agent watches. */
 uint32_t plx_fleet_agent_cells(const struct plx_fleet *fleet, uint32_t agent,

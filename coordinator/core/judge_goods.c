@@ -69,7 +69,7 @@ static void read_member(struct plx_goods_place *p, const struct plx_fleet *fleet
         struct plx_cell c;
         plx_cell_read(ev, m, k, &c);
         p->good = grown(p->good, &p->cap_good, p->n_good, sizeof *p->good);
-        p->n_good += plx_goods_of_cell(&c, m->interval_tk, 0, &p->good[p->n_good]);
+        p->n_good += plx_goods_of_cell(&c, m->terms->interval_tk, 0, &p->good[p->n_good]);
     }
     p->ends = grown(p->ends, &p->cap_ends, p->n_ends, sizeof *p->ends);
     p->ends[p->n_ends++] = p->n_good;

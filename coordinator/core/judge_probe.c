@@ -91,14 +91,14 @@ static bool order(struct search *s, uint32_t monitor, uint32_t k, double *budget
 static uint32_t in_flight(const struct search *s, const struct plx_fleet_monitor *m,
                           const struct plx_cell *c)
 {
-    if (!(c->flags & PLX_CELL_SEEN) || m->interval_tk > 60000 || c->sched == 0)
+    if (!(c->flags & PLX_CELL_SEEN) || m->terms->interval_tk > 60000 || c->sched == 0)
         return 0;
     uint32_t elapsed = (uint16_t)((uint16_t)s->now - c->sched);
-    uint32_t pos = elapsed % m->interval_tk, most = m->timeout_tk + SEC;
-    if (m->interval_tk - pos < SEC / 2)
-        return m->interval_tk - pos + most;
-    bool under_way =
-        elapsed >= m->interval_tk && pos < most && c->last + pos + 2 * SEC < s->now;
+    uint32_t pos = elapsed % m->terms->interval_tk, most = m->terms->timeout_tk + SEC;
+    if (m->terms->interval_tk - pos < SEC / 2)
+        return m->terms->interval_tk - pos + most;
+    bool under_way = elapsed >= m->terms->interval_tk && pos < most &&
+                     c->last + pos + 2 * SEC < s->now;
     return under_way ? most - pos : 0;
 }
 

@@ -25,7 +25,7 @@ static const char *clock_text(const struct plx_reason_input *in, uint32_t tk,
 static void target_text(const struct plx_fleet *f, const struct plx_fleet_monitor *m,
                         char *ret, size_t size)
 {
-    const char *host = plx_fleet_text(f, m->host);
+    const char *host = plx_fleet_host(f, m);
     if (host[0] == '\0' || m->port == 0)
         snprintf(ret, size, "%s", plx_fleet_text(f, m->name));
     else if (strchr(host, ':') != NULL)
