@@ -549,7 +549,8 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
     }
     if (tk < p->last) /* overtaken by a newer result: says nothing about the present */
         return 0;
-    struct plx_cell c = plx_cells_get(&ev->cells, i, (uint16_t)r->agent);
+    struct plx_cell c;
+    plx_cells_read(&ev->cells, i, (uint16_t)r->agent, &c);
     bool failed = c.flags & PLX_CELL_FAILING;
     take_seen(ev, a, m, &c, policy, r, tk);
     plx_cells_put(&ev->cells, i, &c);

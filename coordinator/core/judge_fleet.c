@@ -413,6 +413,7 @@ static void monitor_leave_units(struct plx_fleet *f, uint32_t id)
         plx_texts_forget(&f->texts, behind(f, m->name));
     plx_texts_forget(&f->texts, m->name);
     m->terms = NULL;
+    m->used = false;
 }
 
 static void monitors_reach(struct plx_fleet *f, uint32_t id)
@@ -488,7 +489,7 @@ static void texts_compact(struct plx_fleet *f)
             plx_texts_add(&f->texts, plx_texts_get(&old, f->units[u].text));
     for (uint32_t i = 0; i < f->n_monitors; i++) {
         struct plx_fleet_monitor *m = &f->monitors[i];
-        if (m->terms == NULL)
+        if (!m->used)
             continue;
         const char *name = plx_texts_get(&old, m->name);
         m->name = plx_texts_add(&f->texts, name);
@@ -566,7 +567,7 @@ void plx_fleet_set_monitor(struct plx_fleet *f, const struct plx_judge_monitor *
     const char *host = mon->host ? mon->host : "";
     monitors_reach(f, mon->id);
     struct plx_fleet_monitor *m = &f->monitors[mon->id];
-    if (m->terms != NULL)
+    if (m->used)
         monitor_leave_units(f, mon->id);
     if (f->texts.garbage > GARBAGE && f->texts.garbage > f->texts.n / 2)
         texts_compact(f);
@@ -582,6 +583,7 @@ void plx_fleet_set_monitor(struct plx_fleet *f, const struct plx_judge_monitor *
     monitor_join_endpoint(f, m, mon->id);
     keep_texts(f, m, mon->name, host);
     m->terms = terms_of(f, mon);
+    m->used = true;
 }
 
 void plx_fleet_watch(struct plx_fleet *f, uint32_t monitor, const uint32_t *agents,

@@ -112,10 +112,11 @@ struct plx_fleet_monitor {
     uint32_t cell0;
     uint16_t n_cells : 11; /* at most PLX_JUDGE_VIEW_MAX */
     uint16_t expect : 3; /* enum plx_expect: all that intake needs is in these 16 bytes */
+    uint16_t used : 1;
     uint16_t own_host : 1; /* its host's text is not that of a unit: it lies behind the
                               monitor's name */
     uint16_t port;
-    struct plx_terms *terms; /* NULL: not used */
+    struct plx_terms *terms; /* NULL while it is not used */
     uint32_t asked_all; /* when every location had been asked about the latest doubt */
     uint32_t unit_host, unit_prefix, unit_name;
     uint32_t unit_endpoint; /* PLX_NO_UNIT: no other monitor watches the same */
