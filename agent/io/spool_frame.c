@@ -12,7 +12,7 @@ struct plx_spool_merger {
 };
 
 int plx_spool_frame(const struct plx_spool_chunk *chunk, const struct plx_result *results,
-                    struct plx_buf *frame)
+                    bool backlog, struct plx_buf *frame)
 {
     struct plx_msg msg = {.type = PLX_MSG_RESULTS};
     msg.results.stream_id = chunk->stream_id;
@@ -22,6 +22,7 @@ int plx_spool_frame(const struct plx_spool_chunk *chunk, const struct plx_result
         msg.results.lost_from = chunk->from;
         msg.results.lost_to = chunk->to;
     } else {
+        msg.results.backlog = backlog;
         msg.results.results = results;
         msg.results.n = (size_t)(chunk->last - chunk->first + 1);
     }

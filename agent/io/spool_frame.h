@@ -9,9 +9,10 @@
 /* At 24 bytes a result a full frame stays far below the frame limit. */
 #define PLX_SPOOL_FRAME_ROWS 1000
 
-/* Encodes a chunk: its results, or, of a gap, none. Initialises `frame` in any case. */
+/* Encodes a chunk: its results, or, of a gap, none. `backlog`: of a stream that has
+ * ended. Initialises `frame` in any case. */
 int plx_spool_frame(const struct plx_spool_chunk *chunk, const struct plx_result *results,
-                    struct plx_buf *frame);
+                    bool backlog, struct plx_buf *frame);
 
 /* The results of several frames in a row, at most PLX_SPOOL_FRAME_ROWS. */
 struct plx_spool_merger;

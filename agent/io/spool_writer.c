@@ -180,6 +180,12 @@ void plx_spool_writer_close(struct plx_spool_writer **writer)
     *writer = NULL;
 }
 
+/* The stream that what comes is added to. */
+static struct plx_spool_stream *newest(struct plx_spool_writer *w)
+{
+    return w->memory.stream.id ? &w->memory.stream : &w->stream;
+}
+
 /* ---- loading ---- */
 
 /* The chunk that holds a number, or the first behind it, from wherever its stream is. */
@@ -221,9 +227,11 @@ static void merge_followers(struct plx_spool_writer *w, struct plx_spool_chunk *
         chunk->last = next.last;
     }
     struct plx_buf whole;
-    if (chunk->last == last)
+    bool backlog = chunk->stream_id != newest(w)->id;
+    if (chunk->last == last && !backlog)
         return;
-    if (plx_spool_frame(chunk, plx_spool_merger_results(w->merger), &whole) == 0) {
+    if (plx_spool_frame(chunk, plx_spool_merger_results(w->merger), backlog, &whole) ==
+        0) {
         plx_buf_fini(frame);
         *frame = whole;
     } else {
@@ -242,7 +250,7 @@ static int load_one(struct plx_spool_writer *w, struct plx_spool_mark from,
         /* Its beginning was acknowledged as results before it became a gap. */
         plx_buf_fini(frame);
         chunk->first = from.seq;
-        err = plx_spool_frame(chunk, NULL, frame);
+        err = plx_spool_frame(chunk, NULL, false, frame);
     }
     if (err)
         plx_buf_fini(frame);
@@ -276,12 +284,6 @@ void plx_spool_writer_begin_stream(struct plx_spool_writer *writer)
     writer->stream = (struct plx_spool_stream){0};
 }
 
-/* The stream that what comes is added to. */
-static struct plx_spool_stream *newest(struct plx_spool_writer *w)
-{
-    return w->memory.stream.id ? &w->memory.stream : &w->stream;
-}
-
 static int ensure_stream(struct plx_spool_writer *w, struct plx_spool_events *events)
 {
     if (newest(w)->id)
@@ -309,7 +311,7 @@ static int append(struct plx_spool_writer *w, const struct plx_spool_chunk *chun
                   const struct plx_result *results, struct plx_spool_events *events)
 {
     struct plx_buf frame;
-    int err = plx_spool_frame(chunk, results, &frame);
+    int err = plx_spool_frame(chunk, results, false, &frame);
     if (!err)
         err = store(w, chunk, &frame);
     if (err || !events) {
@@ -494,7 +496,7 @@ static void bound_memory(struct plx_spool_writer *w)
     while (w->memory.totals.rows > w->limits.max_waiting &&
            plx_spool_memory_drop_oldest(&w->memory, &gap, &dropped)) {
         struct plx_buf frame;
-        if (plx_spool_frame(&gap, NULL, &frame))
+        if (plx_spool_frame(&gap, NULL, false, &frame))
             abort(); /* a gap always fits */
         plx_spool_memory_put_first(&w->memory, &gap, frame.data, frame.len);
         plx_buf_fini(&frame);

@@ -78,7 +78,8 @@ struct plx_agent {
     struct plx_mono moved;       /* when `progress` last changed */
     struct plx_mono clock_moved; /* when its offset last changed by as much as is
                                     reported; 0: never */
-    int64_t offset_ns;           /* to be added to its wall clock */
+    struct plx_mono connected_at;
+    int64_t offset_ns; /* to be added to its wall clock */
     struct plx_agent_vitals vitals;
 };
 
