@@ -10,12 +10,14 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../lib/check.sh"
 dir=$(mktemp -d /tmp/plx-cli-XXXXXX)
 coordinator=
+agent=
 
 cleanup() {
-    if [[ -n $coordinator ]]; then
-        kill "$coordinator" 2>/dev/null || true
-        wait "$coordinator" 2>/dev/null || true
-    fi
+    local pid
+    for pid in $agent $coordinator; do
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
     rm -rf "$dir"
 }
 trap cleanup EXIT
@@ -161,6 +163,32 @@ for i in range(30000):
 check "30,000 monitors" exits 0 p apply -f "$dir/many.yaml"
 check "… arrive" test "$(p monitors list --output json | jq '.monitors | length')" = 30001
 check "… and leave" exits 0 p apply --prune -f "$dir/one.yaml"
+
+# One provider with an agent that runs and one that never did, and an agent without any.
+check "no providers" exits 0 p providers list
+check "… and what to do" says '*--label provider=NAME*'
+for name in a-1 a-2 b-1; do
+    label=()
+    [[ $name == b-1 ]] || label=(--label provider=acme)
+    "$bin/parallax-agent" enroll "$(p agents token create --region r --quiet "${label[@]}")" \
+        --name "$name" --data-dir "$dir/$name" >/dev/null 2>&1
+done
+"$bin/parallax-agent" run --data-dir "$dir/a-1" >"$dir/a-1.log" 2>&1 &
+agent=$!
+tries=150
+until [[ $(p agents show a-1 --output json | jq -r .agent.state) == live ]] || ((tries-- == 0)); do
+    sleep 0.1
+done
+check "providers" exits 0 p providers list --output csv
+check "… and how many of each are live" says $'provider,agents,live\nacme,2,1\n(no label),1,0'
+check "… as JSON" exits 0 p providers list --output json
+check "… in which no label is null" test "$(jq -c '.providers' <<<"$out")" = \
+    '[{"provider":"acme","agents":2,"live":1},{"provider":null,"agents":1,"live":0}]'
+check "one shut out counts no more" exits 0 p agents revoke b-1
+check "… indeed" test "$(p providers list --output json | jq '.providers | length')" = 1
+kill "$agent"
+wait "$agent" || true
+agent=
 
 mkdir -p "$dir/stranger"
 sed 's/^key:.*/key: "other.key"/' "$dir/data/admin.yaml" >"$dir/stranger/admin.yaml"
