@@ -7,34 +7,17 @@
 set -euo pipefail
 bin=$(cd "$1" && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=tests/lib/check.sh
-. "$here/../lib/check.sh"
-dir=$(mktemp -d /tmp/plx-receivers-XXXXXX)
+# shellcheck source=tests/lib/coordinator.sh
+. "$here/../lib/coordinator.sh"
 chmod 711 "$dir"
-pids=()
-
-cleanup() {
-    local pid
-    for pid in "${pids[@]}"; do
-        kill "$pid" 2>/dev/null || true
-    done
-    wait 2>/dev/null || true
-    rm -rf "$dir"
-}
-trap cleanup EXIT
-
-# Ports that nothing else here uses; below the ephemeral range.
-base=$((13000 + $$ % 200 * 40))
 smtp=$((base + 20)) manager=$((base + 21)) service=$((base + 22))
-
-p() { "$bin/parallax" --data-dir "$dir/coordinator" "$@"; }
 
 # ---- those who are told ----
 
 kinds=(slack discord teams pagerduty ntfy hook googlechat rocketchat)
 words=()
-for i in "${!kinds[@]}"; do words+=("${kinds[i]}=$((base + i))"); done
-mkdir -p "$dir/coordinator" "$dir/record" "$dir/commands" "$dir/secrets"
+for i in "${!kinds[@]}"; do words+=("${kinds[i]}=$((base + 10 + i))"); done
+mkdir "$dir/record" "$dir/commands" "$dir/secrets"
 python3 "$here/../lib/webhook_peer.py" "$dir/record" "${words[@]}" >"$dir/peers.log" 2>&1 &
 pids+=($!)
 
@@ -96,20 +79,13 @@ until_ok 10 grep -q ready "$dir/peers.log"
 
 # ---- the fleet ----
 
-SECRET_OF_OURS=abc "$bin/parallax-coordinator" run --data-dir "$dir/coordinator" --advertise 127.0.0.1 \
-    --listen "tcp://127.0.0.1:$((base + 30))" --enrol-listen "tcp://127.0.0.1:$((base + 31))" \
-    --admin-listen "tcp://127.0.0.1:$((base + 32))" --http-listen off \
-    --public-url https://parallax.example/ --commands-dir "$dir/commands" \
-    --secrets-dir "$dir/secrets" >"$dir/coordinator.log" 2>&1 &
-pids+=($!)
-until_ok 20 p health || { cat "$dir/coordinator.log"; exit 1; }
+SECRET_OF_OURS=abc coordinator_start --public-url https://parallax.example/ \
+    --commands-dir "$dir/commands" --secrets-dir "$dir/secrets"
 # Two monitors of one service, and what is asked again when it fails.
 printf 'limits: {per_target_rate: 20}\n' >"$dir/agent.yaml"
 for place in us-a eu-b ap-c; do
-    token=$(p agents token create --region "${place%-*}" --label "provider=${place#*-}" --quiet)
-    "$bin/parallax-agent" enroll "$token" --data-dir "$dir/$place" --name "$place" >/dev/null
-    "$bin/parallax-agent" run --config "$dir/agent.yaml" --data-dir "$dir/$place" >>"$dir/$place.log" 2>&1 &
-    pids+=($!)
+    agent_enrol "$place" --label "provider=${place#*-}"
+    agent_start "$place" --config "$dir/agent.yaml"
 done
 coproc SERVICES { exec python3 "$here/../lib/services.py" 127.0.6.1:"$service"; }
 pids+=("$SERVICES_PID")
@@ -156,7 +132,7 @@ YAML
 # ---- rules ----
 
 printf '0123456789abcdef0123456789abcdef\n' >"$dir/secrets/pd.key"
-url() { printf 'http://127.0.0.1:%d/hook' $((base + $1)); }
+url() { printf 'http://127.0.0.1:%d/hook' $((base + 10 + $1)); }
 cat >"$dir/all.yaml" <<YAML
 receivers:
   - {name: slack, kind: slack, url: "$(url 0)"}
@@ -165,7 +141,7 @@ receivers:
   - {name: pagerduty, kind: pagerduty, url: "$(url 3)", routing_key_file: pd.key}
   - name: ntfy
     kind: ntfy
-    url: "http://127.0.0.1:$((base + 4))"
+    url: "http://127.0.0.1:$((base + 14))"
     topic: alerts
     title: "{{word}} {{severity}}"
     template: |
