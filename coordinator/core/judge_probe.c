@@ -459,6 +459,9 @@ static void consider_all(struct search *s, const struct plx_fail *fails, uint32_
     w->calm = calm ? look_of(s, fails, n) : 0;
 }
 
+/* What a spare's first answers in a row are asked for, soon after one another. */
+#define SPARE_FEW 3
+
 /* A spare has no schedule: while its view is needed, it is asked as often as those who
  * watch look. */
 static void renew(struct search *s, const struct plx_seats *seats)
@@ -470,9 +473,9 @@ static void renew(struct search *s, const struct plx_seats *seats)
         const struct plx_fleet_monitor *m = &s->fleet->monitors[said->monitor];
         uint32_t k = plx_evidence_place(m, said->agent);
         const struct plx_cell c = plx_cell_at(s->ev, m, k);
+        uint32_t wait = c.n < SPARE_FEW ? REPEAT : plx_evidence_every(m, &c);
         if (!(c.flags & PLX_CELL_PENDING) &&
-            plx_fleet_is_live(&s->fleet->agents[c.agent]) &&
-            s->now >= c.last + plx_evidence_every(m, &c))
+            plx_fleet_is_live(&s->fleet->agents[c.agent]) && s->now >= c.last + wait)
             order(s, said->monitor, k, &s->p->doubt);
     }
 }
