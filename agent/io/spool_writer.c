@@ -278,10 +278,16 @@ void plx_spool_writer_close(struct plx_spool_writer **writer)
     *writer = NULL;
 }
 
+/* The stream that what comes is added to. */
+static struct plx_spool_stream *newest(struct plx_spool_writer *w)
+{
+    return w->memory.stream.id ? &w->memory.stream : &w->stream;
+}
+
 /* ---- loading ---- */
 
 static int encode(const struct plx_spool_chunk *chunk, const struct plx_result *results,
-                  struct plx_buf *frame)
+                  bool backlog, struct plx_buf *frame)
 {
     struct plx_msg msg = {.type = PLX_MSG_RESULTS};
     msg.results.stream_id = chunk->stream_id;
@@ -291,6 +297,7 @@ static int encode(const struct plx_spool_chunk *chunk, const struct plx_result *
         msg.results.lost_from = chunk->from;
         msg.results.lost_to = chunk->to;
     } else {
+        msg.results.backlog = backlog;
         msg.results.results = results;
         msg.results.n = (size_t)(chunk->last - chunk->first + 1);
     }
@@ -350,9 +357,10 @@ static void merge_followers(struct plx_spool_writer *w, struct plx_spool_chunk *
         chunk->last = next.last;
     }
     struct plx_buf whole;
-    if (chunk->last == last)
+    bool backlog = chunk->stream_id != newest(w)->id;
+    if (chunk->last == last && !backlog)
         return;
-    if (encode(chunk, w->merged, &whole) == 0) {
+    if (encode(chunk, w->merged, backlog, &whole) == 0) {
         plx_buf_fini(frame);
         *frame = whole;
     } else {
@@ -371,7 +379,7 @@ static int load_one(struct plx_spool_writer *w, struct plx_spool_mark from,
         /* Its beginning was acknowledged as results before it became a gap. */
         plx_buf_fini(frame);
         chunk->first = from.seq;
-        err = encode(chunk, NULL, frame);
+        err = encode(chunk, NULL, false, frame);
     }
     if (err)
         plx_buf_fini(frame);
@@ -405,12 +413,6 @@ void plx_spool_writer_begin_stream(struct plx_spool_writer *writer)
     writer->stream = (struct plx_spool_stream){0};
 }
 
-/* The stream that what comes is added to. */
-static struct plx_spool_stream *newest(struct plx_spool_writer *w)
-{
-    return w->memory.stream.id ? &w->memory.stream : &w->stream;
-}
-
 static int ensure_stream(struct plx_spool_writer *w, struct plx_spool_events *events)
 {
     if (newest(w)->id)
@@ -438,7 +440,7 @@ static int append(struct plx_spool_writer *w, const struct plx_spool_chunk *chun
                   const struct plx_result *results, struct plx_spool_events *events)
 {
     struct plx_buf frame;
-    int err = encode(chunk, results, &frame);
+    int err = encode(chunk, results, false, &frame);
     if (!err)
         err = store(w, chunk, &frame);
     if (err || !events) {
@@ -622,7 +624,7 @@ static void bound_memory(struct plx_spool_writer *w)
     while (w->memory.totals.rows > w->limits.max_waiting &&
            plx_spool_memory_drop_oldest(&w->memory, &gap, &dropped)) {
         struct plx_buf frame;
-        if (encode(&gap, NULL, &frame))
+        if (encode(&gap, NULL, false, &frame))
             abort(); /* a gap always fits */
         plx_spool_memory_put_first(&w->memory, &gap, frame.data, frame.len);
         plx_buf_fini(&frame);

@@ -17,6 +17,6 @@ void plx_ahead_fetch(const struct plx_fleet *fleet, const struct plx_cells *cell
         if (stage == PLX_AHEAD_CELLS && (i == m->cell0 || i % TO_A_LINE == 0))
             __builtin_prefetch(p);
         else if (stage == PLX_AHEAD_MORE && (p->how & PLX_PACKED_MORE))
-            __builtin_prefetch(plx_cells_more(cells, p->first));
+            __builtin_prefetch(plx_cells_more(cells, p));
     }
 }

@@ -97,7 +97,8 @@ static void read_cell(const struct plx_cover *c, const struct plx_evidence *ev,
 {
     uint32_t monitor = plx_cells_owner(&ev->cells, i);
     const struct plx_fleet_monitor *m = &c->fleet->monitors[monitor];
-    const struct plx_cell cell = plx_cell_at(ev, m, i - m->cell0);
+    struct plx_cell cell;
+    plx_cell_read(ev, m, i - m->cell0, &cell);
     *ret = (struct plx_fail){
         .cell = i,
         .monitor = monitor,
@@ -123,19 +124,27 @@ static bool is_same(const struct plx_fail *a, const struct plx_fail *b)
            a->n_apart == b->n_apart && !a->cut;
 }
 
-/* Words of 64 cells that are looked ahead. */
-#define AHEAD 8u
+/* Words of 64 cells that are looked ahead: for the cells, and for what these have more.
+ */
+#define AHEAD      8u
+#define AHEAD_MORE 3u
 
 /* The memory of what comes next is fetched meanwhile. */
 static void look_ahead(const struct plx_cover *c, const struct plx_evidence *ev,
                        uint32_t word)
 {
-    if (word * 64 >= ev->cells.n)
+    uint32_t cells = word + AHEAD, more = word + AHEAD_MORE;
+    if (cells * 64 >= ev->cells.n)
         return;
-    for (uint64_t bits = ev->cells.failing[word]; bits != 0; bits &= bits - 1) {
-        uint32_t i = word * 64 + (uint32_t)__builtin_ctzll(bits);
+    for (uint64_t bits = ev->cells.failing[cells]; bits != 0; bits &= bits - 1) {
+        uint32_t i = cells * 64 + (uint32_t)__builtin_ctzll(bits);
         __builtin_prefetch(&ev->cells.at[i]);
         __builtin_prefetch(&c->fleet->monitors[plx_cells_owner(&ev->cells, i)]);
+    }
+    for (uint64_t bits = ev->cells.failing[more]; bits != 0; bits &= bits - 1) {
+        const struct plx_packed *p =
+            &ev->cells.at[more * 64 + (uint32_t)__builtin_ctzll(bits)];
+        __builtin_prefetch(plx_cells_more(&ev->cells, p));
     }
 }
 
@@ -176,7 +185,7 @@ static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t
     bool all_new = true; /* then it is worth looking ahead */
     for (uint32_t w = 0; w * 64 < ev->cells.n; w++) {
         if (all_new)
-            look_ahead(c, ev, w + AHEAD);
+            look_ahead(c, ev, w);
         if (ev->cells.failing[w] != 0)
             all_new = true;
         for (uint64_t bits = ev->cells.failing[w]; bits != 0; bits &= bits - 1) {

@@ -67,6 +67,14 @@ static inline struct plx_cell plx_cell_at(const struct plx_evidence *ev,
     return plx_cells_get(&ev->cells, mon->cell0 + k, mon->watchers->agents[k]);
 }
 
+/* The same, read to where it is wanted: for what is walked by the thousand. */
+static inline void plx_cell_read(const struct plx_evidence *ev,
+                                 const struct plx_fleet_monitor *mon, uint32_t k,
+                                 struct plx_cell *ret)
+{
+    plx_cells_read(&ev->cells, mon->cell0 + k, mon->watchers->agents[k], ret);
+}
+
 /* Is the monitor's cell at place `k` that of a spare agent? */
 static inline bool plx_cell_is_spare(const struct plx_evidence *ev,
                                      const struct plx_fleet_monitor *mon, uint32_t k)

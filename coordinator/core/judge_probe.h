@@ -16,7 +16,8 @@ struct plx_prober {
     uint32_t earned; /* when it was last added to */
     struct plx_watches watches;
     uint32_t stamp, purged; /* steps; the step that old watches were dropped at */
-    uint32_t live;          /* tells apart who was live from step to step */
+    bool *live;             /* by agent id, as of the last step */
+    uint32_t n_live;
     struct plx_judge_probe *out;
     uint32_t n_out, cap_out;
     uint32_t due; /* when silence would tell it something; 0: it waits for results only */

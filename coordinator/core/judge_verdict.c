@@ -105,7 +105,9 @@ void plx_verdict_count(const struct plx_fleet *fleet, const struct plx_evidence 
     double loss = 0;
     *ret = (struct plx_count){0};
     for (uint32_t i = 0; i < m->n_cells; i++) {
-        const struct plx_cell view = plx_cell_at(ev, m, i), *c = &view;
+        struct plx_cell view;
+        const struct plx_cell *c = &view;
+        plx_cell_read(ev, m, i, &view);
         bool failing = c->flags & PLX_CELL_FAILING, spare = c->flags & PLX_CELL_SPARE;
         ret->assigned += !spare;
         if (!plx_verdict_is_fresh(fleet, policy, m, c, now))

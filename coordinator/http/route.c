@@ -191,12 +191,6 @@ static const struct plx_route routes[] = {
      .variable = "name"},
 };
 
-const struct plx_route *plx_routes(size_t *ret_n)
-{
-    *ret_n = sizeof routes / sizeof *routes;
-    return routes;
-}
-
 /* ---- paths ---- */
 
 static int hex_digit(char c)

@@ -36,16 +36,6 @@ start_coordinator() {
     coordinator=$!
 }
 
-# until_ok SECONDS COMMAND…
-until_ok() {
-    local tries=$(($1 * 10))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((tries-- > 0)) || return 1
-        sleep 0.1
-    done
-}
-
 # put up|down NAME…: the services.
 declare -A where=([web]=127.0.5.1:$((base + 30)) [db]=127.0.7.1:$((base + 30)) [app]=127.0.8.1:$((base + 30)))
 put() {

@@ -29,16 +29,6 @@ smtp=$((base + 20)) manager=$((base + 21)) service=$((base + 22))
 
 p() { "$bin/parallax" --data-dir "$dir/coordinator" "$@"; }
 
-# until_ok SECONDS COMMAND…
-until_ok() {
-    local tries=$(($1 * 10))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((tries-- > 0)) || return 1
-        sleep 0.1
-    done
-}
-
 # ---- those who are told ----
 
 kinds=(slack discord teams pagerduty ntfy hook googlechat)

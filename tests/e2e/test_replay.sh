@@ -28,32 +28,8 @@ half=127.0.4.2
 
 p() { "$bin/parallax" --data-dir "$dir/coordinator" "$@"; }
 
-# exits CODE COMMAND…: what it printed is in $out.
-exits() {
-    local wanted=$1 code=0
-    shift
-    out=$("$@" 2>&1) || code=$?
-    [[ $code -eq $wanted ]] || { printf '  exit %s: %s\n' "$code" "$out"; return 1; }
-}
-
-# says PATTERN: about the last `exits`.
-says() {
-    # shellcheck disable=SC2053  # the pattern is one
-    [[ $out == $1 ]] || { printf '  said: %s\n' "$out"; return 1; }
-}
-
 # export_to NAME ARG…: into NAME.jsonl.
 export_to() { p results export "${@:2}" >"$dir/$1.jsonl"; }
-
-# until_ok SECONDS COMMAND…
-until_ok() {
-    local tries=$(($1 * 5))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((tries-- > 0)) || return 1
-        sleep 0.2
-    done
-}
 
 # listen NAME ADDRESS: a port that takes connections.
 listen() {
