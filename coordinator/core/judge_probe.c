@@ -18,7 +18,7 @@
 /* Before all are asked because of a single answer that does not come. */
 #define FEW       3u
 /* Steps between two looks for watches that are over. */
-#define PURGE     64u
+#define PURGE     16u
 /* Rounds of a burst (stage 2 is the first). */
 #define STAGE_MAX 5
 /* In a watch's `n_good`: no location was counted. */
@@ -173,8 +173,10 @@ static double worth(const struct search *s, const struct scene *scene,
                     bool again)
 {
     const struct plx_fleet_agent *a = &s->fleet->agents[c->agent];
+    /* No scheduled probe will say whether a spare that fails now goes on to. */
+    bool over = (c->flags & PLX_CELL_SPARE) && (c->flags & PLX_CELL_FAILING);
     if (!plx_fleet_is_live(a) || (c->flags & PLX_CELL_PENDING) ||
-        will_say(s, scene, m, c) || is_good_since(c, scene->onset))
+        will_say(s, scene, m, c) || (!over && is_good_since(c, scene->onset)))
         return -1;
     if (is_recent_failure(c, scene->onset, 0) && (!again || s->now - c->last < REPEAT))
         return -1;
@@ -495,6 +497,27 @@ static void consider_all(struct search *s, const struct plx_fail *fails, uint32_
     w->calm = calm ? look_of(s, fails, n) : 0;
 }
 
+/* What a spare's first answers in a row are asked for, soon after one another. */
+#define SPARE_FEW 3
+
+/* A spare has no schedule: while its view is needed, it is asked as often as those who
+ * watch look. */
+static void renew(struct search *s, const struct plx_seats *seats)
+{
+    for (uint32_t i = 0; i < seats->n; i++) {
+        const struct plx_judge_result *said = &seats->at[i].said;
+        if (!seats->at[i].seated)
+            continue;
+        const struct plx_fleet_monitor *m = &s->fleet->monitors[said->monitor];
+        uint32_t k = plx_evidence_place(m, said->agent);
+        const struct plx_cell c = plx_cell_at(s->ev, m, k);
+        uint32_t wait = c.n < SPARE_FEW ? REPEAT : plx_evidence_every(m, &c);
+        if (!(c.flags & PLX_CELL_PENDING) &&
+            plx_fleet_is_live(&s->fleet->agents[c.agent]) && s->now >= c.last + wait)
+            order(s, said->monitor, k, &s->p->doubt);
+    }
+}
+
 /* So many agents came, and so many went: may it make a difference wherever they watch? */
 static bool may_stir(struct plx_watch *w, uint32_t came, uint32_t went)
 {
@@ -551,7 +574,7 @@ static void earn(struct search *s)
 void plx_prober_step(struct plx_prober *p, struct plx_cover *cover,
                      const struct plx_faults *faults, const struct plx_fleet *fleet,
                      struct plx_evidence *ev, const struct plx_judge_policy *policy,
-                     uint32_t now)
+                     const struct plx_seats *seats, uint32_t now)
 {
     struct search s = {p, cover, faults, fleet, ev, policy, now};
     uint32_t n;
@@ -575,4 +598,5 @@ void plx_prober_step(struct plx_prober *p, struct plx_cover *cover,
                 &p->watches.at[plx_watches_home(&p->watches, fails[k + 8].monitor)]);
         consider_all(&s, fails + i, k - i);
     }
+    renew(&s, seats);
 }

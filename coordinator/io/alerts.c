@@ -62,7 +62,7 @@ static void runs_of(void *arg, uint32_t slot, uint32_t *ret_failures,
     for (size_t i = 0; i < view.n_cells; i++) {
         const struct plx_judge_cell *c = &view.cells[i];
         uint32_t *most = c->ok ? &successes : &failures;
-        if (c->seen && c->n_run > *most)
+        if (c->seen && !c->spare && c->n_run > *most)
             *most = c->n_run;
     }
     /* The judge counts so far and no further. */

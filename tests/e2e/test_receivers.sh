@@ -14,7 +14,7 @@ smtp=$((base + 20)) manager=$((base + 21)) service=$((base + 22))
 
 # ---- those who are told ----
 
-kinds=(slack discord teams pagerduty ntfy hook googlechat)
+kinds=(slack discord teams pagerduty ntfy hook googlechat rocketchat)
 words=()
 for i in "${!kinds[@]}"; do words+=("${kinds[i]}=$((base + 10 + i))"); done
 mkdir "$dir/record" "$dir/commands" "$dir/secrets"
@@ -148,6 +148,7 @@ receivers:
       {{sentence}}
       {{members}} {{labels}}
   - {name: googlechat, kind: googlechat, url: "$(url 6)?key=k&token=t"}
+  - {name: rocketchat, kind: rocketchat, url: "$(url 7)"}
   - {name: hook, kind: alertmanager-webhook, url: "$(url 5)"}
   - {name: manager, kind: alertmanager, url: "http://127.0.0.1:$manager", labels: [env=test]}
   - {name: mail, kind: mail, url: "smtp://127.0.0.1:$smtp", from: parallax@test.example,
@@ -155,7 +156,7 @@ receivers:
   - {name: tell, kind: command, program: tell, args: [one, "two words; \$HOME"]}
   - {name: stuck, kind: command, program: stuck, timeout: 1s, give_up: 5s}
 routes:
-  - {name: chat, match: {team: nobody}, receivers: [slack, discord, teams, googlechat, pagerduty, ntfy, hook, mail, tell, stuck], repeat: 10s, update: 2s}
+  - {name: chat, match: {team: nobody}, receivers: [slack, discord, teams, googlechat, rocketchat, pagerduty, ntfy, hook, mail, tell, stuck], repeat: 10s, update: 2s}
   - {receivers: [none]}
 monitors:
   - {monitor_type: tcp, name: 'web <&> "ü"', host: 127.0.6.1, port: $service, check_interval: 2s,
@@ -169,7 +170,7 @@ dry=$(p apply --dry-run -f "$dir/all.yaml")
 check "a dry run says whom the monitor names" grep -q 'manager, slack, discord' <<<"$dry"
 check "all kinds are applied" p apply -f "$dir/all.yaml"
 check "export holds whom it notifies" grep -q 'notify: \[manager, chat\]' <<<"$(p monitors export)"
-for receiver in slack discord teams googlechat pagerduty ntfy hook manager mail tell; do
+for receiver in slack discord teams googlechat rocketchat pagerduty ntfy hook manager mail tell; do
     check "a test reaches $receiver" p receivers test "$receiver"
 done
 said=$(p receivers test stuck 2>&1) || true
@@ -236,6 +237,7 @@ ends() {
     discord) jq -c 'select(.embeds[0].title | startswith("[RESOLVED]"))' ;;
     teams) jq -c 'select(tostring | contains("[RESOLVED]"))' ;;
     googlechat) jq -c 'select(.fallbackText | startswith("[RESOLVED]"))' ;;
+    rocketchat) jq -c 'select(.text | startswith("[RESOLVED]"))' ;;
     pagerduty) jq -c 'select(.event_action == "resolve")' ;;
     ntfy) jq -c 'select(.title | startswith("RESOLVED"))' ;;
     hook) jq -c 'select(.status == "resolved")' ;;
@@ -261,6 +263,8 @@ check "Slack: escaped, linked" jq -se --arg url "https://parallax.example/#/inci
 check "Google Chat: one thread, escaped" jq -se \
     'map(.body | fromjson) | (map(.thread.threadKey) | unique | length) == 1 and any(tostring | contains("web &lt;&amp;&gt;"))' "$dir/record/googlechat.jsonl"
 check "Google Chat: as replies" bash -c "! jq -r .path '$dir/record/googlechat.jsonl' | grep -vF '?key=k&token=t&messageReplyOption='"
+check "Rocket.Chat: harmless, linked" jq -se --arg url "https://parallax.example/#/incidents/$id" \
+    'map(.body | fromjson | .text) | all(endswith("\n" + $url)) and any(contains("web <\u200b&> \"ü\""))' "$dir/record/rocketchat.jsonl"
 check "ntfy: by its template" grep -Eq '^OPEN critical ((UPDATE|STILL OPEN) critical )+ACKNOWLEDGED critical (UPDATE critical )*RESOLVED critical $' \
     <<<"$(life ntfy .title)"
 check "ntfy: with the labels" jq -se 'any(.body | fromjson | .message | contains("team=web"))' "$dir/record/ntfy.jsonl"
