@@ -36,9 +36,9 @@ struct arena {
 };
 
 #define ARENA_BLOCK   32768u
-#define VERDICTS_KEEP 4096u
+#define VERDICTS_KEEP 512u
 /* Blocks kept from tick to tick: one that has a whole fleet to tell of is seldom. */
-#define ARENA_KEEP    8u
+#define ARENA_KEEP    2u
 
 struct plx_judge {
     struct plx_judge_policy policy;

@@ -33,13 +33,14 @@ void plx_cells_fini(struct plx_cells *s)
 
 /* --- more of a cell ------------------------------------------------------------- */
 
-/* A cell needs the larger record only once it had the smaller, or when its result was
- * asked for. */
+/* A cell needs the larger record only when its result was asked for, or once it had the
+ * smaller and fails in another way. */
 void plx_cells_reserve(struct plx_cells *s)
 {
     uint32_t want = s->n / SPARE, had = s->briefs.n_used + s->mores.n_used;
+    uint32_t full = had < want / 4 ? had : want / 4;
     plx_pool_reserve(&s->briefs, want + FEW, sizeof(struct plx_brief));
-    plx_pool_reserve(&s->mores, (had < want ? had : want) + FEW, sizeof(struct plx_more));
+    plx_pool_reserve(&s->mores, full + FEW, sizeof(struct plx_more));
 }
 
 static void more_give(struct plx_cells *s, uint32_t more)

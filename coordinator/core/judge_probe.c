@@ -18,7 +18,7 @@
 /* Before all are asked because of a single answer that does not come. */
 #define FEW       3u
 /* Steps between two looks for watches that are over. */
-#define PURGE     64u
+#define PURGE     16u
 /* Rounds of a burst (stage 2 is the first). */
 #define STAGE_MAX 5
 /* In a watch's `n_good`: no location was counted. */

@@ -299,8 +299,8 @@ static void add_up(struct plx_sift *s, struct plx_cover *c)
         }
         s->unit[fail->host] += nats;
         agree(&s->calm[fail->host], fail->calm_host);
-        if (fail->name != PLX_NO_UNIT)
-            s->unit[fail->name] += nats;
+        if (m->unit_name != PLX_NO_UNIT)
+            s->unit[m->unit_name] += nats;
         if (fail->prefix != PLX_NO_UNIT) {
             s->unit[fail->prefix] += nats;
             agree(&s->calm[fail->prefix], fail->calm_prefix);
@@ -333,7 +333,7 @@ static void weigh_places(const struct plx_sift *s, struct plx_cover *c)
             fail->worth |= PLX_WORTH_HOST;
             fail->calm_host = c->solves;
         }
-        if (fail->name != PLX_NO_UNIT && s->unit[fail->name] >= name)
+        if (m->unit_name != PLX_NO_UNIT && s->unit[m->unit_name] >= name)
             fail->worth |= PLX_WORTH_NAME;
         for (uint32_t g = 0; g < m->terms->n_groups; g++)
             if (s->unit[m->terms->ids[g]] >= wide)

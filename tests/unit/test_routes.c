@@ -2,6 +2,7 @@
  * this process's own (root, or a user namespace). */
 #include "agent/io/prober.h"
 #include "agent/io/routes.h"
+#include "agent/io/way.h"
 #include "sys/clock.h"
 
 #include "test.h"
@@ -92,11 +93,11 @@ static void gateway__is_told_from_a_neighbour(void **state)
     struct plx_addr none = {0}, own = addr("10.1.0.1"), own6 = addr("fd01::1");
     struct plx_addr near = addr("10.1.0.7"), far = addr("192.0.2.1");
     struct plx_addr near6 = addr("fd01::7"), far6 = addr("2001:db8::1");
-    assert_false(plx_routes_via_gateway(&near, &own));
-    assert_true(plx_routes_via_gateway(&far, &own));
-    assert_true(plx_routes_via_gateway(&far, &none));
-    assert_false(plx_routes_via_gateway(&near6, &own6));
-    assert_true(plx_routes_via_gateway(&far6, &own6));
+    assert_false(plx_way_has_gateway(&near, &own));
+    assert_true(plx_way_has_gateway(&far, &own));
+    assert_true(plx_way_has_gateway(&far, &none));
+    assert_false(plx_way_has_gateway(&near6, &own6));
+    assert_true(plx_way_has_gateway(&far6, &own6));
 }
 
 /* Nobody answers on the first hop: of a neighbour that is evidence about the neighbour,
