@@ -31,6 +31,7 @@ enum plx_cell_flag {
     PLX_CELL_LOCAL = 1 << 4,   /* the newest word was "could not probe" */
     PLX_CELL_LATE = 1 << 5,    /* the newest word came too late */
     PLX_CELL_HALF = 1 << 6,    /* as expected, but not at all of its addresses */
+    PLX_CELL_AHEAD = 1 << 7,   /* `last` is up to the slack later than it was measured */
 };
 
 /* A cell, unpacked. Times in ticks of judge_evidence.h; 0 is "never". */
