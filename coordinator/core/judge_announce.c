@@ -268,10 +268,10 @@ static double nats_of_trouble(const struct plx_surroundings *x,
     double noise = plx_evidence_noise(&x->fleet->agents[c->agent], x->policy);
     uint32_t span = x->now - back < PLX_OTHER_TK ? x->now - back : PLX_OTHER_TK;
     double probes = 1 + (double)span / (m->interval_tk ? m->interval_tk : 1);
-    double never = exp(probes * log(1 - noise));
-    double trouble = exp(probes * log(1 - PLX_LOSS_ENTER));
-    bool failed = (c->flags & PLX_CELL_FAILING) || (c->other >= back && c->other > 0);
-    return failed ? log((1 - trouble) / (1 - never)) : log(trouble / never);
+    double never = probes * log(1 - noise), trouble = probes * log(1 - PLX_LOSS_ENTER);
+    if ((c->flags & PLX_CELL_FAILING) || (c->other >= back && c->other > 0))
+        return log((1 - exp(trouble)) / (1 - exp(never)));
+    return trouble - never;
 }
 
 /* Another fault says why this view, outside of `f`, fails. One that is suspected only
@@ -280,9 +280,9 @@ static bool is_excused(const struct plx_faults *fs, const struct plx_surrounding
                        const struct plx_fault *f, uint32_t monitor,
                        const struct plx_cell *c)
 {
-    return plx_fault_is_explained(fs, f, monitor, c->agent) ||
-           ((c->flags & PLX_CELL_COVERED) &&
-            c->other <= f->onset + PLX_TK(x->policy->slack_ns));
+    return (c->flags & PLX_CELL_COVERED) &&
+           (c->other <= f->onset + PLX_TK(x->policy->slack_ns) ||
+            plx_fault_is_explained(fs, f, monitor, c->agent));
 }
 
 /* Do those that are not in it fail now and then, too? Then it is no path but the target,
