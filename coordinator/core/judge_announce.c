@@ -86,24 +86,28 @@ static bool is_way_excluded(const struct plx_surroundings *x, const struct plx_f
     return !blind || (persists(f, PATIENCE) && !is_seen_well(x, f));
 }
 
-/* Enough independent places: two regions, or all that are left. A lone view must persist.
+/* Enough independent places: two regions, or all that are left of those that no broken
+ * path hides it from; and three agents, where so many live ones watch it: what the hidden
+ * ones would see, a filter on the others could leave as it was. A lone view must persist.
  */
 static bool has_places(const struct plx_faults *fs, const struct plx_surroundings *x,
                        struct plx_fault *f)
 {
-    struct plx_ids who = {0};
+    struct plx_ids who = {0}, all = {0};
     plx_fault_watchers(fs, x, f, &who);
-    uint32_t left = distinct(x->fleet, &who, region_key), n_left = who.n;
+    plx_fault_watchers(NULL, x, f, &all);
+    uint32_t left = distinct(x->fleet, &who, region_key), n_all = all.n;
     bool one_provider = distinct(x->fleet, &who, provider_key) < 2;
     plx_ids_fini(&who);
+    plx_ids_fini(&all);
     if (f->agents.n < 2)
-        return n_left < 2 && persists(f, PLX_TK(x->policy->lone_ns));
+        return n_all < 2 && persists(f, PLX_TK(x->policy->lone_ns));
     f->one_sided = left < 2 && f->scope.type == PLX_SCOPE_PREFIX &&
                    !is_way_excluded(x, f, one_provider);
     if (f->one_sided)
         return false;
     return (distinct(x->fleet, &f->agents, region_key) >= 2 || left < 2) &&
-           (f->agents.n >= 3 || n_left < 3);
+           (f->agents.n >= 3 || n_all < 3);
 }
 
 /* The monitor depends on something that another fault has down. */
@@ -163,11 +167,10 @@ static bool all_were_asked(const struct plx_surroundings *x, const struct plx_fa
 /* One location is left of several: it alone cannot tell the far end from the way there.
  * What persists is said all the same, since silence would be worse; the sentence names
  * the only location. */
-static bool is_lone_view(const struct plx_faults *fs, const struct plx_surroundings *x,
-                         const struct plx_fault *f)
+static bool is_lone_view(const struct plx_surroundings *x, const struct plx_fault *f)
 {
     struct plx_ids who = {0};
-    plx_fault_watchers(fs, x, f, &who);
+    plx_fault_watchers(NULL, x, f, &who);
     bool lone = who.n == 1;
     plx_ids_fini(&who);
     return lone;
@@ -195,7 +198,7 @@ static bool server_may_be_said(const struct plx_faults *fs,
                                const struct plx_surroundings *x, struct plx_fault *f)
 {
     bool guard = !(x->policy->without & PLX_JUDGE_WITHOUT_GUARD);
-    double margin = is_lone_view(fs, x, f) ? f->gain : f->margin;
+    double margin = is_lone_view(x, f) ? f->gain : f->margin;
     if (!is_seen_now(x, f))
         return false;
     if (guard && (margin < x->policy->theta || !has_places(fs, x, f)))

@@ -67,8 +67,9 @@ void plx_fault_watchers(const struct plx_faults *fs, const struct plx_surroundin
         for (uint32_t k = 0; k < m->n_cells; k++) {
             uint32_t a = m->watchers->agents[k];
             bool covered = x->ev->cells.at[m->cell0 + k].flags & PLX_CELL_COVERED;
-            if (plx_ids_has(&f->agents, a) || (plx_fleet_is_live(&x->fleet->agents[a]) &&
-                                               !(covered && is_behind(fs, f, id, a))))
+            if (plx_ids_has(&f->agents, a) ||
+                (plx_fleet_is_live(&x->fleet->agents[a]) &&
+                 !(fs != NULL && covered && is_behind(fs, f, id, a))))
                 plx_ids_add(ret, a);
         }
     }

@@ -72,8 +72,8 @@ bool plx_fault_is_explained(const struct plx_faults *faults,
                             uint32_t agent);
 
 /* Adds the agents that can tell of the fault: those that are in it, and the live ones
- * that watch any of its monitors without being cut off from it by a fault of the way
- * there. The first 64 monitors are looked at. */
+ * that watch any of its monitors without being cut off from it by another of `faults`, of
+ * the way there (NULL: those, too). The first 64 monitors are looked at. */
 void plx_fault_watchers(const struct plx_faults *faults, const struct plx_surroundings *x,
                         const struct plx_fault *fault, struct plx_ids *ret);
 

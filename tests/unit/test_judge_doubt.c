@@ -81,13 +81,14 @@ static void fleet_in_one_place__says_a_network_at_once(void **state)
 
 #define LATER 500
 
-/* Two regions do not reach the prefix; what m3 is on refuses from the third, later. */
+/* Two regions do not reach the prefix; what m3 is on refuses from the three locations of
+ * the third, later. */
 static enum plx_outcome behind_paths(uint32_t m, uint32_t a, double t, bool extra)
 {
     (void)extra;
-    if (m < 4 && a >= 2 && t >= BEGINS + (a >= 4 ? 7 : 0))
+    if (m < 4 && a >= 3 && t >= BEGINS + (a >= 4 ? 7 : 0))
         return PLX_OUTCOME_TIMEOUT;
-    return m == 3 && a < 2 && t >= LATER ? PLX_OUTCOME_REFUSED : PLX_OUTCOME_OPEN;
+    return m == 3 && a < 3 && t >= LATER ? PLX_OUTCOME_REFUSED : PLX_OUTCOME_OPEN;
 }
 
 static void agents_behind_a_broken_path__are_not_waited_for(void **state)
@@ -95,7 +96,11 @@ static void agents_behind_a_broken_path__are_not_waited_for(void **state)
     (void)state;
     struct judge_world w = {.sees = behind_paths};
     struct plx_judge_ruling r;
-    judge_play(&w, JUDGE_AGENTS, LATER);
+    judge_declare(&w, JUDGE_AGENTS);
+    plx_judge_set_agent(w.judge,
+                        &(struct plx_judge_agent){
+                            .id = 2, .name = "a2", .region = "eu", .provider = "q"});
+    judge_go_on(&w, JUDGE_AGENTS, 0, LATER);
     assert_false(plx_judge_verdict_is_down(judge_verdict_of(&w, 3, &r)));
     judge_go_on(&w, JUDGE_AGENTS, LATER, LATER + 90);
     print_message("%s\n", r.why);
