@@ -140,6 +140,7 @@ struct plx_msg_results {
     uint64_t first_seq; /* >= 1 */
     const struct plx_result *results;
     size_t n;
+    bool backlog; /* of a stream that is not the agent's newest; gaps never say so */
     uint64_t lost;
     struct plx_wall lost_from, lost_to;
 };

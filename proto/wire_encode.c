@@ -320,6 +320,8 @@ static void *results(struct plx_arena *arena, const struct plx_msg_results *in)
     /* Whole microseconds, so that times survive the trip exactly to the microsecond. */
     int64_t base = in->n ? in->results[0].scheduled.ns : 0;
     SET(out, base_wall_ns, base - base % PLX_US_NS);
+    if (in->backlog)
+        SET(out, backlog, true);
     struct addresses addresses;
     addresses_init(&addresses, arena, 3 * in->n);
     allot_columns(arena, out, in->n);

@@ -149,6 +149,7 @@ void plx_wire_take_results(struct plx_wire_check *c, const Parallax__V1__ResultB
     }
     if (in->n_monitor_id == 0)
         plx_wire_fail(c, PLX_EMALFORMED, "results", "is empty");
+    out->backlog = in->backlog;
     out->results = plx_wire_take_rows(c, in);
     out->n = in->n_monitor_id;
 }

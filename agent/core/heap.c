@@ -71,16 +71,3 @@ void plx_heap_pop(struct plx_heap *heap)
     if (heap->n)
         sift_down(heap, 0);
 }
-
-void plx_heap_filter(struct plx_heap *heap,
-                     bool (*keep)(void *arg, const struct plx_heap_item *item), void *arg)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < heap->n; i++)
-        if (keep(arg, &heap->items[i]))
-            heap->items[n++] = heap->items[i];
-    heap->n = n;
-    for (size_t i = n / ARITY + 1; i-- > 0;)
-        if (i < n)
-            sift_down(heap, i);
-}

@@ -28,9 +28,5 @@ void plx_heap_push(struct plx_heap *heap, int64_t at_ns, uint32_t id);
 const struct plx_heap_item *plx_heap_top(const struct plx_heap *heap);
 /* Removes the earliest pair; the heap is not empty. */
 void plx_heap_pop(struct plx_heap *heap);
-/* Drops every pair for which `keep` is false, in linear time. */
-void plx_heap_filter(struct plx_heap *heap,
-                     bool (*keep)(void *arg, const struct plx_heap_item *item),
-                     void *arg);
 
 #endif

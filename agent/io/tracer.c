@@ -350,8 +350,3 @@ int plx_tracer_fd(const struct plx_tracer *t)
 {
     return t->epoll_fd;
 }
-
-uint32_t plx_tracer_count(const struct plx_tracer *t)
-{
-    return t->n_runs;
-}

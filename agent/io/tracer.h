@@ -46,7 +46,4 @@ void plx_tracer_ready(struct plx_tracer *tracer);
 /* Every 10 ms or so: what was not answered in time. */
 void plx_tracer_tick(struct plx_tracer *tracer);
 
-/* Traces that wait or are under way. */
-uint32_t plx_tracer_count(const struct plx_tracer *tracer);
-
 #endif

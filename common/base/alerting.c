@@ -103,14 +103,6 @@ void plx_match_add(struct plx_match *match, const char *key, const char *value)
     m->values[m->n_values++] = plx_text_dup(value);
 }
 
-void plx_match_copy(struct plx_match *dst, const struct plx_match *src)
-{
-    *dst = (struct plx_match){0};
-    for (size_t i = 0; i < src->n; i++)
-        for (size_t v = 0; v < src->list[i].n_values; v++)
-            plx_match_add(dst, src->list[i].key, src->list[i].values[v]);
-}
-
 bool plx_glob(const char *pattern, const char *text)
 {
     const char *star = NULL, *from = NULL;

@@ -73,7 +73,6 @@ struct plx_match {
 void plx_match_fini(struct plx_match *match);
 /* Appends a matcher of one value, or the value to the matcher of that key. Copies. */
 void plx_match_add(struct plx_match *match, const char *key, const char *value);
-void plx_match_copy(struct plx_match *dst, const struct plx_match *src);
 
 /* Whether `text` is what `pattern` says; '*' stands for any text. Linear memory, at most
  * pattern × text steps. */

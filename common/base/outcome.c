@@ -5,14 +5,12 @@
 
 struct row {
     const char *token;
-    const char *sentence;
     enum plx_outcome_class class;
 };
 
 static const struct row rows[PLX_OUTCOME_COUNT_] = {
-    [PLX_OUTCOME_NONE] = {"none", "has not reported", PLX_CLASS_LOCAL},
-#define X(name, value, class, token, sentence)                                           \
-    [PLX_OUTCOME_##name] = {token, sentence, PLX_CLASS_##class},
+    [PLX_OUTCOME_NONE] = {"none", PLX_CLASS_LOCAL},
+#define X(name, value, class, token) [PLX_OUTCOME_##name] = {token, PLX_CLASS_##class},
     PLX_OUTCOME_TABLE(X)
 #undef X
 };
@@ -31,11 +29,6 @@ static const struct row *row_of(enum plx_outcome o)
 const char *plx_outcome_token(enum plx_outcome o)
 {
     return row_of(o)->token;
-}
-
-const char *plx_outcome_sentence(enum plx_outcome o)
-{
-    return row_of(o)->sentence;
 }
 
 enum plx_outcome_class plx_outcome_class(enum plx_outcome o)

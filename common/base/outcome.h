@@ -14,21 +14,21 @@ enum plx_outcome_class {
 };
 
 /* Values are on the wire and in the database: never renumber.
- * name, value, class, token, sentence fragment ("<location> …") */
+ * name, value, class, token */
 #define PLX_OUTCOME_TABLE(X)                                                             \
-    X(OPEN, 1, ANSWERED, "open", "connects")                                             \
-    X(REFUSED, 2, ANSWERED, "refused", "is refused")                                     \
-    X(TIMEOUT, 3, SILENT, "timeout", "gets no answer")                                   \
-    X(UNREACHABLE, 4, ROUTED, "unreachable", "is told the target is unreachable")        \
-    X(RESET, 5, ANSWERED, "reset", "is reset")                                           \
-    X(MISMATCH, 6, ANSWERED, "mismatch", "gets an unexpected greeting")                  \
-    X(DNS_FAILURE, 7, NAME, "dns_failure", "cannot resolve the name")                    \
-    X(LOCAL_ERROR, 8, LOCAL, "local_error", "could not probe")                           \
-    X(SKIPPED, 9, LOCAL, "skipped", "did not probe in time")
+    X(OPEN, 1, ANSWERED, "open")                                                         \
+    X(REFUSED, 2, ANSWERED, "refused")                                                   \
+    X(TIMEOUT, 3, SILENT, "timeout")                                                     \
+    X(UNREACHABLE, 4, ROUTED, "unreachable")                                             \
+    X(RESET, 5, ANSWERED, "reset")                                                       \
+    X(MISMATCH, 6, ANSWERED, "mismatch")                                                 \
+    X(DNS_FAILURE, 7, NAME, "dns_failure")                                               \
+    X(LOCAL_ERROR, 8, LOCAL, "local_error")                                              \
+    X(SKIPPED, 9, LOCAL, "skipped")
 
 enum plx_outcome {
     PLX_OUTCOME_NONE = 0,
-#define X(name, value, class, token, sentence) PLX_OUTCOME_##name = (value),
+#define X(name, value, class, token) PLX_OUTCOME_##name = (value),
     PLX_OUTCOME_TABLE(X)
 #undef X
         PLX_OUTCOME_COUNT_,
@@ -47,8 +47,6 @@ enum plx_unreach {
 
 /* "open", "refused", …; "none" for an unknown value. Never NULL. */
 const char *plx_outcome_token(enum plx_outcome o);
-/* "is refused", … for sentences of the form "<location> is refused". Never NULL. */
-const char *plx_outcome_sentence(enum plx_outcome o);
 enum plx_outcome_class plx_outcome_class(enum plx_outcome o);
 /* The outcome of a token; PLX_OUTCOME_NONE if there is none such. */
 enum plx_outcome plx_outcome_parse(const char *token);

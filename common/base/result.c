@@ -49,23 +49,6 @@ uint32_t plx_result_resent_in_time(const struct plx_result *result)
     return n - ((linear || doubled) && just_now);
 }
 
-const char *plx_probe_kind_token(enum plx_probe_kind kind)
-{
-    switch (kind) {
-    case PLX_PROBE_SCHEDULED:
-        return "scheduled";
-    case PLX_PROBE_RETRY:
-        return "retry";
-    case PLX_PROBE_CONFIRM:
-        return "confirm";
-    case PLX_PROBE_CHECK:
-        return "check";
-    case PLX_PROBE_ADDRESS:
-        return "address";
-    }
-    return "unknown";
-}
-
 const char *plx_detail_token(enum plx_detail d)
 {
     switch (d) {

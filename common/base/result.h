@@ -32,7 +32,6 @@ enum plx_probe_kind {
      * view of its own: not to be judged or counted. */
     PLX_PROBE_ADDRESS = 4,
 };
-const char *plx_probe_kind_token(enum plx_probe_kind kind);
 
 /* What lies behind an outcome, finer than the outcome itself: the socket error, the
  * resolver's answer, or what ailed the agent. Values are on the wire and in the database.

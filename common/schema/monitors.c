@@ -197,17 +197,6 @@ int plx_monitors_parse(const char *name, const char *text, size_t len,
     return err;
 }
 
-int plx_monitors_load(const char *path, struct plx_monitors *ret, struct plx_why *why)
-{
-    struct plx_doc *doc;
-    int err = plx_doc_load(path, &doc, why);
-    if (err < 0)
-        return err;
-    err = read_root(doc, ret, why);
-    plx_doc_destroy(&doc);
-    return err;
-}
-
 void plx_monitors_fini(struct plx_monitors *monitors)
 {
     for (size_t i = 0; i < monitors->n; i++)

@@ -25,7 +25,6 @@ struct plx_monitors {
  * success; finish with plx_monitors_fini. */
 int plx_monitors_parse(const char *name, const char *text, size_t len,
                        struct plx_monitors *ret, struct plx_why *why);
-int plx_monitors_load(const char *path, struct plx_monitors *ret, struct plx_why *why);
 /* The same of a document that is read already: what stands under its key `monitors`
  * (`list`), or, with NULL, the whole of it. */
 int plx_monitors_read(const struct plx_doc *doc, const struct plx_node *list,

@@ -41,7 +41,6 @@ struct plx_loop {
     plx_loop_signal_fn *on_signal;
     void *signal_arg;
     bool running;
-    int64_t lag_ns;
     struct watch *watches;
     struct watch *removed;
     size_t n_sockets;
@@ -267,25 +266,14 @@ void plx_loop_run(struct plx_loop *loop)
         int n = zmq_poll(loop->items, (int)loop->n_sockets + 1, more ? 0 : -1);
         if (n < 0 && errno == EINTR)
             continue;
-        struct plx_mono began = plx_clock_mono();
         bool descriptors = loop->items[loop->n_sockets].revents != 0;
         more = serve_sockets(loop);
         if (descriptors)
             serve_descriptors(loop);
-        int64_t turn_ns = plx_mono_diff(plx_clock_mono(), began);
-        if (turn_ns > loop->lag_ns)
-            loop->lag_ns = turn_ns;
     }
 }
 
 void plx_loop_stop(struct plx_loop *loop)
 {
     loop->running = false;
-}
-
-int64_t plx_loop_take_lag(struct plx_loop *loop)
-{
-    int64_t lag = loop->lag_ns;
-    loop->lag_ns = 0;
-    return lag;
 }

@@ -52,7 +52,4 @@ void plx_loop_run(struct plx_loop *loop);
 /* Ends plx_loop_run after the present turn. Loop thread only. */
 void plx_loop_stop(struct plx_loop *loop);
 
-/* Longest turn since the last call, in ns: how late everything may have been. */
-int64_t plx_loop_take_lag(struct plx_loop *loop);
-
 #endif

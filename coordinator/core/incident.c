@@ -37,14 +37,6 @@ const char *plx_notice_event_token(enum plx_notice_event event)
     return event < PLX_NOTICE_EVENT_COUNT_ ? event_tokens[event] : "none";
 }
 
-int plx_notice_event_parse(const char *token)
-{
-    for (int i = 0; i < PLX_NOTICE_EVENT_COUNT_; i++)
-        if (strcmp(event_tokens[i], token) == 0)
-            return i;
-    return -1;
-}
-
 const char *plx_incident_state_token(enum plx_incident_state state)
 {
     static const char *const tokens[] = {"open", "ending", "closed"};
@@ -497,16 +489,5 @@ int plx_incidents_ack(struct plx_incidents *incidents, struct plx_wall now, uint
     for (size_t i = 0; i < incident->n_told; i++)
         plx_incident_want(incidents, incident, now, PLX_NOTICE_ACK,
                           incident->told[i].receiver);
-    return 0;
-}
-
-int plx_incidents_note(struct plx_incidents *incidents, struct plx_wall now, uint64_t id,
-                       const char *who, const char *text)
-{
-    plx_incidents_begin(incidents);
-    struct plx_incident *incident = find(incidents, id);
-    if (!incident)
-        return PLX_ENOTFOUND;
-    plx_incident_say(incidents, incident, now, PLX_INCIDENT_DID_NOTE, who, "%s", text);
     return 0;
 }

@@ -137,7 +137,6 @@ enum plx_notice_event {
     PLX_NOTICE_EVENT_COUNT_,
 };
 const char *plx_notice_event_token(enum plx_notice_event event);
-int plx_notice_event_parse(const char *token);
 
 /* Somebody is to be told. */
 struct plx_notice_want {
@@ -198,9 +197,6 @@ void plx_incidents_forget(struct plx_incidents *incidents, struct plx_wall now,
 /* 0, PLX_ENOTFOUND, or PLX_ECONFLICT: it is closed, or acknowledged already. */
 int plx_incidents_ack(struct plx_incidents *incidents, struct plx_wall now, uint64_t id,
                       const char *who, const char *text);
-/* 0 or PLX_ENOTFOUND (also one that ended long ago). */
-int plx_incidents_note(struct plx_incidents *incidents, struct plx_wall now, uint64_t id,
-                       const char *who, const char *text);
 
 /* ---- deciding ---- */
 

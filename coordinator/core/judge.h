@@ -232,8 +232,9 @@ struct plx_judge_output {
 /* One location's view of a monitor. */
 struct plx_judge_cell {
     uint32_t agent;
-    bool seen; /* any result yet */
-    bool ok;   /* the last result that counts is as expected */
+    bool spare; /* it does not watch the monitor, and was asked to look */
+    bool seen;  /* any result yet */
+    bool ok;    /* the last result that counts is as expected */
     enum plx_outcome outcome;
     enum plx_unreach unreach;
     uint32_t rtt_us; /* smoothed; 0: unknown */

@@ -47,17 +47,21 @@ static bool slot_open(struct bound *b, uint32_t slot, uint32_t agent)
 }
 
 /* Adds what each cell brings at the last onset that it failed after, then sums up from
- * the last onset to the first. */
+ * the last onset to the first. Which onset that is, nobody can foretell: it is counted,
+ * not searched. */
 static bool add_fails(struct bound *b, const struct plx_fail *fails)
 {
     const struct plx_score *s = b->s;
+    uint32_t edge[PLX_SCORE_ONSETS];
+    for (uint32_t k = 0; k < PLX_SCORE_ONSETS; k++)
+        edge[k] = k < b->n_onsets ? s->times[k] : UINT32_MAX;
     for (uint32_t i = 0; i < s->n_open; i++) {
         const struct plx_fail *f = &fails[s->open[i]];
-        uint32_t slot = slot_of(b, f->agent), k = b->n_onsets;
+        uint32_t slot = slot_of(b, f->agent), last = f->last + s->slack, k = 0;
         if (!slot_open(b, slot, f->agent))
             return false;
-        while (k > 0 && f->last + s->slack < s->times[k - 1])
-            k--;
+        for (uint32_t j = 0; j < PLX_SCORE_ONSETS; j++)
+            k += last >= edge[j];
         if (k > 0)
             b->net[slot][k - 1] += b->vantage ? f->most : (double)f->cap;
     }

@@ -1,5 +1,6 @@
 #include "coordinator/core/judge_cands.h"
 
+#include "coordinator/core/judge_ahead.h"
 #include "coordinator/core/judge_hold.h"
 
 #include "base/rng.h"
@@ -22,9 +23,9 @@ void plx_cands_reach(void *pp, uint32_t *cap, uint32_t n, size_t size)
 void plx_cands_trim(void *pp, uint32_t *cap, uint32_t n, size_t size)
 {
     void **p = pp;
-    if (*cap <= 4096 || *cap / 4 <= n)
+    if (*cap <= 2048 || *cap / 2 <= n)
         return;
-    *cap = n + n / 2 + 32;
+    *cap = n + n / 4 + 32;
     *p = realloc(*p, *cap * size);
     if (*p == NULL)
         abort();
@@ -97,7 +98,8 @@ static void read_cell(const struct plx_cover *c, const struct plx_evidence *ev,
 {
     uint32_t monitor = plx_cells_owner(&ev->cells, i);
     const struct plx_fleet_monitor *m = &c->fleet->monitors[monitor];
-    const struct plx_cell cell = plx_cell_at(ev, m, i - m->cell0);
+    struct plx_cell cell;
+    plx_cell_read(ev, m, i - m->cell0, &cell);
     *ret = (struct plx_fail){
         .cell = i,
         .monitor = monitor,
@@ -110,10 +112,9 @@ static void read_cell(const struct plx_cover *c, const struct plx_evidence *ev,
         .n_apart = cell.n_apart,
         .host = m->unit_host,
         .prefix = m->unit_prefix,
-        .name = m->unit_name,
         .answers = plx_score_is_answer(&cell, c->score.policy),
     };
-    plx_score_kinds(&cell, ret->kinds);
+    memcpy(ret->kinds, cell.kinds, sizeof ret->kinds);
 }
 
 /* What was found out about it at the last solve holds on. */
@@ -123,20 +124,14 @@ static bool is_same(const struct plx_fail *a, const struct plx_fail *b)
            a->n_apart == b->n_apart && !a->cut;
 }
 
-/* Words of 64 cells that are looked ahead. */
-#define AHEAD 8u
-
 /* The memory of what comes next is fetched meanwhile. */
 static void look_ahead(const struct plx_cover *c, const struct plx_evidence *ev,
                        uint32_t word)
 {
-    if (word * 64 >= ev->cells.n)
-        return;
-    for (uint64_t bits = ev->cells.failing[word]; bits != 0; bits &= bits - 1) {
-        uint32_t i = word * 64 + (uint32_t)__builtin_ctzll(bits);
-        __builtin_prefetch(&ev->cells.at[i]);
-        __builtin_prefetch(&c->fleet->monitors[plx_cells_owner(&ev->cells, i)]);
-    }
+    const uint64_t *failing = ev->cells.failing;
+    plx_ahead_fetch_set(c->fleet, &ev->cells, failing, word + 6, PLX_AHEAD_CELLS);
+    plx_ahead_fetch_set(c->fleet, &ev->cells, failing, word + 4, PLX_AHEAD_MONITOR);
+    plx_ahead_fetch_set(c->fleet, &ev->cells, failing, word + 2, PLX_AHEAD_MORE);
 }
 
 /* Adds the failing cell `i`, from the last solve (`was`; NULL: it did not fail then) if
@@ -145,7 +140,6 @@ static bool collect_cell(struct plx_cover *c, const struct plx_evidence *ev, uin
                          struct plx_fail *was, uint32_t now,
                          const struct plx_standing *standing, uint32_t n_standing)
 {
-    plx_cands_reach(&c->fails, &c->cap_fails, c->n_fails + 1, sizeof *c->fails);
     struct plx_fail *fail = &c->fails[c->n_fails];
     bool old = was != NULL && !was->cut && !plx_evidence_is_changed(ev, was->monitor);
     if (was != NULL && ev->receded)
@@ -163,20 +157,30 @@ static bool collect_cell(struct plx_cover *c, const struct plx_evidence *ev, uin
     return !old;
 }
 
+/* Room for all that fails. What the last solve found out is asked for as it is collected,
+ * and is no more needed then. */
+static struct plx_fail *room(const struct plx_evidence *ev)
+{
+    uint32_t n = 0;
+    for (uint32_t w = 0; w * 64 < ev->cells.n; w++)
+        n += plx_bits_count(ev->cells.failing[w]);
+    struct plx_fail *fails = malloc((n + 1) * sizeof *fails);
+    if (fails == NULL)
+        abort();
+    return fails;
+}
+
 static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t now,
                     const struct plx_standing *standing, uint32_t n_standing)
 {
     struct plx_fail *was = c->fails;
-    uint32_t n_was = ev->moved ? 0 : c->n_fails, cap_was = c->cap_fails, k = 0;
-    c->fails = c->was;
-    c->cap_fails = c->cap_was;
+    uint32_t n_was = ev->moved ? 0 : c->n_fails, k = 0;
+    c->fails = room(ev);
     c->n_fails = 0;
-    c->was = was;
-    c->cap_was = cap_was;
     bool all_new = true; /* then it is worth looking ahead */
     for (uint32_t w = 0; w * 64 < ev->cells.n; w++) {
         if (all_new)
-            look_ahead(c, ev, w + AHEAD);
+            look_ahead(c, ev, w);
         if (ev->cells.failing[w] != 0)
             all_new = true;
         for (uint64_t bits = ev->cells.failing[w]; bits != 0; bits &= bits - 1) {
@@ -188,6 +192,7 @@ static void collect(struct plx_cover *c, const struct plx_evidence *ev, uint32_t
                 collect_cell(c, ev, i, had ? &was[k] : NULL, now, standing, n_standing);
         }
     }
+    free(was);
 }
 
 /* --- candidates ----------------------------------------------------------------- */
@@ -253,7 +258,7 @@ static void propose_for(struct plx_cover *c, struct plx_fail *fail,
 {
     plx_cands_reach(&c->cand_of, &c->cap_cand_of, c->n_cand_of + n, sizeof *c->cand_of);
     fail->cand0 = c->n_cand_of;
-    fail->n_cands = n;
+    fail->n_cands = (uint16_t)n;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t k = cand_of(c, &scopes[i]);
         c->cand_of[c->n_cand_of++] = k;
@@ -305,7 +310,7 @@ static void propose_ours(struct plx_cover *c, struct plx_fail *fail)
         c->cand_of[c->n_cand_of++] = k;
         c->cands[k].n_fails++;
     }
-    fail->n_cands += *n;
+    fail->n_cands = (uint16_t)(fail->n_cands + *n);
 }
 
 static void propose_all(struct plx_cover *c, const struct lookup *l)
@@ -389,10 +394,10 @@ void plx_cands_propose(struct plx_cover *c, const struct plx_standing *standing,
                        uint32_t n_standing)
 {
     uint32_t n = 0;
-    for (uint32_t f = 0; f < c->n_fails; f++)
-        n += c->fails[f].by < 0;
-    buckets_clear(c, n);
     plx_sift_fails(c, standing, n_standing);
+    for (uint32_t f = 0; f < c->n_fails; f++)
+        n += c->fails[f].by < 0 && (c->fails[f].worth & ~PLX_WORTH_OURS) != 0;
+    buckets_clear(c, n);
     propose(c);
     propose_vantage(c);
     link_members(c);
@@ -435,7 +440,7 @@ void plx_cands_propose_loud(struct plx_cover *c, const uint32_t *n_fails,
     for (uint32_t f = 0; f < c->n_fails; f++) {
         struct plx_fail *fail = &c->fails[f];
         fail->cand0 = c->of_agent[fail->agent];
-        fail->n_cands = c->of_agent[fail->agent + 1] - fail->cand0;
+        fail->n_cands = (uint16_t)(c->of_agent[fail->agent + 1] - fail->cand0);
         for (uint32_t i = 0; i < fail->n_cands; i++)
             c->cands[c->cand_of[fail->cand0 + i]].n_fails++;
     }

@@ -36,9 +36,7 @@ struct plx_cover {
     const struct plx_fleet *fleet;
     struct plx_score score;
     struct plx_fail *fails; /* by cell */
-    uint32_t n_fails, cap_fails;
-    struct plx_fail *was; /* those of the last solve, while the next are collected */
-    uint32_t cap_was;
+    uint32_t n_fails;
     uint32_t solves; /* counts them, from 1 */
     struct plx_cand *cands;
     uint32_t n_cands, cap_cands;

@@ -26,72 +26,76 @@ void plx_cells_fini(struct plx_cells *s)
     free(s->starts);
     free(s->rank);
     free(s->blocks);
-    for (uint32_t i = 0; i < s->n_chunks; i++)
-        free(s->chunks[i]);
-    free(s->chunks);
+    plx_pool_fini(&s->briefs);
+    plx_pool_fini(&s->mores);
     *s = (struct plx_cells){0};
 }
 
 /* --- more of a cell ------------------------------------------------------------- */
 
-static struct plx_more_chunk *chunk_new(void)
-{
-    struct plx_more_chunk *c = calloc(1, sizeof *c);
-    if (c == NULL)
-        abort();
-    for (uint32_t i = 0; i < PLX_MORE_CHUNK; i++)
-        c->more[i].first = i + 1;
-    return c;
-}
-
-static void chunk_add(struct plx_cells *s)
-{
-    uint32_t i = 0;
-    while (i < s->n_chunks && s->chunks[i] != NULL)
-        i++;
-    if (i == s->n_chunks)
-        s->chunks = resized(s->chunks, ++s->n_chunks, sizeof(struct plx_more_chunk *));
-    s->chunks[i] = chunk_new();
-    s->hint = i < s->hint ? i : s->hint;
-    s->n_free += PLX_MORE_CHUNK;
-}
-
-static uint32_t more_take(struct plx_cells *s)
-{
-    if (s->n_free == 0)
-        chunk_add(s);
-    while (s->chunks[s->hint] == NULL || s->chunks[s->hint]->n_used == PLX_MORE_CHUNK)
-        s->hint++;
-    struct plx_more_chunk *c = s->chunks[s->hint];
-    uint32_t at = c->free;
-    c->free = c->more[at].first;
-    c->n_used++;
-    s->n_free--;
-    return s->hint * PLX_MORE_CHUNK + at;
-}
-
-static void more_give(struct plx_cells *s, uint32_t i)
-{
-    struct plx_more_chunk *c = s->chunks[i / PLX_MORE_CHUNK];
-    c->more[i % PLX_MORE_CHUNK].first = c->free;
-    c->free = i % PLX_MORE_CHUNK;
-    c->n_used--;
-    s->n_free++;
-    if (i / PLX_MORE_CHUNK < s->hint)
-        s->hint = i / PLX_MORE_CHUNK;
-}
-
+/* A cell needs the larger record only when its result was asked for, or once it had the
+ * smaller and fails in another way. */
 void plx_cells_reserve(struct plx_cells *s)
 {
-    uint32_t want = s->n / SPARE + FEW;
-    while (s->n_free < want)
-        chunk_add(s);
-    for (uint32_t i = s->n_chunks; i-- > 0 && s->n_free >= want + 2 * PLX_MORE_CHUNK;)
-        if (s->chunks[i] != NULL && s->chunks[i]->n_used == 0) {
-            free(s->chunks[i]);
-            s->chunks[i] = NULL;
-            s->n_free -= PLX_MORE_CHUNK;
-        }
+    uint32_t want = s->n / SPARE, had = s->briefs.n_used + s->mores.n_used;
+    uint32_t full = had < want / 4 ? had : want / 4;
+    plx_pool_reserve(&s->briefs, want + FEW, sizeof(struct plx_brief));
+    plx_pool_reserve(&s->mores, full + FEW, sizeof(struct plx_more));
+}
+
+static void more_give(struct plx_cells *s, uint32_t more)
+{
+    if (more & PLX_MORE_FULL)
+        plx_pool_give(&s->mores, more & ~PLX_MORE_FULL, sizeof(struct plx_more));
+    else
+        plx_pool_give(&s->briefs, more, sizeof(struct plx_brief));
+}
+
+static struct plx_more more_of(const struct plx_cell *c)
+{
+    struct plx_more m = {.first = c->first,
+                         .other = c->other,
+                         .n_apart = c->n_apart,
+                         .sched = c->sched,
+                         .n_other = c->n_other,
+                         .n_lost = c->n_lost};
+    memcpy(m.kinds, c->kinds, sizeof m.kinds);
+    return m;
+}
+
+/* The kind of all failures of the run; PLX_KIND_COUNT_: there are several. */
+static int only_kind(const struct plx_cell *c)
+{
+    int only = PLX_KIND_COUNT_;
+    for (int k = 0; k < PLX_KIND_COUNT_; k++) {
+        if (c->kinds[k] == 0)
+            continue;
+        if (only != PLX_KIND_COUNT_ || c->kinds[k] != c->n)
+            return PLX_KIND_COUNT_;
+        only = k;
+    }
+    return only;
+}
+
+/* Returns false where it does not fit. */
+static bool brief_of(const struct plx_cell *c, struct plx_brief *ret)
+{
+    bool failing = c->flags & PLX_CELL_FAILING;
+    uint32_t run = c->last - c->first, gap = c->other != 0 ? c->first - c->other : 0;
+    int kind = failing ? only_kind(c) : 0;
+    if (run >= 1u << 24 || gap >= 1u << 22 || (gap == 0) != (c->other == 0) ||
+        kind == PLX_KIND_COUNT_ || (c->sched != 0 && c->sched != (uint16_t)c->last) ||
+        (failing && (c->n_lost >= 1u << 5 || c->n < c->n_apart || c->n - c->n_apart > 3)))
+        return false;
+    *ret = (struct plx_brief){
+        .run = run & 0xffffffu,
+        .gap = gap & 0x3fffffu,
+        .n_other = c->n_other,
+        .n_lost = failing ? c->n_lost & 31u : 0,
+        .kind = (unsigned)kind & 7u,
+        .close = failing ? (unsigned)(c->n - c->n_apart) & 3u : 0,
+    };
+    return true;
 }
 
 /* --- one cell ------------------------------------------------------------------- */
@@ -102,17 +106,42 @@ static bool has_more(const struct plx_cell *c)
            (c->sched != 0 && c->sched != (uint16_t)c->last);
 }
 
+/* Keeps the rest of the cell, in the record it had (`p`) if that is of the kind it needs,
+ * and returns where it is. */
+static uint32_t more_keep(struct plx_cells *s, const struct plx_packed *p,
+                          const struct plx_cell *c)
+{
+    struct plx_brief brief;
+    bool full = !brief_of(c, &brief), had = p->how & PLX_PACKED_MORE;
+    bool fits = had && full == ((p->first & PLX_MORE_FULL) != 0);
+    uint32_t at = p->first;
+    if (had && !fits)
+        more_give(s, p->first);
+    if (full) {
+        if (!fits)
+            at = plx_pool_take(&s->mores, sizeof(struct plx_more)) | PLX_MORE_FULL;
+        *(struct plx_more *)plx_pool_at(&s->mores, at & ~PLX_MORE_FULL,
+                                        sizeof(struct plx_more)) = more_of(c);
+    } else {
+        if (!fits)
+            at = plx_pool_take(&s->briefs, sizeof(struct plx_brief));
+        *(struct plx_brief *)plx_pool_at(&s->briefs, at, sizeof(struct plx_brief)) =
+            brief;
+    }
+    return at;
+}
+
 void plx_cells_put(struct plx_cells *s, uint32_t i, const struct plx_cell *c)
 {
     struct plx_packed *p = &s->at[i];
-    bool had = p->how & PLX_PACKED_MORE, has = has_more(c);
-    uint32_t more = had ? p->first : 0;
-    if (had && !has)
-        more_give(s, more);
-    else if (has && !had)
-        more = more_take(s);
+    bool has = has_more(c), sched = c->sched != 0 && c->sched == (uint16_t)c->last;
+    uint32_t first = c->first;
+    if (has)
+        first = more_keep(s, p, c);
+    else if (p->how & PLX_PACKED_MORE)
+        more_give(s, p->first);
     *p = (struct plx_packed){
-        .first = has ? more : c->first,
+        .first = first,
         .last = c->last,
         .rtt = c->rtt,
         .loss = c->loss & 1023,
@@ -124,20 +153,8 @@ void plx_cells_put(struct plx_cells *s, uint32_t i, const struct plx_cell *c)
         .unreach = c->unreach & 7,
         .slow = c->slow & 1,
         .calm = c->calm & 63,
-        .how = has             ? PLX_PACKED_MORE
-               : c->sched != 0 ? PLX_PACKED_SCHED
-                               : 0,
+        .how = (has ? PLX_PACKED_MORE : 0u) | (sched ? PLX_PACKED_SCHED : 0u),
     };
-    if (!has)
-        return;
-    struct plx_more *m = plx_cells_more(s, more);
-    m->first = c->first;
-    m->other = c->other;
-    memcpy(m->kinds, c->kinds, sizeof m->kinds);
-    m->n_apart = c->n_apart;
-    m->n_other = c->n_other;
-    m->n_lost = c->n_lost;
-    m->sched = c->sched;
 }
 
 void plx_cells_set_failing(struct plx_cells *s, uint32_t i, bool failing, bool held)

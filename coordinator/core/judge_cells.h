@@ -1,5 +1,6 @@
-/* Where the cells are kept: 16 bytes for one that has long been well, 20 more for one
- * that fails, failed within minutes, or was probed beside its schedule.
+/* Where the cells are kept: 16 bytes for one that has long been well, 8 more for one that
+ * fails or failed within minutes, and 20 more instead where that is not simple: failures
+ * of several kinds, probes beside the schedule, days.
  *
  * A *cell* is one agent's view of one monitor; the cells of a monitor lie behind one
  * another, in the order of its watchers. Others read cells by value, whole, and put them
@@ -7,9 +8,12 @@
 #ifndef PLX_CORE_JUDGE_CELLS_H
 #define PLX_CORE_JUDGE_CELLS_H
 
+#include "coordinator/core/judge_pool.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Kinds of failure, folded to what tells causes apart. */
 enum plx_fail_kind {
@@ -31,7 +35,7 @@ enum plx_cell_flag {
     PLX_CELL_LOCAL = 1 << 4,   /* the newest word was "could not probe" */
     PLX_CELL_LATE = 1 << 5,    /* the newest word came too late */
     PLX_CELL_HALF = 1 << 6,    /* as expected, but not at all of its addresses */
-    PLX_CELL_AHEAD = 1 << 7,   /* `last` is up to the slack later than it was measured */
+    PLX_CELL_SPARE = 1 << 7,   /* of an agent that does not watch it (judge_seats) */
 };
 
 /* A cell, unpacked. Times in ticks of judge_evidence.h; 0 is "never". */
@@ -72,7 +76,7 @@ struct plx_packed {
 };
 _Static_assert(sizeof(struct plx_packed) == 16, "a million of these must stay 16 MB");
 
-/* What a cell in trouble has more. */
+/* What a cell in trouble has more, in general. */
 struct plx_more {
     uint32_t first, other;
     uint8_t kinds[PLX_KIND_COUNT_], n_apart;
@@ -81,12 +85,20 @@ struct plx_more {
 };
 _Static_assert(sizeof(struct plx_more) == 20, "three of ten cells may have one");
 
-#define PLX_MORE_CHUNK 1024u
-
-struct plx_more_chunk {
-    struct plx_more more[PLX_MORE_CHUNK];
-    uint32_t n_used, free; /* head of the free ones, by index; linked by `first` */
+/* What nearly all of them need of it. `sched` is as PLX_PACKED_SCHED has it; of a cell
+ * that is well, the former run's failures are forgotten. */
+struct plx_brief {
+    uint64_t run : 24;    /* last - first */
+    uint64_t gap : 22;    /* first - other; 0: `other` is never */
+    uint64_t n_other : 8; /* … */
+    uint64_t n_lost : 5;
+    uint64_t kind : 3;  /* of all `n` failures */
+    uint64_t close : 2; /* n - n_apart */
 };
+_Static_assert(sizeof(struct plx_brief) == 8, "three of ten cells may have one");
+
+/* In the place of a packed cell's `first`: the rest is a plx_more. */
+#define PLX_MORE_FULL 0x80000000u
 
 struct plx_cells {
     struct plx_packed *at; /* four to a cache line, none across two */
@@ -98,8 +110,7 @@ struct plx_cells {
     uint32_t *rank;    /* by word of `starts`: bits before it */
     uint32_t *blocks;  /* the monitor of each start; UINT32_MAX: garbage */
     uint32_t n_blocks, cap_blocks;
-    struct plx_more_chunk **chunks; /* NULL: given back */
-    uint32_t n_chunks, hint, n_free;
+    struct plx_pool briefs, mores;
 };
 
 void plx_cells_fini(struct plx_cells *cells);
@@ -139,17 +150,49 @@ static inline uint32_t plx_cells_owner(const struct plx_cells *cells, uint32_t i
         ->blocks[cells->rank[i >> 6] + plx_bits_count(cells->starts[i >> 6] & upto) - 1];
 }
 
-static inline struct plx_more *plx_cells_more(const struct plx_cells *cells, uint32_t i)
+/* Where what a cell in trouble has more is. */
+static inline void *plx_cells_more(const struct plx_cells *cells,
+                                   const struct plx_packed *p)
 {
-    return &cells->chunks[i / PLX_MORE_CHUNK]->more[i % PLX_MORE_CHUNK];
+    if (p->first & PLX_MORE_FULL)
+        return plx_pool_at(&cells->mores, p->first & ~PLX_MORE_FULL,
+                           sizeof(struct plx_more));
+    return plx_pool_at(&cells->briefs, p->first, sizeof(struct plx_brief));
 }
 
-/* The cell, whole. Its agent is the caller's to know. */
-static inline struct plx_cell plx_cells_get(const struct plx_cells *cells, uint32_t i,
-                                            uint16_t agent)
+/* Adds what a cell in trouble has more; the rest is there. */
+static inline void plx_cells_unpack(const struct plx_packed *p, const void *more,
+                                    struct plx_cell *ret)
+{
+    if (p->first & PLX_MORE_FULL) {
+        const struct plx_more *m = more;
+        ret->first = m->first;
+        ret->other = m->other;
+        memcpy(ret->kinds, m->kinds, sizeof ret->kinds);
+        ret->n_apart = m->n_apart;
+        ret->n_other = m->n_other;
+        ret->n_lost = m->n_lost;
+        ret->sched = m->sched;
+        return;
+    }
+    const struct plx_brief b = *(const struct plx_brief *)more;
+    ret->first = p->last - (uint32_t)b.run;
+    ret->other = b.gap == 0 ? 0 : ret->first - (uint32_t)b.gap;
+    ret->n_other = b.n_other;
+    if (p->flags & PLX_CELL_FAILING) {
+        ret->kinds[b.kind] = p->n;
+        ret->n_apart = (uint8_t)(p->n - b.close);
+        ret->n_lost = b.n_lost;
+    }
+}
+
+/* Reads a cell whole. Its agent is the caller's to know. Writes straight to where it is
+ * wanted: a copy of it would wait for the small parts that it was just made of. */
+static inline void plx_cells_read(const struct plx_cells *cells, uint32_t i,
+                                  uint16_t agent, struct plx_cell *ret)
 {
     const struct plx_packed *p = &cells->at[i];
-    struct plx_cell c = {
+    *ret = (struct plx_cell){
         .first = p->first,
         .last = p->last,
         .agent = agent,
@@ -165,16 +208,15 @@ static inline struct plx_cell plx_cells_get(const struct plx_cells *cells, uint3
         .calm = p->calm,
         .sched = p->how & PLX_PACKED_SCHED ? (uint16_t)p->last : 0,
     };
-    if (p->how & PLX_PACKED_MORE) {
-        const struct plx_more *m = plx_cells_more(cells, p->first);
-        c.first = m->first;
-        c.other = m->other;
-        __builtin_memcpy(c.kinds, m->kinds, sizeof c.kinds);
-        c.n_apart = m->n_apart;
-        c.n_other = m->n_other;
-        c.n_lost = m->n_lost;
-        c.sched = m->sched;
-    }
+    if (p->how & PLX_PACKED_MORE)
+        plx_cells_unpack(p, plx_cells_more(cells, p), ret);
+}
+
+static inline struct plx_cell plx_cells_get(const struct plx_cells *cells, uint32_t i,
+                                            uint16_t agent)
+{
+    struct plx_cell c;
+    plx_cells_read(cells, i, agent, &c);
     return c;
 }
 

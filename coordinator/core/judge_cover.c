@@ -22,7 +22,6 @@ void plx_cover_destroy(struct plx_cover **cover)
     struct plx_cover *c = *cover;
     plx_score_fini(&c->score);
     free(c->fails);
-    free(c->was);
     free(c->of_agent);
     free(c->cands);
     free(c->buckets);
@@ -99,16 +98,18 @@ static bool is_as_before(const struct plx_cover *c, const struct plx_standing *s
 /* A story of the whole fleet is seldom: what it took is not kept for the next. */
 static void trim(struct plx_cover *c)
 {
-    plx_cands_trim(&c->fails, &c->cap_fails, c->n_fails, sizeof *c->fails);
-    plx_cands_trim(&c->was, &c->cap_was, c->n_fails, sizeof *c->was);
+    plx_cands_trim(&c->cands, &c->cap_cands, c->n_cands, sizeof *c->cands);
+    plx_cands_trim(&c->buckets, &c->cap_buckets, c->n_buckets, sizeof *c->buckets);
+    plx_cands_trim(&c->heap, &c->cap_heap, c->n_cands, sizeof *c->heap);
+    plx_cands_trim(&c->live, &c->cap_live, c->n_cands, sizeof *c->live);
+    plx_cands_trim(&c->tally, &c->cap_tally, c->n_cands, sizeof *c->tally);
+    plx_cands_trim(&c->work, &c->cap_work, c->n_cands, sizeof *c->work);
     plx_cands_trim(&c->cand_of, &c->cap_cand_of, c->n_cand_of, sizeof *c->cand_of);
-    plx_cands_trim(&c->members, &c->cap_members, 4 * c->n_fails, sizeof *c->members);
+    plx_cands_trim(&c->members, &c->cap_members, c->n_cand_of, sizeof *c->members);
     plx_cands_trim(&c->explained, &c->cap_explained, c->n_fails, sizeof *c->explained);
     plx_cands_trim(&c->told, &c->cap_told, c->n_fails, sizeof *c->told);
     plx_cands_trim(&c->sift.next, &c->sift.cap_next, c->n_fails, sizeof *c->sift.next);
-    plx_cands_trim(&c->score.open, &c->score.cap_open, c->n_fails, sizeof *c->score.open);
-    plx_cands_trim(&c->score.times, &c->score.cap_times, c->n_fails,
-                   sizeof *c->score.times);
+    plx_score_trim(&c->score, c->n_fails);
 }
 
 void plx_cover_solve(struct plx_cover *c, const struct plx_fleet *fleet,

@@ -8,25 +8,28 @@
 #include "coordinator/core/judge_fleet.h"
 #include "coordinator/core/judge_scope.h"
 
-/* A failing cell, copied out for the length of one solve. */
+/* A failing cell, copied out for the length of one solve. Small, because a solve may have
+ * hundreds of thousands of them and goes over all of them dozens of times. */
 struct plx_fail {
-    uint32_t cell, monitor, agent;
+    double most; /* nats it brings a fault, with its kinds, at most */
+    uint32_t cell, monitor;
     uint32_t first, last;
-    uint32_t period; /* between scheduled probes, ticks */
-    uint32_t until;  /* it votes before then */
-    uint8_t n, n_apart;
-    bool cut;       /* a fault that is over has some of its failures */
-    bool answers;   /* its target does, but not as expected */
-    uint16_t worth; /* enum plx_worth: scopes that could earn their cost (judge_sift) */
-    int32_t by;     /* index of the pick that explains it; -1: none */
-    uint32_t host, prefix, name;     /* units of its monitor */
+    uint32_t period;                 /* between scheduled probes, ticks */
+    uint32_t until;                  /* it votes before then */
+    int32_t by;                      /* index of the pick that explains it; -1: none */
+    uint32_t host, prefix;           /* units of its monitor */
     uint32_t calm_host, calm_prefix; /* the solve that found that no fault of its host
                                         (in its prefix) pays; 0: none did */
-    uint32_t cand0, n_cands;
-    float kinds[PLX_KIND_COUNT_]; /* of its failures, three at most */
-    double nats, most;            /* what it brings a fault; with its kinds, at most */
+    uint32_t cand0;
     float cap; /* most that `most` may become before it is looked at anew */
+    uint16_t n_cands, agent;
+    uint16_t worth; /* enum plx_worth: scopes that could earn their cost (judge_sift) */
+    uint8_t n, n_apart;
+    uint8_t kinds[PLX_KIND_COUNT_]; /* of its failures */
+    bool cut;                       /* a fault that is over has some of its failures */
+    bool answers;                   /* its target does, but not as expected */
 };
+_Static_assert(sizeof(struct plx_fail) == 80, "hundreds of thousands, in a bad minute");
 
 /* A fault that was chosen. */
 struct plx_pick {

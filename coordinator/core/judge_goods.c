@@ -66,7 +66,8 @@ static void read_member(struct plx_goods_place *p, const struct plx_fleet *fleet
     uint32_t id = plx_unit_members(&fleet->units[p->unit])[p->n_ends];
     const struct plx_fleet_monitor *m = &fleet->monitors[id];
     for (uint32_t k = 0; k < m->n_cells; k++) {
-        const struct plx_cell c = plx_cell_at(ev, m, k);
+        struct plx_cell c;
+        plx_cell_read(ev, m, k, &c);
         p->good = grown(p->good, &p->cap_good, p->n_good, sizeof *p->good);
         p->n_good += plx_goods_of_cell(&c, m->interval_tk, 0, &p->good[p->n_good]);
     }

@@ -41,6 +41,19 @@ void plx_goods_begin(struct plx_goods *goods);
 bool plx_goods_of_cell(const struct plx_cell *cell, uint32_t period, uint32_t since,
                        struct plx_good *ret);
 
+/* When the cell saw something as expected last, as plx_goods_of_cell has it; 0: never. */
+static inline uint32_t plx_goods_last(const struct plx_cells *cells, uint32_t i)
+{
+    const struct plx_packed *p = &cells->at[i];
+    struct plx_cell c = {0};
+    if (!(p->flags & PLX_CELL_SEEN))
+        return 0;
+    if (!(p->flags & PLX_CELL_FAILING))
+        return p->outcome == PLX_OUTCOME_TIMEOUT ? 0 : p->last;
+    plx_cells_unpack(p, plx_cells_more(cells, p), &c);
+    return c.n_other == 0 ? 0 : c.other;
+}
+
 /* Everything of the unit's member number `i` (as plx_goods_of_cell since 0), by cell.
  * Lent until another member or unit is asked for. */
 const struct plx_good *plx_goods_of(struct plx_goods *goods,

@@ -1,5 +1,7 @@
 #include "coordinator/core/judge_hold.h"
 
+#include "coordinator/core/judge_ahead.h"
+
 /* An agent with so many failing cells under a standing fault of ours is not asked cell by
  * cell again: the fault stays until its opens say otherwise. */
 #define HOLD 400u
@@ -92,26 +94,14 @@ static void let_go_one(const struct plx_fleet *fleet, struct plx_evidence *ev, u
     plx_evidence_note(ev, monitor);
 }
 
-/* What is looked at eight words later comes from memory meanwhile. */
-static void look_ahead(const struct plx_fleet *fleet, const struct plx_evidence *ev,
-                       uint32_t word)
-{
-    if (word * 64 >= ev->cells.n)
-        return;
-    for (uint32_t i = 0; i < 64; i += 4)
-        __builtin_prefetch(&ev->cells.at[word * 64 + i]);
-    for (uint64_t bits = ev->cells.starts[word]; bits != 0; bits &= bits - 1)
-        __builtin_prefetch(&fleet->monitors[plx_cells_owner(
-            &ev->cells, word * 64 + (uint32_t)__builtin_ctzll(bits))]);
-}
-
 /* Moves the cells of agents that are let go back, but for those that were the fault's. */
 static void let_go(struct plx_fleet *fleet, struct plx_evidence *ev,
                    const struct plx_standing *standing, uint32_t n_standing)
 {
     mark_past(fleet, standing, n_standing);
     for (uint32_t w = 0; w * 64 < ev->cells.n; w++) {
-        look_ahead(fleet, ev, w + 8);
+        plx_ahead_fetch_set(fleet, &ev->cells, ev->cells.held, w + 4, PLX_AHEAD_CELLS);
+        plx_ahead_fetch_set(fleet, &ev->cells, ev->cells.held, w + 4, PLX_AHEAD_MONITOR);
         for (uint64_t bits = ev->cells.held[w]; bits != 0; bits &= bits - 1)
             let_go_one(fleet, ev, w * 64 + (uint32_t)__builtin_ctzll(bits), standing,
                        n_standing);

@@ -62,7 +62,7 @@ static double most_of_units(const struct plx_cover *c, const uint32_t *n_prefix)
             continue;
         add_most(sums, fail->host, nats);
         add_most(sums, fail->prefix, nats);
-        add_most(sums, fail->name, nats);
+        add_most(sums, m->unit_name, nats);
         for (uint32_t g = 0; g < m->terms->n_groups; g++)
             add_most(sums, m->terms->ids[g], nats);
     }

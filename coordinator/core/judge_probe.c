@@ -18,11 +18,13 @@
 /* Before all are asked because of a single answer that does not come. */
 #define FEW       3u
 /* Steps between two looks for watches that are over. */
-#define PURGE     64u
+#define PURGE     16u
 /* Monitors of a fault that are asked about before it is said, at once. */
 #define WITNESSED 4u
 /* Rounds of a burst (stage 2 is the first). */
 #define STAGE_MAX 5
+/* In a watch's `n_good`: no location was counted. */
+#define NOBODY    UINT8_MAX
 /* A path is asked again until so many failures apart. */
 #define PATH_MAX  5
 
@@ -41,6 +43,7 @@
 void plx_prober_fini(struct plx_prober *p)
 {
     plx_watches_fini(&p->watches);
+    free(p->live);
     free(p->out);
     *p = (struct plx_prober){0};
 }
@@ -135,8 +138,10 @@ static void look(const struct search *s, uint32_t monitor, uint32_t onset,
     uint32_t slack = 3 * SEC;
     *ret = (struct scene){.monitor = monitor, .onset = onset};
     for (uint32_t i = 0; i < m->n_cells; i++) {
-        const struct plx_cell view = plx_cell_at(s->ev, m, i), *c = &view;
-        const struct plx_fleet_agent *a = &s->fleet->agents[c->agent];
+        struct plx_cell view;
+        const struct plx_cell *c = &view;
+        const struct plx_fleet_agent *a = &s->fleet->agents[m->watchers->agents[i]];
+        plx_cell_read(s->ev, m, i, &view);
         if (!plx_fleet_is_live(a))
             continue;
         if (is_recent_failure(c, onset, slack)) {
@@ -170,8 +175,10 @@ static double worth(const struct search *s, const struct scene *scene,
                     bool again)
 {
     const struct plx_fleet_agent *a = &s->fleet->agents[c->agent];
+    /* No scheduled probe will say whether a spare that fails now goes on to. */
+    bool over = (c->flags & PLX_CELL_SPARE) && (c->flags & PLX_CELL_FAILING);
     if (!plx_fleet_is_live(a) || (c->flags & PLX_CELL_PENDING) ||
-        will_say(s, scene, m, c) || is_good_since(c, scene->onset))
+        will_say(s, scene, m, c) || (!over && is_good_since(c, scene->onset)))
         return -1;
     if (is_recent_failure(c, scene->onset, 0) && (!again || s->now - c->last < REPEAT))
         return -1;
@@ -449,8 +456,32 @@ static bool is_settled(const struct search *s, const struct plx_fail *fail)
 
 static void begin(struct search *s, struct plx_watch *w, const struct plx_fail *fail)
 {
-    *w = (struct plx_watch){
-        .key = w->key, .seen = w->seen, .since = fail->first, .asked = s->now};
+    *w = (struct plx_watch){.key = w->key,
+                            .seen = w->seen,
+                            .since = fail->first,
+                            .asked = s->now,
+                            .n_good = w->n_good,
+                            .n_failed = w->n_failed};
+}
+
+/* Nearly all of those that have a say fail, and one or two see it well. */
+static bool are_few(uint32_t n_good, uint32_t n_failed)
+{
+    return n_failed >= 3 && n_good * 3 <= n_failed;
+}
+
+static uint8_t at_most(uint32_t n, uint32_t most)
+{
+    return (uint8_t)(n < most ? n : most);
+}
+
+/* What was counted when there was nothing to ask: the least that saw it well, the most
+ * that failed, of all its fails. */
+static void note_calm(struct plx_watch *w, uint32_t n_good, uint32_t n_failed)
+{
+    w->n_good = at_most(n_good, w->n_good < NOBODY ? w->n_good : NOBODY - 1);
+    n_failed = n_failed > w->n_failed ? n_failed : w->n_failed;
+    w->n_failed = at_most(n_failed, UINT8_MAX);
 }
 
 /* Returns true when there is nothing to ask, and will not be before something changes. */
@@ -468,7 +499,9 @@ static bool consider(struct search *s, struct plx_watch *w, const struct plx_fai
         if (fail->first != onset)
             look(s, fail->monitor, fail->first, &late);
         if (late.n_good > 0) {
-            bool few = late.n_failed >= 3 && late.n_good * 3 <= late.n_failed;
+            bool few = are_few(late.n_good, late.n_failed);
+            note_calm(w, scene.n_good < late.n_good ? scene.n_good : late.n_good,
+                      late.n_failed);
             if (few && !w->again)
                 w->again = ask_dissenters(s, fail->monitor, fail->first);
             retry(s, fail);
@@ -485,12 +518,19 @@ static bool consider(struct search *s, struct plx_watch *w, const struct plx_fai
     return false;
 }
 
-/* Tells the fails of a monitor apart from what they were, and who was live. Never 0. */
+static bool is_live(const struct search *s, const struct plx_fail *fail)
+{
+    return plx_fleet_is_live(&s->fleet->agents[fail->agent]);
+}
+
+/* Tells the fails of a monitor apart from what they were, and whether their agents were
+ * live. Never 0. */
 static uint32_t look_of(const struct search *s, const struct plx_fail *fails, uint32_t n)
 {
-    uint64_t h = s->p->live;
+    uint64_t h = 0;
     for (uint32_t i = 0; i < n; i++)
-        h = plx_hash_mix(h ^ ((uint64_t)fails[i].cell << 32 | fails[i].first));
+        h = plx_hash_mix((h ^ ((uint64_t)fails[i].cell << 32 | fails[i].first)) +
+                         is_live(s, &fails[i]));
     return (uint32_t)h | 1;
 }
 
@@ -514,20 +554,66 @@ static void consider_all(struct search *s, const struct plx_fail *fails, uint32_
     bool calm = true;
     if (is_calm(s, w, fails, n))
         return;
-    for (uint32_t i = 0; i < n; i++) {
-        bool live = plx_fleet_is_live(&s->fleet->agents[fails[i].agent]);
-        if (live && !is_settled(s, &fails[i]))
+    w->n_good = NOBODY;
+    w->n_failed = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (is_live(s, &fails[i]) && !is_settled(s, &fails[i]))
             calm &= consider(s, w, &fails[i]);
-    }
     w->calm = calm ? look_of(s, fails, n) : 0;
 }
 
-static uint32_t who_is_live(const struct plx_fleet *fleet)
+/* What a spare's first answers in a row are asked for, soon after one another. */
+#define SPARE_FEW 3
+
+/* A spare has no schedule: while its view is needed, it is asked as often as those who
+ * watch look. */
+static void renew(struct search *s, const struct plx_seats *seats)
 {
-    uint64_t h = 0;
-    for (uint32_t a = 0; a < fleet->n_agents; a++)
-        h = plx_hash_mix(h ^ plx_fleet_is_live(&fleet->agents[a]));
-    return (uint32_t)(h >> 32);
+    for (uint32_t i = 0; i < seats->n; i++) {
+        const struct plx_judge_result *said = &seats->at[i].said;
+        if (!seats->at[i].seated)
+            continue;
+        const struct plx_fleet_monitor *m = &s->fleet->monitors[said->monitor];
+        uint32_t k = plx_evidence_place(m, said->agent);
+        const struct plx_cell c = plx_cell_at(s->ev, m, k);
+        uint32_t wait = c.n < SPARE_FEW ? REPEAT : plx_evidence_every(m, &c);
+        if (!(c.flags & PLX_CELL_PENDING) &&
+            plx_fleet_is_live(&s->fleet->agents[c.agent]) && s->now >= c.last + wait)
+            order(s, said->monitor, k, &s->p->doubt);
+    }
+}
+
+/* So many agents came, and so many went: may it make a difference wherever they watch? */
+static bool may_stir(struct plx_watch *w, uint32_t came, uint32_t went)
+{
+    if (w->n_good == NOBODY) /* none of its fails has a say, or it would look otherwise */
+        return false;
+    w->n_good = w->n_good > went ? (uint8_t)(w->n_good - went) : 0;
+    w->n_failed = at_most(w->n_failed + came, UINT8_MAX);
+    return w->n_good == 0 || w->n_failed == UINT8_MAX || are_few(w->n_good, w->n_failed);
+}
+
+/* Who is live may have changed since the last step. A doubt that was calm stays so where
+ * those who came or went cannot make a difference. */
+static void follow_live(struct plx_prober *p, const struct plx_fleet *fleet)
+{
+    uint32_t came = 0, went = 0;
+    if (p->n_live < fleet->n_agents) {
+        p->live = realloc(p->live, fleet->n_agents * sizeof *p->live);
+        if (p->live == NULL)
+            abort();
+        memset(p->live + p->n_live, 0, (fleet->n_agents - p->n_live) * sizeof *p->live);
+        p->n_live = fleet->n_agents;
+    }
+    for (uint32_t a = 0; a < fleet->n_agents; a++) {
+        bool live = plx_fleet_is_live(&fleet->agents[a]);
+        came += live && !p->live[a];
+        went += !live && p->live[a];
+        p->live[a] = live;
+    }
+    for (uint32_t i = 0; came + went > 0 && i < p->watches.cap; i++)
+        if (p->watches.at[i].calm != 0 && may_stir(&p->watches.at[i], came, went))
+            p->watches.at[i].calm = 0;
 }
 
 static void earn(struct search *s)
@@ -553,7 +639,7 @@ static void earn(struct search *s)
 void plx_prober_step(struct plx_prober *p, struct plx_cover *cover,
                      const struct plx_faults *faults, const struct plx_fleet *fleet,
                      struct plx_evidence *ev, const struct plx_judge_policy *policy,
-                     uint32_t now)
+                     const struct plx_seats *seats, uint32_t now)
 {
     struct search s = {p, cover, faults, fleet, ev, policy, now};
     uint32_t n;
@@ -561,7 +647,7 @@ void plx_prober_step(struct plx_prober *p, struct plx_cover *cover,
     p->n_out = 0;
     p->due = 0;
     p->stamp++;
-    p->live = who_is_live(fleet);
+    follow_live(p, fleet);
     earn(&s);
     if (policy->without & PLX_JUDGE_WITHOUT_BURSTS)
         return;
@@ -578,4 +664,5 @@ void plx_prober_step(struct plx_prober *p, struct plx_cover *cover,
         consider_all(&s, fails + i, k - i);
     }
     ask_to_be_sure(&s);
+    renew(&s, seats);
 }

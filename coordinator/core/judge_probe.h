@@ -7,6 +7,7 @@
 #include "coordinator/core/judge_evidence.h"
 #include "coordinator/core/judge_faults.h"
 #include "coordinator/core/judge_fleet.h"
+#include "coordinator/core/judge_seats.h"
 #include "coordinator/core/judge_watch.h"
 
 struct plx_prober {
@@ -15,7 +16,8 @@ struct plx_prober {
     uint32_t earned; /* when it was last added to */
     struct plx_watches watches;
     uint32_t stamp, purged; /* steps; the step that old watches were dropped at */
-    uint32_t live;          /* tells apart who was live from step to step */
+    bool *live;             /* by agent id, as of the last step */
+    uint32_t n_live;
     struct plx_judge_probe *out;
     uint32_t n_out, cap_out;
     uint32_t due; /* when silence would tell it something; 0: it waits for results only */
@@ -27,6 +29,6 @@ void plx_prober_fini(struct plx_prober *prober);
 void plx_prober_step(struct plx_prober *prober, struct plx_cover *cover,
                      const struct plx_faults *faults, const struct plx_fleet *fleet,
                      struct plx_evidence *ev, const struct plx_judge_policy *policy,
-                     uint32_t now);
+                     const struct plx_seats *seats, uint32_t now);
 
 #endif

@@ -115,6 +115,23 @@ void plx_score_begin(struct plx_score *s, const struct plx_fleet *fleet,
     learn_kinds(s);
 }
 
+static void reach_open(struct plx_score *s, uint32_t n)
+{
+    if (n <= s->cap_open)
+        return;
+    s->cap_open = n + n / 4 + 16;
+    s->open = sized(s->open, s->cap_open, sizeof *s->open);
+    s->times = sized(s->times, s->cap_open, sizeof *s->times);
+}
+
+void plx_score_trim(struct plx_score *s, uint32_t n)
+{
+    if (s->cap_open <= 2048 || s->cap_open / 2 <= n)
+        return;
+    s->cap_open = 0;
+    reach_open(s, n);
+}
+
 void plx_score_unclaim(struct plx_score *s)
 {
     if (s->cap_agents > 0)
@@ -285,38 +302,78 @@ void plx_score_failures(const struct plx_fail *f, uint32_t since, uint32_t *ret_
     *ret_close = close > 3 ? 3 : close;
 }
 
-void plx_score_weigh(const struct plx_score *s, struct plx_fail *f)
-{
-    uint32_t apart, close;
-    plx_score_failures(f, 0, &apart, &close);
-    f->nats = f->most = apart * s->lr_apart[f->agent] + close * s->lr_burst;
-    if (s->policy->without & PLX_JUDGE_WITHOUT_KINDS)
-        return;
-    for (int k = 0; k < PLX_KIND_COUNT_; k++)
-        f->most -= (double)f->kinds[k] * s->log_kind[k];
-}
-
-void plx_score_kinds(const struct plx_cell *cell, float ret[PLX_KIND_COUNT_])
-{
-    unsigned n = 0;
-    for (int k = 0; k < PLX_KIND_COUNT_; k++)
-        n += cell->kinds[k];
-    float scale = n > KINDS_MAX ? (float)KINDS_MAX / (float)n : 1.0f;
-    for (int k = 0; k < PLX_KIND_COUNT_; k++)
-        ret[k] = (float)cell->kinds[k] * scale;
-}
-
-static bool tally_fail(const struct plx_score *s, const struct plx_fail *f,
-                       uint32_t since, struct tally *t)
+/* What its failures after `since` bring, whatever their kinds; 0: there are none. */
+static double nats_since(const struct plx_score *s, const struct plx_fail *f,
+                         uint32_t since)
 {
     uint32_t apart, close;
     plx_score_failures(f, since, &apart, &close);
-    if (apart + close == 0)
-        return false;
-    t->nats += apart * s->lr_apart[f->agent] + close * s->lr_burst;
+    return apart * s->lr_apart[f->agent] + close * s->lr_burst;
+}
+
+/* The kinds of a cell's failures, scaled so that no cell speaks louder than three. */
+static void scale_kinds(const struct plx_fail *f, float ret[PLX_KIND_COUNT_])
+{
+    unsigned n = 0;
     for (int k = 0; k < PLX_KIND_COUNT_; k++)
-        t->kinds[k] += (double)f->kinds[k];
-    return true;
+        n += f->kinds[k];
+    float scale = n > KINDS_MAX ? (float)KINDS_MAX / (float)n : 1.0f;
+    for (int k = 0; k < PLX_KIND_COUNT_; k++)
+        ret[k] = (float)f->kinds[k] * scale;
+}
+
+void plx_score_weigh(const struct plx_score *s, struct plx_fail *f)
+{
+    float kinds[PLX_KIND_COUNT_];
+    f->most = nats_since(s, f, 0);
+    if (s->policy->without & PLX_JUDGE_WITHOUT_KINDS)
+        return;
+    scale_kinds(f, kinds);
+    for (int k = 0; k < PLX_KIND_COUNT_; k++)
+        f->most -= (double)kinds[k] * s->log_kind[k];
+}
+
+static void tally_fail(const struct plx_score *s, const struct plx_fail *f,
+                       uint32_t since, struct tally *t)
+{
+    float kinds[PLX_KIND_COUNT_];
+    if (f->last < since)
+        return;
+    scale_kinds(f, kinds);
+    t->nats += nats_since(s, f, since);
+    for (int k = 0; k < PLX_KIND_COUNT_; k++)
+        t->kinds[k] += (double)kinds[k];
+}
+
+/* Results are as old as the onset less the slack may be, and speak for it. */
+static uint32_t since_of(const struct plx_score *s, uint32_t onset)
+{
+    return onset > s->slack ? onset - s->slack : 0;
+}
+
+/* What the open fails say for each of the first `n_onsets` of s->times: in one walk, for
+ * they are in no cache when there are very many. */
+static void tally_onsets(const struct plx_score *s, const struct plx_fail *fails,
+                         uint32_t n_onsets, struct tally ret[PLX_SCORE_ONSETS])
+{
+    float kinds[PLX_KIND_COUNT_];
+    uint32_t since[PLX_SCORE_ONSETS];
+    memset(ret, 0, n_onsets * sizeof *ret);
+    for (uint32_t k = 0; k < n_onsets; k++)
+        since[k] = since_of(s, s->times[k]);
+    for (uint32_t i = 0; i < s->n_open; i++) {
+        const struct plx_fail *f = &fails[s->open[i]];
+        double all = nats_since(s, f, 0);
+        uint32_t n = 0;
+        while (n < n_onsets && f->last >= since[n])
+            n++;
+        for (uint32_t k = 0; k < n; k++)
+            ret[k].nats += f->first >= since[k] ? all : nats_since(s, f, since[k]);
+        scale_kinds(f, kinds);
+        for (int kind = 0; kind < PLX_KIND_COUNT_; kind++)
+            for (uint32_t k = 0; k < n && f->kinds[kind] != 0; k++)
+                ret[k].kinds[kind] += (double)kinds[kind];
+    }
 }
 
 /* Log-ratio of the kinds: Dirichlet-multinomial of the class against accidents. */
@@ -350,13 +407,10 @@ static double subset_cost(uint32_t n, uint32_t k)
  */
 
 static double gain_vantage(struct plx_score *s, const struct plx_scope *scope,
-                           const struct plx_fail *fails, uint32_t onset)
+                           struct tally t, uint32_t onset)
 {
-    struct tally t = {0};
     const uint32_t *ids;
-    uint32_t n, since = onset > s->slack ? onset - s->slack : 0;
-    for (uint32_t i = 0; i < s->n_open; i++)
-        tally_fail(s, &fails[s->open[i]], since, &t);
+    uint32_t n;
     plx_scope_agents(s->fleet, scope, &ids, &n);
     for (uint32_t i = 0; i < n; i++)
         if (!s->claimed[ids[i]] && own_onset(s, ids[i]) + TOGETHER >= onset)
@@ -367,12 +421,8 @@ static double gain_vantage(struct plx_score *s, const struct plx_scope *scope,
 }
 
 static double gain_plain(struct plx_score *s, const struct plx_scope *scope,
-                         const struct plx_fail *fails, uint32_t onset)
+                         struct tally t, uint32_t onset)
 {
-    struct tally t = {0};
-    uint32_t since = onset > s->slack ? onset - s->slack : 0;
-    for (uint32_t i = 0; i < s->n_open; i++)
-        tally_fail(s, &fails[s->open[i]], since, &t);
     t.nats += kinds_ratio(s, plx_scope_kind(scope->type)->class, t.kinds);
     return t.nats - contrary_listed(s, onset + s->slack) *
                         -log((1 - s->policy->p_fail) / s->policy->p_fail);
@@ -384,19 +434,18 @@ static uint32_t weigh_agents(struct plx_score *s, const struct plx_fail *fails,
                              uint32_t onset)
 {
     double against = -log((1 - s->policy->p_fail) / s->policy->p_fail);
-    uint32_t n = 0, since = onset > s->slack ? onset - s->slack : 0;
+    uint32_t n = 0, since = since_of(s, onset);
     s->stamp++;
     for (uint32_t i = 0; i < s->n_open; i++) {
         const struct plx_fail *f = &fails[s->open[i]];
-        struct tally t = {0};
-        if (!tally_fail(s, f, since, &t))
+        if (f->last < since)
             continue;
         if (s->mark[f->agent] != s->stamp) {
             s->mark[f->agent] = s->stamp;
             s->nats[f->agent] = 0;
             s->listed[n++] = f->agent;
         }
-        s->nats[f->agent] += t.nats;
+        s->nats[f->agent] += nats_since(s, f, since);
     }
     for (uint32_t i = 0; i < s->n_good; i++) {
         const struct plx_good *g = &s->good[i];
@@ -412,7 +461,7 @@ static double gain_filter(struct plx_score *s, const struct plx_fail *fails,
                           uint32_t onset)
 {
     uint32_t n = weigh_agents(s, fails, onset), k = 0, others = 0;
-    uint32_t since = onset > s->slack ? onset - s->slack : 0;
+    uint32_t since = since_of(s, onset);
     struct tally t = {0};
     double nats = 0;
     for (uint32_t i = 0; i < n; i++) {
@@ -438,14 +487,16 @@ static double gain_filter(struct plx_score *s, const struct plx_fail *fails,
            subset_cost(k + others, k);
 }
 
+/* `tally`: what the open fails say for the onset; a filter asks its agents one by one. */
 static double gain_at(struct plx_score *s, const struct plx_scope *scope,
-                      const struct plx_fail *fails, uint32_t onset)
+                      const struct plx_fail *fails, const struct tally *tally,
+                      uint32_t onset)
 {
     const struct plx_scope_kind *kind = plx_scope_kind(scope->type);
-    if (kind->vantage)
-        return gain_vantage(s, scope, fails, onset);
-    return kind->filter ? gain_filter(s, fails, onset)
-                        : gain_plain(s, scope, fails, onset);
+    if (kind->filter)
+        return gain_filter(s, fails, onset);
+    return kind->vantage ? gain_vantage(s, scope, *tally, onset)
+                         : gain_plain(s, scope, *tally, onset);
 }
 
 /* --- the best onset -------------------------------------------------------------------
@@ -515,19 +566,13 @@ static uint32_t thin(struct plx_score *s, uint32_t n)
 
 /* Onsets worth trying: when cells began to fail, and when agents began to accuse
  * themselves. Sorted, a second apart at least, thinned to ONSETS_MAX. */
-static uint32_t list_onsets(struct plx_score *s, const struct plx_scope *scope,
-                            const struct plx_fail *fails)
+static uint32_t list_onsets(struct plx_score *s, const struct plx_scope *scope)
 {
     const uint32_t *ids = NULL;
-    uint32_t n_ids = 0, n = 0;
+    uint32_t n_ids = 0, n = s->n_open;
     if (plx_scope_kind(scope->type)->vantage)
         plx_scope_agents(s->fleet, scope, &ids, &n_ids);
-    if (s->cap_times < s->n_open + n_ids) {
-        s->cap_times = 2 * (s->n_open + n_ids);
-        s->times = sized(s->times, s->cap_times, sizeof *s->times);
-    }
-    for (uint32_t i = 0; i < s->n_open; i++)
-        s->times[n++] = fails[s->open[i]].first;
+    reach_open(s, n + n_ids);
     for (uint32_t i = 0; i < n_ids; i++)
         if (!s->claimed[ids[i]] && own_onset(s, ids[i]) > 0)
             s->times[n++] = own_onset(s, ids[i]);
@@ -543,17 +588,11 @@ static uint32_t list_onsets(struct plx_score *s, const struct plx_scope *scope,
 
 /* Can the open fails not earn the cost even if nothing speaks against the fault? Cheap,
  * and enough to drop most candidates. `exact`: how far it falls short matters. */
-static bool is_hopeless(struct plx_score *s, const struct plx_scope *scope,
-                        const struct plx_fail *fails, double cost, bool exact)
+static bool is_hopeless(struct plx_score *s, const struct plx_scope *scope, double cost,
+                        bool exact)
 {
-    double sum = 0, most = 0, cap = 0;
-    for (uint32_t i = 0; i < s->n_open; i++) {
-        const struct plx_fail *f = &fails[s->open[i]];
-        sum += f->nats + 4.0;
-        most += f->most > 0 ? f->most : 0;
-        cap += f->cap > 0 ? (double)f->cap : 0;
-    }
-    s->calm = !exact && cap < cost - PLX_BOUND_CLEAR;
+    double sum = s->open_nats, most = s->open_most;
+    s->calm = !exact && s->open_cap < cost - PLX_BOUND_CLEAR;
     if (plx_scope_kind(scope->type)->vantage) {
         const uint32_t *ids;
         uint32_t n;
@@ -567,17 +606,27 @@ static bool is_hopeless(struct plx_score *s, const struct plx_scope *scope,
     return sum <= cost || (!exact && most < cost - PLX_BOUND_CLEAR);
 }
 
+/* Lists the members that nothing explains yet, and when they began to fail; adds up what
+ * they bring. */
 static void list_open(struct plx_score *s, const struct plx_fail *fails,
                       const uint32_t *members, uint32_t n)
 {
-    if (s->cap_open < n) {
-        s->cap_open = 2 * n + 16;
-        s->open = sized(s->open, s->cap_open, sizeof *s->open);
-    }
+    double nats = 0, most = 0, cap = 0;
+    reach_open(s, n);
     s->n_open = 0;
-    for (uint32_t i = 0; i < n; i++)
-        if (fails[members[i]].by < 0)
-            s->open[s->n_open++] = members[i];
+    for (uint32_t i = 0; i < n; i++) {
+        const struct plx_fail *f = &fails[members[i]];
+        if (f->by >= 0)
+            continue;
+        s->times[s->n_open] = f->first;
+        s->open[s->n_open++] = members[i];
+        nats += nats_since(s, f, 0) + 4.0;
+        most += f->most > 0 ? f->most : 0;
+        cap += f->cap > 0 ? (double)f->cap : 0;
+    }
+    s->open_nats = nats;
+    s->open_most = most;
+    s->open_cap = cap;
 }
 
 double plx_score_gain(struct plx_score *s, const struct plx_scope *scope,
@@ -586,9 +635,9 @@ double plx_score_gain(struct plx_score *s, const struct plx_scope *scope,
 {
     list_open(s, fails, members, n);
     double cost = s->policy->cost[plx_scope_kind(scope->type)->class] - bonus;
-    if (is_hopeless(s, scope, fails, cost, bonus > 0))
+    if (is_hopeless(s, scope, cost, bonus > 0))
         return -INFINITY;
-    uint32_t n_onsets = list_onsets(s, scope, fails);
+    uint32_t n_onsets = list_onsets(s, scope);
     if (n_onsets == 0)
         return -INFINITY;
     if (s->policy->without & PLX_JUDGE_WITHOUT_ONSET)
@@ -602,12 +651,15 @@ double plx_score_gain(struct plx_score *s, const struct plx_scope *scope,
     if (alive == 0)
         return -INFINITY;
     list_good(s, scope, s->times[0]);
+    struct tally tally[PLX_SCORE_ONSETS];
+    if (!plx_scope_kind(scope->type)->filter)
+        tally_onsets(s, fails, n_onsets, tally);
     double best = -INFINITY;
     for (uint32_t i = 0; i < n_onsets; i++) {
         uint32_t onset = s->times[i];
         if (!(alive & 1u << i) || most[i] < best - PLX_BOUND_CLEAR)
             continue;
-        double gain = gain_at(s, scope, fails, onset);
+        double gain = gain_at(s, scope, fails, &tally[i], onset);
         if (gain > best) {
             best = gain;
             *ret_onset = onset;

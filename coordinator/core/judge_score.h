@@ -40,9 +40,10 @@ struct plx_score {
     uint32_t cap_one;
     uint32_t *open; /* fails that are not explained yet */
     uint32_t n_open, cap_open;
-    uint32_t *times; /* onsets to be tried, ascending */
-    uint32_t cap_times;
-    uint64_t *bits; /* scratch to sort them */
+    uint32_t
+        *times; /* onsets to be tried, ascending; at first, when they began to fail */
+    double open_nats, open_most, open_cap; /* what they bring: sums (is_hopeless) */
+    uint64_t *bits;                        /* scratch to sort them */
     bool calm; /* what was weighed last does not pay, and will not before something in its
                   scope fails again or brings more than its `cap` */
 };
@@ -54,12 +55,12 @@ void plx_score_begin(struct plx_score *score, const struct plx_fleet *fleet,
                      const struct plx_evidence *ev, const struct plx_judge_policy *policy,
                      uint32_t now);
 
-/* The kinds of a cell's failures, scaled so that no cell speaks louder than three. */
-void plx_score_kinds(const struct plx_cell *cell, float ret[PLX_KIND_COUNT_]);
+/* After each solve: gives memory back that far more than `n` fails once needed. */
+void plx_score_trim(struct plx_score *score, uint32_t n);
 
-/* Sets what the cell's failures bring a fault that explains all of them (`nats`), and at
- * most with their kinds (`most`): a likelihood is at most 1, so that the ratio of the
- * kinds is at most that of accidents. */
+/* Sets what the cell's failures bring a fault that explains all of them at most, with
+ * their kinds (`most`): a likelihood is at most 1, so that the ratio of the kinds is at
+ * most that of accidents. */
 void plx_score_weigh(const struct plx_score *score, struct plx_fail *fail);
 
 /* How many of a cell's failures (apart, and close behind one) fall after `since`. */

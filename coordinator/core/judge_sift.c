@@ -299,8 +299,8 @@ static void add_up(struct plx_sift *s, struct plx_cover *c)
         }
         s->unit[fail->host] += nats;
         agree(&s->calm[fail->host], fail->calm_host);
-        if (fail->name != PLX_NO_UNIT)
-            s->unit[fail->name] += nats;
+        if (m->unit_name != PLX_NO_UNIT)
+            s->unit[m->unit_name] += nats;
         if (fail->prefix != PLX_NO_UNIT) {
             s->unit[fail->prefix] += nats;
             agree(&s->calm[fail->prefix], fail->calm_prefix);
@@ -333,7 +333,7 @@ static void weigh_places(const struct plx_sift *s, struct plx_cover *c)
             fail->worth |= PLX_WORTH_HOST;
             fail->calm_host = c->solves;
         }
-        if (fail->name != PLX_NO_UNIT && s->unit[fail->name] >= name)
+        if (m->unit_name != PLX_NO_UNIT && s->unit[m->unit_name] >= name)
             fail->worth |= PLX_WORTH_NAME;
         for (uint32_t g = 0; g < m->terms->n_groups; g++)
             if (s->unit[m->terms->ids[g]] >= wide)
@@ -375,15 +375,15 @@ static void good_at_unit(struct plx_sift *s, uint32_t unit, uint32_t step)
 static void sample_monitor(struct plx_sift *s, const struct plx_cover *c,
                            const struct plx_fleet_monitor *m)
 {
-    struct plx_good good;
     for (uint32_t i = 0; i < m->n_cells; i++) {
-        const struct plx_cell view = plx_cell_at(c->score.ev, m, i), *cell = &view;
-        if (!plx_goods_of_cell(cell, m->interval_tk, 0, &good))
+        uint32_t agent = m->watchers->agents[i];
+        const struct plx_fleet_agent *a = &c->fleet->agents[agent];
+        uint32_t last = plx_goods_last(&c->score.ev->cells, m->cell0 + i);
+        if (last == 0)
             continue;
-        const struct plx_fleet_agent *a = &c->fleet->agents[cell->agent];
-        uint32_t step = plx_lane_step(c->score.now, good.last);
+        uint32_t step = plx_lane_step(c->score.now, last);
         good_at(s, 0, step);
-        good_at(s, s->lane_of_agent[cell->agent], step);
+        good_at(s, s->lane_of_agent[agent], step);
         good_at_unit(s, a->region, step);
         good_at_unit(s, a->provider, step);
         good_at_unit(s, a->asn, step);

@@ -38,7 +38,7 @@ static void rebuild(struct plx_watches *w, uint32_t cap, uint32_t before)
 
 struct plx_watch *plx_watches_of(struct plx_watches *w, uint32_t monitor)
 {
-    if (w->n + w->n / 2 >= w->cap)
+    if (w->n + w->n / 5 >= w->cap)
         rebuild(w, w->cap == 0 ? LEAST : w->cap * 2, 0);
     struct plx_watch *at = slot_of(w, monitor);
     if (at->key == 0) {
@@ -53,7 +53,7 @@ void plx_watches_purge(struct plx_watches *w, uint32_t before)
     uint32_t n = 0, cap = LEAST;
     for (uint32_t i = 0; i < w->cap; i++)
         n += w->at[i].key != 0 && w->at[i].asked >= before;
-    while (cap < 2 * n)
+    while (cap < n + n / 3)
         cap *= 2;
     if (n < w->n)
         rebuild(w, cap, before);

@@ -13,13 +13,16 @@ struct plx_watch {
     uint32_t asked; /* last order */
     uint32_t seen;  /* the step that looked at it last, for orders */
     uint32_t calm;  /* what it looked like when there was nothing to ask; 0: there was */
-    uint8_t stage;  /* 0: not asked, 1: first probes are out, 2…: burst, repeats */
-    uint8_t spent;  /* of the quiet's budget, while it may be an accident */
-    bool all : 1;   /* everybody has been asked */
-    bool few : 1;   /* some were asked because one answer did not come */
-    bool aside : 1; /* siblings and neighbours have been asked */
-    bool again : 1; /* the few that see it well have been asked again */
+    uint8_t n_good, n_failed; /* then: how many saw it well at least (UINT8_MAX: none had
+                                 a say), how many failed at most (both saturate) */
+    uint8_t stage : 4; /* 0: not asked, 1: first probes are out, 2…: burst, repeats */
+    bool all : 1;      /* everybody has been asked */
+    bool few : 1;      /* some were asked because one answer did not come */
+    bool aside : 1;    /* siblings and neighbours have been asked */
+    bool again : 1;    /* the few that see it well have been asked again */
+    uint8_t spent;     /* of the quiet's budget, while it may be an accident */
 };
+_Static_assert(sizeof(struct plx_watch) == 24, "one for each monitor in doubt");
 
 /* By monitor; open addressing. All zero is ready. */
 struct plx_watches {

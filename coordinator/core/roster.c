@@ -306,6 +306,12 @@ static void set_offset(struct plx_roster *roster, struct plx_agent *a, uint32_t 
     a->clock_off = off;
 }
 
+/* Both are bounded by a century or two. */
+static bool is_far(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns - b_ns > OFFSET_DOUBT_NS || b_ns - a_ns > OFFSET_DOUBT_NS;
+}
+
 static void note_doubled(struct plx_agent *a, uint32_t slot,
                          struct plx_roster_notes *notes)
 {
@@ -337,7 +343,7 @@ void plx_roster_hello(struct plx_roster *roster, const struct plx_roster_hello *
     /* One way only: an upper bound that the first heartbeat's estimate replaces. It
      * matters where the clock is grossly off, so smaller ones count as none. */
     int64_t seen_ns = apart(hello->wall, hello->agent_wall);
-    if (seen_ns > OFFSET_DOUBT_NS || seen_ns < 0)
+    if (seen_ns > OFFSET_DOUBT_NS || seen_ns < 0 || is_far(a->offset_ns, seen_ns))
         set_offset(roster, a, hello->slot, seen_ns, notes);
 }
 

@@ -3,12 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *plx_uptime_state_token(enum plx_uptime_state state)
-{
-    static const char *const tokens[] = {"unknown", "up", "down"};
-    return (size_t)state < sizeof tokens / sizeof *tokens ? tokens[state] : "unknown";
-}
-
 struct plx_uptime_verdict plx_uptime_verdict_of(const char *token, struct plx_wall at)
 {
     static const char *const up[] = {"up", "degraded", "path_failure", "filtered"};

@@ -26,8 +26,6 @@ enum plx_uptime_state {
     PLX_UPTIME_UP, /* from somewhere: a path that fails, a slow answer are no downtime */
     PLX_UPTIME_DOWN,
 };
-/* "unknown", "up", "down"; never NULL. */
-const char *plx_uptime_state_token(enum plx_uptime_state state);
 
 /* Holds until the next one. */
 struct plx_uptime_verdict {

@@ -45,7 +45,6 @@ struct plx_exchange {
     size_t n_sent;                    /* of a stream's answer */
     struct plx_exchange *next;        /* in the loop's queue */
     struct plx_exchange *next_stream; /* of the event streams */
-    bool is_stream;
 };
 
 enum plx_caller_phase { PLX_CALLER_HEADERS, PLX_CALLER_BODY, PLX_CALLER_ANSWER };

@@ -135,6 +135,7 @@ static const struct plx_route routes[] = {
      .method = "agents.drain",
      .variable = "name"},
     {.verb = "GET", .path = V1 "/locations", .method = "locations.list"},
+    {.verb = "GET", .path = V1 "/providers", .method = "providers.list"},
     {.verb = "GET", .path = V1 "/enrolment-tokens", .method = "agents.token.list"},
     {.verb = "POST", .path = V1 "/enrolment-tokens", .method = "agents.token.create"},
     {.verb = "DELETE",
@@ -190,12 +191,6 @@ static const struct plx_route routes[] = {
      .method = "tokens.revoke",
      .variable = "name"},
 };
-
-const struct plx_route *plx_routes(size_t *ret_n)
-{
-    *ret_n = sizeof routes / sizeof *routes;
-    return routes;
-}
 
 /* ---- paths ---- */
 

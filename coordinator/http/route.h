@@ -55,9 +55,6 @@ struct plx_route {
     } query[PLX_ROUTE_QUERY_MAX];
 };
 
-/* All of them, in the order they are tried. */
-const struct plx_route *plx_routes(size_t *ret_n);
-
 #define PLX_ROUTE_VARIABLE_MAX 256
 
 /* A route that was found, and its variable decoded ("" without one). */

@@ -32,6 +32,7 @@ static const struct method methods[] = {
     {"agents.drain", plx_api_agents_drain, PLX_ROLE_OPERATOR, {"name", "on"}},
     {"agents.label", plx_api_agents_label, PLX_ROLE_ADMIN, {"name", "labels"}},
     {"locations.list", plx_api_locations_list, PLX_ROLE_VIEWER, {NULL}},
+    {"providers.list", plx_api_providers_list, PLX_ROLE_VIEWER, {NULL}},
     {"agents.token.create",
      plx_api_token_create,
      PLX_ROLE_ADMIN,

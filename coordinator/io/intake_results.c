@@ -27,6 +27,7 @@
 struct ingest {
     struct plx_intake *intake;
     uint32_t slot;
+    bool undated;
 };
 
 /* Results whose monitors are looked up ahead of being judged. */
@@ -95,7 +96,7 @@ static void on_ingested(void *arg, int err, const struct plx_store_ingested *bat
         };
         if (s->open)
             plx_intake_send(intake, &s->peer, &ack);
-        if (!plx_roster_at(intake->desk->roster, job->slot)->revoked)
+        if (!job->undated && !plx_roster_at(intake->desk->roster, job->slot)->revoked)
             judge_fresh(intake->desk, job->slot, batch);
     }
     free(job);
@@ -135,6 +136,16 @@ static bool is_clock_doubtful(const struct plx_letter *l, const struct plx_resul
            at > l->wall.ns + CLOCK_AHEAD_NS;
 }
 
+/* Whether the results were made before the agent's clock was set: what is known of the
+ * clock now does not correct their times, and taken for news they would say that what was
+ * down an hour ago is. They are history, not evidence. */
+static bool is_undated(const struct plx_letter *l, const struct plx_msg_results *batch)
+{
+    const struct plx_agent *a = l->agent;
+    return batch->backlog && a->clock_moved.ns != 0 &&
+           plx_mono_diff(a->clock_moved, a->connected_at) >= 0;
+}
+
 static void refuse_result(struct plx_letter *l, struct plx_session *s,
                           struct plx_result *result)
 {
@@ -153,9 +164,10 @@ static struct plx_result *screened(struct plx_letter *l, struct plx_session *s,
                                    const struct plx_msg_results *batch)
 {
     struct plx_result *copy = NULL;
+    bool undated = is_undated(l, batch);
     for (size_t i = 0; i < batch->n; i++) {
         bool allowed = may_report(l, &batch->results[i]);
-        bool doubtful = is_clock_doubtful(l, &batch->results[i]);
+        bool doubtful = undated || is_clock_doubtful(l, &batch->results[i]);
         if (allowed && !doubtful)
             continue;
         if (!copy) {
@@ -182,7 +194,7 @@ void plx_intake_on_results(struct plx_letter *l, struct plx_session *s)
     struct ingest *job = calloc(1, sizeof *job);
     if (!job)
         abort();
-    *job = (struct ingest){l->intake, l->slot};
+    *job = (struct ingest){l->intake, l->slot, is_undated(l, &batch)};
     struct plx_result *copy = screened(l, s, &batch);
     if (copy)
         batch.results = copy;

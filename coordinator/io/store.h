@@ -136,12 +136,11 @@ struct plx_store_health {
     char why[256]; /* a sentence, unless OK */
     size_t queued_jobs;
     size_t queued_bytes;
-    uint64_t refused_jobs;       /* with PLX_EAGAIN, since the start */
-    uint64_t n_commits;          /* since the start */
-    uint64_t n_results;          /* committed since the start */
-    uint64_t n_repeats;          /* results that came again, since the start */
-    int64_t last_commit_ns;      /* how long the last group's transaction took */
-    struct plx_mono last_commit; /* when; 0 before the first */
+    uint64_t refused_jobs;  /* with PLX_EAGAIN, since the start */
+    uint64_t n_commits;     /* since the start */
+    uint64_t n_results;     /* committed since the start */
+    uint64_t n_repeats;     /* results that came again, since the start */
+    int64_t last_commit_ns; /* how long the last group's transaction took */
     uint64_t file_bytes, wal_bytes;
 };
 

@@ -43,7 +43,6 @@ struct plx_store_sums {
     struct mark to;   /* what is being written ends here; day 0: nothing is */
     size_t done;      /* cells of it that are written */
     bool writing;     /* the book is whole up to `to` and sorted */
-    int32_t last_day; /* with a table, as last looked */
     int32_t rows_day; /* that these are for */
     sqlite3_stmt *rows, *last;
     struct sheet sheets[PLX_ROLLUP_LEVELS_];

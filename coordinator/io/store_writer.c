@@ -136,11 +136,10 @@ static void set_state(struct plx_store *store, enum plx_store_state state)
 
 static void note_commit(struct plx_store *store, struct plx_mono began)
 {
-    struct plx_mono now = plx_clock_mono();
+    int64_t took_ns = plx_mono_diff(plx_clock_mono(), began);
     pthread_mutex_lock(&store->lock);
     store->health.n_commits++;
-    store->health.last_commit = now;
-    store->health.last_commit_ns = plx_mono_diff(now, began);
+    store->health.last_commit_ns = took_ns;
     pthread_mutex_unlock(&store->lock);
 }
 

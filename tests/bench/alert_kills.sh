@@ -41,16 +41,6 @@ start_coordinator() {
     coordinator=$!
 }
 
-# until_ok SECONDS COMMAND…
-until_ok() {
-    local tries=$(($1 * 10))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((tries-- > 0)) || return 1
-        sleep 0.1
-    done
-}
-
 # nap MOST: a random part of so many milliseconds.
 nap() {
     local ms=$((RANDOM * $1 / 32768))

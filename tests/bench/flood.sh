@@ -43,24 +43,18 @@ start_coordinator() {
     pids+=("$coordinator")
 }
 
-until_true() { # SECONDS COMMAND…
-    local tries=$(($1 * 10))
-    shift
-    until "$@" >/dev/null 2>&1; do ((tries-- > 0)) || return 1; sleep 0.1; done
-}
-
 memory() { awk -v k="^$1:" '$0 ~ k {print $2}' "/proc/$2/status"; } # kB
 door() { pgrep -P "$coordinator" | head -n 1; }
 counter() { p health --output json | jq ".counters.$1"; }
 
 mkdir -p "$dir/data"
 start_coordinator
-until_true 20 p health
+until_ok 20 p health
 kill "$coordinator"
 wait "$coordinator" || true
 "$storm" keys 64 4 "$dir/keys" | sqlite3 "$dir/data/parallax.db"
 start_coordinator
-check "a coordinator with $descriptors descriptors serves" until_true 20 p health
+check "a coordinator with $descriptors descriptors serves" until_ok 20 p health
 server_key=$(awk '/^public/ {print $2}' "$dir/data/coordinator.key")
 token=$(p agents token create --region fra --ttl 1h --uses 100 --quiet)
 key_bytes=$(($(stat -c %s "$dir/keys") / 64))
@@ -72,13 +66,13 @@ holder=$!
 "$flood" hold 127.0.0.1 $((base + 1)) $((2 * descriptors)) 22 100 >"$dir/hold2.out" &
 holder2=$!
 pids+=("$holder" "$holder2")
-until_true 10 test "$(find "/proc/$coordinator/fd" | wc -l)" -ge 100 || true
+until_ok 10 test "$(find "/proc/$coordinator/fd" | wc -l)" -ge 100 || true
 sleep 2 # the flood is to stand before the agent comes
 began=$EPOCHREALTIME
 "$storm" run "tcp://127.0.0.1:$base" "$server_key" "$dir/one" >"$dir/one.out" 2>&1 &
 one=$!
 pids+=("$one")
-until_true 20 grep -q back "$dir/one.out" || true
+until_ok 20 grep -q back "$dir/one.out" || true
 took=$(awk '/^back/ {print $(NF - 1)}' "$dir/one.out")
 check "in a flood of $((2 * descriptors)) an enrolled agent gets in after ${took:-more than 20} s" \
     awk -v t="${took:-99}" 'BEGIN {exit !(t < 10)}'
@@ -91,7 +85,7 @@ cat "$dir/hold.out" "$dir/hold2.out"
 kill "$one"
 mb=$(($(memory VmHWM "$coordinator") / 1024))
 check "the coordinator took $mb MB at most" test "$mb" -lt 300
-check "it still serves" until_true 10 p health
+check "it still serves" until_ok 10 p health
 
 # Malformed connections: a tenth to warm up, then all; what is kept must not grow.
 malformed() { # PORT N
@@ -109,7 +103,7 @@ for port in $base $((base + 1)); do
     check "port $((port - base)): $connections malformed connections, ${before} kB before, ${after} kB after" \
         test "$after" -lt $((before + before / 5 + 8192))
 done
-check "it still serves" until_true 10 p health
+check "it still serves" until_ok 10 p health
 
 # Mutated frames of enrolled agents.
 "$flood" frames "tcp://127.0.0.1:$base" "$server_key" "$dir/keys" $((frames / 10)) >/dev/null
@@ -117,7 +111,7 @@ sleep 2
 before=$(memory VmRSS "$coordinator")
 "$flood" frames "tcp://127.0.0.1:$base" "$server_key" "$dir/keys" "$frames"
 idle() { [[ $(counter batches_waiting) == 0 ]]; }
-check "what they sent is dealt with" until_true 120 idle
+check "what they sent is dealt with" until_ok 120 idle
 after=$(memory VmRSS "$coordinator")
 check "$frames mutated frames, $before kB before, $after kB after" \
     test "$after" -lt $((before + before / 5 + 16384))

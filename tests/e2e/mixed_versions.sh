@@ -37,16 +37,6 @@ if [[ ! -d $old ]]; then
     old=$dir/source/build/release/bin
 fi
 
-# until_ok SECONDS COMMAND…
-until_ok() {
-    local tries=$(($1 * 10))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((tries-- > 0)) || return 1
-        sleep 0.1
-    done
-}
-
 # start_coordinator PROGRAMS OPTION…
 start_coordinator() {
     local programs=$1

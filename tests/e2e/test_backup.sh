@@ -35,16 +35,6 @@ start_coordinator() {
     pid[c]=$!
 }
 
-# until_ok SECONDS COMMAND…
-until_ok() {
-    local tries=$(($1 * 10))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((tries-- > 0)) || return 1
-        sleep 0.1
-    done
-}
-
 # counted DB: results counted, by the streams' marks.
 counted() { sqlite3 "file:$1?mode=ro" 'SELECT coalesce(sum(high_water), 0) FROM streams'; }
 more_than() { [[ $(counted "$1") -gt $2 ]]; }

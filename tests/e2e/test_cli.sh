@@ -6,51 +6,13 @@
 set -euo pipefail
 bin=$(cd "$1" && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=tests/lib/check.sh
-. "$here/../lib/check.sh"
-dir=$(mktemp -d /tmp/plx-cli-XXXXXX)
-coordinator=
-
-cleanup() {
-    if [[ -n $coordinator ]]; then
-        kill "$coordinator" 2>/dev/null || true
-        wait "$coordinator" 2>/dev/null || true
-    fi
-    rm -rf "$dir"
-}
-trap cleanup EXIT
-
-p() { "$bin/parallax" --data-dir "$dir/data" "$@"; }
-
-# exits CODE COMMAND…: what it printed is in $out.
-exits() {
-    local wanted=$1 code=0
-    shift
-    out=$("$@" 2>&1) || code=$?
-    [[ $code -eq $wanted ]] || { printf '  exit %s: %s\n' "$code" "$out"; return 1; }
-}
-
-# says PATTERN: about the last `exits`.
-says() {
-    # shellcheck disable=SC2053  # the pattern is one
-    [[ $out == $1 ]] || { printf '  said: %s\n' "$out"; return 1; }
-}
+# shellcheck source=tests/lib/coordinator.sh
+. "$here/../lib/coordinator.sh"
 
 check "no admin file: bad usage" exits 2 p status
 check "… and a way out" says '*--data-dir*'
 
-# Ports below the ephemeral range; this process's own, so that tests may run side by side.
-base=$((13000 + $$ % 8000))
-mkdir -p "$dir/data"
-"$bin/parallax-coordinator" run --data-dir "$dir/data" \
-    --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
-    --admin-listen "tcp://127.0.0.1:$((base + 2))" >"$dir/log" 2>&1 &
-coordinator=$!
-tries=100
-until p health >/dev/null 2>&1; do
-    ((tries-- > 0)) || { cat "$dir/log"; exit 1; }
-    sleep 0.1
-done
+coordinator_start
 
 check "nothing to see yet" exits 0 p status
 check "… and what to do" says '*parallax apply -f FILE*'
@@ -102,7 +64,7 @@ check "… as was said" test "$(jq -c '.monitor | [.host, .port, .locations, .ch
 check "add twice" exits 2 p monitors add h:1 -l all --name v6
 check "add with a typo" exits 2 p monitors add h:1 -l all --set min_covrage=1%
 check "… is told" says "*did you mean 'min_coverage'?*"
-check "edit" exits 0 env EDITOR='sed -i s/60%/70%/' "$bin/parallax" --data-dir "$dir/data" \
+check "edit" exits 0 env EDITOR='sed -i s/60%/70%/' "$bin/parallax" --data-dir "$dir/coordinator" \
     monitors edit v6
 check "… shows the change" says '*min_coverage: 60% → 70%*'
 check "pause" exits 0 p monitors pause v6 gateway
@@ -162,9 +124,26 @@ check "30,000 monitors" exits 0 p apply -f "$dir/many.yaml"
 check "… arrive" test "$(p monitors list --output json | jq '.monitors | length')" = 30001
 check "… and leave" exits 0 p apply --prune -f "$dir/one.yaml"
 
+# One provider with an agent that runs and one that never did, and an agent without any.
+check "no providers" exits 0 p providers list
+check "… and what to do" says '*--label provider=NAME*'
+for name in a-1 a-2; do agent_enrol "$name" --label provider=acme; done
+agent_enrol b-1
+agent_start a-1
+is_live() { [[ $(p agents show "$1" --output json | jq -r .agent.state) == live ]]; }
+until_ok 15 is_live a-1 || true
+check "providers" exits 0 p providers list --output csv
+check "… and how many of each are live" says $'provider,agents,live\nacme,2,1\n(no label),1,0'
+check "… as JSON" exits 0 p providers list --output json
+check "… in which no label is null" test "$(jq -c '.providers' <<<"$out")" = \
+    '[{"provider":"acme","agents":2,"live":1},{"provider":null,"agents":1,"live":0}]'
+check "one shut out counts no more" exits 0 p agents revoke b-1
+check "… indeed" test "$(p providers list --output json | jq '.providers | length')" = 1
+agent_stop a-1
+
 mkdir -p "$dir/stranger"
-sed 's/^key:.*/key: "other.key"/' "$dir/data/admin.yaml" >"$dir/stranger/admin.yaml"
-sed "1,\$s/^\(public\|secret\) .\{5\}/\1 aaaaa/" "$dir/data/admin.key" >"$dir/stranger/other.key"
+sed 's/^key:.*/key: "other.key"/' "$dir/coordinator/admin.yaml" >"$dir/stranger/admin.yaml"
+sed "1,\$s/^\(public\|secret\) .\{5\}/\1 aaaaa/" "$dir/coordinator/admin.key" >"$dir/stranger/other.key"
 chmod 600 "$dir/stranger/other.key"
 check "a key that nobody knows" exits 4 "$bin/parallax" --admin "$dir/stranger/admin.yaml" status
 check "… is told so" says '*does not admit our key*'
@@ -172,9 +151,7 @@ chmod 644 "$dir/stranger/other.key"
 check "a key file that all may read" exits 5 "$bin/parallax" --admin "$dir/stranger/admin.yaml" status
 check "… is told so" says '*chmod 600*'
 
-kill "$coordinator"
-wait "$coordinator" || true
-coordinator=
+coordinator_stop
 check "nobody there" exits 4 p status
 check "… is told at once" says '*is it running?*'
 check_report

@@ -10,21 +10,9 @@ bin=$(cd "$1" && pwd)
 record=${2-}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/lib/check.sh
-. "$here/../lib/check.sh"
-dir=$(mktemp -d /tmp/plx-contract-XXXXXX)
-pids=()
+# shellcheck source=tests/lib/coordinator.sh
+. "$here/../lib/coordinator.sh"
 
-cleanup() {
-    for pid in "${pids[@]}"; do
-        kill "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
-    done
-    rm -rf "$dir"
-}
-trap cleanup EXIT
-
-p() { "$bin/parallax" --data-dir "$dir/data" "$@"; }
 packages() {
     [[ $repo/tests/web/node_modules/.package-lock.json -nt $repo/tests/web/package-lock.json ]] ||
         (cd "$repo/tests/web" && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund >"$dir/npm.log" 2>&1) ||
@@ -38,34 +26,19 @@ lint() {
 }
 check "a linter finds no error in the description" lint
 
-base=$((19000 + $$ % 2000))
-url=http://127.0.0.1:$((base + 3))
-mkdir -p "$dir/data"
-"$bin/parallax-coordinator" run --data-dir "$dir/data" --status-page all \
-    --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
-    --admin-listen "tcp://127.0.0.1:$((base + 2))" \
-    --http-listen "127.0.0.1:$((base + 3))" >"$dir/log" 2>&1 &
-pids+=($!)
-tries=150
-until p health >/dev/null 2>&1; do
-    ((tries-- > 0)) || { cat "$dir/log"; exit 1; }
-    sleep 0.1
-done
+coordinator_start --status-page all
 
 # The fleet that the examples speak of.
-for region in eu us ap; do
-    token=$(p agents token create --region "$region" --ttl 10m --quiet)
-    "$bin/parallax-agent" enroll "$token" --name "$region-1" --data-dir "$dir/$region" >/dev/null 2>&1
-    "$bin/parallax-agent" run --data-dir "$dir/$region" >"$dir/$region.log" 2>&1 &
-    pids+=($!)
+for name in eu-1 us-1 ap-1; do
+    agent_enrol "$name"
+    agent_start "$name"
 done
-token=$(p agents token create --region eu --ttl 10m --quiet)
-"$bin/parallax-agent" enroll "$token" --name spare-1 --data-dir "$dir/spare" >/dev/null 2>&1
+agent_enrol eu-spare
+p agents label us-1 --label provider=acme >/dev/null
 python3 -m http.server --bind 127.0.1.1 7080 >/dev/null 2>&1 &
 pids+=($!)
 # Before it is probed: or its own start is the first incident, and over.
-tries=300
-until (exec 3<>/dev/tcp/127.0.1.1/7080) 2>/dev/null || ((tries-- == 0)); do sleep 0.1; done
+until_ok 30 bash -c "exec 3<>/dev/tcp/127.0.1.1/7080" || true
 cat >"$dir/monitors.yaml" <<'YAML'
 monitors:
 - {name: shop, host: 127.0.1.1, port: 7080, check_interval: 2s, timeout: 1s, locations: [all], labels: {team: web}, slo: 99.9%}
@@ -95,6 +68,6 @@ admin=$(p tokens create admin --role admin 2>/dev/null)
 check "… are judged" settled
 locations=$(p locations list --output csv | tr '\n' ' ')
 check "who serves which location, a spare that never ran included" grep -q \
-    'all,4,3,3 ap,1,1,0 eu,2,1,0 us,1,1,0' <<<"$locations"
+    'all,4,3,3 ap,1,1,0 eu,2,1,0 provider=acme,1,1,0 us,1,1,0' <<<"$locations"
 check "every operation keeps to its example" timeout 120 node "$repo/tests/web/contract.mjs" "$url" "$description" "$admin" $record
 check_report

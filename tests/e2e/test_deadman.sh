@@ -6,71 +6,35 @@
 set -euo pipefail
 bin=$(cd "$1" && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=tests/lib/check.sh
-. "$here/../lib/check.sh"
-dir=$(mktemp -d /tmp/plx-deadman-XXXXXX)
-coordinator='' pids=()
+# shellcheck source=tests/lib/coordinator.sh
+. "$here/../lib/coordinator.sh"
 
-cleanup() {
-    local pid
-    for pid in $coordinator "${pids[@]}"; do
-        kill "$pid" 2>/dev/null || true
-    done
-    wait 2>/dev/null || true
-    rm -rf "$dir"
-}
-trap cleanup EXIT
-
-# Ports that nothing else here uses; below the ephemeral range.
-base=$((22000 + $$ % 8000))
-p() { "$bin/parallax" --data-dir "$dir/coordinator" "$@"; }
-start_coordinator() {
-    "$bin/parallax-coordinator" run --data-dir "$dir/coordinator" --advertise 127.0.0.1 \
-        --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
-        --admin-listen "tcp://127.0.0.1:$((base + 2))" --http-listen off \
-        --heartbeat-url "http://127.0.0.1:$((base + 3))/beat" >>"$dir/coordinator.log" 2>&1 &
-    coordinator=$!
-}
-# until_ok SECONDS COMMAND…
-until_ok() {
-    local tries=$(($1 * 10))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((tries-- > 0)) || return 1
-        sleep 0.1
-    done
-}
-
-mkdir -p "$dir/coordinator"
-python3 "$here/../lib/webhook_peer.py" "$dir" "beat=$((base + 3))" "dead=$((base + 4))" >"$dir/peers.log" 2>&1 &
+start() { coordinator_start --heartbeat-url "http://127.0.0.1:$((base + 4))/beat"; }
+python3 "$here/../lib/webhook_peer.py" "$dir" "beat=$((base + 4))" "dead=$((base + 5))" >"$dir/peers.log" 2>&1 &
 pids+=($!)
 until_ok 10 grep -q ready "$dir/peers.log"
-start_coordinator
-until_ok 20 p health || { cat "$dir/coordinator.log"; exit 1; }
+start
 beats() { [[ $(wc -l <"$dir/beat.jsonl") -ge 1 ]]; }
 check "the coordinator gives a sign of life" until_ok 10 beats
 
 printf 'dead or alive\n' >"$dir/secret"
 cat >"$dir/agent.yaml" <<YAML
 deadman:
-  url: http://127.0.0.1:$((base + 4))/dead
+  url: http://127.0.0.1:$((base + 5))/dead
   secret_file: $dir/secret
   after: 2s
   repeat: 3s
 YAML
-token=$(p agents token create --region us --quiet)
-"$bin/parallax-agent" enroll "$token" --data-dir "$dir/agent" --name ann >/dev/null
-"$bin/parallax-agent" run --data-dir "$dir/agent" --config "$dir/agent.yaml" >"$dir/agent.log" 2>&1 &
-pids+=($!)
-check "the agent is there" until_ok 30 grep -q event=link_up "$dir/agent.log"
+agent_enrol us-1
+agent_start us-1 --config "$dir/agent.yaml"
+check "the agent is there" until_ok 30 grep -q event=link_up "$dir/us-1.log"
 check "and says nothing" [ ! -s "$dir/dead.jsonl" ]
 
 says() { [[ $(jq -r '.body | fromjson | .event' "$dir/dead.jsonl" 2>/dev/null | grep -c "$1") -ge $2 ]]; }
-kill -KILL "$coordinator"
-wait "$coordinator" 2>/dev/null || true
+coordinator_stop KILL
 check "the coordinator is gone: it says so" until_ok 40 says coordinator_gone 1
 check "and again" until_ok 15 says coordinator_gone 2
-check "who and since when" jq -se '.[0].body | fromjson | .agent == "ann" and .region == "us" and .away_seconds >= 2 and .last_seen != null' "$dir/dead.jsonl"
+check "who and since when" jq -se '.[0].body | fromjson | .agent == "us-1" and .region == "us" and .away_seconds >= 2 and .last_seen != null' "$dir/dead.jsonl"
 signed=$(python3 - "$dir/dead.jsonl" <<'PY'
 import hashlib, hmac, json, sys
 line = json.loads(open(sys.argv[1], encoding="utf-8").readline())
@@ -80,7 +44,7 @@ print(mac.hexdigest() == parts["v1"])
 PY
 )
 check "signed" [ "$signed" = True ]
-start_coordinator
+start
 check "it is back: said once" until_ok 90 says coordinator_back 1
 n=$(wc -l <"$dir/dead.jsonl")
 sleep 4 # longer than `repeat`: what does not happen has no condition to wait for

@@ -26,16 +26,6 @@ trap cleanup EXIT
 
 p() { parallax --data-dir "$dir/coordinator" "$@"; }
 
-# until_ok SECONDS COMMAND…
-until_ok() {
-    local tries=$(($1 * 10))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((tries-- > 0)) || return 1
-        sleep 0.1
-    done
-}
-
 # of FILE PATH…: a value in a YAML file.
 of() { python3 -c 'import sys, yaml
 value = yaml.safe_load(open(sys.argv[1]))

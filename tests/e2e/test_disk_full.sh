@@ -36,16 +36,6 @@ base=$((12000 + $$ % 8000))
 
 p() { "$bin/parallax" --data-dir "$dir/coordinator" "$@"; }
 
-# until_ok SECONDS COMMAND…
-until_ok() {
-    local tries=$(($1 * 10))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((tries-- > 0)) || return 1
-        sleep 0.1
-    done
-}
-
 counted() {
     sqlite3 -readonly "file:$dir/coordinator/parallax.db?mode=ro" \
         'SELECT coalesce(sum(high_water), 0) FROM streams'

@@ -6,37 +6,10 @@
 set -euo pipefail
 bin=$(cd "$1" && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=tests/lib/check.sh
-. "$here/../lib/check.sh"
-dir=$(mktemp -d /tmp/plx-http-XXXXXX)
-coordinator=
-watcher=
+# shellcheck source=tests/lib/coordinator.sh
+. "$here/../lib/coordinator.sh"
 
-cleanup() {
-    for pid in $watcher $coordinator; do
-        kill "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
-    done
-    rm -rf "$dir"
-}
-trap cleanup EXIT
-
-p() { "$bin/parallax" --data-dir "$dir/data" "$@"; }
-
-base=$((13000 + $$ % 8000))
-url=http://127.0.0.1:$((base + 3))
-mkdir -p "$dir/data"
-"$bin/parallax-coordinator" run --data-dir "$dir/data" \
-    --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
-    --admin-listen "tcp://127.0.0.1:$((base + 2))" \
-    --http-listen "127.0.0.1:$((base + 3))" --http-trusted-proxy 127.0.0.1 \
-    --status-page all >"$dir/log" 2>&1 &
-coordinator=$!
-tries=100
-until p health >/dev/null 2>&1; do
-    ((tries-- > 0)) || { cat "$dir/log"; exit 1; }
-    sleep 0.1
-done
+coordinator_start --http-trusted-proxy 127.0.0.1 --status-page all
 
 # http STATUS ARG…: curl; the body is in $dir/body, the headers in $dir/head.
 http() {
@@ -57,7 +30,7 @@ for role in viewer operator admin; do
 done
 printf 'a long password\n' | p users put ada --role operator >/dev/null
 check "secrets are not in the database" \
-    bash -c "! grep -aqE '${tokens[admin]}|a long password' '$dir'/data/parallax.db*"
+    bash -c "! grep -aqE '${tokens[admin]}|a long password' '$dir'/coordinator/parallax.db*"
 
 # ---- who gets in ----
 check "alive without a token" http 200 "$url/healthz"
@@ -228,6 +201,7 @@ tokens[viewer]=$(jq -r .token "$dir/body")
 # ---- events ----
 curl -sN -H "$(as viewer)" "$url/api/v1/events" >"$dir/events" 2>/dev/null &
 watcher=$!
+pids+=("$watcher")
 until grep -q retry "$dir/events"; do sleep 0.05; done
 token=$(p agents token create --region eu --ttl 10m --quiet)
 "$bin/parallax-agent" enroll "$token" --name eu-1 --data-dir "$dir/agent" >/dev/null 2>&1
@@ -237,7 +211,7 @@ seen() { local tries=100; until grep -q "$1" "$dir/events"; do ((tries-- > 0)) |
 check "an agent's coming is an event" seen '"event":"agent_connected"'
 kill "$agent"; wait "$agent" || true
 check "… and its leaving" seen '"event":"agent_left"'
-kill "$watcher"; wait "$watcher" 2>/dev/null || true; watcher=
+kill "$watcher"; wait "$watcher" 2>/dev/null || true
 id=$(sed -n 's/^id: //p' "$dir/events" | head -n 1)
 last=$(sed -n 's/^id: //p' "$dir/events" | tail -n 1)
 curl -sN --max-time 1 -H "$(as viewer)" -H "Last-Event-ID: $id" "$url/api/v1/events" >"$dir/again" || true

@@ -22,12 +22,6 @@ trap cleanup EXIT
 
 base=$((21000 + $$ % 8000))
 p() { "$bin/parallax" --data-dir "$dir/data" "$@"; }
-until_true() { # SECONDS COMMAND…
-    local tries=$(($1 * 10))
-    shift
-    until "$@" >/dev/null 2>&1; do ((tries-- > 0)) || return 1; sleep 0.1; done
-}
-
 start_agent() {
     "$bin/parallax-agent" run --data-dir "$dir/$1" >>"$dir/$1.log" 2>&1 &
     pids[$1]=$!
@@ -45,13 +39,13 @@ mkdir "$dir/data"
     --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
     --admin-listen "tcp://127.0.0.1:$((base + 2))" >"$dir/coordinator.log" 2>&1 &
 pids[coordinator]=$!
-check "the coordinator serves" until_true 20 p health
+check "the coordinator serves" until_ok 20 p health
 token=$(p agents token create --region fra --uses 3 --quiet)
 for name in one two; do
     "$bin/parallax-agent" enroll "$token" --data-dir "$dir/$name" --name $name >/dev/null
     start_agent $name
 done
-check "both agents know the coordinator's next key" until_true 20 all_know
+check "both agents know the coordinator's next key" until_ok 20 all_know
 check "keys are for their owner only" \
     test -z "$(find "$dir" -name '*.key' -perm /077)"
 secrets_elsewhere() {
@@ -69,9 +63,9 @@ old=$(agent one key)
 p agents rotate-key one >/dev/null
 changed() { [[ $(agent one key) != "$old" && $(public "$dir/one/agent.key") == "$(agent one key)" ]]; }
 retired() { grep -q 'event=agent_old_key_retired agent=one' "$dir/coordinator.log"; }
-check "an agent makes itself a new key" until_true 20 changed
-check "its old key is retired once the new is used" until_true 20 retired
-check "and it is connected" until_true 20 connected one
+check "an agent makes itself a new key" until_ok 20 changed
+check "its old key is retired once the new is used" until_ok 20 retired
+check "and it is connected" until_ok 20 connected one
 install -d -m 700 "$dir/thief"
 cp -p "$dir/one/enrolment.yaml" "$dir/thief/"
 cp -p "$dir/old.key" "$dir/thief/agent.key"
@@ -79,33 +73,33 @@ knocks() { p health --output json | jq .gate.refused; }
 known=$(knocks)
 start_agent thief
 refused() { [[ $(knocks) -gt $known ]] && grep -q event=key_refused "$dir/coordinator.log"; }
-check "a thief of the old key is refused, which is logged" until_true 30 refused
+check "a thief of the old key is refused, which is logged" until_ok 30 refused
 stop_agent thief
 
 # The coordinator's, with one agent there and one away.
 before=$(public "$dir/data/coordinator.key")
 next=$(p keys show --output json | jq -r .next_key)
 stop_agent two
-check "two is away" until_true 20 not_connected two
+check "two is away" until_ok 20 not_connected two
 code=0
 out=$(p keys rotate 2>&1) || code=$?
 check "a rotation that may lose an agent is refused: $out" test "$code" -ne 0
 check "and changes nothing" test "$(public "$dir/data/coordinator.key")" = "$before"
 check "unless it is forced" p keys rotate --force
 now_is() { [[ $(p keys show --output json | jq -r .server_key) == "$1" ]]; }
-check "the coordinator serves with the next key" until_true 20 now_is "$next"
-check "the agent that was there is back" until_true 20 connected one
-check "and holds the new key" until_true 20 holds one "$next"
+check "the coordinator serves with the next key" until_ok 20 now_is "$next"
+check "the agent that was there is back" until_ok 20 connected one
+check "and holds the new key" until_ok 20 holds one "$next"
 start_agent two
 check "the agent that was away comes back by the key it had been told" \
-    until_true 60 connected two
-check "and learns of the one after" until_true 20 all_know
+    until_ok 60 connected two
+check "and learns of the one after" until_ok 20 all_know
 check "it is the same process" kill -0 "${pids[coordinator]}"
 again=$(p keys show --output json | jq -r .next_key)
 check "a second rotation, with all aware, needs no force" p keys rotate
-check "it is done" until_true 20 now_is "$again"
-check "both are back" until_true 30 connected one
-check "… both" until_true 30 connected two
+check "it is done" until_ok 20 now_is "$again"
+check "both are back" until_ok 30 connected one
+check "… both" until_ok 30 connected two
 new=$(p agents token create --region fra --quiet)
 check "tokens still enrol" "$bin/parallax-agent" enroll "$new" --data-dir "$dir/three"
 check "nobody's results were lost to it" \

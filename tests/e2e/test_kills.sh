@@ -50,7 +50,7 @@ start_agent() {
     pid[$1]=$!
 }
 
-# until_ok SECONDS COMMAND…
+# until_ok SECONDS COMMAND…: looks more often than others do, for there are thousands.
 until_ok() {
     local tries=$(($1 * 33))
     shift

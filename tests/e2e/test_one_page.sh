@@ -23,8 +23,8 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# until_ok SECONDS COMMAND…
-until_ok() {
+# within SECONDS COMMAND…: by the clock, for here the seconds are the matter.
+within() {
     local end=$((SECONDS + $1))
     shift
     until "$@" >/dev/null 2>&1; do
@@ -144,7 +144,7 @@ of_network=".kind == \"network\" and .entity == \"$network.0/24\""
 wait_for() {
     local what=$1 limit=$2 began=$EPOCHREALTIME
     shift 2
-    if until_ok "$limit" "$@"; then
+    if within "$limit" "$@"; then
         ok "$what, after $(awk -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN {printf "%.1f", b - a}') s"
     else
         not_ok "$what"

@@ -91,16 +91,6 @@ shell_in() {
 
 p() { ip netns exec "$ns-hub" chroot "$dir/hub/root" parallax "$@"; }
 
-# until_ok SECONDS COMMAND…
-until_ok() {
-    local tries=$(($1 * 10))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((tries-- > 0)) || return 1
-        sleep 0.1
-    done
-}
-
 # What a root holds beside the package manager's own books and the visitor's home.
 inventory() {
     (cd "$dir/$1/root" && find . -xdev \( -path ./proc -o -path ./tmp -o -path ./root \

@@ -35,16 +35,6 @@ ip link set lo up
 
 p() { "$bin/parallax" --data-dir "$dir/coordinator" "$@"; }
 
-# until_ok SECONDS COMMAND…
-until_ok() {
-    local tries=$(($1 * 10))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((tries-- > 0)) || return 1
-        sleep 0.1
-    done
-}
-
 ask() { sqlite3 -readonly "file:$dir/coordinator/parallax.db?mode=ro" "$1"; }
 counted() { ask 'SELECT coalesce(sum(high_water), 0) FROM streams'; }
 more_than() { [[ $(counted) -gt $1 ]]; }

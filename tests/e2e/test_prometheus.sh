@@ -7,34 +7,10 @@ set -euo pipefail
 bin=$(cd "$1" && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 deploy=$here/../../deploy/prometheus
-# shellcheck source=tests/lib/check.sh
-. "$here/../lib/check.sh"
-dir=$(mktemp -d /tmp/plx-prometheus-XXXXXX)
-pids=()
+# shellcheck source=tests/lib/coordinator.sh
+. "$here/../lib/coordinator.sh"
 
-cleanup() {
-    for pid in "${pids[@]}"; do
-        kill "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
-    done
-    rm -rf "$dir"
-}
-trap cleanup EXIT
-
-p() { "$bin/parallax" --data-dir "$dir/data" "$@"; }
-
-base=$((18000 + $$ % 3000))
-mkdir -p "$dir/data"
-"$bin/parallax-coordinator" run --data-dir "$dir/data" \
-    --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
-    --admin-listen "tcp://127.0.0.1:$((base + 2))" \
-    --http-listen "127.0.0.1:$((base + 3))" >"$dir/log" 2>&1 &
-pids+=($!)
-tries=100
-until p health >/dev/null 2>&1; do
-    ((tries-- > 0)) || { cat "$dir/log"; exit 1; }
-    sleep 0.1
-done
+coordinator_start
 cat >"$dir/monitors.yaml" <<'YAML'
 monitors:
 - {name: 'a "quoted" name', host: 127.0.0.1, port: 9, locations: [all]}
@@ -43,7 +19,7 @@ p apply -f "$dir/monitors.yaml" >/dev/null
 p tokens create prometheus --role viewer 2>/dev/null >"$dir/parallax.token"
 
 metrics() {
-    curl -s -H "Authorization: Bearer $(cat "$dir/parallax.token")" "http://127.0.0.1:$((base + 3))/$1"
+    curl -s -H "Authorization: Bearer $(cat "$dir/parallax.token")" "$url/$1"
 }
 check "promtool finds the metrics clean" bash -c 'promtool check metrics <<<"$1"' _ "$(metrics metrics)"
 check "… and those of each monitor" bash -c 'promtool check metrics <<<"$1"' _ "$(metrics metrics/monitors)"

@@ -6,36 +6,9 @@
 set -euo pipefail
 bin=$(cd "$1" && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=tests/lib/check.sh
-. "$here/../lib/check.sh"
-dir=$(mktemp -d /tmp/plx-public-XXXXXX)
-pids=()
-coordinator=
+# shellcheck source=tests/lib/coordinator.sh
+. "$here/../lib/coordinator.sh"
 
-cleanup() {
-    for pid in $coordinator "${pids[@]}"; do
-        kill "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
-    done
-    rm -rf "$dir"
-}
-trap cleanup EXIT
-
-p() { "$bin/parallax" --data-dir "$dir/data" "$@"; }
-base=$((26000 + $$ % 4000))
-url=http://127.0.0.1:$((base + 3))
-start() {
-    "$bin/parallax-coordinator" run --data-dir "$dir/data" \
-        --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
-        --admin-listen "tcp://127.0.0.1:$((base + 2))" \
-        --http-listen "127.0.0.1:$((base + 3))" "$@" >>"$dir/log" 2>&1 &
-    coordinator=$!
-    local tries=150
-    until p health >/dev/null 2>&1; do
-        ((tries-- > 0)) || { cat "$dir/log"; exit 1; }
-        sleep 0.1
-    done
-}
 # http STATUS ARG…: the body is in $dir/body, the headers in $dir/head.
 http() {
     local wanted=$1 got
@@ -46,25 +19,21 @@ http() {
 body() { jq -e "$1" "$dir/body" >/dev/null || { cat "$dir/body"; return 1; }; }
 xml() { python3 -c 'import sys, xml.dom.minidom as m; m.parse(sys.argv[1])' "$dir/body"; }
 
-mkdir -p "$dir/data"
-start
+coordinator_start
 check "without being asked for there is no status page" http 404 "$url/status"
 check "… and no badge" http 404 "$url/badge/shop.svg"
-kill "$coordinator"; wait "$coordinator" || true
-check "a label that is none is refused" bash -c "! '$bin/parallax-coordinator' run --data-dir '$dir/data' --status-page public 2>&1 | grep -vq 'must be the label'"
-start --status-page public=yes --status-title 'Us & <them>' --public-url https://status.example
+coordinator_stop
+check "a label that is none is refused" bash -c "! '$bin/parallax-coordinator' run --data-dir '$dir/coordinator' --status-page public 2>&1 | grep -vq 'must be the label'"
+coordinator_start --status-page public=yes --status-title 'Us & <them>' --public-url https://status.example
 
 python3 -m http.server --bind 127.0.1.1 $((base + 4)) >/dev/null 2>&1 &
 server=$!
 pids+=("$server")
 serves() { curl -sf "http://127.0.1.1:$((base + 4))/" >/dev/null; }
-tries=100
-until serves; do ((tries-- > 0)) || break; sleep 0.1; done
-for region in eu us ap; do
-    token=$(p agents token create --region "$region" --ttl 10m --quiet)
-    "$bin/parallax-agent" enroll "$token" --name "$region-1" --data-dir "$dir/$region" >/dev/null 2>&1
-    "$bin/parallax-agent" run --data-dir "$dir/$region" >"$dir/$region.log" 2>&1 &
-    pids+=($!)
+until_ok 10 serves || true
+for name in eu-1 us-1 ap-1; do
+    agent_enrol "$name"
+    agent_start "$name"
 done
 cat >"$dir/monitors.yaml" <<YAML
 monitors:

@@ -9,35 +9,14 @@ set -euo pipefail
 bin=$(cd "$1" && pwd)
 crowd=${2:-2000}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=tests/lib/check.sh
-. "$here/../lib/check.sh"
-dir=$(mktemp -d /tmp/plx-slow-XXXXXX)
-coordinator=
-
-cleanup() {
-    [[ -z $coordinator ]] || { kill "$coordinator" 2>/dev/null && wait "$coordinator" || true; }
-    rm -rf "$dir"
-}
-trap cleanup EXIT
-
-p() { "$bin/parallax" --data-dir "$dir/data" "$@"; }
+# shellcheck source=tests/lib/coordinator.sh
+. "$here/../lib/coordinator.sh"
 
 ulimit -n $((2 * crowd + 1000))
-base=$((27000 + $$ % 4000))
-mkdir -p "$dir/data"
-"$bin/parallax-coordinator" run --data-dir "$dir/data" \
-    --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
-    --admin-listen "tcp://127.0.0.1:$((base + 2))" \
-    --http-listen "127.0.0.1:$((base + 3))" >"$dir/log" 2>&1 &
-coordinator=$!
-tries=100
-until p health >/dev/null 2>&1; do
-    ((tries-- > 0)) || { cat "$dir/log"; exit 1; }
-    sleep 0.1
-done
+coordinator_start
 token=$(p tokens create reader --role viewer 2>/dev/null)
 timeout -k 5 90 python3 "$here/../lib/http_crowd.py" $((base + 3)) "$token" "$crowd" >"$dir/out" ||
-    cat "$dir/log"
+    cat "$dir/coordinator.log"
 cat "$dir/out"
 says() { jq -e "$1" "$dir/out" >/dev/null; }
 check "of $crowd slow clients none is left" says '.left == 0'
@@ -46,7 +25,7 @@ check "an honest one is always answered" says '.asked > 50 and .failed == 0'
 check "… in less than 200 ms, 99 times of 100" says '.p99_ms < 200'
 # Those who come faster than strangers may are refused at once, the others cut later.
 counted() {
-    curl -s -H "Authorization: Bearer $token" "http://127.0.0.1:$((base + 3))/metrics" >"$dir/metrics"
+    curl -s -H "Authorization: Bearer $token" "$url/metrics" >"$dir/metrics"
     awk '/^parallax_http_cut_total|^parallax_http_refused_total\{why="over_rate"/ {n += $2}
         END {exit !(n >= '"$crowd"')}' "$dir/metrics"
 }

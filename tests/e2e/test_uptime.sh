@@ -7,48 +7,10 @@
 set -euo pipefail
 bin=$(cd "$1" && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=tests/lib/check.sh
-. "$here/../lib/check.sh"
-dir=$(mktemp -d /tmp/plx-uptime-XXXXXX)
-coordinator='' service_pid='' agents=()
-
-cleanup() {
-    local pid
-    for pid in $coordinator $service_pid "${agents[@]}"; do
-        kill "$pid" 2>/dev/null || true
-    done
-    wait 2>/dev/null || true
-    rm -rf "$dir"
-}
-trap cleanup EXIT
-
-base=$((13000 + $$ % 200 * 40))
+# shellcheck source=tests/lib/coordinator.sh
+. "$here/../lib/coordinator.sh"
 service=$((base + 10))
 
-p() { "$bin/parallax" --data-dir "$dir/coordinator" "$@"; }
-
-# until_ok SECONDS COMMAND…
-until_ok() {
-    local tries=$(($1 * 5))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((tries-- > 0)) || return 1
-        sleep 0.2
-    done
-}
-
-start_coordinator() {
-    "$bin/parallax-coordinator" run --data-dir "$dir/coordinator" --advertise 127.0.0.1 \
-        --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
-        --admin-listen "tcp://127.0.0.1:$((base + 2))" --http-listen "127.0.0.1:$((base + 3))" \
-        >>"$dir/coordinator.log" 2>&1 &
-    coordinator=$!
-    until_ok 30 p health || { tail -n 5 "$dir/coordinator.log"; exit 1; }
-}
-stop_coordinator() {
-    kill "$coordinator"
-    wait "$coordinator" 2>/dev/null || true
-}
 serve() {
     python3 -c '
 import socket, sys
@@ -60,6 +22,7 @@ while True:
     s.accept()[0].close()
 ' "$service" &
     service_pid=$!
+    pids+=("$service_pid")
     until_ok 20 bash -c "exec 3<>/dev/tcp/127.0.7.1/$service"
 }
 unserve() {
@@ -75,13 +38,10 @@ uptime_says() {
     jq -e ".monitors[0] | $filter" "$dir/uptime" >/dev/null
 }
 
-mkdir -p "$dir/coordinator"
-start_coordinator
+coordinator_start
 for place in us-a eu-b ap-c; do
-    token=$(p agents token create --region "${place%-*}" --label "provider=${place#*-}" --quiet)
-    "$bin/parallax-agent" enroll "$token" --data-dir "$dir/$place" --name "$place" >/dev/null
-    "$bin/parallax-agent" run --data-dir "$dir/$place" >>"$dir/$place.log" 2>&1 &
-    agents+=($!)
+    agent_enrol "$place" --label "provider=${place#*-}"
+    agent_start "$place"
 done
 
 printf 'monitors:\n  - {monitor_type: tcp, host: h, port: 80, locations: [us], slo: 101%%}\n' >"$dir/bad.yaml"
@@ -123,14 +83,14 @@ check "each location was let down" until_ok 30 uptime_says \
 
 nobody_judges() {
     local away back late_at_most
-    stop_coordinator
+    coordinator_stop
     unserve
     away=$EPOCHREALTIME
     # Until the minute after this one: it must be of one mind.
     sleep "$(awk -v now="$EPOCHREALTIME" 'BEGIN {printf "%.1f", 60 - now % 60 + 8}')"
     serve
     sleep 1
-    start_coordinator
+    coordinator_start
     back=$EPOCHREALTIME
     check "it is up after that" until_ok 60 verdict_is up
     learned() { uptime_says '.late_s > 5 and (.learned_late | length) > 0'; }
@@ -152,7 +112,7 @@ check "CSV: a row for each location" [ "$(p uptime web --locations -o csv | grep
 check "history as CSV" grep -q ',service_down,' <<<"$(p history web -o csv)"
 token=$(p tokens create reader -o json | jq -r .token)
 over_http() {
-    curl -fsS -H "Authorization: Bearer $token" "http://127.0.0.1:$((base + 3))/api/v1/$1"
+    curl -fsS -H "Authorization: Bearer $token" "$url/api/v1/$1"
 }
 check "over HTTP" jq -e '.monitors[0].monitor == "web" and .resolution == "1m"' <<<"$(over_http monitors/web/uptime?since=1h)"
 check "over HTTP, of all" jq -e '.monitors | length == 1' <<<"$(over_http 'uptime?since=7d')"

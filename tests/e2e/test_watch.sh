@@ -6,44 +6,16 @@
 set -euo pipefail
 bin=$(cd "$1" && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=tests/lib/check.sh
-. "$here/../lib/check.sh"
-dir=$(mktemp -d /tmp/plx-watch-XXXXXX)
-pids=()
-coordinator=
+# shellcheck source=tests/lib/coordinator.sh
+. "$here/../lib/coordinator.sh"
 
-cleanup() {
-    for pid in $coordinator "${pids[@]}"; do
-        kill "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
-    done
-    rm -rf "$dir"
-}
-trap cleanup EXIT
-
-p() { "$bin/parallax" --data-dir "$dir/data" "$@"; }
-base=$((16000 + $$ % 2000))
-start() {
-    "$bin/parallax-coordinator" run --data-dir "$dir/data" --http-listen off \
-        --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
-        --admin-listen "tcp://127.0.0.1:$((base + 2))" >>"$dir/log" 2>&1 &
-    coordinator=$!
-    local tries=150
-    until p health >/dev/null 2>&1; do
-        ((tries-- > 0)) || { cat "$dir/log"; exit 1; }
-        sleep 0.1
-    done
-}
-mkdir -p "$dir/data"
-start
+coordinator_start
 p events --follow --last 0 >"$dir/events" 2>/dev/null &
 follower=$!
 pids+=("$follower")
-for region in eu us ap; do
-    token=$(p agents token create --region "$region" --ttl 10m --quiet)
-    "$bin/parallax-agent" enroll "$token" --name "$region-1" --data-dir "$dir/$region" >/dev/null 2>&1
-    "$bin/parallax-agent" run --data-dir "$dir/$region" >"$dir/$region.log" 2>&1 &
-    pids+=($!)
+for name in eu-1 us-1 ap-1; do
+    agent_enrol "$name"
+    agent_start "$name"
 done
 python3 -m http.server --bind 127.0.1.1 $((base + 4)) >/dev/null 2>&1 &
 server=$!
@@ -56,12 +28,12 @@ pids+=("$server")
     done
 } >"$dir/monitors.yaml"
 p apply -f "$dir/monitors.yaml" >/dev/null
-up() { local tries=200; until [[ $(p status shop --output json 2>/dev/null | jq -r '.monitors[0].verdict') == "$1" ]]; do ((tries-- > 0)) || return 1; sleep 0.1; done; }
-check "a fleet to look at" up up
+up() { [[ $(p status shop --output json | jq -r '.monitors[0].verdict') == up ]]; }
+check "a fleet to look at" until_ok 20 up
 
 export LC_ALL=C.UTF-8 TERM=xterm-256color
 # on COLUMNS LINES STEP…: watch on such a terminal.
-on() { timeout 90 "$here/../lib/terminal.py" "$1" "$2" "${@:3}" -- "$bin/parallax" --data-dir "$dir/data" watch; }
+on() { timeout 90 "$here/../lib/terminal.py" "$1" "$2" "${@:3}" -- "$bin/parallax" --data-dir "$dir/coordinator" watch; }
 falls() {
     on 100 24 'see:30 paused' "key:a" 'see:shop' 'see:● up' 'raw:\[32m' 'shot:'"$dir/before" \
         'size:60x12' 'see:shop' 'see:of 31' 'size:100x24' 'see:3 of 3 agents live' \
@@ -82,7 +54,7 @@ no_terminal() { p watch </dev/null >/dev/null 2>"$dir/err"; [[ $? == 2 ]] && gre
 check "without a terminal it says what to use" no_terminal
 
 # ---- events ----
-start
+coordinator_start
 seen() { local tries=200; until grep -q "$1" "$dir/events"; do ((tries-- > 0)) || { cat "$dir/events"; return 1; }; sleep 0.1; done; }
 check "events: an agent came" seen 'agent *eu-1: agent_connected'
 check "… a verdict, with its sentence" seen 'verdict *shop: up -> service_down.*refuses'
@@ -90,5 +62,5 @@ p monitors pause shop >/dev/null
 check "… following goes on over a restart" seen 'agent_connected'
 last() { p events --last 3 --type agent --output json | jq -es 'length <= 3 and all(.type == "agent")' >/dev/null; }
 check "the last ones as JSON, a line each" last
-check "a format that is no stream is refused" bash -c "! '$bin/parallax' --data-dir '$dir/data' events --output yaml 2>/dev/null"
+check "a format that is no stream is refused" bash -c "! '$bin/parallax' --data-dir '$dir/coordinator' events --output yaml 2>/dev/null"
 check_report

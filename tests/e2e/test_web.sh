@@ -9,22 +9,9 @@ set -euo pipefail
 bin=$(cd "$1" && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/lib/check.sh
-. "$here/../lib/check.sh"
-dir=$(mktemp -d /tmp/plx-web-XXXXXX)
+# shellcheck source=tests/lib/coordinator.sh
+. "$here/../lib/coordinator.sh"
 shots=$repo/build/web-shots
-pids=()
-
-cleanup() {
-    for pid in "${pids[@]}"; do
-        kill "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
-    done
-    rm -rf "$dir"
-}
-trap cleanup EXIT
-
-p() { "$bin/parallax" --data-dir "$dir/data" "$@"; }
 
 # packages FOLDER: what its package-lock.json names, unless that is there already.
 packages() {
@@ -36,23 +23,11 @@ check "the packages of the dashboard" packages "$repo/coordinator/http/web"
 check "the built files are what their sources make" node "$repo/coordinator/http/web/build.mjs" --check
 check "the packages of the test" packages "$repo/tests/web"
 
-base=$((21000 + $$ % 5000))
-mkdir -p "$dir/data" "$shots"
-"$bin/parallax-coordinator" run --data-dir "$dir/data" \
-    --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
-    --admin-listen "tcp://127.0.0.1:$((base + 2))" \
-    --http-listen "127.0.0.1:$((base + 3))" --status-page team=web >"$dir/log" 2>&1 &
-pids+=($!)
-tries=100
-until p health >/dev/null 2>&1; do
-    ((tries-- > 0)) || { cat "$dir/log"; exit 1; }
-    sleep 0.1
-done
-for region in us-east eu-west ap-south; do
-    token=$(p agents token create --region "$region" --ttl 10m --quiet)
-    "$bin/parallax-agent" enroll "$token" --name "$region-1" --data-dir "$dir/$region" >/dev/null 2>&1
-    "$bin/parallax-agent" run --data-dir "$dir/$region" >"$dir/$region.log" 2>&1 &
-    pids+=($!)
+mkdir -p "$shots"
+coordinator_start --status-page team=web
+for name in us-east-1 eu-west-1 ap-south-1; do
+    agent_enrol "$name"
+    agent_start "$name"
 done
 
 # The services live in the browser's driver (tests/web/drive.mjs).
@@ -81,7 +56,7 @@ YAML
 printf 'a long password\n' | p users put ada --role operator >/dev/null
 
 (cd "$repo/tests/web" && exec timeout -k 5 150 node drive.mjs \
-    "http://127.0.0.1:$((base + 3))" 'a long password' "$shots" "${places[@]}") &
+    "$url" 'a long password' "$shots" "${places[@]}") &
 driver=$!
 listening() { (exec 3<>"/dev/tcp/${1/://}") 2>/dev/null; }
 until listening "${places[-1]}" || [[ ! -e /proc/$driver ]]; do sleep 0.1; done

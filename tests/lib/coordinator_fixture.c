@@ -423,15 +423,20 @@ void agent_await(struct scripted_agent *agent, enum plx_msg_type type)
     agent_await_beyond(agent, type, agent->heard[type]);
 }
 
-void agent_hello(struct scripted_agent *agent)
+void agent_hello_at(struct scripted_agent *agent, struct plx_wall wall)
 {
     const struct plx_msg msg = {
         .type = PLX_MSG_HELLO,
-        .hello = {.software = "scripted 1", .boot_id = 1, .wall = plx_clock_wall()},
+        .hello = {.software = "scripted 1", .boot_id = 1, .wall = wall},
     };
     unsigned had = agent->heard[PLX_MSG_SNAPSHOT];
     agent_say(agent, &msg);
     agent_await_beyond(agent, PLX_MSG_SNAPSHOT, had);
+}
+
+void agent_hello(struct scripted_agent *agent)
+{
+    agent_hello_at(agent, plx_clock_wall());
 }
 
 /* The secret in a token's text. */
@@ -487,14 +492,28 @@ struct plx_result agent_result(uint64_t monitor_id, enum plx_outcome outcome)
     return r;
 }
 
-void agent_report(struct scripted_agent *agent, uint64_t first_seq,
-                  const struct plx_result *results, size_t n)
+static void report(struct scripted_agent *agent, const struct plx_msg_results *batch)
 {
-    const struct plx_msg msg = {
-        .type = PLX_MSG_RESULTS,
-        .results = {.stream_id = 9, .first_seq = first_seq, .results = results, .n = n},
-    };
+    const struct plx_msg msg = {.type = PLX_MSG_RESULTS, .results = *batch};
     unsigned had = agent->heard[PLX_MSG_ACK];
     agent_say(agent, &msg);
     agent_await_beyond(agent, PLX_MSG_ACK, had);
+}
+
+void agent_report(struct scripted_agent *agent, uint64_t first_seq,
+                  const struct plx_result *results, size_t n)
+{
+    report(agent,
+           &(struct plx_msg_results){
+               .stream_id = 9, .first_seq = first_seq, .results = results, .n = n});
+}
+
+void agent_report_backlog(struct scripted_agent *agent, uint64_t first_seq,
+                          const struct plx_result *results, size_t n)
+{
+    report(agent, &(struct plx_msg_results){.stream_id = 8,
+                                            .first_seq = first_seq,
+                                            .results = results,
+                                            .n = n,
+                                            .backlog = true});
 }

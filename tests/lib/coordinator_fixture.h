@@ -121,9 +121,14 @@ void agent_await_beyond(struct scripted_agent *agent, enum plx_msg_type type,
 void agent_join(struct scripted_agent *agent, struct coordinator_fixture *fx,
                 const char *region, const char *name);
 void agent_hello(struct scripted_agent *agent);
+/* The same with a clock that says so. */
+void agent_hello_at(struct scripted_agent *agent, struct plx_wall wall);
 /* A result of now. */
 struct plx_result agent_result(uint64_t monitor_id, enum plx_outcome outcome);
 void agent_report(struct scripted_agent *agent, uint64_t first_seq,
                   const struct plx_result *results, size_t n);
+/* Results of an older stream than the one of agent_report. */
+void agent_report_backlog(struct scripted_agent *agent, uint64_t first_seq,
+                          const struct plx_result *results, size_t n);
 
 #endif

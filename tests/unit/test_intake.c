@@ -241,6 +241,39 @@ static void an_export_that_makes_no_sense__is_refused(void **state)
     }
 }
 
+/* What an agent stored while it was away may be of before its clock was set: its times
+ * say nothing then. The same as fresh results do. */
+static void a_backlog_of_another_clock__is_history_and_no_news(void **state)
+{
+    (void)state;
+    struct scripted_agent agent;
+    agent_join(&agent, &fx, "fra", "");
+    coordinator_apply(
+        &fx,
+        COORDINATOR_APPLY("- {name: a, host: 192.0.2.1, port: 80, check_interval: 30s, "
+                          "locations: [fra]}\\n"));
+    agent_await_beyond(&agent, PLX_MSG_DELTA, 0);
+    struct plx_result results[] = {
+        agent_result(agent.task_id, PLX_OUTCOME_OPEN),
+        agent_result(agent.task_id, PLX_OUTCOME_OPEN),
+    };
+    results[0].started.ns = results[0].scheduled.ns -= 70 * PLX_SEC_NS;
+    results[1].started.ns = results[1].scheduled.ns -= 40 * PLX_SEC_NS;
+    agent_report(&agent, 1, results, 2);
+    assert_string_equal(coordinator_verdict(&fx, "a"), "up");
+
+    const int64_t set_back_ns = 20 * PLX_MIN_NS;
+    agent_hello_at(&agent, (struct plx_wall){plx_clock_wall().ns - set_back_ns});
+    results[0] = results[1] = agent_result(agent.task_id, PLX_OUTCOME_REFUSED);
+    results[0].started.ns = results[0].scheduled.ns -= set_back_ns + 35 * PLX_SEC_NS;
+    results[1].started.ns = results[1].scheduled.ns -= set_back_ns;
+    agent_report_backlog(&agent, 1, results, 2);
+    assert_string_equal(coordinator_verdict(&fx, "a"), "up");
+    agent_report(&agent, 3, results, 2);
+    assert_string_not_equal(coordinator_verdict(&fx, "a"), "up");
+    agent_close(&agent);
+}
+
 static bool check_is_over(void *arg)
 {
     (void)arg;
@@ -355,6 +388,7 @@ int main(void)
         TEST(an_agents_last_sight__is_kept_while_it_is_connected),
         TEST(an_export__comes_page_by_page),
         TEST(an_export_that_makes_no_sense__is_refused),
+        TEST(a_backlog_of_another_clock__is_history_and_no_news),
         TEST(a_check__streams_what_agents_say),
         TEST(bad_questions__name_what_is_wrong),
         TEST(a_sentence_that_quotes__is_fit_for_the_wire),

@@ -121,13 +121,17 @@ static void open_port__is_open_and_nobody_is_accepted(void **state)
         struct plx_result r;
         int fd = listener(addrs[i], 16, &port);
         struct plx_probe_order order = order_of(addrs[i], port);
-        one(order, &r);
-        assert_int_equal(r.outcome, PLX_OUTCOME_OPEN);
-        assert_true(r.rtt_us > 0 && r.rtt_us < 1000000);
-        assert_true(plx_addr_equal(&r.address, &order.addr));
-        assert_true(plx_addr_equal(&r.source, &order.addr));
+        size_t n_late = 0;
+        do { /* it says when it was not given the processor in time */
+            one(order, &r);
+            assert_int_equal(r.outcome, PLX_OUTCOME_OPEN);
+            assert_true(r.rtt_us > 0 && r.rtt_us < 1000000);
+            assert_true(plx_addr_equal(&r.address, &order.addr));
+            assert_true(plx_addr_equal(&r.source, &order.addr));
+            n_late += r.closed_late;
+        } while (r.closed_late && n_late < 10);
         assert_false(r.closed_late);
-        assert_int_equal(accepted(fd), 0);
+        assert_true(accepted(fd) <= n_late);
         close(fd);
     }
 }
@@ -271,15 +275,18 @@ static void many_on_few_sockets(bool reuse)
             plx_prober_tick(prober);
     }
     run_until(prober, &ends, 1500);
+    size_t n_late = 0;
     for (size_t i = 0; i < ends.n; i++) {
+        n_late += ends.list[i].r.closed_late;
         bool open = ends.list[i].cookie % 3 != 2;
         assert_int_equal(ends.list[i].r.outcome,
                          open ? PLX_OUTCOME_OPEN : PLX_OUTCOME_REFUSED);
         assert_int_equal(ends.list[i].r.address.family,
                          ends.list[i].cookie % 3 == 1 ? 6 : 4);
     }
-    assert_int_equal(accepted(fd4), 0);
-    assert_int_equal(accepted(fd6), 0);
+    /* Who is accepted is a probe that did not get the processor in time, and says so. */
+    assert_true(n_late < 500);
+    assert_true(accepted(fd4) + accepted(fd6) <= n_late);
     plx_prober_destroy(&prober);
     close(fd4);
     close(fd6);

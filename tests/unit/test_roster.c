@@ -223,6 +223,21 @@ static void clocks__are_believed_only_where_messages_agree(void **state)
     }
 }
 
+static void clock_set_right_while_away__is_seen_with_the_hello(void **state)
+{
+    struct world *w = *state;
+    hello(w, 1);
+    struct plx_roster_heartbeat hb = heartbeat_of(w, 1);
+    hb.agent_wall.ns += PLX_HOUR_NS;
+    plx_roster_heartbeat(w->roster, &hb, &w->notes);
+    const struct plx_agent *a = plx_roster_at(w->roster, w->slot);
+    assert_int_equal(a->offset_ns, -PLX_HOUR_NS);
+    pass(w, PLX_MIN_NS);
+    hello(w, 2);
+    assert_int_equal(a->offset_ns, 0);
+    assert_int_equal(a->clock_moved.ns, a->connected_at.ns);
+}
+
 static void corrected_times__are_never_in_the_future(void **state)
 {
     (void)state;
@@ -325,6 +340,7 @@ int main(void)
         TEST(two_processes_that_take_turns__are_reported),
         TEST(an_agent_without_progress__is_stuck_until_it_moves),
         TEST(clocks__are_believed_only_where_messages_agree),
+        TEST(clock_set_right_while_away__is_seen_with_the_hello),
         TEST(corrected_times__are_never_in_the_future),
         TEST(a_revoked_agent__is_gone_by_key_and_frees_its_name),
         TEST(a_dead_agent__is_lost_early_enough_to_move_its_share_in_15_s),

@@ -25,6 +25,7 @@ struct heard {
     uint64_t stored;     /* highest number of the newest stream */
     uint64_t rows, lost; /* in frames, STORED and LOADED */
     uint64_t next;       /* LOADED: the number expected next; 0: whatever comes */
+    uint64_t backlog;    /* rows said to be such */
     bool load_ended, reset;
 };
 
@@ -75,6 +76,7 @@ static void hear_frame(const struct plx_spool_event *e, struct heard *h)
         h->next = e->last + 1;
     }
     h->rows += msg.results.n;
+    h->backlog += msg.results.backlog ? msg.results.n : 0;
     h->lost += msg.results.lost;
 }
 
@@ -462,6 +464,25 @@ static void stream_begun_on_demand__is_the_newest(void **state)
     plx_spool_close(&spool);
 }
 
+static void results_of_an_older_stream__say_so(void **state)
+{
+    (void)state;
+    struct heard h = {0};
+    struct plx_spool *spool = open_spool();
+    put_and_hear(spool, 5, &h);
+    load_all(spool, h.streams[0], 1, &h);
+    assert_true(h.backlog == 0);
+    plx_spool_begin_stream(spool);
+    put(spool, 2);
+    while (h.n_streams < 2 || h.stored < 2)
+        hear(spool, &h);
+    load_all(spool, h.streams[0], 1, &h);
+    assert_true(h.rows == 5 && h.backlog == 5);
+    load_all(spool, h.streams[1], 1, &h);
+    assert_true(h.rows == 2 && h.backlog == 5);
+    plx_spool_close(&spool);
+}
+
 #define SPOOL_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -482,6 +503,7 @@ int main(void)
         SPOOL_TEST(damaged_files__are_not_kept_for_ever),
         SPOOL_TEST(foreign_database__is_refused_and_untouched),
         SPOOL_TEST(stream_begun_on_demand__is_the_newest),
+        SPOOL_TEST(results_of_an_older_stream__say_so),
     };
     return PLX_RUN(tests);
 }

@@ -45,9 +45,3 @@ void plx_tracer_tick(struct plx_tracer *tracer)
 {
     (void)tracer;
 }
-
-uint32_t plx_tracer_count(const struct plx_tracer *tracer)
-{
-    (void)tracer;
-    return 0;
-}
