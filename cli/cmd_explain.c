@@ -43,6 +43,29 @@ static void print_faults(const struct plx_cli *cli, const json_t *answer, const 
         print_fault(json_array_get(list, i), plx_field(answer, "sentence"), now);
 }
 
+/* Those that do not watch it and whose views count. */
+static void print_spares(const struct plx_cli *cli, const json_t *answer)
+{
+    const json_t *list = json_object_get(answer, "spares");
+    char text[PLX_LATENCY_TEXT_MAX];
+    if (json_array_size(list) == 0)
+        return;
+    print_title(cli, "Spare agents that were asked");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *s = json_array_get(list, i);
+        const json_t *latency = json_object_get(s, "latency_ms");
+        plx_say("  %s", plx_field(s, "agent"));
+        if (plx_field(s, "region")[0])
+            plx_say(" (%s%s%s)", plx_field(s, "region"),
+                    plx_field(s, "provider")[0] ? ", " : "", plx_field(s, "provider"));
+        plx_say(": %s", plx_field(s, "outcome"));
+        if (json_is_number(latency))
+            plx_say(" in %s", plx_latency_text(json_number_value(latency), text));
+        plx_say(", %.0f s ago: %s\n", plx_field_num(s, "age_s"),
+                plx_field(s, "belief_text"));
+    }
+}
+
 /* Where it broke, as far as traces can tell. */
 static void print_places(const struct plx_cli *cli, const json_t *answer, const char *now)
 {
@@ -121,6 +144,7 @@ static void print_people(const struct plx_cli *cli, const json_t *answer)
     const json_t *monitor = json_object_get(answer, "monitor");
     plx_view_headline(cli, answer, now);
     plx_view_locations(cli, answer);
+    print_spares(cli, answer);
     print_faults(cli, answer, now);
     print_places(cli, answer, now);
     print_numbers(cli, answer);

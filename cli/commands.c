@@ -266,6 +266,10 @@ const struct plx_command plx_commands[] = {
     {"locations list", "", "What monitors can name as locations, and who serves them",
      "Regions, all, and labels of agents; also what monitors name and nobody serves.",
      NULL, 0, 0, plx_cmd_locations_list, NULL},
+    {"providers list", "", "Whose networks the agents stand in, and how many are live",
+     "By the label provider, which an agent's token or agents label gives it. The judge\n"
+     "takes agents of one provider for eyes that can fail together.",
+     NULL, 0, 0, plx_cmd_providers_list, NULL},
     {"agents list", "", "The vantage points and how they are", NULL, NULL, 0, 0,
      plx_cmd_agents_list, NULL},
     {"agents show", "AGENT", "One agent in full", NULL, NULL, 1, 1, plx_cmd_agents_show,

@@ -27,12 +27,10 @@ static char *setting(const char *file, const char *key, const char *usual)
     char *text = plx_text_dup(usual);
     if (plx_doc_load(file, &doc, NULL) < 0)
         return text;
-    const struct plx_node *root = plx_doc_root(doc);
-    const struct plx_node *node =
-        root && root->kind == PLX_NODE_MAP ? plx_node_get(root, key) : NULL;
-    if (node && node->kind == PLX_NODE_SCALAR) {
+    const char *said = plx_node_text(plx_doc_root(doc), key);
+    if (said) {
         free(text);
-        text = plx_text_dup(node->text);
+        text = plx_text_dup(said);
     }
     plx_doc_destroy(&doc);
     return text;

@@ -162,6 +162,26 @@ static json_t *location_json(const struct past *p, const struct plx_judge_cell *
     return l;
 }
 
+static json_t *spare_json(const struct past *p, const struct plx_judge_cell *cell,
+                          const json_t *now)
+{
+    const char *agent = p->run.lines.agents.names[cell->agent];
+    double age_s = (double)plx_wall_diff(p->at, cell->at) / (double)PLX_SEC_NS;
+    json_t *s = json_object();
+    set(s, "agent", json_string(agent));
+    set(s, "region", word_json(known_of(now, agent, "region")));
+    set(s, "provider", word_json(known_of(now, agent, "provider")));
+    set(s, "outcome", json_string(plx_outcome_token(cell->outcome)));
+    set(s, "ok", json_boolean(cell->ok));
+    set(s, "latency_ms", latency_json(cell->rtt_us));
+    set(s, "age_s", json_real(age_s < 0 ? 0 : age_s));
+    set(s, "at", wall_json(cell->at));
+    set(s, "belief", json_string(plx_judge_reason_token(cell->reason)));
+    set(s, "belief_text", json_string(plx_judge_reason_text(cell->reason)));
+    set(s, "fault", id_json(cell->fault));
+    return s;
+}
+
 static json_t *names_json(const struct plx_names *names, const uint32_t *ids, size_t n)
 {
     json_t *list = json_array();
@@ -208,7 +228,7 @@ static json_t *history_json(const struct past *p, enum plx_judge_verdict verdict
 static bool any_seen(const struct plx_judge_view *view)
 {
     for (size_t i = 0; i < view->n_cells; i++)
-        if (view->cells[i].seen)
+        if (view->cells[i].seen && !view->cells[i].spare)
             return true;
     return false;
 }
@@ -240,13 +260,18 @@ static void write_ruling(const struct past *p, const struct plx_judge_view *view
 static void write_view(const struct past *p, const struct plx_judge_view *view,
                        json_t *answer)
 {
-    json_t *locations = json_array();
+    json_t *locations = json_array(), *spares = json_array();
     const json_t *now = json_object_get(answer, "locations");
+    const json_t *spares_now = json_object_get(answer, "spares");
     for (size_t i = 0; i < view->n_cells; i++)
-        json_array_append_new(locations, location_json(p, &view->cells[i], now));
+        if (view->cells[i].spare)
+            json_array_append_new(spares, spare_json(p, &view->cells[i], spares_now));
+        else
+            json_array_append_new(locations, location_json(p, &view->cells[i], now));
     set(answer, "at", wall_json(p->at));
     write_ruling(p, view, answer);
     set(answer, "locations", locations);
+    set(answer, "spares", spares);
     set(answer, "runner_up", json_string(view->runner_up ? view->runner_up : ""));
     set(answer, "margin", json_real(view->margin));
     set(answer, "loss",

@@ -157,17 +157,10 @@ void plx_import_label(struct plx_import *im, struct plx_monitor *m, const char *
     plx_monitor_add_label(m, clean, value);
 }
 
-const char *plx_import_text(const struct plx_node *map, const char *key)
-{
-    const struct plx_node *node =
-        map && map->kind == PLX_NODE_MAP ? plx_node_get(map, key) : NULL;
-    return node && node->kind == PLX_NODE_SCALAR ? node->text : NULL;
-}
-
 void plx_import_duration(struct plx_import *im, const char *entry,
                          const struct plx_node *map, const char *key, int64_t *field)
 {
-    const char *text = plx_import_text(map, key);
+    const char *text = plx_node_text(map, key);
     if (text && plx_duration_parse(text, field) < 0)
         plx_import_say(im, PLX_FINDING_IGNORED, entry, "%s: '%s' is no duration", key,
                        text);

@@ -62,8 +62,6 @@ bool plx_import_end(struct plx_import *im, struct plx_monitor *m);
 void plx_import_label(struct plx_import *im, struct plx_monitor *m, const char *key,
                       const char *value);
 
-/* The text of a scalar under `key`, or NULL. */
-const char *plx_import_text(const struct plx_node *map, const char *key);
 /* Sets `field` from the duration under `key`, if there is one that can be read; says what
  * cannot. */
 void plx_import_duration(struct plx_import *im, const char *entry,

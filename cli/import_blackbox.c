@@ -53,9 +53,9 @@ static void read_steps(struct plx_import *im, struct plx_monitor *m,
     static const char *const known[] = {"expect", "send", "starttls", NULL};
     for (size_t i = 0; is_list(list) && i < list->n; i++) {
         const struct plx_node *step = list->items[i];
-        const char *expect = plx_import_text(step, "expect");
-        const char *send = plx_import_text(step, "send");
-        const char *tls = plx_import_text(step, "starttls");
+        const char *expect = plx_node_text(step, "expect");
+        const char *send = plx_node_text(step, "send");
+        const char *tls = plx_node_text(step, "starttls");
         const char *stop =
             tls && strcmp(tls, "true") == 0 ? "starttls"
             : send && strstr(send, "${")    ? "a 'send' with parts of what was expected"
@@ -92,10 +92,10 @@ static void read_tcp(struct plx_import *im, struct plx_monitor *m,
                                         "query_response",
                                         "tls",
                                         NULL};
-    const char *family = plx_import_text(tcp, "preferred_ip_protocol");
-    const char *fallback = plx_import_text(tcp, "ip_protocol_fallback");
-    const char *tls = plx_import_text(tcp, "tls");
-    const char *source = plx_import_text(tcp, "source_ip_address");
+    const char *family = plx_node_text(tcp, "preferred_ip_protocol");
+    const char *fallback = plx_node_text(tcp, "ip_protocol_fallback");
+    const char *tls = plx_node_text(tcp, "tls");
+    const char *source = plx_node_text(tcp, "source_ip_address");
     if (family && fallback && strcmp(fallback, "false") == 0)
         m->ip = strcmp(family, "ip4") == 0 ? PLX_IP_4 : PLX_IP_6;
     else if (family)
@@ -137,7 +137,7 @@ static const struct plx_node *tcp_module(struct plx_import *im, const char *entr
                                          const char *name)
 {
     const struct plx_node *module = find_module(im, name);
-    const char *prober = plx_import_text(module, "prober");
+    const char *prober = plx_node_text(module, "prober");
     if (module && prober && strcmp(prober, "tcp") == 0)
         return module;
     if (!module)
@@ -260,7 +260,7 @@ static bool look_at_rules(struct plx_import *im, const struct job *job)
     const struct plx_node *rules = plx_node_get(job->config, "relabel_configs");
     bool chooses = false;
     for (size_t i = 0; is_list(rules) && i < rules->n; i++) {
-        const char *to = plx_import_text(rules->items[i], "target_label");
+        const char *to = plx_node_text(rules->items[i], "target_label");
         const char *trouble = is_map(rules->items[i])
                                   ? plx_relabel_trouble(rules->items[i])
                                   : "it is not keys and values";
@@ -310,7 +310,7 @@ static void read_targets(struct job *job, const struct plx_node *modules, bool c
 static void read_job(struct plx_import *im, const struct plx_node *config,
                      const struct plx_node *global)
 {
-    const char *name = plx_import_text(config, "job_name");
+    const char *name = plx_node_text(config, "job_name");
     struct job job = {.im = im,
                       .config = config,
                       .name = name ? name : "",

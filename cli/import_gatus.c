@@ -34,7 +34,7 @@ static const struct scheme {
 
 static bool read_url(struct gatus *g)
 {
-    const char *url = plx_import_text(g->endpoint, "url");
+    const char *url = plx_node_text(g->endpoint, "url");
     char host[PLX_HOST_MAX + 1];
     for (size_t i = 0; url && i < sizeof schemes / sizeof *schemes; i++) {
         const struct scheme *s = &schemes[i];
@@ -110,14 +110,14 @@ static const struct plx_node *alerting_of(const struct gatus *g)
 static const char *alert_text(const struct gatus *g, const struct plx_node *alert,
                               const char *key)
 {
-    const char *own = plx_import_text(alert, key), *type = plx_import_text(alert, "type");
+    const char *own = plx_node_text(alert, key), *type = plx_node_text(alert, "type");
     const struct plx_node *alerting = alerting_of(g);
     if (own || !type || !alerting || alerting->kind != PLX_NODE_MAP)
         return own;
     const struct plx_node *provider = plx_node_get(alerting, type);
     if (!provider || provider->kind != PLX_NODE_MAP)
         return NULL;
-    return plx_import_text(plx_node_get(provider, "default-alert"), key);
+    return plx_node_text(plx_node_get(provider, "default-alert"), key);
 }
 
 static uint32_t alert_number(const struct gatus *g, const struct plx_node *alert,
@@ -132,7 +132,7 @@ static bool read_alert(struct gatus *g, const struct plx_node *alert, bool first
     static const char *const known[] = {"type", "enabled", "failure-threshold",
                                         "success-threshold", NULL};
     const char *enabled = alert_text(g, alert, "enabled");
-    const char *type = plx_import_text(alert, "type");
+    const char *type = plx_node_text(alert, "type");
     plx_import_rest(g->im, g->m.name, "alerts.", alert, known);
     if (enabled && strcmp(enabled, "false") == 0) {
         plx_import_say(g->im, PLX_FINDING_IGNORED, g->m.name,
@@ -185,9 +185,9 @@ static void read_endpoint(struct gatus *g)
                                         "conditions",   "alerts", "client", "enabled",
                                         "extra-labels", NULL};
     static const char *const client_known[] = {"timeout", NULL};
-    const char *name = plx_import_text(g->endpoint, "name");
-    const char *group = plx_import_text(g->endpoint, "group");
-    const char *enabled = plx_import_text(g->endpoint, "enabled");
+    const char *name = plx_node_text(g->endpoint, "name");
+    const char *group = plx_node_text(g->endpoint, "group");
+    const char *enabled = plx_node_text(g->endpoint, "enabled");
     const struct plx_node *client = plx_node_get(g->endpoint, "client");
     char whole[2 * PLX_NAME_MAX];
     snprintf(whole, sizeof whole, "%.127s%s%.127s", group ? group : "", group ? "/" : "",
@@ -230,7 +230,7 @@ static int read_endpoints(struct plx_import *im, const struct plx_doc *doc,
 static void say_suites(struct plx_import *im, const struct plx_node *list)
 {
     for (size_t i = 0; list && list->kind == PLX_NODE_LIST && i < list->n; i++) {
-        const char *name = plx_import_text(list->items[i], "name");
+        const char *name = plx_node_text(list->items[i], "name");
         plx_import_say(im, PLX_FINDING_LEFT_OUT, name ? name : "",
                        "a suite: its endpoints are steps and no checks by themselves");
     }

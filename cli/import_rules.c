@@ -129,8 +129,8 @@ static bool read_expression(const char *at, struct plx_alert_rule *rule)
 
 static void read_rule(struct plx_import *im, const struct plx_node *node)
 {
-    const char *alert = plx_import_text(node, "alert");
-    const char *expr = plx_import_text(node, "expr");
+    const char *alert = plx_node_text(node, "alert");
+    const char *expr = plx_node_text(node, "expr");
     struct plx_alert_rule rule = {.name = plx_text_dup(alert ? alert : "")};
     if (!alert || !expr || !read_expression(expr, &rule)) {
         plx_import_say(im, PLX_FINDING_IGNORED, rule.name,

@@ -3,7 +3,6 @@
 #include "base/buf.h"
 #include "base/regex.h"
 #include "base/text.h"
-#include "cli/import.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -125,7 +124,7 @@ static void expand(const struct plx_regex *regex, const char *subject,
 
 static const char *word(const struct plx_node *rule, const char *key, const char *usual)
 {
-    const char *text = plx_import_text(rule, key);
+    const char *text = plx_node_text(rule, key);
     return text ? text : usual;
 }
 

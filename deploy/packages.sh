@@ -37,7 +37,7 @@ plx_packages_test=(
     postgresql redis-server openssh-server openssh-client
     'exim4-daemon-light|exim4-daemon-heavy'
     vsftpd dovecot-imapd dovecot-pop3d mariadb-server memcached slapd mosquitto nats-server
-    rabbitmq-server kamailio openssl
+    beanstalkd rabbitmq-server kamailio openssl
     nftables iproute2 tcpdump util-linux 'mawk|gawk'
     prometheus-alertmanager python3-jsonschema
     sqlite3 jq curl python3 shellcheck procps systemd

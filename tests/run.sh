@@ -112,6 +112,13 @@ e2e_steps() {
 count() { grep -cx "$1" "$outcomes" || true; }
 
 main() {
+    case ${1-all} in
+    all | unit | e2e) ;;
+    *)
+        echo "usage: tests/run.sh [unit | e2e [NAME]]" >&2
+        exit 2
+        ;;
+    esac
     # shellcheck source=deploy/packages.sh
     source deploy/packages.sh
     plx_packages_ensure build demo test
@@ -131,10 +138,6 @@ main() {
         else
             e2e_steps
         fi
-        ;;
-    *)
-        echo "usage: tests/run.sh [unit | e2e [NAME]]" >&2
-        exit 2
         ;;
     esac
     printf '%d passed, %d failed\n' "$(count ok)" "$(count failed)"

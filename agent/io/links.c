@@ -1,6 +1,6 @@
 #include "agent/io/links.h"
 
-#include "agent/io/routes.h"
+#include "agent/io/way.h"
 
 #include <ifaddrs.h>
 #include <linux/rtnetlink.h>
@@ -116,7 +116,7 @@ bool plx_links_cut(const struct plx_links *links, const struct plx_addr *addr,
         n_lost += is_lost(&links->list[i], since);
     if (n_lost == 0)
         return false;
-    struct plx_way way = plx_routes_way(addr, source);
+    struct plx_way way = plx_way_to(addr, source);
     for (size_t i = 0; i < links->n; i++)
         if (links->list[i].index == way.link && is_lost(&links->list[i], since))
             return true;

@@ -6,6 +6,7 @@
 #include "agent/io/flights.h"
 #include "agent/io/probe_socket.h"
 #include "agent/io/routes.h"
+#include "agent/io/way.h"
 #include "base/err.h"
 #include "sys/clock.h"
 
@@ -178,7 +179,7 @@ static void find_source(struct plx_prober *p, const struct plx_flight *f,
                           &facts->source);
     /* Said by this host: is the silent first hop the target's or our gateway's? */
     if (facts->has_icmp && plx_addr_equal(&facts->icmp_from, &facts->source))
-        facts->via_gateway = plx_routes_via_gateway(&f->addr, &facts->source);
+        facts->via_gateway = plx_way_has_gateway(&f->addr, &facts->source);
 }
 
 static bool is_talking(const struct plx_flight *f)

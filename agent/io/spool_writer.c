@@ -1,5 +1,7 @@
 #include "agent/io/spool_writer.h"
 
+#include "agent/io/spool_damage.h"
+#include "agent/io/spool_frame.h"
 #include "agent/io/spool_memory.h"
 #include "base/err.h"
 #include "base/text.h"
@@ -7,28 +9,16 @@
 #include "sys/clock.h"
 #include "sys/log.h"
 
-#include <glob.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
-/* At 24 bytes a result a full frame stays far below the frame limit. */
-#define FRAME_ROWS      1000
 #define STREAMS_MAX     64
 #define LOAD_FRAMES     8   /* per request */
 #define LOAD_CHUNKS     256 /* per frame */
 #define DROPS_PER_TURN  2000
 #define FORGET_AFTER_NS (7 * PLX_DAY_NS)
 #define CHUNK_BYTES     64 /* what a chunk costs beside its frame */
-/* Of files that were damaged and moved aside, the last so many stay; of more than can be
- * looked at in one go, the rest goes with the next. */
-#define DAMAGED_KEPT    3
-#define DAMAGED_SEEN    256
-
-static const char *const SUFFIXES[] = {"", "-wal", "-shm"};
 
 struct plx_spool_writer {
     char *path;
@@ -37,47 +27,10 @@ struct plx_spool_writer {
     struct plx_spool_db *db;        /* NULL: the disk takes no file */
     struct plx_spool_stream stream; /* the newest on disk; id 0: to be made */
     struct plx_spool_memory memory; /* has a stream while the disk takes nothing */
-    struct plx_wire_decoder *decoder;
-    struct plx_result *merged; /* FRAME_ROWS of them */
+    struct plx_spool_merger *merger;
     uint64_t lost;
     bool moved_aside;
 };
-
-void plx_spool_events_add(struct plx_spool_events *list, enum plx_spool_event_type type,
-                          struct plx_spool_mark first, uint64_t last, char *frame,
-                          size_t len)
-{
-    struct plx_spool_event *e = calloc(1, sizeof *e);
-    if (!e)
-        abort();
-    e->type = type;
-    e->stream_id = first.stream_id;
-    e->first = first.seq;
-    e->last = last;
-    e->frame = frame;
-    e->len = len;
-    if (list->tail)
-        list->tail->next = e;
-    else
-        list->head = e;
-    list->tail = e;
-}
-
-void plx_spool_events_free(struct plx_spool_events *list)
-{
-    while (list->head) {
-        struct plx_spool_event *e = list->head;
-        list->head = e->next;
-        plx_spool_event_free(e);
-    }
-    list->tail = NULL;
-}
-
-static void tell(struct plx_spool_events *events, enum plx_spool_event_type type,
-                 uint64_t stream_id)
-{
-    plx_spool_events_add(events, type, (struct plx_spool_mark){stream_id, 0}, 0, NULL, 0);
-}
 
 static uint64_t random_id(void)
 {
@@ -103,7 +56,7 @@ static int find_streams(struct plx_spool_writer *w, struct plx_spool_events *eve
     if (err)
         return err;
     for (size_t i = 0; i < n; i++) {
-        tell(events, PLX_SPOOL_STREAM, list[i].id);
+        plx_spool_events_tell(events, PLX_SPOOL_STREAM, list[i].id);
         events->tail->acked = list[i].acked;
         events->tail->last = list[i].last;
     }
@@ -113,57 +66,9 @@ static int find_streams(struct plx_spool_writer *w, struct plx_spool_events *eve
     return 0;
 }
 
-static int by_stamp(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-/* The stamps of the files that were moved aside, at most `max`; returns how many. */
-static size_t find_damaged(const char *path, int64_t *stamps, size_t max)
-{
-    char pattern[4096 + 16];
-    glob_t found;
-    size_t n = 0;
-    snprintf(pattern, sizeof pattern, "%s.damaged-*", path);
-    if (glob(pattern, GLOB_NOSORT, NULL, &found))
-        return 0;
-    for (size_t i = 0; i < found.gl_pathc && n < max; i++) {
-        char *end;
-        int64_t stamp = strtoll(found.gl_pathv[i] + strlen(pattern) - 1, &end, 10);
-        if (*end == '\0' && stamp > 0)
-            stamps[n++] = stamp;
-    }
-    globfree(&found);
-    return n;
-}
-
-/* Keeps the last few of what was moved aside: a disk that dies would fill itself. */
-static void forget_old_damage(const char *path)
-{
-    int64_t stamps[DAMAGED_SEEN];
-    size_t n = find_damaged(path, stamps, DAMAGED_SEEN);
-    qsort(stamps, n, sizeof *stamps, by_stamp);
-    for (size_t i = 0; i + DAMAGED_KEPT < n; i++) {
-        for (size_t k = 0; k < sizeof SUFFIXES / sizeof *SUFFIXES; k++) {
-            char old[4096 + 64];
-            snprintf(old, sizeof old, "%s.damaged-%" PRId64 "%s", path, stamps[i],
-                     SUFFIXES[k]);
-            unlink(old);
-        }
-    }
-}
-
 static void move_aside(struct plx_spool_writer *w)
 {
-    char from[4096], to[4096 + 64];
-    int64_t stamp = plx_clock_wall().ns / PLX_SEC_NS;
-    for (size_t i = 0; i < sizeof SUFFIXES / sizeof *SUFFIXES; i++) {
-        snprintf(from, sizeof from, "%s%s", w->path, SUFFIXES[i]);
-        snprintf(to, sizeof to, "%s.damaged-%" PRId64 "%s", w->path, stamp, SUFFIXES[i]);
-        rename(from, to);
-    }
-    forget_old_damage(w->path);
+    int64_t stamp = plx_spool_damage_keep(w->path);
     w->moved_aside = true;
     w->stream = (struct plx_spool_stream){0};
     w->totals = (struct plx_spool_totals){0};
@@ -189,7 +94,7 @@ static int open_file(struct plx_spool_writer *w, struct plx_spool_events *events
         plx_spool_db_close(&w->db);
         plx_spool_events_free(events);
         move_aside(w);
-        tell(events, PLX_SPOOL_RESET, 0);
+        plx_spool_events_tell(events, PLX_SPOOL_RESET, 0);
     }
 }
 
@@ -198,7 +103,7 @@ static void tell_memory(const struct plx_spool_writer *w, struct plx_spool_event
 {
     if (!w->memory.stream.id)
         return;
-    tell(events, PLX_SPOOL_STREAM, w->memory.stream.id);
+    plx_spool_events_tell(events, PLX_SPOOL_STREAM, w->memory.stream.id);
     events->tail->acked = w->memory.stream.acked;
     events->tail->last = w->memory.stream.last;
 }
@@ -215,13 +120,11 @@ int plx_spool_writer_open(const char *path, const struct plx_spool_limits *limit
                           struct plx_why *why)
 {
     struct plx_spool_writer *w = calloc(1, sizeof *w);
-    struct plx_result *merged = calloc(FRAME_ROWS, sizeof *merged);
-    if (!w || !merged)
+    if (!w)
         abort();
     w->path = plx_text_dup(path);
     w->limits = *limits;
-    w->merged = merged;
-    w->decoder = plx_wire_decoder_new();
+    w->merger = plx_spool_merger_new();
     int err = open_file(w, events, why);
     if (err)
         plx_spool_db_close(&w->db);
@@ -252,7 +155,7 @@ int plx_spool_writer_reopen(struct plx_spool_writer *writer,
         return err;
     }
     /* The newest stream is told last: streams are named anew, in their order. */
-    tell(events, PLX_SPOOL_RESET, 0);
+    plx_spool_events_tell(events, PLX_SPOOL_RESET, 0);
     events->tail->next = found.head;
     if (found.tail)
         events->tail = found.tail;
@@ -271,8 +174,7 @@ void plx_spool_writer_close(struct plx_spool_writer **writer)
                  "%" PRIu64 " results were in memory only, and the disk took none",
                  w->memory.totals.rows);
     plx_spool_memory_clear(&w->memory);
-    plx_wire_decoder_destroy(&w->decoder);
-    free(w->merged);
+    plx_spool_merger_destroy(&w->merger);
     free(w->path);
     free(w);
     *writer = NULL;
@@ -285,38 +187,6 @@ static struct plx_spool_stream *newest(struct plx_spool_writer *w)
 }
 
 /* ---- loading ---- */
-
-static int encode(const struct plx_spool_chunk *chunk, const struct plx_result *results,
-                  bool backlog, struct plx_buf *frame)
-{
-    struct plx_msg msg = {.type = PLX_MSG_RESULTS};
-    msg.results.stream_id = chunk->stream_id;
-    msg.results.first_seq = chunk->first;
-    if (chunk->gap) {
-        msg.results.lost = chunk->last - chunk->first + 1;
-        msg.results.lost_from = chunk->from;
-        msg.results.lost_to = chunk->to;
-    } else {
-        msg.results.backlog = backlog;
-        msg.results.results = results;
-        msg.results.n = (size_t)(chunk->last - chunk->first + 1);
-    }
-    plx_buf_init(frame, PLX_WIRE_FRAME_MAX);
-    return plx_wire_encode(&msg, frame);
-}
-
-/* Adds the results of a stored frame to those merged so far. False: it does not fit or is
- * no such frame. */
-static bool merge(struct plx_spool_writer *w, const struct plx_buf *frame, size_t *n)
-{
-    struct plx_msg msg;
-    if (plx_wire_decode(w->decoder, frame->data, frame->len, &msg, NULL) ||
-        msg.type != PLX_MSG_RESULTS || *n + msg.results.n > FRAME_ROWS)
-        return false;
-    memcpy(w->merged + *n, msg.results.results, msg.results.n * sizeof *w->merged);
-    *n += msg.results.n;
-    return true;
-}
 
 /* The chunk that holds a number, or the first behind it, from wherever its stream is. */
 static int find_chunk(struct plx_spool_writer *w, struct plx_spool_mark at,
@@ -340,17 +210,17 @@ static int find_chunk(struct plx_spool_writer *w, struct plx_spool_mark at,
 static void merge_followers(struct plx_spool_writer *w, struct plx_spool_chunk *chunk,
                             struct plx_buf *frame)
 {
-    size_t n = 0;
-    if (chunk->gap || !merge(w, frame, &n))
+    if (chunk->gap || !plx_spool_merger_begin(w->merger, frame))
         return;
     const uint64_t last = chunk->last;
-    for (int i = 0; i < LOAD_CHUNKS && n < FRAME_ROWS; i++) {
+    for (int i = 0; i < LOAD_CHUNKS && !plx_spool_merger_is_full(w->merger); i++) {
         struct plx_spool_chunk next;
         struct plx_buf more;
         plx_buf_init(&more, PLX_WIRE_FRAME_MAX);
         const struct plx_spool_mark at = {chunk->stream_id, chunk->last + 1};
         bool fits = find_chunk(w, at, &next, &more) == 0 && !next.gap &&
-                    next.first == chunk->last + 1 && merge(w, &more, &n);
+                    next.first == chunk->last + 1 &&
+                    plx_spool_merger_add(w->merger, &more);
         plx_buf_fini(&more);
         if (!fits)
             break;
@@ -360,7 +230,8 @@ static void merge_followers(struct plx_spool_writer *w, struct plx_spool_chunk *
     bool backlog = chunk->stream_id != newest(w)->id;
     if (chunk->last == last && !backlog)
         return;
-    if (encode(chunk, w->merged, backlog, &whole) == 0) {
+    if (plx_spool_frame(chunk, plx_spool_merger_results(w->merger), backlog, &whole) ==
+        0) {
         plx_buf_fini(frame);
         *frame = whole;
     } else {
@@ -379,7 +250,7 @@ static int load_one(struct plx_spool_writer *w, struct plx_spool_mark from,
         /* Its beginning was acknowledged as results before it became a gap. */
         plx_buf_fini(frame);
         chunk->first = from.seq;
-        err = encode(chunk, NULL, false, frame);
+        err = plx_spool_frame(chunk, NULL, false, frame);
     }
     if (err)
         plx_buf_fini(frame);
@@ -422,7 +293,7 @@ static int ensure_stream(struct plx_spool_writer *w, struct plx_spool_events *ev
     if (err)
         return err;
     w->stream = stream;
-    tell(events, PLX_SPOOL_STREAM, stream.id);
+    plx_spool_events_tell(events, PLX_SPOOL_STREAM, stream.id);
     return 0;
 }
 
@@ -440,7 +311,7 @@ static int append(struct plx_spool_writer *w, const struct plx_spool_chunk *chun
                   const struct plx_result *results, struct plx_spool_events *events)
 {
     struct plx_buf frame;
-    int err = encode(chunk, results, false, &frame);
+    int err = plx_spool_frame(chunk, results, false, &frame);
     if (!err)
         err = store(w, chunk, &frame);
     if (err || !events) {
@@ -484,8 +355,9 @@ static int append_group(struct plx_spool_writer *w, const struct plx_spool_group
                         struct plx_spool_events *events)
 {
     int err = group->n || group->drops.n ? ensure_stream(w, events) : 0;
-    for (size_t i = 0; !err && i < group->n; i += FRAME_ROWS) {
-        size_t n = group->n - i < FRAME_ROWS ? group->n - i : FRAME_ROWS;
+    for (size_t i = 0; !err && i < group->n; i += PLX_SPOOL_FRAME_ROWS) {
+        size_t n =
+            group->n - i < PLX_SPOOL_FRAME_ROWS ? group->n - i : PLX_SPOOL_FRAME_ROWS;
         struct plx_spool_chunk chunk = next_chunk(w, n);
         set_time_span(&chunk, &group->results[i], n);
         err = append(w, &chunk, &group->results[i], events);
@@ -579,7 +451,7 @@ static void start_over(struct plx_spool_writer *w, struct plx_spool_events *even
     if (plx_spool_db_open(w->path, &w->db, &why))
         plx_log(PLX_LOG_ERROR, "spool_not_opened", "why", why.text, "instead",
                 "results are kept in memory until the disk takes them", NULL);
-    tell(events, PLX_SPOOL_RESET, 0);
+    plx_spool_events_tell(events, PLX_SPOOL_RESET, 0);
     tell_memory(w, events);
 }
 
@@ -624,7 +496,7 @@ static void bound_memory(struct plx_spool_writer *w)
     while (w->memory.totals.rows > w->limits.max_waiting &&
            plx_spool_memory_drop_oldest(&w->memory, &gap, &dropped)) {
         struct plx_buf frame;
-        if (encode(&gap, NULL, false, &frame))
+        if (plx_spool_frame(&gap, NULL, false, &frame))
             abort(); /* a gap always fits */
         plx_spool_memory_put_first(&w->memory, &gap, frame.data, frame.len);
         plx_buf_fini(&frame);

@@ -5,27 +5,14 @@
 #ifndef PLX_AGENT_IO_SPOOL_WRITER_H
 #define PLX_AGENT_IO_SPOOL_WRITER_H
 
-#include "agent/io/spool.h"
 #include "agent/io/spool_db.h"
+#include "agent/io/spool_events.h"
 
 /* Results that had to be dropped before they reached the disk. */
 struct plx_spool_drops {
     uint64_t n;
     struct plx_wall from, to;
 };
-
-struct plx_spool_mark {
-    uint64_t stream_id, seq;
-};
-
-struct plx_spool_events {
-    struct plx_spool_event *head, *tail;
-};
-/* Appends an event; takes the frame. */
-void plx_spool_events_add(struct plx_spool_events *list, enum plx_spool_event_type type,
-                          struct plx_spool_mark first, uint64_t last, char *frame,
-                          size_t len);
-void plx_spool_events_free(struct plx_spool_events *list);
 
 /* What one transaction is to do. Everything is borrowed. */
 struct plx_spool_group {

@@ -53,7 +53,8 @@ struct plx_greeting_step {
     X(MQTT, 11, mqtt)                                                                    \
     X(AMQP, 12, amqp)                                                                    \
     X(SIP, 13, sip)                                                                      \
-    X(NATS, 14, nats)
+    X(NATS, 14, nats)                                                                    \
+    X(BEANSTALKD, 15, beanstalkd)
 
 /* Agents of the first version know the presets up to here by number. A later one reaches
  * them as its steps: an agent that does not know a number refuses its whole assignment.

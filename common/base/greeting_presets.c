@@ -114,6 +114,14 @@ static const struct plx_greeting_step sip[] = {
  */
 static const struct plx_greeting_step nats[] = {MATCHES("^INFO [ \\t]*\\{[^\\n]*\\n")};
 
+/* doc/protocol.txt: `stats` needs no tube and no job, and its body's size comes first. A
+ * client that leaves, with or without `quit`, is logged with -V only (1.12 seen). */
+static const struct plx_greeting_step beanstalkd[] = {
+    SEND("stats\r\n"),
+    MATCHES("^OK [0-9]++\\r\\n"),
+    SEND("quit\r\n"),
+};
+
 struct preset {
     const char *token;
     const struct plx_greeting_step *steps;

@@ -111,6 +111,13 @@ const struct plx_node *plx_node_get(const struct plx_node *map, const char *key)
     return NULL;
 }
 
+const char *plx_node_text(const struct plx_node *map, const char *key)
+{
+    const struct plx_node *node =
+        map && map->kind == PLX_NODE_MAP ? plx_node_get(map, key) : NULL;
+    return node && node->kind == PLX_NODE_SCALAR ? node->text : NULL;
+}
+
 int plx_doc_error(const struct plx_doc *doc, const struct plx_node *node,
                   struct plx_why *why, const char *fmt, ...)
 {

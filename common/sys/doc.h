@@ -46,6 +46,9 @@ const struct plx_node *plx_doc_root(const struct plx_doc *doc);
 
 /* The value under `key` in a map, or NULL. */
 const struct plx_node *plx_node_get(const struct plx_node *map, const char *key);
+/* The text of the scalar under `key`; NULL if there is none, or `map` is no map or NULL.
+ */
+const char *plx_node_text(const struct plx_node *map, const char *key);
 
 /* Sets "NAME:LINE:COLUMN: …" and returns PLX_EINVAL. */
 int plx_doc_error(const struct plx_doc *doc, const struct plx_node *node,

@@ -248,6 +248,11 @@ static bool learns_address(const struct docket *docket, const struct plx_addr *a
            count_sights(docket, address) > count_sights(docket, &docket->address);
 }
 
+bool plx_court_takes_spare(enum plx_probe_kind kind)
+{
+    return kind == PLX_PROBE_CONFIRM || kind == PLX_PROBE_RETRY;
+}
+
 static void see(struct plx_court *court, uint32_t monitor, struct plx_sight *sight,
                 const struct plx_result *r, struct plx_wall at)
 {
@@ -261,24 +266,11 @@ static void see(struct plx_court *court, uint32_t monitor, struct plx_sight *sig
     }
 }
 
-void plx_court_result(struct plx_court *court, struct plx_wall now, uint32_t agent,
-                      uint32_t monitor, const struct plx_result *result)
+/* Shown to the judge, as measured at the corrected time. */
+static void put_before_judge(struct plx_court *court, struct plx_wall now,
+                             struct plx_wall at, uint32_t agent, uint32_t monitor,
+                             const struct plx_result *result)
 {
-    const struct plx_agent *who = plx_roster_at(court->roster, agent);
-    if (!plx_shares_has(court->shares, agent, monitor))
-        return;
-    struct docket *docket = docket_of(court, monitor);
-    struct plx_sight *sight = sight_of(docket, agent);
-    if (!sight)
-        sight = new_sight(court, monitor, docket, agent);
-    if (result->kind == PLX_PROBE_ADDRESS) {
-        plx_sight_take_address(sight, result);
-        return;
-    }
-    struct plx_wall at = plx_roster_correct(who, result->started, now);
-    court->news |=
-        result->kind != PLX_PROBE_SCHEDULED || result->outcome != sight->outcome;
-    see(court, monitor, sight, result, at);
     uint32_t resent = plx_result_resent_in_time(result);
     const struct plx_judge_result judged = {
         .now = to_judge(court, now),
@@ -296,6 +288,33 @@ void plx_court_result(struct plx_court *court, struct plx_wall now, uint32_t age
         .half_up = result->detail == PLX_DETAIL_HALF_UP,
     };
     plx_judge_result(court->judge, &judged);
+}
+
+void plx_court_result(struct plx_court *court, struct plx_wall now, uint32_t agent,
+                      uint32_t monitor, const struct plx_result *result)
+{
+    const struct plx_agent *who = plx_roster_at(court->roster, agent);
+    bool spare = !plx_shares_has(court->shares, agent, monitor);
+    if (spare && !plx_court_takes_spare(result->kind))
+        return;
+    struct plx_wall at = plx_roster_correct(who, result->started, now);
+    if (spare) {
+        court->news = true;
+        put_before_judge(court, now, at, agent, monitor, result);
+        return;
+    }
+    struct docket *docket = docket_of(court, monitor);
+    struct plx_sight *sight = sight_of(docket, agent);
+    if (!sight)
+        sight = new_sight(court, monitor, docket, agent);
+    if (result->kind == PLX_PROBE_ADDRESS) {
+        plx_sight_take_address(sight, result);
+        return;
+    }
+    court->news |=
+        result->kind != PLX_PROBE_SCHEDULED || result->outcome != sight->outcome;
+    see(court, monitor, sight, result, at);
+    put_before_judge(court, now, at, agent, monitor, result);
 }
 
 /* ---- replaying ---- */

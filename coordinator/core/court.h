@@ -38,9 +38,13 @@ void plx_court_set_monitor(struct plx_court *court, uint32_t slot);
 void plx_court_drop_monitor(struct plx_court *court, uint32_t slot);
 
 void plx_court_heartbeat(struct plx_court *court, struct plx_wall now, uint32_t agent);
-/* A committed result. Results of monitors that are not the agent's are left out. */
+/* A committed result. Of monitors that are not the agent's only those that were asked of
+ * it count, as those of a spare (judge_seats): it is shown in no location. */
 void plx_court_result(struct plx_court *court, struct plx_wall now, uint32_t agent,
                       uint32_t monitor, const struct plx_result *result);
+
+/* Whether a result of that kind counts where the agent does not have the monitor. */
+bool plx_court_takes_spare(enum plx_probe_kind kind);
 
 /* Before the first tick: a result that was stored earlier, in the order of the commits.
  * Where `received` goes back, our clock was set back in between: what came before that is

@@ -10,6 +10,7 @@
 #include "coordinator/core/judge_quality.h"
 #include "coordinator/core/judge_reason.h"
 #include "coordinator/core/judge_rule.h"
+#include "coordinator/core/judge_seats.h"
 #include "coordinator/core/judge_states.h"
 #include "coordinator/core/judge_verdict.h"
 
@@ -43,6 +44,7 @@ struct plx_judge {
     struct plx_judge_policy policy;
     struct plx_fleet fleet;
     struct plx_evidence ev;
+    struct plx_seats seats;
     struct plx_cover *cover;
     struct plx_faults faults;
     struct plx_prober prober;
@@ -120,6 +122,7 @@ void plx_judge_destroy(struct plx_judge **judge)
     plx_cover_destroy(&j->cover);
     plx_faults_fini(&j->faults);
     plx_prober_fini(&j->prober);
+    plx_seats_fini(&j->seats);
     plx_evidence_fini(&j->ev);
     plx_fleet_fini(&j->fleet);
     for (size_t i = 0; i < j->arena.cap; i++)
@@ -164,10 +167,9 @@ static void states_reach(struct plx_judge *j)
     plx_states_reach(&j->states, n);
 }
 
-static int by_id(const void *a, const void *b)
+static struct plx_seats_room room_of(struct plx_judge *j)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
+    return (struct plx_seats_room){&j->ev, &j->fleet, &j->policy};
 }
 
 static int check_monitor(const struct plx_judge *j, const struct plx_judge_monitor *m)
@@ -187,17 +189,9 @@ int plx_judge_set_monitor(struct plx_judge *j, const struct plx_judge_monitor *m
     int err = check_monitor(j, m);
     if (err != 0)
         return err;
-    uint32_t *agents = sized(NULL, m->n_agents, sizeof *agents);
-    uint32_t n = 0;
-    if (m->n_agents > 0)
-        memcpy(agents, m->agents, m->n_agents * sizeof *agents);
-    qsort(agents, m->n_agents, sizeof *agents, by_id);
-    for (size_t i = 0; i < m->n_agents; i++)
-        if (i == 0 || agents[i] != agents[n - 1])
-            agents[n++] = agents[i];
     plx_fleet_set_monitor(&j->fleet, m);
-    plx_evidence_assign(&j->ev, &j->fleet, m->id, agents, n);
-    free(agents);
+    const struct plx_seats_room room = room_of(j);
+    plx_seats_assign(&j->seats, &room, m->id, m->agents, m->n_agents);
     states_reach(j);
     touch(j, m->id);
     return 0;
@@ -207,7 +201,8 @@ void plx_judge_drop_monitor(struct plx_judge *j, uint32_t monitor)
 {
     if (plx_fleet_monitor(&j->fleet, monitor) == NULL)
         return;
-    plx_evidence_assign(&j->ev, &j->fleet, monitor, NULL, 0);
+    const struct plx_seats_room room = room_of(j);
+    plx_seats_clear(&j->seats, &room, monitor);
     plx_faults_forget_monitor(&j->faults, &j->fleet, monitor);
     plx_fleet_drop_monitor(&j->fleet, monitor);
     plx_states_put(&j->states, monitor, &(struct plx_verdict_state){0});
@@ -216,18 +211,15 @@ void plx_judge_drop_monitor(struct plx_judge *j, uint32_t monitor)
 /* The monitors the agent took part in lose its cell. */
 static void unassign_everywhere(struct plx_judge *j, uint32_t agent)
 {
+    const struct plx_seats_room room = room_of(j);
     for (uint32_t m = 0; m < j->fleet.n_monitors; m++) {
         const struct plx_fleet_monitor *mon = plx_fleet_monitor(&j->fleet, m);
         if (mon == NULL || plx_evidence_place(mon, agent) == PLX_NO_CELL)
             continue;
-        uint32_t *rest = sized(NULL, mon->n_cells, sizeof *rest), n = 0;
-        for (uint32_t i = 0; i < mon->n_cells; i++)
-            if (mon->watchers->agents[i] != agent)
-                rest[n++] = mon->watchers->agents[i];
-        plx_evidence_assign(&j->ev, &j->fleet, m, rest, n);
-        free(rest);
+        plx_seats_take_away(&j->seats, &room, m, agent);
         touch(j, m);
     }
+    plx_seats_forget_agent(&j->seats, agent);
 }
 
 void plx_judge_drop_agent(struct plx_judge *j, uint32_t agent)
@@ -293,11 +285,22 @@ int plx_judge_result(struct plx_judge *j, const struct plx_judge_result *result)
     bool was = j->ev.dirty;
     j->ev.dirty = false;
     int err = plx_evidence_take(&j->ev, &j->fleet, &j->policy, result);
+    if (err == PLX_ENOTFOUND) {
+        const struct plx_seats_room room = room_of(j);
+        err = plx_seats_hear(&j->seats, &room, result);
+    }
     j->ev.dirty |= j->ev.again && !goes_on(j, result);
     if (j->ev.dirty && !is_no_news(j, result->monitor))
         touch(j, result->monitor);
     j->ev.dirty |= was;
     return err;
+}
+
+bool plx_judge_needs_spares(struct plx_judge *j, uint32_t monitor)
+{
+    const struct plx_seats_room room = room_of(j);
+    return plx_fleet_monitor(&j->fleet, monitor) != NULL &&
+           plx_seats_are_needed(&room, monitor, (struct plx_wall){j->now_ns});
 }
 
 void plx_judge_foresee(const struct plx_judge *j, uint32_t agent, uint32_t soon,
@@ -553,11 +556,13 @@ void plx_judge_tick(struct plx_judge *j, struct plx_wall now,
     j->prober.n_out = 0;
     j->anything_failing = has_failing(&j->ev) || j->faults.n > 0;
     listen(j);
+    const struct plx_seats_room room = room_of(j);
+    plx_seats_step(&j->seats, &room, (struct plx_wall){j->now_ns}, j->touched);
     bool due = j->prober.due != 0 && tk >= j->prober.due;
     if (j->ev.dirty || due || (j->anything_failing && tk - j->solved_at >= patience(j))) {
         solve(j, tk);
         plx_prober_step(&j->prober, j->cover, &j->faults, &j->fleet, &j->ev, &j->policy,
-                        tk);
+                        &j->seats, tk);
         plx_evidence_solved(&j->ev);
     }
     touch_more(j);
@@ -593,6 +598,7 @@ static void fill_cell(struct plx_judge *j, uint32_t monitor, const struct plx_ce
     struct plx_reason_input in = reason_input(j, now);
     *ret = (struct plx_judge_cell){
         .agent = c->agent,
+        .spare = c->flags & PLX_CELL_SPARE,
         .seen = c->flags & PLX_CELL_SEEN,
         .ok = (c->flags & PLX_CELL_SEEN) && !(c->flags & PLX_CELL_FAILING),
         .outcome = (enum plx_outcome)c->outcome,

@@ -232,8 +232,9 @@ struct plx_judge_output {
 /* One location's view of a monitor. */
 struct plx_judge_cell {
     uint32_t agent;
-    bool seen; /* any result yet */
-    bool ok;   /* the last result that counts is as expected */
+    bool spare; /* it does not watch the monitor, and was asked to look */
+    bool seen;  /* any result yet */
+    bool ok;    /* the last result that counts is as expected */
     enum plx_outcome outcome;
     enum plx_unreach unreach;
     uint32_t rtt_us; /* smoothed; 0: unknown */
@@ -286,6 +287,11 @@ void plx_judge_heartbeat(struct plx_judge *judge, struct plx_wall now, uint32_t 
 /* Takes one result: constant time, no allocation. Returns 0, or PLX_ENOTFOUND (monitor or
  * agent unknown, or not assigned to one another: nothing is kept). */
 int plx_judge_result(struct plx_judge *judge, const struct plx_judge_result *result);
+
+/* Whether it is time to ask agents that do not watch the monitor: those who do all fail,
+ * more than once, and cannot tell whether it is the target or the way there. False for
+ * unknown ids. */
+bool plx_judge_needs_spares(struct plx_judge *judge, uint32_t monitor);
 
 /* Says that results of `agent` come soon: about the monitor `soon` within some ten calls,
  * about `later` within twice as many. A hint that saves waiting for memory (intake of a

@@ -35,6 +35,7 @@ enum plx_cell_flag {
     PLX_CELL_LOCAL = 1 << 4,   /* the newest word was "could not probe" */
     PLX_CELL_LATE = 1 << 5,    /* the newest word came too late */
     PLX_CELL_HALF = 1 << 6,    /* as expected, but not at all of its addresses */
+    PLX_CELL_SPARE = 1 << 7,   /* of an agent that does not watch it (judge_seats) */
 };
 
 /* A cell, unpacked. Times in ticks of judge_evidence.h; 0 is "never". */

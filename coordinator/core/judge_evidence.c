@@ -101,13 +101,32 @@ static void carry_over(struct plx_evidence *ev, struct plx_fleet *fleet,
     for (uint32_t i = 0; i < n; i++) {
         struct plx_fleet_agent *a = &fleet->agents[agents[i]];
         uint32_t k = plx_evidence_place(old, agents[i]);
-        a->n_cells++;
         if (k == PLX_NO_CELL)
             continue;
-        bool failing = ev->cells.at[old->cell0 + k].flags & PLX_CELL_FAILING;
-        a->n_cells--; /* it had it */
+        uint8_t flags = ev->cells.at[old->cell0 + k].flags;
+        a->n_cells -= !(flags & PLX_CELL_SPARE); /* it had it */
         plx_cells_move(&ev->cells, old->cell0 + k, at + i);
-        plx_cells_set_failing(&ev->cells, at + i, failing, a->held);
+        plx_cells_set_failing(&ev->cells, at + i, flags & PLX_CELL_FAILING, a->held);
+    }
+}
+
+/* What the agents owe: spares owe nothing. */
+static void note_watchers(struct plx_evidence *ev, struct plx_fleet *fleet,
+                          uint32_t monitor, uint32_t at, const uint32_t *agents,
+                          const bool *spare, uint32_t n)
+{
+    int64_t every = (int64_t)fleet->monitors[monitor].terms->interval_tk * TK_NS;
+    for (uint32_t i = 0; i < n; i++) {
+        struct plx_fleet_agent *a = &fleet->agents[agents[i]];
+        uint8_t *flags = &ev->cells.at[at + i].flags;
+        *flags &= (uint8_t)~PLX_CELL_SPARE;
+        if (spare[i]) {
+            *flags |= PLX_CELL_SPARE;
+            continue;
+        }
+        a->n_cells++;
+        if (a->min_interval_ns == 0 || every < a->min_interval_ns)
+            a->min_interval_ns = every;
     }
 }
 
@@ -122,10 +141,10 @@ static void forget(struct plx_evidence *ev, struct plx_fleet *fleet,
         if (i < n && agents[i] == old->watchers->agents[k])
             continue;
         struct plx_fleet_agent *a = plx_fleet_agent(fleet, old->watchers->agents[k]);
-        if (a != NULL && a->n_cells > 0)
+        uint8_t flags = ev->cells.at[old->cell0 + k].flags;
+        if (a != NULL && a->n_cells > 0 && !(flags & PLX_CELL_SPARE))
             a->n_cells--;
-        if (a != NULL && a->n_failing > 0 &&
-            (ev->cells.at[old->cell0 + k].flags & PLX_CELL_FAILING))
+        if (a != NULL && a->n_failing > 0 && (flags & PLX_CELL_FAILING))
             a->n_failing--;
     }
     plx_cells_forget(&ev->cells, old->cell0, old->n_cells);
@@ -138,18 +157,14 @@ static void note_move(void *context, uint32_t monitor, uint32_t cell0)
 }
 
 void plx_evidence_assign(struct plx_evidence *ev, struct plx_fleet *fleet,
-                         uint32_t monitor, const uint32_t *agents, uint32_t n)
+                         uint32_t monitor, const uint32_t *agents, const bool *spare,
+                         uint32_t n)
 {
     struct plx_fleet_monitor *m = &fleet->monitors[monitor];
     uint32_t at = plx_cells_append(&ev->cells, monitor, n);
-    for (uint32_t i = 0; i < n; i++) {
-        struct plx_fleet_agent *a = &fleet->agents[agents[i]];
-        int64_t every = (int64_t)m->terms->interval_tk * TK_NS;
-        if (a->min_interval_ns == 0 || every < a->min_interval_ns)
-            a->min_interval_ns = every;
-    }
     carry_over(ev, fleet, m, at, agents, n);
     forget(ev, fleet, m, agents, n);
+    note_watchers(ev, fleet, monitor, at, agents, spare, n);
     plx_fleet_watch(fleet, monitor, agents, n);
     m->cell0 = at;
     changed_reach(ev, fleet->n_monitors);
@@ -220,8 +235,8 @@ static enum plx_fail_kind kind_of(const struct plx_judge_result *r)
     }
 }
 
-static bool as_expected(const struct plx_fleet_monitor *m,
-                        const struct plx_judge_result *r)
+bool plx_evidence_is_expected(const struct plx_fleet_monitor *m,
+                              const struct plx_judge_result *r)
 {
     bool refused = r->outcome == PLX_OUTCOME_REFUSED;
     bool filtered =
@@ -345,9 +360,6 @@ static void age_noise(struct plx_fleet_agent *a)
     a->n_bad /= 2;
 }
 
-/* What was before the run counts no more once it is so long ago. */
-#define OTHER_TK (600 * PLX_TK_PER_SEC)
-
 static void run_open(struct plx_evidence *ev, struct plx_fleet_agent *a,
                      struct plx_cell *c, uint32_t tk, bool answered)
 {
@@ -361,7 +373,7 @@ static void run_open(struct plx_evidence *ev, struct plx_fleet_agent *a,
         if (c->n < UINT8_MAX)
             c->n++;
         c->last = tk;
-        if (tk - c->other > OTHER_TK)
+        if (tk - c->other > PLX_OTHER_TK)
             c->other = 0;
         return;
     }
@@ -455,6 +467,8 @@ static void take_local(struct plx_evidence *ev, struct plx_fleet_agent *a,
                        struct plx_packed *p, uint32_t tk)
 {
     p->flags = (uint8_t)((p->flags | PLX_CELL_LOCAL) & ~PLX_CELL_PENDING);
+    if (p->flags & PLX_CELL_SPARE)
+        return; /* it may not be allowed to probe what it does not watch */
     if (a->local_n == 0)
         a->local_first = tk;
     if (a->local_n < UINT16_MAX)
@@ -491,15 +505,17 @@ static void take_seen(struct plx_evidence *ev, struct plx_fleet_agent *a,
                       const struct plx_judge_policy *policy,
                       const struct plx_judge_result *r, uint32_t tk)
 {
-    bool ok = as_expected(m, r), timed_out = r->outcome == PLX_OUTCOME_TIMEOUT;
+    bool ok = plx_evidence_is_expected(m, r);
+    bool timed_out = r->outcome == PLX_OUTCOME_TIMEOUT;
     if (r->kind == PLX_JUDGE_SCHEDULED)
         c->sched = (uint16_t)tk;
+    bool ahead = ok && r->kind == PLX_JUDGE_CONFIRM;
     c->flags &= (uint8_t) ~(PLX_CELL_PENDING | PLX_CELL_LOCAL | PLX_CELL_LATE);
+    /* Asked for after something failed: it began after that, whatever the clocks say.
+     * What follows it was measured later, though perhaps not by so much. */
+    tk += ahead ? (uint32_t)(policy->slack_ns / TK_NS) : 0;
+    tk = tk < c->last ? c->last : tk;
     if (ok) {
-        /* Asked for after something failed: it began after that, whatever the clocks say.
-         */
-        if (r->kind == PLX_JUDGE_CONFIRM)
-            tk += (uint32_t)(policy->slack_ns / TK_NS);
         a->local_n = 0;
         if (!timed_out) /* where silence is expected it is no loss */
             ev->dirty |= plx_quality_answered(c, r->syn_retrans);
@@ -520,6 +536,15 @@ static void take_seen(struct plx_evidence *ev, struct plx_fleet_agent *a,
     c->unreach = r->unreach & 7;
 }
 
+/* A newer result came before it: it says nothing about the present. What was as expected
+ * may be dated later than it was measured, by the slack (take_seen). */
+static bool is_overtaken(const struct plx_packed *p,
+                         const struct plx_judge_policy *policy, uint32_t tk)
+{
+    bool failing = p->flags & PLX_CELL_FAILING;
+    return tk + (failing ? 0 : (uint32_t)(policy->slack_ns / TK_NS)) < p->last;
+}
+
 int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
                       const struct plx_judge_policy *policy,
                       const struct plx_judge_result *r)
@@ -527,11 +552,13 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
     struct plx_fleet_agent *a = &fleet->agents[r->agent];
     const struct plx_fleet_monitor *m = &fleet->monitors[r->monitor];
     uint32_t k = plx_evidence_place(m, r->agent);
+    ev->of_held = ev->again = false;
     if (k == PLX_NO_CELL)
         return PLX_ENOTFOUND;
     uint32_t i = m->cell0 + k;
-    ev->of_held = ev->again = false;
     struct plx_packed *p = &ev->cells.at[i];
+    if (r->kind == PLX_JUDGE_SCHEDULED && (p->flags & PLX_CELL_SPARE))
+        return PLX_ENOTFOUND;
     if (r->kind == PLX_JUDGE_SCHEDULED)
         ev->n_scheduled++;
     int64_t age_ns = plx_wall_diff(r->now, r->at);
@@ -547,7 +574,7 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
         take_local(ev, a, p, tk);
         return 0;
     }
-    if (tk < p->last) /* overtaken by a newer result: says nothing about the present */
+    if (is_overtaken(p, policy, tk))
         return 0;
     struct plx_cell c;
     plx_cells_read(&ev->cells, i, (uint16_t)r->agent, &c);

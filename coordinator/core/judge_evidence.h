@@ -10,6 +10,9 @@
 #include "coordinator/core/judge_cells.h"
 #include "coordinator/core/judge_fleet.h"
 
+/* What was before a cell's run counts no more once it is so long ago. */
+#define PLX_OTHER_TK (600 * PLX_TK_PER_SEC)
+
 struct plx_evidence {
     struct plx_cells cells;
     int64_t epoch_ns;
@@ -31,10 +34,11 @@ void plx_evidence_fini(struct plx_evidence *ev);
 uint32_t plx_evidence_ticks(struct plx_evidence *ev, struct plx_wall t);
 struct plx_wall plx_evidence_wall(const struct plx_evidence *ev, uint32_t ticks);
 
-/* Gives the monitor the cells of `agents` (ascending, distinct); those it had are kept.
- */
+/* Gives the monitor the cells of `agents` (ascending, distinct), of which those marked in
+ * `spare` do not watch it; those it had are kept. */
 void plx_evidence_assign(struct plx_evidence *ev, struct plx_fleet *fleet,
-                         uint32_t monitor, const uint32_t *agents, uint32_t n);
+                         uint32_t monitor, const uint32_t *agents, const bool *spare,
+                         uint32_t n);
 
 /* The monitor's views are not as they were at the last solve. */
 static inline void plx_evidence_note(struct plx_evidence *ev, uint32_t monitor)
@@ -70,6 +74,13 @@ static inline void plx_cell_read(const struct plx_evidence *ev,
     plx_cells_read(&ev->cells, mon->cell0 + k, mon->watchers->agents[k], ret);
 }
 
+/* Is the monitor's cell at place `k` that of a spare agent? */
+static inline bool plx_cell_is_spare(const struct plx_evidence *ev,
+                                     const struct plx_fleet_monitor *mon, uint32_t k)
+{
+    return ev->cells.at[mon->cell0 + k].flags & PLX_CELL_SPARE;
+}
+
 /* The agent of a cell that is known by its index alone. */
 static inline uint32_t plx_cell_agent(const struct plx_evidence *ev,
                                       const struct plx_fleet *fleet, uint32_t i)
@@ -88,13 +99,25 @@ void plx_evidence_foresee(const struct plx_evidence *ev,
 void plx_evidence_heard(struct plx_evidence *ev, struct plx_fleet_agent *agent,
                         const struct plx_judge_policy *policy, struct plx_wall now);
 
+/* A spare agent is asked again at most so often, however short the interval. */
+#define PLX_SPARE_EVERY_TK (30 * PLX_TK_PER_SEC)
+
+/* How often the cell is renewed when all is as it should be. */
+static inline uint32_t plx_evidence_every(const struct plx_fleet_monitor *mon,
+                                          const struct plx_cell *cell)
+{
+    bool seldom =
+        (cell->flags & PLX_CELL_SPARE) && mon->terms->interval_tk < PLX_SPARE_EVERY_TK;
+    return seldom ? PLX_SPARE_EVERY_TK : mon->terms->interval_tk;
+}
+
 /* Until when the cell votes. */
 static inline uint32_t plx_evidence_until(const struct plx_judge_policy *policy,
                                           const struct plx_fleet_monitor *mon,
                                           const struct plx_cell *cell)
 {
     double span =
-        policy->fresh_intervals * mon->terms->interval_tk + mon->terms->timeout_tk;
+        policy->fresh_intervals * plx_evidence_every(mon, cell) + mon->terms->timeout_tk;
     return cell->last + (uint32_t)span;
 }
 
@@ -106,6 +129,10 @@ static inline bool plx_evidence_is_recent(const struct plx_fleet_agent *agent,
 {
     return now < plx_evidence_until(policy, mon, cell) && cell->last >= agent->back;
 }
+
+/* Whether the result is what is expected of the monitor. */
+bool plx_evidence_is_expected(const struct plx_fleet_monitor *mon,
+                              const struct plx_judge_result *result);
 
 /* Takes one result whose agent and monitor exist. 0 or PLX_ENOTFOUND (not assigned). */
 int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,

@@ -54,7 +54,8 @@ static inline const uint32_t *plx_unit_members(const struct plx_unit *unit)
     return unit->is_many ? unit->many : unit->few;
 }
 
-/* Who watches a monitor. Many have the same. */
+/* Who has a cell of a monitor: those who watch it, and spares for a while. Many have the
+ * same. */
 struct plx_watchers {
     struct plx_common common;
     uint32_t n;
@@ -99,11 +100,11 @@ struct plx_fleet_agent {
     uint32_t local_first, local_last;
     struct plx_ring opens, fine, opens_long; /* 4 s, 1/8 s, 64 s a bucket */
     struct plx_ring fails;                   /* in the same buckets as `opens` */
-    bool held, hold_next; /* its failing cells are left to a fault (judge_hold) */
-    uint32_t held_until;  /* failures up to then were its for good; 0: none */
-    double n_ok, n_bad;   /* what noise is learned from */
-    uint32_t n_cells, n_failing;
-    uint32_t fail_last; /* newest failing result */
+    bool held, hold_next;        /* its failing cells are left to a fault (judge_hold) */
+    uint32_t held_until;         /* failures up to then were its for good; 0: none */
+    double n_ok, n_bad;          /* what noise is learned from */
+    uint32_t n_cells, n_failing; /* of those it watches; of all it has a cell of */
+    uint32_t fail_last;          /* newest failing result */
     int64_t min_interval_ns;
 };
 
@@ -180,7 +181,7 @@ static inline const char *plx_fleet_text(const struct plx_fleet *fleet, uint32_t
 const char *plx_fleet_host(const struct plx_fleet *fleet,
                            const struct plx_fleet_monitor *monitor);
 
-/* How many of the unit's monitors the agent watches. */
+/* How many of the unit's monitors the agent has a cell of, as a spare or not. */
 uint32_t plx_fleet_agent_cells(const struct plx_fleet *fleet, uint32_t agent,
                                uint32_t unit);
 

@@ -7,6 +7,7 @@
 #include "coordinator/core/judge_evidence.h"
 #include "coordinator/core/judge_faults.h"
 #include "coordinator/core/judge_fleet.h"
+#include "coordinator/core/judge_seats.h"
 #include "coordinator/core/judge_watch.h"
 
 struct plx_prober {
@@ -28,6 +29,6 @@ void plx_prober_fini(struct plx_prober *prober);
 void plx_prober_step(struct plx_prober *prober, struct plx_cover *cover,
                      const struct plx_faults *faults, const struct plx_fleet *fleet,
                      struct plx_evidence *ev, const struct plx_judge_policy *policy,
-                     uint32_t now);
+                     const struct plx_seats *seats, uint32_t now);
 
 #endif

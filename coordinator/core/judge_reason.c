@@ -248,11 +248,15 @@ static void list_agents(const struct plx_reason_input *in, const struct plx_ids 
         plx_buf_printf(b, " and %u more", ids->n - shown);
 }
 
-static uint32_t count_good(const struct plx_reason_input *in, uint32_t monitor)
+/* "1 other connects (a spare agent)", "3 others connect (2 spare agents)". */
+static void say_others(const struct plx_count *n, struct plx_buf *b)
 {
-    struct plx_count n;
-    plx_verdict_count(in->fleet, in->ev, in->policy, monitor, in->now, &n);
-    return n.good;
+    uint32_t spares = n->good - (n->fresh - n->against);
+    plx_buf_printf(b, "; %u other%s", n->good, n->good == 1 ? " connects" : "s connect");
+    if (spares == 1)
+        plx_buf_text(b, " (a spare agent)");
+    else if (spares > 1)
+        plx_buf_printf(b, " (%u spare agents)", spares);
 }
 
 static void say_path(const struct plx_reason_input *in, const struct plx_fault *f,
@@ -260,6 +264,7 @@ static void say_path(const struct plx_reason_input *in, const struct plx_fault *
 {
     char target[PLX_JUDGE_SENTENCE / 2], at[16], entity[256];
     uint32_t kinds[PLX_KIND_COUNT_];
+    struct plx_count n;
     uint32_t first = monitor != UINT32_MAX ? monitor
                      : f->monitors.n > 0   ? f->monitors.ids[0]
                                            : UINT32_MAX;
@@ -272,16 +277,17 @@ static void say_path(const struct plx_reason_input *in, const struct plx_fault *
     plx_buf_printf(b, "%s %s from ", target, verb_of(kinds));
     list_agents(in, &f->agents, b);
     plx_buf_printf(b, " since %s", clock_text(in, f->onset, at));
-    uint32_t good = count_good(in, first);
-    if (good == 0)
+    plx_verdict_count(in->fleet, in->ev, in->policy, first, in->now, &n);
+    if (n.good == 0) {
         plx_buf_text(b,
                      "; no other location can tell whether it is the service or the way");
-    else if (filter)
-        plx_buf_printf(b, "; %u other%s: something turns these locations away", good,
-                       good == 1 ? " connects" : "s connect");
+        return;
+    }
+    say_others(&n, b);
+    if (filter)
+        plx_buf_text(b, ": something turns these locations away");
     else
-        plx_buf_printf(b, "; %u other%s: the path %s is broken, the service is up", good,
-                       good == 1 ? " connects" : "s connect", entity);
+        plx_buf_printf(b, ": the path %s is broken, the service is up", entity);
 }
 
 static void say_vantage(const struct plx_reason_input *in, const struct plx_fault *f,
@@ -359,7 +365,7 @@ static void say_up(const struct plx_fleet_monitor *m, const char *target,
                    const struct plx_count *n, struct plx_buf *b)
 {
     plx_buf_printf(b, "%s %s from %u of %u locations", target, expected[m->expect & 3],
-                   n->good, n->assigned);
+                   n->good, n->assigned + n->spares);
     if (n->poor > 0)
         plx_buf_printf(b, ", from %u over a degraded path", n->poor);
 }
@@ -396,10 +402,10 @@ static void say_plain(const struct plx_reason_input *in, uint32_t monitor,
     else if (n.failing == 0)
         plx_buf_printf(b,
                        "%s: nothing fails from %u of %u locations; it is looked at again",
-                       target, n.good, n.assigned);
+                       target, n.good, n.assigned + n.spares);
     else
         plx_buf_printf(b, "%s: %u of %u fresh views fail%s and no fault explains %s",
-                       target, n.failing, n.fresh, n.failing == 1 ? "s" : "",
+                       target, n.failing, n.fresh + n.spares, n.failing == 1 ? "s" : "",
                        n.failing == 1 ? "that" : "them");
 }
 

@@ -50,14 +50,14 @@ static void describe(const struct plx_surroundings *x, uint32_t monitor,
     f->agents.n = 0;
     for (uint32_t i = 0; i < m->n_cells; i++) {
         const struct plx_cell view = plx_cell_at(x->ev, m, i), *c = &view;
-        if (!(c->flags & PLX_CELL_FAILING) ||
+        if (!(c->flags & PLX_CELL_FAILING) || (c->flags & PLX_CELL_SPARE) ||
             !plx_verdict_is_fresh(x->fleet, x->policy, m, c, x->now))
             continue;
         plx_ids_add(&f->agents, c->agent);
         f->onset = f->onset == 0 || c->first < f->onset ? c->first : f->onset;
         f->last_fail = c->last > f->last_fail ? c->last : f->last_fail;
     }
-    f->margin = f->gain = log((n->failing + 1.0) / (n->good + 1.0));
+    f->margin = f->gain = log((n->against + 1.0) / (n->fresh - n->against + 1.0));
     f->told = x->now;
 }
 

@@ -278,7 +278,7 @@ static bool is_all_they_see(const struct plx_fleet *f, const struct plx_scope *p
     uint32_t n;
     plx_scope_agents(f, path, &ids, &n);
     for (uint32_t i = 0; i < n; i++)
-        if (plx_fleet_agent_cells(f, ids[i], path->x) != f->agents[ids[i]].n_cells)
+        if (plx_fleet_agent_cells(f, ids[i], path->x) < f->agents[ids[i]].n_cells)
             return false;
     return true;
 }

@@ -78,6 +78,21 @@ static uint32_t median_rtt(uint16_t *rtt, uint32_t n)
     return n == 0 ? 0 : plx_rtt_unpack(rtt[n / 2]);
 }
 
+/* What a fresh view says of the target, whoever's it is. */
+static void count_evidence(const struct plx_cell *c, struct plx_count *ret)
+{
+    bool doubtful = !(c->flags & PLX_CELL_COVERED);
+    ret->spares += (c->flags & PLX_CELL_SPARE) != 0;
+    if (!(c->flags & PLX_CELL_FAILING)) {
+        ret->good++;
+        return;
+    }
+    ret->failing++;
+    ret->doubtful += doubtful;
+    ret->again += c->n_apart >= 2;
+    ret->repeated += doubtful && c->n_apart >= 2;
+}
+
 #define SAMPLE 64u /* cells that take part in medians and distinct counts */
 
 void plx_verdict_count(const struct plx_fleet *fleet, const struct plx_evidence *ev,
@@ -88,29 +103,27 @@ void plx_verdict_count(const struct plx_fleet *fleet, const struct plx_evidence 
     uint32_t units[SAMPLE], n_units = 0, n_rtt = 0;
     uint16_t rtt[SAMPLE];
     double loss = 0;
-    *ret = (struct plx_count){.assigned = m->n_cells};
+    *ret = (struct plx_count){0};
     for (uint32_t i = 0; i < m->n_cells; i++) {
         struct plx_cell view;
         const struct plx_cell *c = &view;
         plx_cell_read(ev, m, i, &view);
+        bool failing = c->flags & PLX_CELL_FAILING, spare = c->flags & PLX_CELL_SPARE;
+        ret->assigned += !spare;
         if (!plx_verdict_is_fresh(fleet, policy, m, c, now))
+            continue;
+        count_evidence(c, ret);
+        if (spare)
             continue;
         ret->fresh++;
         loss += plx_quality_loss(c);
         ret->trials += c->loss_n;
         if (c->rtt != 0 && n_rtt < SAMPLE)
             rtt[n_rtt++] = c->rtt;
-        if (!(c->flags & PLX_CELL_FAILING)) {
-            ret->good++;
-            ret->half += (c->flags & PLX_CELL_HALF) != 0;
-            ret->poor += c->lossy || c->slow;
-            continue;
-        }
-        ret->failing++;
-        ret->doubtful += !(c->flags & PLX_CELL_COVERED);
-        ret->again += c->n_apart >= 2;
-        ret->repeated += !(c->flags & PLX_CELL_COVERED) && c->n_apart >= 2;
-        if (n_units < SAMPLE)
+        ret->half += !failing && (c->flags & PLX_CELL_HALF);
+        ret->poor += !failing && (c->lossy || c->slow);
+        ret->against += failing;
+        if (failing && n_units < SAMPLE)
             units[n_units++] = quorum_unit(fleet, m, c->agent);
     }
     ret->distinct = count_distinct(units, n_units);
@@ -197,11 +210,11 @@ bool plx_verdict_rule_is_met(const struct plx_fleet_monitor *m, const struct plx
 {
     switch (m->terms->quorum.rule) {
     case PLX_QUORUM_ANY:
-        return n->failing >= 1;
+        return n->against >= 1;
     case PLX_QUORUM_MAJORITY:
-        return n->fresh > 0 && n->failing * 2 > n->fresh;
+        return n->fresh > 0 && n->against * 2 > n->fresh;
     case PLX_QUORUM_ALL:
-        return n->fresh > 0 && n->failing == n->fresh;
+        return n->fresh > 0 && n->against == n->fresh;
     case PLX_QUORUM_COUNT:
         return n->distinct >= (m->terms->quorum.n ? m->terms->quorum.n : 1);
     case PLX_QUORUM_AUTO:
@@ -212,13 +225,14 @@ bool plx_verdict_rule_is_met(const struct plx_fleet_monitor *m, const struct plx
 
 bool plx_verdict_is_half_up(const struct plx_count *n)
 {
-    return n->half > 0 && n->half * 2 >= n->good;
+    uint32_t good = n->fresh - n->against;
+    return n->half > 0 && n->half * 2 >= good;
 }
 
 static bool is_degraded(const struct plx_fleet_monitor *m, const struct plx_count *n,
                         bool was)
 {
-    if (n->good == 0)
+    if (n->fresh == n->against)
         return was;
     bool lossy = was ? n->loss > PLX_LOSS_LEAVE
                      : n->loss >= PLX_LOSS_ENTER && n->loss_low >= PLX_LOSS_ENTER_LOW &&
@@ -284,7 +298,7 @@ static double confidence_of(const struct plx_verdict_state *v, const struct plx_
     if (f != NULL)
         return plx_fault_confidence(f);
     /* Laplace's rule of succession over the views that agree. */
-    return (n->good + 1.0) / (n->fresh + 2.0);
+    return (n->good + 1.0) / (n->fresh + n->spares + 2.0);
 }
 
 bool plx_verdict_decide(struct plx_verdict_state *v, const struct plx_faults *faults,

@@ -21,17 +21,21 @@ struct plx_verdict_state {
     bool vetoed;   /* an operator's rule overruled the judge's story */
 };
 
-/* How the views of a monitor stand. */
+/* How the views of a monitor stand. Those of spares are evidence; what the operator asked
+ * for (coverage, quorum) and what is measured (loss, latency) are of the agents assigned.
+ */
 struct plx_count {
     uint32_t assigned, fresh; /* fresh: recent, from agents that are live */
-    uint32_t good;            /* fresh and as expected */
-    uint32_t half;            /* of those, not at all of the target's addresses */
+    uint32_t spares;          /* fresh ones of spare agents, … */
+    uint32_t good;            /* fresh and as expected; of spares, too */
+    uint32_t half;            /* of those assigned, not at all of its addresses */
     uint32_t poor;            /* of the good, over a path that is degraded */
-    uint32_t failing;         /* fresh, failing */
+    uint32_t failing;         /* fresh, failing; of spares, too */
     uint32_t doubtful;        /* of those, explained by no fault */
     uint32_t repeated;        /* of the doubtful, more than once apart */
     uint32_t again;           /* of the failing, more than once apart */
-    uint32_t distinct;        /* of the failing, by the monitor's quorum unit */
+    uint32_t against;         /* failing, of those assigned */
+    uint32_t distinct;        /* of these, by the monitor's quorum unit */
     uint32_t trials;          /* what the loss is worth */
     double loss, loss_low, loss_high;
     uint32_t rtt_us;

@@ -135,6 +135,7 @@ static const struct plx_route routes[] = {
      .method = "agents.drain",
      .variable = "name"},
     {.verb = "GET", .path = V1 "/locations", .method = "locations.list"},
+    {.verb = "GET", .path = V1 "/providers", .method = "providers.list"},
     {.verb = "GET", .path = V1 "/enrolment-tokens", .method = "agents.token.list"},
     {.verb = "POST", .path = V1 "/enrolment-tokens", .method = "agents.token.create"},
     {.verb = "DELETE",

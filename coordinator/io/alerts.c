@@ -9,191 +9,44 @@
 #include "sys/log.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MESSAGE_BYTES_MAX (256 * 1024)
-/* Maintenance is worked out so far ahead, and again each hour. */
-#define TURNS_BACK_NS     PLX_DAY_NS
-#define TURNS_AHEAD_NS    (2 * PLX_DAY_NS)
-#define TURNS_EACH_NS     PLX_HOUR_NS
 /* Incidents over for longer cannot come back. */
-#define RECALL_NS         PLX_HOUR_NS
-
-/* Somebody waits for what comes of a test. */
-struct test {
-    struct test *next;
-    struct plx_alerts *alerts;
-    uint64_t letter;        /* 0: not committed yet */
-    plx_alerts_test_fn *fn; /* NULL: has been told */
-    void *arg;
-};
+#define RECALL_NS PLX_HOUR_NS
 
 struct plx_alerts {
     struct plx_desk *desk;
     char *public_url; /* NULL: none */
     struct plx_incidents *incidents;
     struct plx_notifier *notifier;
-    struct plx_alerting config;
-    struct plx_turn *turns;
-    size_t n_turns;
-    struct plx_wall turns_made;
-    struct plx_silence *silences;
-    size_t n_silences;
-    struct plx_notice_rules rules;
-    struct test *tests;
+    struct plx_alerts_rules rules;
+    struct plx_alerts_tests tests;
     bool failed;
 };
 
 /* ---- rules ---- */
 
-static void make_turns(struct plx_alerts *a, struct plx_wall now)
-{
-    free(a->turns);
-    a->turns = plx_alerting_turns(&a->config, plx_wall_add(now, -TURNS_BACK_NS),
-                                  plx_wall_add(now, TURNS_AHEAD_NS), &a->n_turns);
-    a->turns_made = now;
-    a->rules = (struct plx_notice_rules){
-        .alerting = &a->config,
-        .turns = a->turns,
-        .n_turns = a->n_turns,
-        .silences = a->silences,
-        .n_silences = a->n_silences,
-    };
-}
-
-static void rules_changed(struct plx_alerts *a)
-{
-    make_turns(a, plx_clock_wall());
-    plx_incidents_look(a->incidents);
-}
-
-/* Moves one section from the file into the configuration. */
-static void take_section(struct plx_alerting *to, struct plx_alerting *from,
-                         enum plx_alerting_section section)
-{
-    struct plx_alerting old = {0};
-    switch (section) {
-    case PLX_SECTION_RECEIVERS:
-        old.receivers = to->receivers;
-        old.n_receivers = to->n_receivers;
-        to->receivers = from->receivers;
-        to->n_receivers = from->n_receivers;
-        from->receivers = NULL;
-        from->n_receivers = 0;
-        break;
-    case PLX_SECTION_ROUTES:
-        old.routes = to->routes;
-        old.n_routes = to->n_routes;
-        to->routes = from->routes;
-        to->n_routes = from->n_routes;
-        from->routes = NULL;
-        from->n_routes = 0;
-        break;
-    case PLX_SECTION_MAINTENANCE:
-    case PLX_SECTION_COUNT_:
-        old.windows = to->windows;
-        old.n_windows = to->n_windows;
-        to->windows = from->windows;
-        to->n_windows = from->n_windows;
-        from->windows = NULL;
-        from->n_windows = 0;
-        break;
-    }
-    plx_alerting_fini(&old);
-}
-
 void plx_alerts_configure(struct plx_alerts *alerts, struct plx_alerting_file *file)
 {
-    for (int i = 0; i < PLX_SECTION_COUNT_; i++)
-        if (file->has[i])
-            take_section(&alerts->config, &file->alerting, (enum plx_alerting_section)i);
-    plx_notifier_set_receivers(alerts->notifier, alerts->config.receivers,
-                               alerts->config.n_receivers);
-    rules_changed(alerts);
-}
-
-void plx_alerts_preview(const struct plx_alerts *alerts,
-                        const struct plx_alerting_file *file, struct plx_alerting *ret)
-{
-    *ret = alerts->config;
-    if (file->has[PLX_SECTION_RECEIVERS]) {
-        ret->receivers = file->alerting.receivers;
-        ret->n_receivers = file->alerting.n_receivers;
-    }
-    if (file->has[PLX_SECTION_ROUTES]) {
-        ret->routes = file->alerting.routes;
-        ret->n_routes = file->alerting.n_routes;
-    }
-    if (file->has[PLX_SECTION_MAINTENANCE]) {
-        ret->windows = file->alerting.windows;
-        ret->n_windows = file->alerting.n_windows;
-    }
+    plx_alerts_rules_configure(&alerts->rules, file, plx_clock_wall());
+    plx_notifier_set_receivers(alerts->notifier, alerts->rules.config.receivers,
+                               alerts->rules.config.n_receivers);
+    plx_incidents_look(alerts->incidents);
 }
 
 void plx_alerts_add_silence(struct plx_alerts *alerts, struct plx_silence *silence)
 {
-    struct plx_silence *more =
-        realloc(alerts->silences, (alerts->n_silences + 1) * sizeof *more);
-    if (!more)
-        abort();
-    alerts->silences = more;
-    alerts->silences[alerts->n_silences++] = *silence;
-    *silence = (struct plx_silence){0};
-    rules_changed(alerts);
+    plx_alerts_rules_add_silence(&alerts->rules, silence);
+    plx_incidents_look(alerts->incidents);
 }
 
-static void remove_silence(struct plx_alerts *a, size_t i)
+void plx_alerts_end_silence(struct plx_alerts *alerts, uint64_t id)
 {
-    plx_silence_fini(&a->silences[i]);
-    a->silences[i] = a->silences[--a->n_silences];
-}
-
-bool plx_alerts_end_silence(struct plx_alerts *alerts, uint64_t id)
-{
-    for (size_t i = 0; i < alerts->n_silences; i++)
-        if (alerts->silences[i].id == id) {
-            remove_silence(alerts, i);
-            rules_changed(alerts);
-            return true;
-        }
-    return false;
-}
-
-static void drop_past_silences(struct plx_alerts *a, struct plx_wall now)
-{
-    size_t had = a->n_silences;
-    for (size_t i = a->n_silences; i-- > 0;)
-        if (a->silences[i].until.ns <= now.ns)
-            remove_silence(a, i);
-    if (a->n_silences != had)
-        rules_changed(a);
-}
-
-int plx_alerts_read_match(const char *json, struct plx_match *ret, struct plx_why *why)
-{
-    json_t *object = json_loads(json, 0, NULL), *values, *value;
-    const char *key;
-    size_t i;
-    struct plx_match match = {0};
-    if (!json_is_object(object)) {
-        json_decref(object);
-        return plx_why_set(why, PLX_EMALFORMED, "a match is an object of lists");
-    }
-    json_object_foreach(object, key, values)
-    {
-        json_array_foreach(values, i, value)
-        {
-            if (json_is_string(value))
-                plx_match_add(&match, key, json_string_value(value));
-        }
-    }
-    json_decref(object);
-    *ret = match;
-    return 0;
+    if (plx_alerts_rules_end_silence(&alerts->rules, id))
+        plx_incidents_look(alerts->incidents);
 }
 
 /* ---- how often in a row ---- */
@@ -209,7 +62,7 @@ static void runs_of(void *arg, uint32_t slot, uint32_t *ret_failures,
     for (size_t i = 0; i < view.n_cells; i++) {
         const struct plx_judge_cell *c = &view.cells[i];
         uint32_t *most = c->ok ? &successes : &failures;
-        if (c->seen && c->n_run > *most)
+        if (c->seen && !c->spare && c->n_run > *most)
             *most = c->n_run;
     }
     /* The judge counts so far and no further. */
@@ -294,19 +147,14 @@ static void write_letter(const struct plx_alerts *a,
     const struct plx_incident *incident =
         plx_incidents_by_id(a->incidents, want->incident);
     struct plx_message message;
-    struct plx_buf body;
-    struct plx_json j;
     plx_message_of(incident, a->desk->catalog, want, now, note_of(actions, want),
                    a->public_url, &message);
-    plx_buf_init(&body, MESSAGE_BYTES_MAX);
-    plx_json_init(&j, &body);
-    plx_message_write(&message, &j);
     *ret = (struct plx_letter){
         .key = plx_text_dup(message.key),
         .receiver = want->receiver,
         .incident = want->incident,
         .event = plx_notice_event_token(want->event),
-        .body = plx_buf_give(&body, NULL),
+        .body = plx_alerts_letter_body(&message),
         .created = now,
     };
     plx_message_fini(&message);
@@ -351,10 +199,9 @@ void plx_alerts_commit(struct plx_alerts *alerts, struct plx_wall now,
     if (!committing)
         abort();
     *committing = (struct committing){alerts, fn, arg};
-    drop_past_silences(alerts, now);
-    if (plx_wall_diff(now, alerts->turns_made) > TURNS_EACH_NS)
-        make_turns(alerts, now);
-    plx_incidents_tick(alerts->incidents, now, &alerts->rules, &actions);
+    if (plx_alerts_rules_tick(&alerts->rules, now))
+        plx_incidents_look(alerts->incidents);
+    plx_incidents_tick(alerts->incidents, now, &alerts->rules.notice, &actions);
     if (actions.n_changed + actions.n_entries + actions.n_notices == 0) {
         end_commit(committing, 0);
         return;
@@ -394,18 +241,6 @@ void plx_alerts_forget(struct plx_alerts *alerts, uint32_t slot)
 
 /* ---- what came of attempts ---- */
 
-static void tell_tester(struct plx_alerts *a, const struct plx_notifier_result *result)
-{
-    for (struct test **at = &a->tests; *at; at = &(*at)->next)
-        if ((*at)->letter == result->letter) {
-            struct test *test = *at;
-            *at = test->next;
-            test->fn(test->arg, result);
-            free(test);
-            return;
-        }
-}
-
 static void on_result(void *arg, const struct plx_notifier_result *r)
 {
     struct plx_alerts *a = arg;
@@ -419,7 +254,7 @@ static void on_result(void *arg, const struct plx_notifier_result *r)
                                      r->at, r->why, NULL, NULL);
     if (err < 0)
         plx_log(PLX_LOG_WARN, "notice_state_not_stored", "why", plx_err_text(err), NULL);
-    tell_tester(a, r);
+    plx_alerts_tests_hear(&a->tests, r);
 }
 
 int plx_alerts_fd(const struct plx_alerts *alerts)
@@ -437,104 +272,17 @@ bool plx_alerts_failed(const struct plx_alerts *alerts)
     return alerts->failed;
 }
 
-/* ---- tests ---- */
-
-static void on_test_committed(void *arg, int err, const char *why,
-                              const struct plx_letter *letters, size_t n)
-{
-    struct test *test = arg;
-    if (!test->fn) { /* the letter is in the outbox; the next start sends it */
-        free(test);
-        return;
-    }
-    if (err < 0 || n == 0) {
-        struct plx_notifier_result failed = {.state = PLX_LETTER_DEAD};
-        struct plx_alerts *a = test->alerts;
-        snprintf(failed.why, sizeof failed.why, "it was not stored: %s", why);
-        test->letter = UINT64_MAX;
-        failed.letter = UINT64_MAX;
-        tell_tester(a, &failed);
-        return;
-    }
-    test->letter = letters[0].id;
-    plx_notifier_send(test->alerts->notifier, &letters[0]);
-}
-
-static void fill_test(struct plx_message *m, const char *key, const char *who,
-                      struct plx_wall now)
-{
-    char sentence[256];
-    snprintf(sentence, sizeof sentence,
-             "%s asked for a test. Nothing is wrong; this receiver works.", who);
-    *m = (struct plx_message){
-        .key = plx_text_dup(key),
-        .event = plx_text_dup("test"),
-        .kind = plx_text_dup("service"),
-        .severity = plx_text_dup("critical"),
-        .state = plx_text_dup("open"),
-        .entity = plx_text_dup("test"),
-        .title = plx_text_dup("a test of this receiver"),
-        .sentence = plx_text_dup(sentence),
-        .at = now,
-        .onset = now,
-        .opened = now,
-        .acked_by = plx_text_dup(""),
-        .note = plx_text_dup(""),
-        .runbook = plx_text_dup(""),
-        .url = plx_text_dup(""),
-    };
-}
-
 int plx_alerts_test(struct plx_alerts *alerts, const char *receiver, const char *who,
                     plx_alerts_test_fn *fn, void *arg)
 {
-    char key[64];
-    struct plx_message message;
-    struct plx_buf body;
-    struct plx_json j;
-    struct plx_wall now = plx_clock_wall();
-    if (!plx_alerting_receiver(&alerts->config, receiver))
+    if (!plx_alerting_receiver(&alerts->rules.config, receiver))
         return PLX_ENOTFOUND;
-    snprintf(key, sizeof key, "parallax-test-%016" PRIx64 "%08" PRIx32, (uint64_t)now.ns,
-             randombytes_random());
-    fill_test(&message, key, who, now);
-    plx_buf_init(&body, MESSAGE_BYTES_MAX);
-    plx_json_init(&j, &body);
-    plx_message_write(&message, &j);
-    struct test *test = calloc(1, sizeof *test);
-    if (!test)
-        abort();
-    *test = (struct test){alerts->tests, alerts, 0, fn, arg};
-    alerts->tests = test;
-    const struct plx_letter letter = {
-        .key = key,
-        .receiver = receiver,
-        .event = "test",
-        .body = plx_buf_str(&body),
-        .created = now,
-    };
-    const struct plx_store_incident_batch batch = {.letters = &letter, .n_letters = 1};
-    int err =
-        plx_store_put_incidents(alerts->desk->store, &batch, on_test_committed, test);
-    if (err < 0) {
-        alerts->tests = test->next;
-        free(test);
-    }
-    plx_message_fini(&message);
-    plx_buf_fini(&body);
-    return err;
+    return plx_alerts_tests_begin(&alerts->tests, receiver, who, fn, arg);
 }
 
 void plx_alerts_drop_tests(struct plx_alerts *alerts)
 {
-    while (alerts->tests) {
-        struct test *test = alerts->tests;
-        alerts->tests = test->next;
-        test->fn(test->arg, NULL);
-        test->fn = NULL;
-        if (test->letter != 0) /* else the store still has it, and brings it back */
-            free(test);
-    }
+    plx_alerts_tests_drop(&alerts->tests);
 }
 
 /* ---- life ---- */
@@ -557,7 +305,8 @@ int plx_alerts_new(struct plx_desk *desk, const struct plx_alerts_options *optio
         return err;
     }
     a->incidents = plx_incidents_new(desk->catalog, NULL, runs_of, a);
-    make_turns(a, plx_clock_wall());
+    plx_alerts_rules_init(&a->rules, plx_clock_wall());
+    a->tests = (struct plx_alerts_tests){desk->store, a->notifier, NULL};
     *ret = a;
     return 0;
 }
@@ -570,11 +319,7 @@ void plx_alerts_destroy(struct plx_alerts **alerts)
     plx_alerts_drop_tests(a);
     plx_notifier_destroy(&a->notifier);
     plx_incidents_destroy(&a->incidents);
-    plx_alerting_fini(&a->config);
-    for (size_t i = 0; i < a->n_silences; i++)
-        plx_silence_fini(&a->silences[i]);
-    free(a->silences);
-    free(a->turns);
+    plx_alerts_rules_fini(&a->rules);
     free(a->public_url);
     free(a);
     *alerts = NULL;
@@ -617,7 +362,7 @@ static bool load_silence(void *arg, const struct plx_store_silence *stored)
                                   .comment = plx_text_dup(stored->comment),
                                   .from = stored->from,
                                   .until = stored->until};
-    if (plx_alerts_read_match(stored->match, &silence.match, NULL) == 0)
+    if (plx_alerts_rules_read_match(stored->match, &silence.match, NULL) == 0)
         plx_alerts_add_silence(a, &silence);
     plx_silence_fini(&silence);
     return true;
@@ -681,12 +426,7 @@ struct plx_notifier *plx_alerts_notifier(struct plx_alerts *alerts)
     return alerts->notifier;
 }
 
-const struct plx_alerting *plx_alerts_config(const struct plx_alerts *alerts)
-{
-    return &alerts->config;
-}
-
-const struct plx_notice_rules *plx_alerts_rules(const struct plx_alerts *alerts)
+const struct plx_alerts_rules *plx_alerts_rules(const struct plx_alerts *alerts)
 {
     return &alerts->rules;
 }

@@ -7,10 +7,10 @@
 #define PLX_COORDINATOR_ALERTS_H
 
 #include "coordinator/core/incident.h"
-#include "coordinator/core/notice.h"
+#include "coordinator/io/alerts_rules.h"
+#include "coordinator/io/alerts_test.h"
 #include "coordinator/io/desk.h"
 #include "coordinator/io/notifier.h"
-#include "schema/alerting.h"
 
 struct plx_alerts;
 
@@ -56,31 +56,22 @@ void plx_alerts_commit(struct plx_alerts *alerts, struct plx_wall now,
 
 struct plx_incidents *plx_alerts_incidents(struct plx_alerts *alerts);
 struct plx_notifier *plx_alerts_notifier(struct plx_alerts *alerts);
-const struct plx_alerting *plx_alerts_config(const struct plx_alerts *alerts);
-const struct plx_notice_rules *plx_alerts_rules(const struct plx_alerts *alerts);
+/* Lent; may change with the next turn of the loop. */
+const struct plx_alerts_rules *plx_alerts_rules(const struct plx_alerts *alerts);
 
-/* The sections of the file take the place of those there were. Takes their parts out of
- * the file. They are committed. */
+/* The sections of the file are committed: they take the place of those there were, which
+ * the file holds after that. */
 void plx_alerts_configure(struct plx_alerts *alerts, struct plx_alerting_file *file);
-/* What the configuration would be with the file; the parts are lent by both. Only to be
- * read, and freed as arrays never: they are not copies. */
-void plx_alerts_preview(const struct plx_alerts *alerts,
-                        const struct plx_alerting_file *file, struct plx_alerting *ret);
 
 /* A silence that is committed. Takes its parts. */
 void plx_alerts_add_silence(struct plx_alerts *alerts, struct plx_silence *silence);
-/* False: there is none. */
-bool plx_alerts_end_silence(struct plx_alerts *alerts, uint64_t id);
+void plx_alerts_end_silence(struct plx_alerts *alerts, uint64_t id);
 
 /* Sends a test message to a receiver; `fn` is called once, with what came of the first
  * attempt, or never if the process ends before. PLX_ENOTFOUND. */
-typedef void plx_alerts_test_fn(void *arg, const struct plx_notifier_result *result);
 int plx_alerts_test(struct plx_alerts *alerts, const char *receiver, const char *who,
                     plx_alerts_test_fn *fn, void *arg);
 /* Nobody is told any more what came of tests: their listeners are called with NULL. */
 void plx_alerts_drop_tests(struct plx_alerts *alerts);
-
-/* A silence's match, as it is stored. 0 or PLX_EMALFORMED. */
-int plx_alerts_read_match(const char *json, struct plx_match *ret, struct plx_why *why);
 
 #endif

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define URL_MAX 2200
+#define URL_MAX         2200
+#define LETTER_BODY_MAX (256 * 1024)
 
 /* How each kind is said; %s is the entity. */
 static const char *const sayings[PLX_INCIDENT_KIND_COUNT_] = {
@@ -160,4 +161,14 @@ void plx_message_of(const struct plx_incident *incident,
         .url = plx_text_dup(url),
     };
     add_members(incident, catalog, ret);
+}
+
+char *plx_alerts_letter_body(const struct plx_message *message)
+{
+    struct plx_buf body;
+    struct plx_json j;
+    plx_buf_init(&body, LETTER_BODY_MAX);
+    plx_json_init(&j, &body);
+    plx_message_write(message, &j);
+    return plx_buf_give(&body, NULL);
 }

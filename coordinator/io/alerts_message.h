@@ -18,6 +18,9 @@ void plx_message_of(const struct plx_incident *incident,
                     struct plx_wall now, const char *note, const char *public_url,
                     struct plx_message *ret);
 
+/* The message as a letter holds it; the caller frees. */
+char *plx_alerts_letter_body(const struct plx_message *message);
+
 /* The key of a notice. */
 #define PLX_NOTICE_KEY_MAX 256
 const char *plx_notice_key(const struct plx_notice_want *want,

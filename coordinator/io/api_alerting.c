@@ -42,7 +42,7 @@ static bool write_dead(void *arg, const struct plx_letter *l)
 
 static void write_receivers(struct plx_alerts *alerts, struct plx_json *j)
 {
-    const struct plx_alerting *config = plx_alerts_config(alerts);
+    const struct plx_alerting *config = &plx_alerts_rules(alerts)->config;
     struct plx_notifier_lane *lanes = calloc(LANES_MAX, sizeof *lanes);
     if (!lanes)
         abort();
@@ -143,7 +143,8 @@ static struct plx_turn next_turn(const struct plx_window *window, struct plx_wal
 
 void plx_api_maintenance_list(struct plx_call *call)
 {
-    const struct plx_notice_rules *rules = plx_alerts_rules(call->api->desk->alerts);
+    const struct plx_notice_rules *rules =
+        &plx_alerts_rules(call->api->desk->alerts)->notice;
     struct plx_wall now = plx_clock_wall();
     struct plx_buf buf;
     struct plx_json j;
@@ -188,7 +189,8 @@ static void write_silence(const struct plx_silence *s, const struct plx_catalog 
 
 void plx_api_silences_list(struct plx_call *call)
 {
-    const struct plx_notice_rules *rules = plx_alerts_rules(call->api->desk->alerts);
+    const struct plx_notice_rules *rules =
+        &plx_alerts_rules(call->api->desk->alerts)->notice;
     struct plx_buf buf;
     struct plx_json j;
     plx_answer_begin(&buf, &j);

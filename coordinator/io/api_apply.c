@@ -116,7 +116,7 @@ static void write_pages(const struct plx_desk *desk, const struct plx_apply_file
     size_t n = 0;
     if (!desk->alerts)
         return;
-    plx_alerts_preview(desk->alerts, &file->alerting, &config);
+    plx_alerts_rules_preview(plx_alerts_rules(desk->alerts), &file->alerting, &config);
     const struct plx_notice_rules rules = {.alerting = &config};
     plx_json_key(j, "would_page");
     plx_json_array(j);
@@ -214,9 +214,9 @@ void plx_api_apply(struct plx_call *call)
     if (err == 0)
         err = plx_call_bool(call, "prune", &prune, &why);
     if (err == 0)
-        err = plx_apply_parse(file, text, strlen(text), plx_receiver_check,
-                              desk->alerts ? plx_alerts_config(desk->alerts) : NULL,
-                              &parsed, &why);
+        err = plx_apply_parse(
+            file, text, strlen(text), plx_receiver_check,
+            desk->alerts ? &plx_alerts_rules(desk->alerts)->config : NULL, &parsed, &why);
     if (err < 0) {
         plx_call_fail(call, err, "%s", why.text);
         return;

@@ -46,6 +46,7 @@ void plx_api_explain(struct plx_call *call)
         faults[n_faults] = view.ruling.faults[n_faults];
     plx_json_kwall(&j, "at", now);
     plx_api_write_view(desk, slot, &view, &heads, true, now, &j);
+    plx_api_write_spares(desk, &view, now, &j);
     write_numbers(&view, &j);
     plx_json_key(&j, "covering_faults");
     plx_api_write_faults(desk, faults, n_faults, false, &j);

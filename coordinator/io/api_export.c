@@ -330,7 +330,7 @@ static void write_result(struct export *x, const struct plx_agent *agent, uint32
     plx_json_end(x->j);
 }
 
-/* As the court takes them: those of agents that have the monitor. */
+/* As the court takes them: those of agents that have the monitor, or were asked. */
 static bool take_row(void *arg, const struct plx_store_row *row)
 {
     struct export *x = arg;
@@ -344,7 +344,8 @@ static bool take_row(void *arg, const struct plx_store_row *row)
     if (slot != PLX_CATALOG_NONE && agent != PLX_ROSTER_NONE &&
         !plx_roster_at(desk->roster, agent)->revoked &&
         row->result.outcome != PLX_OUTCOME_NONE &&
-        plx_shares_has(desk->shares, agent, slot))
+        (plx_shares_has(desk->shares, agent, slot) ||
+         plx_court_takes_spare(row->result.kind)))
         write_result(x, plx_roster_at(desk->roster, agent), slot, row);
     else
         x->left_out++;

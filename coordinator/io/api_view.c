@@ -110,6 +110,44 @@ static void write_cell(struct plx_desk *desk, uint32_t monitor,
     plx_json_end(j);
 }
 
+static void write_spare(struct plx_desk *desk, const struct plx_judge_cell *cell,
+                        struct plx_wall now, struct plx_json *j)
+{
+    const struct plx_agent *agent = plx_roster_at(desk->roster, cell->agent);
+    double age_s = (double)plx_wall_diff(now, cell->at) / (double)PLX_SEC_NS;
+    char id[PLX_FAULT_ID_MAX];
+    if (!agent)
+        return;
+    plx_json_object(j);
+    plx_json_kstr(j, "agent", agent->name);
+    plx_json_kstr(j, "region", agent->region);
+    plx_json_kstr(j, "provider", plx_agent_label(agent, "provider"));
+    plx_json_kstr(j, "outcome", plx_outcome_token(cell->outcome));
+    plx_json_kbool(j, "ok", cell->ok);
+    plx_json_key(j, "latency_ms");
+    if (cell->rtt_us > 0)
+        plx_json_num(j, (double)cell->rtt_us / 1000, 3);
+    else
+        plx_json_null(j);
+    plx_json_knum(j, "age_s", age_s < 0 ? 0 : age_s, 1);
+    plx_json_kwall(j, "at", cell->at);
+    plx_json_kstr(j, "belief", plx_judge_reason_token(cell->reason));
+    plx_json_kstr(j, "belief_text", plx_judge_reason_text(cell->reason));
+    plx_json_kstr(j, "fault", cell->fault ? plx_fault_id(cell->fault, id) : NULL);
+    plx_json_end(j);
+}
+
+void plx_api_write_spares(struct plx_desk *desk, const struct plx_judge_view *view,
+                          struct plx_wall now, struct plx_json *j)
+{
+    plx_json_key(j, "spares");
+    plx_json_array(j);
+    for (size_t i = 0; i < view->n_cells; i++)
+        if (view->cells[i].spare && view->cells[i].seen)
+            write_spare(desk, &view->cells[i], now, j);
+    plx_json_end(j);
+}
+
 static bool is_served(struct plx_desk *desk, uint32_t monitor, const char *location)
 {
     size_t n;
@@ -205,7 +243,8 @@ const char *plx_api_write_view(struct plx_desk *desk, uint32_t slot,
     plx_json_key(j, "locations");
     plx_json_array(j);
     for (size_t i = 0; i < view->n_cells; i++)
-        write_cell(desk, slot, &view->cells[i], now, j);
+        if (!view->cells[i].spare)
+            write_cell(desk, slot, &view->cells[i], now, j);
     write_unserved(desk, slot, j);
     plx_json_end(j);
     return word;

@@ -13,6 +13,10 @@ const char *plx_api_write_view(struct plx_desk *desk, uint32_t slot,
                                const struct plx_fault_heads *heads, bool with_locations,
                                struct plx_wall now, struct plx_json *j);
 
+/* The key "spares": agents that do not watch the monitor, and whose views count now. */
+void plx_api_write_spares(struct plx_desk *desk, const struct plx_judge_view *view,
+                          struct plx_wall now, struct plx_json *j);
+
 /* The key "sentence" for a verdict's word. */
 void plx_api_write_sentence(struct plx_desk *desk, const char *word,
                             const struct plx_judge_view *view, struct plx_json *j);

@@ -14,18 +14,23 @@
 
 /* ---- comparing ---- */
 
+/* The hops that a break lies between. */
+static void put_between(const struct plx_addr *after, const struct plx_addr *before,
+                        struct plx_json *j)
+{
+    char text[PLX_ADDR_TEXT_MAX];
+    plx_json_kstr(j, "after", after->family ? plx_addr_format(after, text) : NULL);
+    plx_json_kstr(j, "before", before->family ? plx_addr_format(before, text) : NULL);
+}
+
 static void write_part(const struct plx_agent *agent, const struct plx_place_part *part,
                        struct plx_json *j)
 {
-    char text[PLX_ADDR_TEXT_MAX];
     plx_json_object(j);
     plx_json_kstr(j, "agent", agent->name);
     plx_json_kstr(j, "region", agent->region);
     plx_json_kstr(j, "kind", plx_place_token(part->kind));
-    plx_json_kstr(j, "after",
-                  part->after.family ? plx_addr_format(&part->after, text) : NULL);
-    plx_json_kstr(j, "before",
-                  part->before.family ? plx_addr_format(&part->before, text) : NULL);
+    put_between(&part->after, &part->before, j);
     plx_json_kuint(j, "flows", part->n_flows);
     plx_json_kuint(j, "failing_flows", part->n_failing);
     plx_json_end(j);
@@ -35,13 +40,9 @@ void plx_inquest_put_place(const struct plx_desk *desk,
                            const struct plx_inquest_view *views,
                            const struct plx_place *place, struct plx_json *j)
 {
-    char text[PLX_ADDR_TEXT_MAX];
     plx_json_object(j);
     plx_json_kstr(j, "kind", plx_place_token(place->kind));
-    plx_json_kstr(j, "after",
-                  place->after.family ? plx_addr_format(&place->after, text) : NULL);
-    plx_json_kstr(j, "before",
-                  place->before.family ? plx_addr_format(&place->before, text) : NULL);
+    put_between(&place->after, &place->before, j);
     plx_json_kbool(j, "maybe_return", place->maybe_return);
     plx_json_kbool(j, "selective", place->selective);
     plx_json_kbool(j, "partial", place->partial);
@@ -95,12 +96,9 @@ size_t plx_inquiry_views(const struct plx_inquiry *one,
 void plx_inquiry_put_fleet(const struct plx_inquiry *one, struct plx_json *j)
 {
     const struct plx_place_common *c = &one->common;
-    char text[PLX_ADDR_TEXT_MAX];
     plx_json_object(j);
     plx_json_kstr(j, "kind", plx_place_common_token(c->kind));
-    plx_json_kstr(j, "after", c->after.family ? plx_addr_format(&c->after, text) : NULL);
-    plx_json_kstr(j, "before",
-                  c->before.family ? plx_addr_format(&c->before, text) : NULL);
+    put_between(&c->after, &c->before, j);
     plx_json_kuint(j, "failing", c->n_own);
     plx_json_kuint(j, "over", c->n_own_over);
     plx_json_kuint(j, "over_in_all", c->n_over);

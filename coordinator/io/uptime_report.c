@@ -143,13 +143,17 @@ static bool take_row(void *arg, const struct plx_store_rollup_row *row)
 {
     struct collection *c = arg;
     struct plx_uptime_cell cell = {.at = row->at, .span_ns = c->span_ns};
+    uint64_t n = 0;
     for (int o = PLX_OUTCOME_NONE + 1; o < PLX_OUTCOME_COUNT_; o++) {
         enum plx_outcome outcome = (enum plx_outcome)o;
+        n += row->rollup->outcomes[o];
         if (plx_outcome_is_local(outcome))
             continue;
         bool bad = plx_expect_is_bad(c->subject->expect, outcome);
         *(bad ? &cell.bad : &cell.ok) += row->rollup->outcomes[o];
     }
+    if (n == 0) /* extra probes alone: of a spare, or between two scheduled ones */
+        return true;
     cell.location = location_of(c, region_of(c->ground, row->agent_id));
     c->cells = room(c->cells, c->n_cells, sizeof *c->cells);
     c->cells[c->n_cells++] = cell;

@@ -101,6 +101,7 @@ struct plx_receiver_kind {
     X(discord)                                                                           \
     X(teams)                                                                             \
     X(googlechat)                                                                        \
+    X(rocketchat)                                                                        \
     X(pagerduty)                                                                         \
     X(ntfy)                                                                              \
     X(mail)                                                                              \

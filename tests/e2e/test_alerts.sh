@@ -9,32 +9,10 @@
 set -euo pipefail
 bin=$(cd "$1" && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=tests/lib/check.sh
-. "$here/../lib/check.sh"
-dir=$(mktemp -d /tmp/plx-alerts-XXXXXX)
-coordinator='' peers='' services='' agents=()
+# shellcheck source=tests/lib/coordinator.sh
+. "$here/../lib/coordinator.sh"
 
-cleanup() {
-    local pid
-    for pid in $coordinator $peers $services "${agents[@]}"; do
-        kill "$pid" 2>/dev/null || true
-    done
-    wait 2>/dev/null || true
-    rm -rf "$dir"
-}
-trap cleanup EXIT
-
-# Ports that nothing else here uses; below the ephemeral range.
-base=$((13000 + $$ % 200 * 40))
-
-p() { "$bin/parallax" --data-dir "$dir/coordinator" "$@"; }
-
-start_coordinator() {
-    "$bin/parallax-coordinator" run --data-dir "$dir/coordinator" --advertise 127.0.0.1 \
-        --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
-        --admin-listen "tcp://127.0.0.1:$((base + 2))" --secrets-dir "$dir/secrets" >>"$dir/coordinator.log" 2>&1 &
-    coordinator=$!
-}
+start() { coordinator_start --secrets-dir "$dir/secrets"; }
 
 # put up|down NAME…: the services.
 declare -A where=([web]=127.0.5.1:$((base + 30)) [db]=127.0.7.1:$((base + 30)) [app]=127.0.8.1:$((base + 30)))
@@ -58,19 +36,16 @@ has_events() { [[ $(n_events "$1" "$2") -ge $3 ]]; }
 verdict_is() { [[ $(p status "$1" -o json | jq -r '.monitors[0].verdict') == "$2" ]]; }
 all_up() { p status -o json | jq -e '(.monitors | length) == 3 and all(.monitors[]; .verdict == "up")'; }
 
-mkdir -p "$dir/coordinator" "$dir/secrets"
+mkdir "$dir/secrets"
 printf 'a secret of ours\n' >"$dir/secrets/hook"
-start_coordinator
-until_ok 20 p health || { cat "$dir/coordinator.log"; exit 1; }
+start
 for place in us-a eu-b ap-c; do
-    token=$(p agents token create --region "${place%-*}" --label "provider=${place#*-}" --quiet)
-    "$bin/parallax-agent" enroll "$token" --data-dir "$dir/$place" --name "$place" >/dev/null
-    "$bin/parallax-agent" run --data-dir "$dir/$place" >>"$dir/$place.log" 2>&1 &
-    agents+=($!)
+    agent_enrol "$place" --label "provider=${place#*-}"
+    agent_start "$place"
 done
 
 coproc SERVICES { exec python3 "$here/../lib/services.py" "${where[@]}"; }
-services=$SERVICES_PID
+pids+=("$SERVICES_PID")
 # A copy: bash forgets the coprocess's own when it ends.
 exec {tell}>&"${SERVICES[1]}" {hear}<&"${SERVICES[0]}"
 read -r -t 20 -u "$hear" _
@@ -78,7 +53,7 @@ manners=(good late error refuse redirect hang huge flaky calm steady)
 words=()
 for i in "${!manners[@]}"; do words+=("${manners[i]}=$((base + 10 + i))"); done
 python3 "$here/../lib/webhook_peer.py" "$dir" "${words[@]}" >"$dir/peers.log" 2>&1 &
-peers=$!
+pids+=($!)
 until_ok 10 grep -q ready "$dir/peers.log"
 
 # ---- what is refused ----
@@ -240,10 +215,8 @@ put up web db
 for change in down up; do
     put "$change" app
     sleep "$(awk -v r="$RANDOM" 'BEGIN {printf "%.2f", 0.2 + 4 * r / 32768}')"
-    kill -KILL "$coordinator"
-    wait "$coordinator" 2>/dev/null || true
-    start_coordinator
-    until_ok 20 p health
+    coordinator_stop KILL
+    start
 done
 check "the end is told" until_ok 90 has_events good resolve 1
 check "one page, one end" [ "$(unique good open)/$(unique good resolve)" = 1/1 ]

@@ -124,6 +124,23 @@ check "30,000 monitors" exits 0 p apply -f "$dir/many.yaml"
 check "… arrive" test "$(p monitors list --output json | jq '.monitors | length')" = 30001
 check "… and leave" exits 0 p apply --prune -f "$dir/one.yaml"
 
+# One provider with an agent that runs and one that never did, and an agent without any.
+check "no providers" exits 0 p providers list
+check "… and what to do" says '*--label provider=NAME*'
+for name in a-1 a-2; do agent_enrol "$name" --label provider=acme; done
+agent_enrol b-1
+agent_start a-1
+is_live() { [[ $(p agents show "$1" --output json | jq -r .agent.state) == live ]]; }
+until_ok 15 is_live a-1 || true
+check "providers" exits 0 p providers list --output csv
+check "… and how many of each are live" says $'provider,agents,live\nacme,2,1\n(no label),1,0'
+check "… as JSON" exits 0 p providers list --output json
+check "… in which no label is null" test "$(jq -c '.providers' <<<"$out")" = \
+    '[{"provider":"acme","agents":2,"live":1},{"provider":null,"agents":1,"live":0}]'
+check "one shut out counts no more" exits 0 p agents revoke b-1
+check "… indeed" test "$(p providers list --output json | jq '.providers | length')" = 1
+agent_stop a-1
+
 mkdir -p "$dir/stranger"
 sed 's/^key:.*/key: "other.key"/' "$dir/coordinator/admin.yaml" >"$dir/stranger/admin.yaml"
 sed "1,\$s/^\(public\|secret\) .\{5\}/\1 aaaaa/" "$dir/coordinator/admin.key" >"$dir/stranger/other.key"

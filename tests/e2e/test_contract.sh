@@ -34,6 +34,7 @@ for name in eu-1 us-1 ap-1; do
     agent_start "$name"
 done
 agent_enrol eu-spare
+p agents label us-1 --label provider=acme >/dev/null
 python3 -m http.server --bind 127.0.1.1 7080 >/dev/null 2>&1 &
 pids+=($!)
 # Before it is probed: or its own start is the first incident, and over.
@@ -67,6 +68,6 @@ admin=$(p tokens create admin --role admin 2>/dev/null)
 check "… are judged" settled
 locations=$(p locations list --output csv | tr '\n' ' ')
 check "who serves which location, a spare that never ran included" grep -q \
-    'all,4,3,3 ap,1,1,0 eu,2,1,0 us,1,1,0' <<<"$locations"
+    'all,4,3,3 ap,1,1,0 eu,2,1,0 provider=acme,1,1,0 us,1,1,0' <<<"$locations"
 check "every operation keeps to its example" timeout 120 node "$repo/tests/web/contract.mjs" "$url" "$description" "$admin" $record
 check_report

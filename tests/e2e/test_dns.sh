@@ -10,26 +10,10 @@ set -euo pipefail
 bin=$(cd "$1" && pwd)
 seconds=${2:-34}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=tests/lib/check.sh
-. "$here/../lib/check.sh"
-dir=$(mktemp -d /tmp/plx-dns-XXXXXX)
-base=$((13000 + $$ % 8000))
-pids=()
+# shellcheck source=tests/lib/coordinator.sh
+. "$here/../lib/coordinator.sh"
 
-cleanup() {
-    local pid
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-    wait 2>/dev/null || true
-    rm -rf "$dir"
-}
-trap cleanup EXIT
-
-p() { "$bin/parallax" --data-dir "$dir/coordinator" "$@"; }
 ready() { sed -n 's/^ready //p' "$1"; }
-wait_ready() {
-    local tries=100
-    until [[ -n $(ready "$1") ]] || ((tries-- == 0)); do sleep 0.1; done
-}
 
 # listen PORT ADDRESS…: takes connections until it is ended.
 listen() {
@@ -48,31 +32,21 @@ END
 
 "$bin/dns_server" >"$dir/dns.log" &
 pids+=($!)
-wait_ready "$dir/dns.log"
-mkdir "$dir/coordinator" "$dir/agent"
-"$bin/parallax-coordinator" run --data-dir "$dir/coordinator" --advertise 127.0.0.1 \
-    --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
-    --admin-listen "tcp://127.0.0.1:$((base + 2))" >"$dir/coordinator.log" 2>&1 &
-pids+=($!)
-tries=100
-until p health >/dev/null 2>&1 || ((tries-- == 0)); do sleep 0.1; done
-token=$(p agents token create --region fra --quiet)
-"$bin/parallax-agent" enroll "$token" --data-dir "$dir/agent" --name fra-1 >/dev/null
+until_ok 10 grep -q "^ready " "$dir/dns.log"
+coordinator_start
+agent_enrol fra-1
 cat >"$dir/agent.yaml" <<END
-data_dir: $dir/agent
 limits: {per_target_rate: 100, per_target_burst: 100}
 resolver: {servers: ["127.0.0.1:$(ready "$dir/dns.log")"]}
 END
-"$bin/parallax-agent" run --config "$dir/agent.yaml" >"$dir/agent.log" 2>&1 &
-agent=$!
-pids+=("$agent")
-tries=100
-until p agents list --output json | jq -e '.agents[0].alive' >/dev/null 2>&1 || ((tries-- == 0)); do sleep 0.1; done
-kill -0 "$agent" || { cat "$dir/agent.log"; exit 1; }
+agent_start fra-1 --config "$dir/agent.yaml"
+agent=${agents[fra-1]}
+alive() { p agents list --output json | jq -e '.agents[0].connected'; }
+until_ok 10 alive || { cat "$dir/fra-1.log"; exit 1; }
 
 # ---- a host that is half up ----
 
-port=$((base + 3))
+port=$((base + 10))
 listen "$port" 127.0.0.1 127.0.0.2 127.0.0.3
 all_up=${pids[-1]}
 {

@@ -200,6 +200,7 @@ END
     serve memcached memcached -u nobody -l 127.0.0.1 -p "${port[memcached]}" -v
     serve mqtt mosquitto -p "${port[mqtt]}" -v
     serve nats nats-server -a 127.0.0.1 -p "${port[nats]}"
+    serve beanstalkd beanstalkd -V -l 127.0.0.1 -p "${port[beanstalkd]}"
 }
 
 # probe PRESET TARGET_PRESET [OPTION…]: the evidence of one probe as JSON.
@@ -235,7 +236,7 @@ alarming='error|fail|abort|invalid|violation|unexpected|lost|protocol|denied|cou
 quiet='Access denied for user .parallax.|no auth attempts|Aborted login by logging out'
 quiet+='|client unexpectedly closed TCP connection|closing AMQP connection'
 
-for name in ssh smtp ftp imap pop3 mysql postgresql ldap redis memcached mqtt amqp sip nats; do
+for name in ssh smtp ftp imap pop3 mysql postgresql ldap redis memcached mqtt amqp sip nats beanstalkd; do
     take_port "$name"
 done
 serve_amqp
@@ -272,7 +273,8 @@ for _ in {1..20}; do last=$(probe mysql mysql --source 127.0.0.5); done
 says "mysql, twenty times from an address that 5 errors shut out" "open " "$last"
 
 wrong=(ssh:smtp smtp:ssh ftp:mysql imap:pop3 pop3:imap mysql:ftp postgresql:ssh ldap:ssh
-    redis:memcached memcached:redis mqtt:ftp amqp:ssh sip:ssh nats:ssh)
+    redis:memcached memcached:redis mqtt:ftp amqp:ssh sip:ssh nats:ssh
+    beanstalkd:memcached)
 for pair in "${wrong[@]}"; do
     seen=$(probe "${pair%:*}" "${pair#*:}" --timeout 1s)
     outcome=$(jq -r '.results[0].outcome' <<<"$seen")

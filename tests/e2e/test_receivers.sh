@@ -7,34 +7,17 @@
 set -euo pipefail
 bin=$(cd "$1" && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=tests/lib/check.sh
-. "$here/../lib/check.sh"
-dir=$(mktemp -d /tmp/plx-receivers-XXXXXX)
+# shellcheck source=tests/lib/coordinator.sh
+. "$here/../lib/coordinator.sh"
 chmod 711 "$dir"
-pids=()
-
-cleanup() {
-    local pid
-    for pid in "${pids[@]}"; do
-        kill "$pid" 2>/dev/null || true
-    done
-    wait 2>/dev/null || true
-    rm -rf "$dir"
-}
-trap cleanup EXIT
-
-# Ports that nothing else here uses; below the ephemeral range.
-base=$((13000 + $$ % 200 * 40))
 smtp=$((base + 20)) manager=$((base + 21)) service=$((base + 22))
-
-p() { "$bin/parallax" --data-dir "$dir/coordinator" "$@"; }
 
 # ---- those who are told ----
 
-kinds=(slack discord teams pagerduty ntfy hook googlechat)
+kinds=(slack discord teams pagerduty ntfy hook googlechat rocketchat)
 words=()
-for i in "${!kinds[@]}"; do words+=("${kinds[i]}=$((base + i))"); done
-mkdir -p "$dir/coordinator" "$dir/record" "$dir/commands" "$dir/secrets"
+for i in "${!kinds[@]}"; do words+=("${kinds[i]}=$((base + 10 + i))"); done
+mkdir "$dir/record" "$dir/commands" "$dir/secrets"
 python3 "$here/../lib/webhook_peer.py" "$dir/record" "${words[@]}" >"$dir/peers.log" 2>&1 &
 pids+=($!)
 
@@ -96,20 +79,13 @@ until_ok 10 grep -q ready "$dir/peers.log"
 
 # ---- the fleet ----
 
-SECRET_OF_OURS=abc "$bin/parallax-coordinator" run --data-dir "$dir/coordinator" --advertise 127.0.0.1 \
-    --listen "tcp://127.0.0.1:$((base + 30))" --enrol-listen "tcp://127.0.0.1:$((base + 31))" \
-    --admin-listen "tcp://127.0.0.1:$((base + 32))" --http-listen off \
-    --public-url https://parallax.example/ --commands-dir "$dir/commands" \
-    --secrets-dir "$dir/secrets" >"$dir/coordinator.log" 2>&1 &
-pids+=($!)
-until_ok 20 p health || { cat "$dir/coordinator.log"; exit 1; }
+SECRET_OF_OURS=abc coordinator_start --public-url https://parallax.example/ \
+    --commands-dir "$dir/commands" --secrets-dir "$dir/secrets"
 # Two monitors of one service, and what is asked again when it fails.
 printf 'limits: {per_target_rate: 20}\n' >"$dir/agent.yaml"
 for place in us-a eu-b ap-c; do
-    token=$(p agents token create --region "${place%-*}" --label "provider=${place#*-}" --quiet)
-    "$bin/parallax-agent" enroll "$token" --data-dir "$dir/$place" --name "$place" >/dev/null
-    "$bin/parallax-agent" run --config "$dir/agent.yaml" --data-dir "$dir/$place" >>"$dir/$place.log" 2>&1 &
-    pids+=($!)
+    agent_enrol "$place" --label "provider=${place#*-}"
+    agent_start "$place" --config "$dir/agent.yaml"
 done
 coproc SERVICES { exec python3 "$here/../lib/services.py" 127.0.6.1:"$service"; }
 pids+=("$SERVICES_PID")
@@ -156,7 +132,7 @@ YAML
 # ---- rules ----
 
 printf '0123456789abcdef0123456789abcdef\n' >"$dir/secrets/pd.key"
-url() { printf 'http://127.0.0.1:%d/hook' $((base + $1)); }
+url() { printf 'http://127.0.0.1:%d/hook' $((base + 10 + $1)); }
 cat >"$dir/all.yaml" <<YAML
 receivers:
   - {name: slack, kind: slack, url: "$(url 0)"}
@@ -165,13 +141,14 @@ receivers:
   - {name: pagerduty, kind: pagerduty, url: "$(url 3)", routing_key_file: pd.key}
   - name: ntfy
     kind: ntfy
-    url: "http://127.0.0.1:$((base + 4))"
+    url: "http://127.0.0.1:$((base + 14))"
     topic: alerts
     title: "{{word}} {{severity}}"
     template: |
       {{sentence}}
       {{members}} {{labels}}
   - {name: googlechat, kind: googlechat, url: "$(url 6)?key=k&token=t"}
+  - {name: rocketchat, kind: rocketchat, url: "$(url 7)"}
   - {name: hook, kind: alertmanager-webhook, url: "$(url 5)"}
   - {name: manager, kind: alertmanager, url: "http://127.0.0.1:$manager", labels: [env=test]}
   - {name: mail, kind: mail, url: "smtp://127.0.0.1:$smtp", from: parallax@test.example,
@@ -179,7 +156,7 @@ receivers:
   - {name: tell, kind: command, program: tell, args: [one, "two words; \$HOME"]}
   - {name: stuck, kind: command, program: stuck, timeout: 1s, give_up: 5s}
 routes:
-  - {name: chat, match: {team: nobody}, receivers: [slack, discord, teams, googlechat, pagerduty, ntfy, hook, mail, tell, stuck], repeat: 10s, update: 2s}
+  - {name: chat, match: {team: nobody}, receivers: [slack, discord, teams, googlechat, rocketchat, pagerduty, ntfy, hook, mail, tell, stuck], repeat: 10s, update: 2s}
   - {receivers: [none]}
 monitors:
   - {monitor_type: tcp, name: 'web <&> "ü"', host: 127.0.6.1, port: $service, check_interval: 2s,
@@ -193,7 +170,7 @@ dry=$(p apply --dry-run -f "$dir/all.yaml")
 check "a dry run says whom the monitor names" grep -q 'manager, slack, discord' <<<"$dry"
 check "all kinds are applied" p apply -f "$dir/all.yaml"
 check "export holds whom it notifies" grep -q 'notify: \[manager, chat\]' <<<"$(p monitors export)"
-for receiver in slack discord teams googlechat pagerduty ntfy hook manager mail tell; do
+for receiver in slack discord teams googlechat rocketchat pagerduty ntfy hook manager mail tell; do
     check "a test reaches $receiver" p receivers test "$receiver"
 done
 said=$(p receivers test stuck 2>&1) || true
@@ -260,6 +237,7 @@ ends() {
     discord) jq -c 'select(.embeds[0].title | startswith("[RESOLVED]"))' ;;
     teams) jq -c 'select(tostring | contains("[RESOLVED]"))' ;;
     googlechat) jq -c 'select(.fallbackText | startswith("[RESOLVED]"))' ;;
+    rocketchat) jq -c 'select(.text | startswith("[RESOLVED]"))' ;;
     pagerduty) jq -c 'select(.event_action == "resolve")' ;;
     ntfy) jq -c 'select(.title | startswith("RESOLVED"))' ;;
     hook) jq -c 'select(.status == "resolved")' ;;
@@ -285,6 +263,8 @@ check "Slack: escaped, linked" jq -se --arg url "https://parallax.example/#/inci
 check "Google Chat: one thread, escaped" jq -se \
     'map(.body | fromjson) | (map(.thread.threadKey) | unique | length) == 1 and any(tostring | contains("web &lt;&amp;&gt;"))' "$dir/record/googlechat.jsonl"
 check "Google Chat: as replies" bash -c "! jq -r .path '$dir/record/googlechat.jsonl' | grep -vF '?key=k&token=t&messageReplyOption='"
+check "Rocket.Chat: harmless, linked" jq -se --arg url "https://parallax.example/#/incidents/$id" \
+    'map(.body | fromjson | .text) | all(endswith("\n" + $url)) and any(contains("web <\u200b&> \"ü\""))' "$dir/record/rocketchat.jsonl"
 check "ntfy: by its template" grep -Eq '^OPEN critical ((UPDATE|STILL OPEN) critical )+ACKNOWLEDGED critical (UPDATE critical )*RESOLVED critical $' \
     <<<"$(life ntfy .title)"
 check "ntfy: with the labels" jq -se 'any(.body | fromjson | .message | contains("team=web"))' "$dir/record/ntfy.jsonl"

@@ -7,26 +7,11 @@
 set -euo pipefail
 bin=$(cd "$1" && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=tests/lib/check.sh
-. "$here/../lib/check.sh"
-dir=$(mktemp -d /tmp/plx-replay-XXXXXX)
-agents=(us-east-1 eu-west-1 ap-south-1)
-declare -A pid
-
-cleanup() {
-    local name
-    for name in "${!pid[@]}"; do kill "${pid[$name]}" 2>/dev/null || true; done
-    wait 2>/dev/null || true
-    [[ ${CHECKS_FAILED:-1} -ne 0 ]] || rm -rf "$dir"
-}
-trap cleanup EXIT
-
-# Ports that nothing else here uses; below the ephemeral range.
-base=$((14000 + $$ % 8000))
+# shellcheck source=tests/lib/coordinator.sh
+. "$here/../lib/coordinator.sh"
+declare -A served
 shop=127.0.3.1
 half=127.0.4.2
-
-p() { "$bin/parallax" --data-dir "$dir/coordinator" "$@"; }
 
 # export_to NAME ARG…: into NAME.jsonl.
 export_to() { p results export "${@:2}" >"$dir/$1.jsonl"; }
@@ -37,33 +22,27 @@ listen() {
 import socket, sys
 s = socket.create_server((sys.argv[1], int(sys.argv[2])))
 while True:
-    s.accept()[0].close()' "$2" $((base + 3)) &
-    pid[$1]=$!
+    s.accept()[0].close()' "$2" $((base + 10)) &
+    served[$1]=$!
+    pids+=($!)
     until_ok 20 connects "$2"
 }
 
-connects() { (: <"/dev/tcp/$1/$((base + 3))") 2>/dev/null; }
+connects() { (: <"/dev/tcp/$1/$((base + 10))") 2>/dev/null; }
 
 is() { [[ $(p status "$1" --output json | jq -r '.monitors[0].verdict') == "$2" ]]; }
 
-mkdir -p "$dir/coordinator"
-"$bin/parallax-coordinator" run --data-dir "$dir/coordinator" --advertise 127.0.0.1 \
-    --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
-    --admin-listen "tcp://127.0.0.1:$((base + 2))" >"$dir/coordinator.log" 2>&1 &
-pid[coordinator]=$!
-until_ok 20 p health || { cat "$dir/coordinator.log"; exit 1; }
-for name in "${agents[@]}"; do
-    token=$(p agents token create --region "${name%-*}" --ttl 10m --quiet)
-    "$bin/parallax-agent" enroll "$token" --data-dir "$dir/$name" --name "$name" >/dev/null
-    "$bin/parallax-agent" run --data-dir "$dir/$name" >"$dir/$name.log" 2>&1 &
-    pid[$name]=$!
+coordinator_start
+for name in us-east-1 eu-west-1 ap-south-1; do
+    agent_enrol "$name"
+    agent_start "$name"
 done
 listen shop "$shop"
 listen half "$half"
 cat >"$dir/monitors.yaml" <<YAML
 monitors:
-- {name: shop, host: $shop, port: $((base + 3)), check_interval: 2s, timeout: 1s, locations: [all]}
-- {name: half, host: $half, port: $((base + 3)), check_interval: 2s, timeout: 1s, locations: [all]}
+- {name: shop, host: $shop, port: $((base + 10)), check_interval: 2s, timeout: 1s, locations: [all]}
+- {name: half, host: $half, port: $((base + 10)), check_interval: 2s, timeout: 1s, locations: [all]}
 YAML
 p apply -f "$dir/monitors.yaml" >/dev/null
 check "the shop is up" until_ok 60 is shop up
@@ -72,9 +51,8 @@ sleep 1.5
 up_at=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 sleep 3
 
-kill "${pid[shop]}"
-wait "${pid[shop]}" 2>/dev/null || true
-unset "pid[shop]"
+kill "${served[shop]}"
+wait "${served[shop]}" 2>/dev/null || true
 check "it goes down" until_ok 60 is shop service_down
 sleep 5
 down_at=$(date -u +%Y-%m-%dT%H:%M:%SZ)

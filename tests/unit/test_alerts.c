@@ -66,7 +66,7 @@ static void stored_receivers_that_are_not_good_any_more__are_kept(void **state)
     coordinator_await(fx, is_answered, fx);
     assert_int_equal(fx->err, 0);
     coordinator_restart(fx);
-    assert_int_equal(plx_alerts_config(fx->alerts)->n_receivers, 2);
+    assert_int_equal(plx_alerts_rules(fx->alerts)->config.n_receivers, 2);
 }
 
 static const struct plx_incident *an_open_incident(struct coordinator_fixture *fx)
@@ -112,7 +112,7 @@ static void rules_and_monitors__are_one_change(void **state)
         "'http://h/'}\\nmonitors:\\n- {monitor_type: tcp, name: web, host: h, "
         "port: 80, locations: [all]}\\n\"}");
     assert_int_equal(fx->err, 0);
-    assert_int_equal(plx_alerts_config(fx->alerts)->n_receivers, 1);
+    assert_int_equal(plx_alerts_rules(fx->alerts)->config.n_receivers, 1);
     assert_int_equal(plx_catalog_count(fx->desk.catalog), 1);
     const struct plx_store_section section = {"receivers", "receivers: []\n"};
     const char *const nobody[] = {"there is no such monitor"};
@@ -127,8 +127,8 @@ static void rules_and_monitors__are_one_change(void **state)
     coordinator_await(fx, is_answered, fx);
     assert_int_equal(fx->err, PLX_ENOTFOUND);
     coordinator_restart(fx);
-    assert_int_equal(plx_alerts_config(fx->alerts)->n_receivers, 1);
-    assert_string_equal(plx_alerts_config(fx->alerts)->receivers[0].name, "one");
+    assert_int_equal(plx_alerts_rules(fx->alerts)->config.n_receivers, 1);
+    assert_string_equal(plx_alerts_rules(fx->alerts)->config.receivers[0].name, "one");
 }
 
 static void titles__say_what_is_down_and_of_how_many(void **state)

@@ -216,6 +216,96 @@ static void results_received_in_the_future__are_left_out(void **state)
     assert_int_equal(pass(fx, 120, PLX_OUTCOME_OPEN), PLX_JUDGE_UP);
 }
 
+/* A monitor that fra-1 alone watches; its slot. */
+static uint32_t put_lone(struct fixture *fx)
+{
+    struct plx_monitor m;
+    const uint32_t *changed;
+    uint32_t slot;
+    size_t n;
+    plx_monitor_init(&m);
+    m.id = 8;
+    m.port = 22;
+    m.interval_ns = PLX_MIN_NS;
+    m.timeout_ns = 5 * PLX_SEC_NS;
+    plx_monitor_set_text(&m.name, "lone");
+    plx_monitor_set_text(&m.host, "198.51.100.8");
+    plx_monitor_add_location(&m, "fra-1");
+    assert_int_equal(plx_shares_put(fx->shares, &m, &slot), 0);
+    plx_monitor_fini(&m);
+    plx_shares_settle(fx->shares, fx->now, &changed, &n);
+    plx_court_set_monitor(fx->court, slot);
+    return slot;
+}
+
+static void probe_lone(struct fixture *fx, uint32_t slot, uint32_t agent,
+                       enum plx_outcome outcome, enum plx_probe_kind kind)
+{
+    const struct plx_result r = {
+        .monitor_id = 8,
+        .started = {fx->now.ns + BEGAN_NS},
+        .outcome = outcome,
+        .kind = kind,
+        .address = {.family = 4, .bytes = {198, 51, 100, 8}},
+    };
+    plx_court_result(fx->court, wall(fx), fx->agents[agent], slot, &r);
+}
+
+/* How many spares' views count. */
+static size_t count_spares(struct fixture *fx, uint32_t slot)
+{
+    struct plx_judge_view view;
+    size_t n = 0;
+    think(fx);
+    assert_int_equal(plx_judge_explain(plx_court_judge(fx->court), slot, &view), 0);
+    for (size_t i = 0; i < view.n_cells; i++)
+        n += view.cells[i].spare;
+    return n;
+}
+
+static void one_who_does_not_watch__is_heard_when_asked_and_is_no_location(void **state)
+{
+    struct fixture *fx = *state;
+    struct plx_judge_ruling ruling;
+    uint32_t lone = put_lone(fx);
+    pass(fx, 60, PLX_OUTCOME_OPEN);
+    probe_lone(fx, lone, 1, PLX_OUTCOME_OPEN, PLX_PROBE_CONFIRM);
+    assert_true(plx_court_has_news(fx->court));
+    think(fx);
+    assert_int_equal(plx_judge_view(plx_court_judge(fx->court), lone, &ruling), 0);
+    assert_string_equal(plx_court_word(fx->court, lone, &ruling), "pending");
+    for (int i = 0; i < 2; i++)
+        probe_lone(fx, lone, 0, PLX_OUTCOME_TIMEOUT,
+                   i ? PLX_PROBE_RETRY : PLX_PROBE_SCHEDULED);
+    fx->now = plx_mono_add(fx->now, PLX_SEC_NS);
+    probe_lone(fx, lone, 2, PLX_OUTCOME_OPEN, PLX_PROBE_SCHEDULED); /* not its own */
+    probe_lone(fx, lone, 2, PLX_OUTCOME_OPEN, PLX_PROBE_ADDRESS);
+    assert_int_equal(count_spares(fx, lone), 1);
+    probe_lone(fx, lone, 2, PLX_OUTCOME_OPEN, PLX_PROBE_CONFIRM);
+    assert_int_equal(count_spares(fx, lone), 2);
+    assert_null(plx_court_sight(fx->court, lone, fx->agents[2]));
+    assert_int_equal(plx_judge_view(plx_court_judge(fx->court), lone, &ruling), 0);
+    assert_int_equal(ruling.assigned, 1);
+}
+
+static void stored_answers_of_spares__count_after_a_restart(void **state)
+{
+    struct fixture *fx = *state;
+    uint32_t lone = put_lone(fx);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct plx_result r = {
+            .monitor_id = 8,
+            .started = {BEGAN_NS + (3570 + (int64_t)i) * PLX_SEC_NS},
+            .outcome = i < 2 ? PLX_OUTCOME_TIMEOUT : PLX_OUTCOME_OPEN,
+            .kind = i == 0 ? PLX_PROBE_SCHEDULED : PLX_PROBE_CONFIRM,
+        };
+        plx_court_replay(fx->court, wall(fx), r.started, fx->agents[i / 2], lone, &r);
+    }
+    for (uint32_t i = 0; i < 3; i++)
+        plx_court_heartbeat(fx->court, wall(fx), fx->agents[i]);
+    assert_int_equal(count_spares(fx, lone), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +323,11 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(clock_set__since_is_told_by_the_new_clock, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(
+            one_who_does_not_watch__is_heard_when_asked_and_is_no_location, set_up,
+            tear_down),
+        cmocka_unit_test_setup_teardown(stored_answers_of_spares__count_after_a_restart,
+                                        set_up, tear_down),
     };
     return PLX_RUN(tests);
 }

@@ -141,6 +141,18 @@ static void a_request__goes_through_with_the_key_and_the_answer_back(void **stat
     await_answer("yours");
 }
 
+/* A connection is cut, and what is under way then goes with it; the client connects again
+ * by itself. */
+static void ask_until_heard(void)
+{
+    struct plx_door_head head = {0};
+    for (int tries = 20; head.kind != PLX_DOOR_REQUEST; tries--) {
+        assert_true(tries > 0);
+        ask();
+        head = await_letter_within(1000);
+    }
+}
+
 static void connections__are_all_closed_after_a_while_and_asking_goes_on(void **state)
 {
     (void)state;
@@ -153,8 +165,7 @@ static void connections__are_all_closed_after_a_while_and_asking_goes_on(void **
         memcpy(&counts, w.letter + sizeof(struct plx_door_head), sizeof counts);
     }
     assert_true(counts.admitted >= 1);
-    ask(); /* the client connects again by itself */
-    await_letter(PLX_DOOR_REQUEST);
+    ask_until_heard();
 }
 
 static void a_frame_beyond_16_KiB__never_arrives(void **state)
@@ -165,13 +176,7 @@ static void a_frame_beyond_16_KiB__never_arrives(void **state)
     zmq_pollitem_t item = {.socket = plx_channel_socket(w.client), .events = ZMQ_POLLOUT};
     assert_int_equal(zmq_poll(&item, 1, PATIENCE_MS), 1);
     assert_int_equal(plx_channel_send(w.client, NULL, &frame, 1), 0);
-    /* Its connection is cut, and what is under way then goes with it. */
-    struct plx_door_head head = {0};
-    for (int tries = 20; head.kind != PLX_DOOR_REQUEST; tries--) {
-        assert_true(tries > 0);
-        ask();
-        head = await_letter_within(1000);
-    }
+    ask_until_heard();
 }
 
 /* In a process of its own, as it is for good. */

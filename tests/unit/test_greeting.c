@@ -157,6 +157,11 @@ static const struct dialogue {
      PLX_OUTCOME_OPEN},
     {PLX_GREETING_NATS, BYTES("-ERR 'maximum connections exceeded'\r\n"),
      PLX_OUTCOME_MISMATCH},
+    {PLX_GREETING_BEANSTALKD, BYTES("OK 956\r\n---\ncurrent-jobs-urgent: 0\n"),
+     PLX_OUTCOME_OPEN},
+    {PLX_GREETING_BEANSTALKD, BYTES("UNKNOWN_COMMAND\r\n"), PLX_OUTCOME_MISMATCH},
+    {PLX_GREETING_BEANSTALKD, BYTES("STAT pid 18\r\nSTAT uptime 1\r\n"),
+     PLX_OUTCOME_MISMATCH},
 };
 
 static void recorded_dialogues__in_one_piece_and_byte_by_byte(void **state)

@@ -147,6 +147,41 @@ static void googlechat__one_thread_and_nobody_is_called(void **state)
     plx_request_fini(&r);
 }
 
+static void rocketchat__nobody_is_called_and_no_link_is_made(void **state)
+{
+    (void)state;
+    struct plx_request r;
+    build("rocketchat",
+          (const char *[]){"url", "https://chat.example/hooks/i/t", "title",
+                           "@all {{word}}", "template",
+                           "a@b.example https://wiki.example/@x >@here "
+                           "[w](http://x) <http://x|y>",
+                           NULL},
+          "open", &r);
+    assert_string_equal(r.url, "https://chat.example/hooks/i/t");
+    assert_string_equal(
+        plx_buf_str(&r.body),
+        "{\"text\":\"@\u200ball OPEN\\na@b.example https://wiki.example/@x "
+        ">@\u200bhere [w]\u200b(http://x) <\u200bhttp://x|y>\"}");
+    plx_request_fini(&r);
+}
+
+static void rocketchat__no_more_than_it_takes(void **state)
+{
+    (void)state;
+    struct plx_request r;
+    char template[6001], url[] = "https://chat.example/hooks/i/t";
+    size_t n_marks = 0;
+    memset(template, '@', sizeof template - 1);
+    template[sizeof template - 1] = '\0';
+    build("rocketchat", (const char *[]){"url", url, "template", template, NULL}, "open",
+          &r);
+    for (const char *at = plx_buf_str(&r.body); (at = strchr(at, '@')); at++)
+        n_marks++;
+    assert_in_range(n_marks, 1900, 2000);
+    plx_request_fini(&r);
+}
+
 static void command__words_and_fates(void **state)
 {
     (void)state;
@@ -253,6 +288,8 @@ int main(void)
         cmocka_unit_test(mail__no_field_of_its_own_from_a_name),
         cmocka_unit_test(alertmanager__one_severity_fires),
         cmocka_unit_test(googlechat__one_thread_and_nobody_is_called),
+        cmocka_unit_test(rocketchat__nobody_is_called_and_no_link_is_made),
+        cmocka_unit_test(rocketchat__no_more_than_it_takes),
         cmocka_unit_test(command__words_and_fates),
         cmocka_unit_test(references__lead_out_of_nothing),
         cmocka_unit_test(what_a_reference_gave__is_checked_and_not_quoted),

@@ -23,7 +23,7 @@ static int setup(void **state)
     fixture_init(&fx);
     fx.options.rollup_ns = PLX_MS_NS;
     fixture_open(&fx);
-    for (unsigned i = 1; i <= 3; i++) {
+    for (unsigned i = 1; i <= 4; i++) { /* r4 is no location of the monitor */
         char name[8], region[8], key[PLX_KEY_TEXT_MAX];
         snprintf(name, sizeof name, "agent%u", i);
         snprintf(region, sizeof region, "r%u", i);
@@ -48,8 +48,9 @@ static int teardown(void **state)
 }
 
 /* The agent's results of the minutes [from, to), as they arrive at minute `received`. */
-static void report(struct store_fixture *fx, uint64_t agent_id, uint64_t first_seq,
-                   int64_t from, int64_t to, enum plx_outcome outcome, int64_t received)
+static void report_kind(struct store_fixture *fx, uint64_t agent_id, uint64_t first_seq,
+                        int64_t from, int64_t to, enum plx_outcome outcome,
+                        int64_t received, enum plx_probe_kind kind)
 {
     struct plx_result list[200];
     size_t n = 0;
@@ -58,7 +59,7 @@ static void report(struct store_fixture *fx, uint64_t agent_id, uint64_t first_s
                                         .scheduled = minute(m),
                                         .started = minute(m),
                                         .outcome = outcome,
-                                        .kind = PLX_PROBE_SCHEDULED};
+                                        .kind = kind};
     const struct plx_msg_results batch = {
         .stream_id = 1, .first_seq = first_seq, .results = list, .n = n};
     unsigned want = fx->n_done + 1;
@@ -67,6 +68,13 @@ static void report(struct store_fixture *fx, uint64_t agent_id, uint64_t first_s
                      0);
     fixture_await(fx, want);
     assert_int_equal(fx->err, 0);
+}
+
+static void report(struct store_fixture *fx, uint64_t agent_id, uint64_t first_seq,
+                   int64_t from, int64_t to, enum plx_outcome outcome, int64_t received)
+{
+    report_kind(fx, agent_id, first_seq, from, to, outcome, received,
+                PLX_PROBE_SCHEDULED);
 }
 
 static void says(struct store_fixture *fx, int64_t at, const char *was, const char *now)
@@ -190,6 +198,25 @@ static void a_long_window__says_the_same(void **state)
     plx_uptime_report_fini(&r);
 }
 
+/* What a spare was asked is no location of the monitor's, and what is asked between two
+ * looks is no look. */
+static void extra_probes__are_no_location_and_no_look(void **state)
+{
+    struct store_fixture *fx = *state;
+    struct plx_uptime_report r;
+    says(fx, 0, "pending", "up");
+    report(fx, 1, 1, 0, 60, PLX_OUTCOME_OPEN, 60);
+    report_kind(fx, 1, 61, 60, 61, PLX_OUTCOME_OPEN, 61, PLX_PROBE_CONFIRM);
+    report_kind(fx, 4, 1, 10, 12, PLX_OUTCOME_OPEN, 60, PLX_PROBE_CONFIRM);
+    await_rollups(fx, 63);
+    read_uptime(fx, 0, 62, PLX_ROLLUP_MINUTE, &r);
+    assert_int_equal(r.uptime.n_locations, 3);
+    assert_string_equal(r.regions[0], "r1");
+    assert_int_equal(r.locations[0].ok, 60);
+    assert_int_equal(r.locations[0].seen_ns, 62 * PLX_MIN_NS);
+    plx_uptime_report_fini(&r);
+}
+
 static void old_absences__are_dropped(void **state)
 {
     struct store_fixture *fx = *state;
@@ -216,6 +243,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(late_results__amend_the_past, setup, teardown),
         cmocka_unit_test_setup_teardown(a_long_window__says_the_same, setup, teardown),
+        cmocka_unit_test_setup_teardown(extra_probes__are_no_location_and_no_look, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(old_absences__are_dropped, setup, teardown),
     };
     return PLX_RUN(tests);

@@ -24,6 +24,9 @@ function complain(what, why) {
 
 // ---- shapes ----
 
+// A shape or an example that was only begun ({}) is none: it would take any answer.
+const isSaid = (v) => v !== undefined && (kind(v) !== 'object' || Object.keys(v).length > 0);
+
 const kind = (v) => (v === null ? 'null' : Array.isArray(v) ? 'array' : typeof v);
 
 // The shape of a value: leaves may be null, since what is not known is.
@@ -118,12 +121,12 @@ async function one(verb, path, operation) {
     if (!['application/json', 'application/x-ndjson', 'application/feed+json'].includes(got.type)) return undefined;
     const lines = got.type === 'application/x-ndjson' ? got.text.trim().split('\n').map((l) => JSON.parse(l)) : [JSON.parse(got.text)];
     const media = content[got.type] || content['*/*'];
-    if (record && path !== '/api/v1/openapi.json' && (!media.example || differs(lines[0], media.schema || {}))) {
+    if (record && path !== '/api/v1/openapi.json' && (!isSaid(media.example) || !isSaid(media.schema) || differs(lines[0], media.schema || {}))) {
         media.schema = { ...shapeOf(lines[0]), type: 'object', required: media.schema?.required || Object.keys(lines[0]) };
         media.example = example(lines[0]);
     }
-    if (!media.schema) return path === '/api/v1/openapi.json' ? undefined : complain(what, 'its answer is not described');
-    if (media.example === undefined) return complain(what, 'no example of its answer');
+    if (!isSaid(media.schema)) return path === '/api/v1/openapi.json' ? undefined : complain(what, 'its answer is not described');
+    if (!isSaid(media.example)) return complain(what, 'no example of its answer');
     const found = differs(lines[0], media.schema) || differs(media.example, media.schema, 'the example');
     return found ? complain(what, found) : undefined;
 }

@@ -124,6 +124,40 @@ async function visit(page, path, heading) {
     await page.getByRole('heading', { name: heading }).first().waitFor();
 }
 
+// Names in pictures of traces that a line, another name or the picture's edge cuts.
+function covered() {
+    const found = [];
+    for (const picture of document.querySelectorAll('svg.traces')) {
+        const names = [...picture.querySelectorAll('text.name')].map((t) => [t.textContent, t.getBBox()]);
+        const inside = (b, x, y) => x > b.x && x < b.x + b.width && y > b.y + 1 && y < b.y + b.height - 1;
+        for (const [name, b] of names) {
+            if (b.x < 0 || b.y < 0 || b.x + b.width > picture.width.baseVal.value) found.push(`${name}: over the edge`);
+            for (const [other, o] of names)
+                if (o !== b && o.x < b.x + b.width && b.x < o.x + o.width && o.y < b.y + b.height && b.y < o.y + o.height) found.push(`${name}: ${other}`);
+            for (const way of picture.querySelectorAll('path.way'))
+                for (let at = 0; at <= way.getTotalLength(); at += 2) {
+                    const { x, y } = way.getPointAtLength(at);
+                    if (inside(b, x, y)) { found.push(`${name}: a line at ${x} ${y}`); break; }
+                }
+        }
+    }
+    return found;
+}
+
+// An incident whose traces are those of a wide network: names and addresses of full
+// length, ways that meet and part, silent hops.
+function widely(incident) {
+    const far = '2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff', hop = (ttl, from) => ({ ttl, from });
+    const flow = (...hops) => ({ flows: [{ hops, end: { kind: 'target', ttl: 7, from: far } }] });
+    const traces = ['us-east-1', 'eu-west-with-a-long-name-1', 'ap-southeast-1', 'sa-1'].map((agent, i) => ({
+        agent, region: agent,
+        now: flow(hop(1, `10.0.${i}.1`), hop(2, i < 2 ? '203.0.113.254' : '2001:db8:1:2:3:4:5:6'), hop(3), hop(4), hop(5, `198.51.100.${i % 3}`)),
+        before: flow(hop(1, `10.0.${i}.1`), hop(2, '203.0.113.253'), hop(3, `192.0.2.${i}`), hop(5, '198.51.100.1')),
+    }));
+    const place = { ...incident.places[0]?.place, kind: 'between', after: '203.0.113.254', before: '198.51.100.1', sentence: 'the packets end behind 203.0.113.254' };
+    return { ...incident, places: [{ at: incident.opened, host: 'db', port: 1, waiting: 0, spares: [], ...incident.places[0], place, traces }] };
+}
+
 async function incident(page, name) {
     await visit(page, 'incidents', 'Incidents');
     await page.locator('tbody').getByRole('link', { name: new RegExp(name) }).click();
@@ -136,6 +170,19 @@ async function incident(page, name) {
     check('it says where it broke', await page.getByText('In the fleet:').first().waitFor().then(() => true, () => false));
     await accessible(page, 'incident');
     await shot(page, 'incident');
+    const unclear = () => page.evaluate(covered);
+    check('in the picture of the traces every name can be read', (await unclear()).length === 0, (await unclear()).join(', '));
+    await page.route(/\/incidents\/\d+$/, async (route) => {
+        const answered = await route.fetch();
+        route.fulfill({ response: answered, json: widely(await answered.json()) });
+    });
+    await page.reload();
+    await page.locator('.traces .name', { hasText: 'ap-southeast' }).first().waitFor();
+    check('… also where many ways meet', (await unclear()).length === 0, (await unclear()).join(', '));
+    check('… and a way of each agent', (await page.locator('.traces .agent').count()) === 4);
+    await page.locator('.traces').first().scrollIntoViewIfNeeded();
+    await shot(page, 'traces');
+    await page.unroute(/\/incidents\/\d+$/);
 }
 
 async function silences(page) {

@@ -3,7 +3,7 @@
 import { html } from './ui.js';
 import { ms, saw, shape, tone } from './words.js';
 
-const WIDTH = 900, ROW = 46;
+const WIDTH = 900, ROW = 46, NAME = 39; // letters of a name, at most: the longest address
 
 // One line for each region: the worst of its views.
 function regions(locations) {
@@ -43,7 +43,7 @@ export function RegionMap({ view }) {
 function join(one) {
     const nodes = new Map(), links = new Map();
     const node = (key, column, text, kind) => {
-        if (!nodes.has(key)) nodes.set(key, { key, column, text, kind });
+        if (!nodes.has(key)) nodes.set(key, { key, column, text, kind, left: [] });
         return key;
     };
     const walk = (trace, agent, now) => {
@@ -66,15 +66,38 @@ function join(one) {
     return { nodes: [...nodes.values()], links: [...links.values()] };
 }
 
-// Rows within a column, in the order in which they were met.
-function place(nodes) {
-    const rows = new Map();
-    for (const n of nodes) {
-        n.row = rows.get(n.column) || 0;
-        rows.set(n.column, n.row + 1);
+const CHAR = 7.5, GAP = 44, HIGH = 38, MARGIN = 6; // pixels: a letter, between columns, a row
+
+// A link over several columns goes through a place of its own in each between, so that it
+// passes by the nodes there.
+function route(nodes, links) {
+    const by = new Map(nodes.map((n) => [n.key, n]));
+    for (const l of links) {
+        const from = by.get(l.from), to = by.get(l.to), between = [];
+        for (let column = from.column + 1; column < to.column; column++) between.push({ column, text: '', left: [] });
+        l.through = [from, ...between, to];
+        l.through.slice(1).forEach((n, i) => n.left.push(l.through[i]));
+        nodes.push(...between);
     }
-    return { columns: Math.max(...nodes.map((n) => n.column)) + 1, rows: Math.max(...rows.values()) };
 }
+
+// Each column is as wide as its longest name; its rows are in the order of what leads to them.
+function place(nodes) {
+    const columns = [], mean = (n) => (n.left.length ? n.left.reduce((sum, l) => sum + l.row, 0) / n.left.length : 0);
+    for (const n of nodes) (columns[n.column] ||= []).push(n);
+    let x = MARGIN, rows = 1;
+    for (const list of columns.filter(Boolean)) {
+        const half = Math.max(MARGIN, ...list.map((n) => (n.text.slice(0, NAME).length + 2) * CHAR / 2));
+        list.map((n) => [mean(n), n]).sort((a, b) => a[0] - b[0]).forEach(([, n], row) => Object.assign(n, { row, half, x: x + half, y: row * HIGH + 24 }));
+        x += 2 * half + GAP;
+        rows = Math.max(rows, list.length);
+    }
+    return { width: x - GAP + MARGIN, height: rows * HIGH + 16 };
+}
+
+// Level below the names, aslant only between the columns.
+const line = (through) => through.map((n, i) => `${i ? 'L' : 'M'}${i ? n.x - n.half : n.x} ${n.y}H${i < through.length - 1 ? n.x + n.half : n.x}`).join('');
+const midway = ({ through }) => { const [a, b] = through.slice(-2); return [(a.x + a.half + b.x - b.half) / 2, (a.y + b.y) / 2 + 6]; };
 
 // What agents that do not watch it saw when they were asked to look.
 const spared = (list) => list.map((s) => `${s.agent} (${[s.region, s.provider].filter(Boolean).join(', ')}) ${s.outcome || 'has not answered'}`).join(', ');
@@ -87,19 +110,20 @@ function Fleet({ one }) {
 export function Traces({ one }) {
     const { nodes, links } = join(one), { after, before } = one.place;
     if (!nodes.length) return html`<p class="muted">${one.place.sentence}</p><${Fleet} one=${one}/>`;
-    const { columns, rows } = place(nodes), wide = 150, high = 38;
-    const at = (n) => [n.column * wide + 70, n.row * high + 22], by = new Map(nodes.map((n) => [n.key, n]));
+    const by = new Map(nodes.map((n) => [n.key, n])), named = [...nodes];
+    route(nodes, links);
+    const { width, height } = place(nodes);
     const broken = (l) => after && by.get(l.from).text === after && (!before || by.get(l.to).text === before || by.get(l.to).kind === 'target');
     return html`<p>${one.place.sentence}</p><${Fleet} one=${one}/>
-        <div class="scroll" tabIndex="0" role="region" aria-label="Traces joined"><svg class="traces" width=${columns * wide} height=${rows * high + 16} role="img" aria-label=${`Traces of ${one.traces.length} agents to ${one.host} port ${one.port}: ${one.place.sentence}`}>
+        <div class="scroll" tabIndex="0" role="region" aria-label="Traces joined"><svg class="traces" width=${width} height=${height} role="img" aria-label=${`Traces of ${one.traces.length} agents to ${one.host} port ${one.port}: ${one.place.sentence}`}>
             ${links.map((l) => {
-                const [x1, y1] = at(by.get(l.from)), [x2, y2] = at(by.get(l.to)), bad = broken(l);
-                return html`<g key=${`${l.from}${l.to}`}><line class=${bad ? 'bad' : l.now ? 'now' : 'before'} x1=${x1} y1=${y1} x2=${x2} y2=${y2} stroke-dasharray=${l.gap ? '4 4' : l.now ? null : '2 5'}/>
-                    ${bad && html`<text class="cross" x=${(x1 + x2) / 2} y=${(y1 + y2) / 2 + 6} text-anchor="middle">✖</text>`}</g>`;
+                const bad = broken(l), [x, y] = midway(l);
+                return html`<g key=${`${l.from}${l.to}`}><path class=${`way ${bad ? 'bad' : l.now ? 'now' : 'before'}`} d=${line(l.through)} stroke-dasharray=${l.gap ? '4 4' : l.now ? null : '2 5'}/>
+                    ${bad && html`<text class="cross" x=${x} y=${y} text-anchor="middle">✖</text>`}</g>`;
             })}
-            ${nodes.map((n) => {
-                const [x, y] = at(n), end = n.text === after || n.text === before || (one.place.kind === 'at_target' && n.kind === 'target');
-                return html`<g key=${n.key} class=${end ? 'bad' : n.kind}><circle cx=${x} cy=${y} r="6"/><text x=${x} y=${y - 10} text-anchor="middle">${end ? '✖ ' : ''}${n.text.slice(0, 22)}</text></g>`;
+            ${named.map((n) => {
+                const end = n.text === after || n.text === before || (one.place.kind === 'at_target' && n.kind === 'target');
+                return html`<g key=${n.key} class=${end ? 'bad' : n.kind}><circle cx=${n.x} cy=${n.y} r="6"/><text class="name" x=${n.x} y=${n.y - 10} text-anchor="middle">${end ? '✖ ' : ''}${n.text.slice(0, NAME)}</text></g>`;
             })}
         </svg></div>
         <p class="hint">Solid lines: as it is now; dotted: in good times; dashed: silent hops between. ✖ marks the place${one.waiting ? `; ${one.waiting} locations have not answered yet` : ''}.</p>`;
