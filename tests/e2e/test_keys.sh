@@ -32,7 +32,7 @@ connected() { [[ $(agent "$1" connected) == true ]]; }
 not_connected() { [[ $(agent "$1" connected) == false ]]; }
 all_know() { [[ $(p keys show --output json | jq '.unaware | length') == 0 ]]; }
 public() { awk '/^public/ {print $2}' "$1"; }
-holds() { grep -q -F "$2" "$dir/$1/enrolment.yaml"; }
+holds() { grep -q -F -e "$2" "$dir/$1/enrolment.yaml"; }
 
 mkdir "$dir/data"
 "$bin/parallax-coordinator" run --data-dir "$dir/data" --advertise 127.0.0.1 \
@@ -51,7 +51,7 @@ check "keys are for their owner only" \
 secrets_elsewhere() {
     local file
     while IFS= read -r file; do
-        grep -rlF "$(awk '/^secret/ {print $2}' "$file")" "$dir" \
+        grep -rlF -e "$(awk '/^secret/ {print $2}' "$file")" "$dir" \
             --exclude="$(basename "$file")" || true
     done < <(find "$dir" -name '*.key')
 }
