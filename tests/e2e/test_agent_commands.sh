@@ -19,6 +19,38 @@ check "its time is the clock's, to the microsecond" \
 check "probe's JSON ends with a newline" \
     ends_with_newline < <(says "$agent" probe 127.0.0.1:1 --output json)
 
+# heard OPTION…: whether a server that takes a connection within 3 s takes that of a probe
+# with these options; in $took.
+heard() {
+    local server port
+    coproc SERVER { python3 -c '
+import socket
+s = socket.create_server(("127.0.0.1", 0))
+s.settimeout(3)
+print(s.getsockname()[1], flush=True)
+try:
+    s.accept()
+    print("taken", flush=True)
+except TimeoutError:
+    print("none", flush=True)'; }
+    server=$SERVER_PID
+    read -r port <&"${SERVER[0]}"
+    "$agent" probe "127.0.0.1:$port" "$@" >/dev/null
+    read -r took <&"${SERVER[0]}"
+    wait "$server"
+}
+took=
+heard --full
+check "a full handshake is taken by the program" test "$took" = taken
+heard --timeout 1s
+check "… half of one is not" test "$took" = none
+
+out=$(says "$agent" trace 127.0.0.1:1 --hops 1 --flows 1 --output json)
+check "a trace of one hop" test "$(jq -r '.flows[0].end.kind' <<<"$out")" = refused
+status=0
+"$agent" trace 127.0.0.1:1 --hops 0 >/dev/null 2>&1 || status=$?
+check "… of none is refused" test "$status" -eq 2
+
 out=$(says "$agent" scan-self --output json)
 check "scan-self's JSON has its parts" test "$(jq '
     .half_open and .error_queue and (.nofile_hard > 0) and (.ports > 0) and

@@ -139,7 +139,22 @@ check "… in which no label is null" test "$(jq -c '.providers' <<<"$out")" = \
     '[{"provider":"acme","agents":2,"live":1},{"provider":null,"agents":1,"live":0}]'
 check "one shut out counts no more" exits 0 p agents revoke b-1
 check "… indeed" test "$(p providers list --output json | jq '.providers | length')" = 1
+check "labels of its own for an agent" exits 0 p agents label a-1 --label rack=7
+labels() { p agents show a-1 --output json | jq -c .agent.labels; }
+check "… instead of its token's" test "$(labels)" = '{"rack":"7"}'
+check "… or none" exits 0 p agents label a-1 --none
+check "… indeed" test "$(labels)" = '{}'
+check "a trace of one flow and one hop" exits 0 p trace "127.0.0.1:$((base + 3))" --from a --flows 1 --hops 1 --ip 4
+check "… there is no way by IPv6 to an address of IPv4" exits 3 p trace "127.0.0.1:$((base + 3))" --from a --flows 1 --ip 6
 agent_stop a-1
+
+check "no incident was ever closed" exits 0 p incidents list --closed --output json
+check "… indeed" test "$(jq '.incidents | length' <<<"$out")" = 0
+first=$(p tokens create robot 2>/dev/null)
+check "a second token of a name" exits 2 p tokens create robot
+second=$(p tokens create robot --replace 2>/dev/null)
+check "… takes the place of the first, if told to" test -n "$second" -a "$first" != "$second" \
+    -a "$(p tokens list --output json | jq '[.tokens[] | select(.name == "robot")] | length')" = 1
 
 mkdir -p "$dir/stranger"
 sed 's/^key:.*/key: "other.key"/' "$dir/coordinator/admin.yaml" >"$dir/stranger/admin.yaml"

@@ -302,4 +302,15 @@ check "what was refused is counted" bash -c "curl -s -H '$(as viewer)' $url/metr
 kill "$coordinator"
 wait "$coordinator" && ok "it stops with streams open" || not_ok "it stops with streams open"
 coordinator=
+
+# ---- behind a proxy that ends TLS, with other options of the daemon ----
+lines=$(wc -l <"$dir/coordinator.log")
+coordinator_start --http-behind-tls true --log-format json --trace-interval off --retention-days 7 \
+    --rollup-minutes 1d --rollup-hours 10d --rollup-days 100d
+check "behind TLS" test "$(login 'a long password')" = 200
+check "… the cookie travels over https only" grep -qi '^set-cookie: parallax_session=.*; Secure' "$dir/head"
+json_log() { tail -n +"$((lines + 1))" "$dir/coordinator.log" | jq -es 'map(.event) | index("ready")' >/dev/null; }
+check "a log of JSON" json_log
+coordinator_stop
+check "no results are kept for no days" exits 2 "$bin/parallax-coordinator" run --data-dir "$dir/coordinator" --retention-days 0
 check_report

@@ -118,6 +118,13 @@ check "a high bar pages later or never" exits 1 "$bin/parallax" replay \
 check "… by another way to say it" exits 1 "$bin/parallax" replay "$dir/recording.jsonl" \
     --policy theta=500
 
+check "times that differ are told from those that do not" test "$("$bin/parallax" replay \
+    "$dir/recording.jsonl" --tolerance 0s -o json | jq '.pages[0] | (.starts_later_s == 0) == (.change == "same")')" = true
+jq -c 'select((.type == "result" and .monitor == "shop" and .agent == "us-east-1") | not)' \
+    "$dir/recording.jsonl" >"$dir/unseen.jsonl"
+check "of a location that saw nothing, a whole coverage pages nobody" test "$("$bin/parallax" replay \
+    "$dir/unseen.jsonl" --min-coverage 100% -o json | jq .would_page)" = 0
+
 # ---- what is wrong ----
 sed '9s/.*/{"type":"result"}/' "$dir/recording.jsonl" >"$dir/bad.jsonl"
 check "a bad line" exits 2 "$bin/parallax" replay "$dir/bad.jsonl"
