@@ -3,6 +3,8 @@
 #include "coordinator/core/judge_quality.h"
 #include "coordinator/core/judge_score.h"
 
+#include <math.h>
+
 /* A scope that cannot be told from a wider or narrower one for so long is said as it is.
  */
 #define PATIENCE    PLX_TK(240 * PLX_SEC_NS)
@@ -65,37 +67,47 @@ static bool is_seen_well(const struct plx_surroundings *x, const struct plx_faul
     return false;
 }
 
+/* Some agents are not in the unit. */
+static bool has_strangers(const struct plx_fleet *fleet, uint32_t unit)
+{
+    return unit != PLX_NO_UNIT && fleet->units[unit].n < fleet->agents_used;
+}
+
 /* A network that only one region can tell of while others are blind: the region's way
- * there would explain as much. It must persist, much longer where that region is of one
- * provider (ways are mended sooner), and nothing that gets through from elsewhere may
- * contradict it; until then its monitors are inconclusive. */
+ * there, or that of the one provider that is left, would explain as much. It must
+ * persist, and nothing that gets through from elsewhere may contradict it; until then its
+ * monitors are inconclusive. */
 static bool is_way_excluded(const struct plx_surroundings *x, const struct plx_fault *f,
                             bool one_provider)
 {
     const struct plx_fleet_agent *a = &x->fleet->agents[f->agents.ids[0]];
-    bool others =
-        a->region != PLX_NO_UNIT && x->fleet->units[a->region].n < x->fleet->agents_used;
-    if (one_provider)
-        return persists(f, PATIENCE);
-    return !others || (persists(f, PATIENCE) && !is_seen_well(x, f));
+    bool blind = has_strangers(x->fleet, a->region) ||
+                 (one_provider && has_strangers(x->fleet, a->provider));
+    return !blind || (persists(f, PATIENCE) && !is_seen_well(x, f));
 }
 
-/* Enough independent places: two regions, or all that are left. A lone view must persist.
+/* Enough independent places: two regions, or all that are left of those that no broken
+ * path hides it from; and three agents, where so many live ones watch it: what the hidden
+ * ones would see, a filter on the others could leave as it was. A lone view must persist.
  */
-static bool has_places(const struct plx_surroundings *x, const struct plx_fault *f)
+static bool has_places(const struct plx_faults *fs, const struct plx_surroundings *x,
+                       struct plx_fault *f)
 {
-    struct plx_ids who = {0};
-    plx_fault_watchers(x, f, &who);
-    uint32_t left = distinct(x->fleet, &who, region_key), n_left = who.n;
+    struct plx_ids who = {0}, all = {0};
+    plx_fault_watchers(fs, x, f, &who);
+    plx_fault_watchers(NULL, x, f, &all);
+    uint32_t left = distinct(x->fleet, &who, region_key), n_all = all.n;
     bool one_provider = distinct(x->fleet, &who, provider_key) < 2;
     plx_ids_fini(&who);
+    plx_ids_fini(&all);
     if (f->agents.n < 2)
-        return n_left < 2 && persists(f, PLX_TK(x->policy->lone_ns));
-    if (left < 2 && f->scope.type == PLX_SCOPE_PREFIX &&
-        !is_way_excluded(x, f, one_provider))
+        return n_all < 2 && persists(f, PLX_TK(x->policy->lone_ns));
+    f->one_sided = left < 2 && f->scope.type == PLX_SCOPE_PREFIX &&
+                   !is_way_excluded(x, f, one_provider);
+    if (f->one_sided)
         return false;
     return (distinct(x->fleet, &f->agents, region_key) >= 2 || left < 2) &&
-           (f->agents.n >= 3 || n_left < 3);
+           (f->agents.n >= 3 || n_all < 3);
 }
 
 /* The monitor depends on something that another fault has down. */
@@ -129,11 +141,12 @@ bool plx_announce_is_consequence(const struct plx_faults *fs,
 
 /* Every live location has failed on one of the fault's monitors since it began. (One that
  * saw them well speaks through the margin.) */
-static bool all_have_spoken(const struct plx_surroundings *x, const struct plx_fault *f)
+static bool all_have_spoken(const struct plx_faults *fs, const struct plx_surroundings *x,
+                            const struct plx_fault *f)
 {
     struct plx_ids who = {0};
     bool all = true;
-    plx_fault_watchers(x, f, &who);
+    plx_fault_watchers(fs, x, f, &who);
     for (uint32_t i = 0; i < who.n && all; i++)
         all = plx_ids_has(&f->agents, who.ids[i]);
     plx_ids_fini(&who);
@@ -157,7 +170,7 @@ static bool all_were_asked(const struct plx_surroundings *x, const struct plx_fa
 static bool is_lone_view(const struct plx_surroundings *x, const struct plx_fault *f)
 {
     struct plx_ids who = {0};
-    plx_fault_watchers(x, f, &who);
+    plx_fault_watchers(NULL, x, f, &who);
     bool lone = who.n == 1;
     plx_ids_fini(&who);
     return lone;
@@ -181,18 +194,19 @@ static bool is_seen_now(const struct plx_surroundings *x, const struct plx_fault
     return false;
 }
 
-static bool server_may_be_said(const struct plx_surroundings *x, struct plx_fault *f)
+static bool server_may_be_said(const struct plx_faults *fs,
+                               const struct plx_surroundings *x, struct plx_fault *f)
 {
     bool guard = !(x->policy->without & PLX_JUDGE_WITHOUT_GUARD);
     double margin = is_lone_view(x, f) ? f->gain : f->margin;
     if (!is_seen_now(x, f))
         return false;
-    if (guard && (margin < x->policy->theta || !has_places(x, f)))
+    if (guard && (margin < x->policy->theta || !has_places(fs, x, f)))
         return false;
     if (f->sure == 0)
         f->sure = x->now;
     if (guard && x->now - f->sure < HUSH && !all_were_asked(x, f) &&
-        !all_have_spoken(x, f))
+        !all_have_spoken(fs, x, f))
         return false;
     return f->margin_scope >= SCOPE_CLEAR ||
            x->now - f->sure >= PLX_TK(x->policy->settle_ns);
@@ -247,27 +261,60 @@ static bool fails_off_phase(const struct plx_surroundings *x, const struct plx_f
     return off * 2 >= n || x->now - f->onset > PATIENCE;
 }
 
-/* Do those that are not in it fail now and then, too? Then it is no path but the target,
- * and not hard: loss. */
-static bool others_are_well(const struct plx_surroundings *x, const struct plx_fault *f)
+/* Nats by which one location's view says that the target fails for it now and then, too
+ * (a fifth of the probes: what is degraded), and not by accident alone: whether it failed
+ * since `back`. What it failed on longer ago than cells remember is not asked. */
+static double nats_of_trouble(const struct plx_surroundings *x,
+                              const struct plx_fleet_monitor *m, const struct plx_cell *c,
+                              uint32_t back)
 {
-    double loss = 0;
-    uint32_t n = 0, flipped = 0; /* seen well, and failing shortly before */
+    double noise = plx_evidence_noise(&x->fleet->agents[c->agent], x->policy);
+    uint32_t span = x->now - back < PLX_OTHER_TK ? x->now - back : PLX_OTHER_TK;
+    double probes = 1 + (double)span / (m->interval_tk ? m->interval_tk : 1);
+    double never = probes * log(1 - noise), trouble = probes * log(1 - PLX_LOSS_ENTER);
+    if ((c->flags & PLX_CELL_FAILING) || (c->other >= back && c->other > 0))
+        return log((1 - exp(trouble)) / (1 - exp(never)));
+    return trouble - never;
+}
+
+/* Another fault says why this view, outside of `f`, fails. One that is suspected only
+ * says nothing of a view that was well when `f` had begun: it comes and goes. */
+static bool is_excused(const struct plx_faults *fs, const struct plx_surroundings *x,
+                       const struct plx_fault *f, uint32_t monitor,
+                       const struct plx_cell *c)
+{
+    return (c->flags & PLX_CELL_COVERED) &&
+           (c->other <= f->onset + PLX_TK(x->policy->slack_ns) ||
+            plx_fault_is_explained(fs, f, monitor, c->agent));
+}
+
+/* Do those that are not in it fail now and then, too? Then it is no path but the target,
+ * and not hard: loss. So it is where all, those in it as well, used to fail. */
+static bool others_are_well(const struct plx_faults *fs, const struct plx_surroundings *x,
+                            const struct plx_fault *f)
+{
+    double loss = 0, loss_all = 0, trouble = 0;
+    uint32_t n = 0, n_all = 0;
     for (uint32_t i = 0; i < f->monitors.n; i++) {
         const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
+        uint32_t back = f->onset > 2 * m->interval_tk ? f->onset - 2 * m->interval_tk : 0;
         for (uint32_t k = 0; k < m->n_cells; k++) {
             const struct plx_cell view = plx_cell_at(x->ev, m, k), *c = &view;
-            if (!(c->flags & PLX_CELL_SEEN) || (c->flags & PLX_CELL_COVERED) ||
-                plx_ids_has(&f->agents, c->agent))
+            bool mine = plx_ids_has(&f->agents, c->agent);
+            if (!(c->flags & PLX_CELL_SEEN) ||
+                (!mine && is_excused(fs, x, f, f->monitors.ids[i], c)))
+                continue;
+            n_all++;
+            loss_all += plx_quality_loss(c);
+            if (mine)
                 continue;
             n++;
             loss += plx_quality_loss(c);
-            uint32_t back =
-                f->onset > 2 * m->interval_tk ? f->onset - 2 * m->interval_tk : 0;
-            flipped += !(c->flags & PLX_CELL_FAILING) && c->other >= back && c->other > 0;
+            trouble += nats_of_trouble(x, m, c, back);
         }
     }
-    return n == 0 || (loss / n < OTHERS_LOSS && flipped * 4 <= n);
+    return n == 0 ||
+           (loss < OTHERS_LOSS * n && loss_all < OTHERS_LOSS * n_all && trouble <= 0);
 }
 
 /* So long every view near a fault takes to be renewed. */
@@ -320,7 +367,7 @@ static bool other_may_be_said(const struct plx_faults *fs,
     if (x->now - f->onset < wait || f->last_fail < f->onset + wait / 3 ||
         x->now - f->born < PLX_TK(x->policy->settle_other_ns))
         return false;
-    if (!ours && (!fails_off_phase(x, f) || !others_are_well(x, f)))
+    if (!ours && (!fails_off_phase(x, f) || !others_are_well(fs, x, f)))
         return false;
     if (f->margin >= x->policy->theta_other)
         return true;
@@ -379,7 +426,7 @@ void plx_announce(struct plx_faults *fs, const struct plx_surroundings *x,
     bool server = plx_family_of(&f->scope) == PLX_FAMILY_SERVER;
     if (!f->seen || f->id != 0)
         return;
-    if (!(server ? server_may_be_said(x, f) : other_may_be_said(fs, x, f)))
+    if (!(server ? server_may_be_said(fs, x, f) : other_may_be_said(fs, x, f)))
         return;
     struct plx_fault *g = narrower_of(fs, f);
     if (g != NULL) {

@@ -8,31 +8,13 @@
 
 /* --- its newest failure --------------------------------------------------------- */
 
-static bool explains(const struct plx_fault *f, uint32_t monitor, uint32_t agent)
-{
-    return plx_ids_has(&f->agents, agent) &&
-           (plx_family_of(&f->scope) == PLX_FAMILY_VANTAGE ||
-            plx_ids_has(&f->monitors, monitor));
-}
-
-/* Another open fault explains the cell as well. */
-static bool is_shared(const struct plx_faults *fs, const struct plx_fault *f,
-                      uint32_t monitor, uint32_t agent)
-{
-    for (uint32_t i = 0; i < fs->n; i++)
-        if (&fs->list[i] != f && plx_fault_is_open(&fs->list[i]) &&
-            plx_fault_is_told(&fs->list[i]) && explains(&fs->list[i], monitor, agent))
-            return true;
-    return false;
-}
-
 static void see_failure(const struct plx_faults *fs, const struct plx_surroundings *x,
                         const struct plx_fault *f, uint32_t monitor,
                         const struct plx_cell *c, uint32_t *newest)
 {
     if (c->last > *newest && plx_ids_has(&f->agents, c->agent) &&
         plx_scope_has_monitor(x->fleet, &f->scope, monitor) &&
-        !is_shared(fs, f, monitor, c->agent))
+        !plx_fault_is_explained(fs, f, monitor, c->agent))
         *newest = c->last;
 }
 
@@ -171,7 +153,7 @@ bool plx_ending_is_over(const struct plx_faults *fs, const struct plx_surroundin
     switch (plx_family_of(&f->scope)) {
     case PLX_FAMILY_SERVER: {
         struct plx_ids who = {0};
-        plx_fault_watchers(x, f, &who);
+        plx_fault_watchers(fs, x, f, &who);
         uint32_t need = who.n < 2 ? 1 : 2;
         plx_ids_fini(&who);
         return r.agents >= need && r.events >= 2;

@@ -360,9 +360,6 @@ static void age_noise(struct plx_fleet_agent *a)
     a->n_bad /= 2;
 }
 
-/* What was before the run counts no more once it is so long ago. */
-#define OTHER_TK (600 * PLX_TK_PER_SEC)
-
 static void run_open(struct plx_evidence *ev, struct plx_fleet_agent *a,
                      struct plx_cell *c, uint32_t tk, bool answered)
 {
@@ -376,7 +373,7 @@ static void run_open(struct plx_evidence *ev, struct plx_fleet_agent *a,
         if (c->n < UINT8_MAX)
             c->n++;
         c->last = tk;
-        if (tk - c->other > OTHER_TK)
+        if (tk - c->other > PLX_OTHER_TK)
             c->other = 0;
         return;
     }
@@ -512,12 +509,13 @@ static void take_seen(struct plx_evidence *ev, struct plx_fleet_agent *a,
     bool timed_out = r->outcome == PLX_OUTCOME_TIMEOUT;
     if (r->kind == PLX_JUDGE_SCHEDULED)
         c->sched = (uint16_t)tk;
+    bool ahead = ok && r->kind == PLX_JUDGE_CONFIRM;
     c->flags &= (uint8_t) ~(PLX_CELL_PENDING | PLX_CELL_LOCAL | PLX_CELL_LATE);
+    /* Asked for after something failed: it began after that, whatever the clocks say.
+     * What follows it was measured later, though perhaps not by so much. */
+    tk += ahead ? (uint32_t)(policy->slack_ns / TK_NS) : 0;
+    tk = tk < c->last ? c->last : tk;
     if (ok) {
-        /* Asked for after something failed: it began after that, whatever the clocks say.
-         */
-        if (r->kind == PLX_JUDGE_CONFIRM)
-            tk += (uint32_t)(policy->slack_ns / TK_NS);
         a->local_n = 0;
         if (!timed_out) /* where silence is expected it is no loss */
             ev->dirty |= plx_quality_answered(c, r->syn_retrans);
@@ -535,6 +533,15 @@ static void take_seen(struct plx_evidence *ev, struct plx_fleet_agent *a,
     take_half(ev, c, ok && r->half_up);
     c->outcome = r->outcome & 15;
     c->unreach = r->unreach & 7;
+}
+
+/* A newer result came before it: it says nothing about the present. What was as expected
+ * may be dated later than it was measured, by the slack (take_seen). */
+static bool is_overtaken(const struct plx_packed *p,
+                         const struct plx_judge_policy *policy, uint32_t tk)
+{
+    bool failing = p->flags & PLX_CELL_FAILING;
+    return tk + (failing ? 0 : (uint32_t)(policy->slack_ns / TK_NS)) < p->last;
 }
 
 int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
@@ -566,7 +573,7 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
         take_local(ev, a, p, tk);
         return 0;
     }
-    if (tk < p->last) /* overtaken by a newer result: says nothing about the present */
+    if (is_overtaken(p, policy, tk))
         return 0;
     struct plx_cell c = plx_cells_get(&ev->cells, i, (uint16_t)r->agent);
     bool failed = c.flags & PLX_CELL_FAILING;

@@ -13,6 +13,8 @@
 /* Time inside the judge: ticks of 1/32 s since a day before its first call; 0 is "never".
  * 32 bits last 4.2 years; a judge is rebuilt from the store long before. */
 #define PLX_TK_PER_SEC 32u
+/* What was before a cell's run counts no more once it is so long ago. */
+#define PLX_OTHER_TK   (600 * PLX_TK_PER_SEC)
 
 struct plx_evidence {
     struct plx_cells cells;

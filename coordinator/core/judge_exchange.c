@@ -101,16 +101,6 @@ static void undo(struct plx_cover *c, uint32_t n_picks, uint32_t pick, uint32_t 
 
 /* --- exchanges ------------------------------------------------------------------ */
 
-/* The story has this fault already. */
-static bool is_picked(const struct plx_cover *c, const struct plx_scope *scope)
-{
-    for (uint32_t p = 0; p < c->n_picks; p++)
-        if (!c->picks[p].removed &&
-            plx_scope_key(c->picks[p].scope) == plx_scope_key(*scope))
-            return true;
-    return false;
-}
-
 /* Would the cells of pick `p` be told better without it? */
 static bool exchange(struct plx_cover *c, uint32_t p)
 {
@@ -139,12 +129,14 @@ static bool exchange(struct plx_cover *c, uint32_t p)
     return false;
 }
 
-/* What the picks mostly inside candidate `k` earn; frees their cells. Fills c->work. */
+/* What the picks mostly inside candidate `k` earn; frees their cells. Fills c->work. If
+ * there is none, or itself alone, there is nothing to be done: none is freed. */
 static double free_inside(struct plx_cover *c, uint32_t k, uint32_t *ret_n)
 {
     struct plx_cand *cand = &c->cands[k];
     double sum = 0;
-    uint32_t n = 0, inside = 0;
+    uint32_t n = 0, inside = 0, n_inside = 0;
+    bool own = false;
     plx_cands_reach(&c->tally, &c->cap_tally, c->n_picks, sizeof *c->tally);
     plx_cands_reach(&c->work, &c->cap_work, c->n_fails, sizeof *c->work);
     memset(c->tally, 0, c->n_picks * sizeof *c->tally);
@@ -160,7 +152,10 @@ static double free_inside(struct plx_cover *c, uint32_t k, uint32_t *ret_n)
         sum += pick->gain;
         c->tally[p] = UINT32_MAX;
         inside += pick->n_fails;
+        n_inside++;
+        own |= plx_scope_key(pick->scope) == plx_scope_key(cand->scope);
     }
+    inside = n_inside > own ? inside : 0;
     for (uint32_t i = 0; i < c->n_told && n < inside; i++) {
         int32_t by = c->fails[c->told[i]].by;
         if (by >= 0 && c->tally[by] == UINT32_MAX)
@@ -185,6 +180,9 @@ static bool absorb(struct plx_cover *c, uint32_t k)
         was[i] = c->fails[c->work[i]].by;
         c->fails[c->work[i]].by = -1;
     }
+    for (uint32_t p = 0; p < n_picks; p++)
+        if (c->tally[p] == UINT32_MAX)
+            plx_score_claim(&c->score, &c->picks[p].scope, false);
     plx_greedy_evaluate(c, &c->cands[k], 0);
     bool better = c->cands[k].gain > sum + 0.1;
     if (better) {
@@ -217,7 +215,7 @@ void plx_exchange_refine(struct plx_cover *c)
         bool changed = false;
         for (uint32_t i = 0; i < c->n_live; i++) {
             const struct plx_cand *k = &c->cands[c->live[i]];
-            if (k->n_fails < 2 || is_picked(c, &k->scope))
+            if (k->n_fails < 2)
                 continue;
             plx_greedy_claim_own(c);
             if (absorb(c, c->live[i])) {

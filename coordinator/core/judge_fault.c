@@ -1,5 +1,7 @@
 #include "coordinator/core/judge_fault.h"
 
+#include "coordinator/core/judge_faults.h"
+
 #include <math.h>
 
 enum plx_family plx_family_of(const struct plx_scope *s)
@@ -24,14 +26,50 @@ void plx_fault_report(struct plx_fault *f, enum plx_judge_change change, uint32_
     f->unsaid = false;
 }
 
-void plx_fault_watchers(const struct plx_surroundings *x, const struct plx_fault *f,
-                        struct plx_ids *ret)
+static bool explains(const struct plx_fault *f, uint32_t monitor, uint32_t agent)
+{
+    return plx_ids_has(&f->agents, agent) &&
+           (plx_family_of(&f->scope) == PLX_FAMILY_VANTAGE ||
+            plx_ids_has(&f->monitors, monitor));
+}
+
+bool plx_fault_is_explained(const struct plx_faults *fs, const struct plx_fault *f,
+                            uint32_t monitor, uint32_t agent)
+{
+    for (uint32_t i = 0; i < fs->n; i++) {
+        const struct plx_fault *g = &fs->list[i];
+        if (g != f && plx_fault_is_open(g) && plx_fault_is_told(g) &&
+            explains(g, monitor, agent))
+            return true;
+    }
+    return false;
+}
+
+/* Another fault, of the way there, explains why the agent does not reach the monitor. */
+static bool is_behind(const struct plx_faults *fs, const struct plx_fault *f,
+                      uint32_t monitor, uint32_t agent)
+{
+    for (uint32_t i = 0; i < fs->n; i++) {
+        const struct plx_fault *g = &fs->list[i];
+        if (g != f && plx_fault_is_open(g) && plx_fault_is_told(g) &&
+            plx_family_of(&g->scope) == PLX_FAMILY_PATH && explains(g, monitor, agent))
+            return true;
+    }
+    return false;
+}
+
+void plx_fault_watchers(const struct plx_faults *fs, const struct plx_surroundings *x,
+                        const struct plx_fault *f, struct plx_ids *ret)
 {
     for (uint32_t i = 0; i < f->monitors.n && i < 64; i++) {
-        const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
+        uint32_t id = f->monitors.ids[i];
+        const struct plx_fleet_monitor *m = &x->fleet->monitors[id];
         for (uint32_t k = 0; k < m->n_cells; k++) {
             uint32_t a = m->watchers->agents[k];
-            if (plx_fleet_is_live(&x->fleet->agents[a]) || plx_ids_has(&f->agents, a))
+            bool covered = x->ev->cells.at[m->cell0 + k].flags & PLX_CELL_COVERED;
+            if (plx_ids_has(&f->agents, a) ||
+                (plx_fleet_is_live(&x->fleet->agents[a]) &&
+                 !(fs != NULL && covered && is_behind(fs, f, id, a))))
                 plx_ids_add(ret, a);
         }
     }

@@ -15,6 +15,8 @@
  * be gone, or to be another, only after so long: one odd result must not rewrite it. */
 #define PLX_FAULT_PERSIST PLX_TK(25 * PLX_SEC_NS)
 
+struct plx_faults;
+
 struct plx_fault {
     uint64_t id; /* 0 until announced */
     struct plx_scope scope;
@@ -27,9 +29,11 @@ struct plx_fault {
     uint32_t ended; /* 0: open */
     uint32_t said;  /* when last reported */
     uint32_t held; /* until then it was a consequence of another fault (judge_announce) */
-    bool seen;     /* in the latest story */
-    bool page;     /* server-side, and worth waking someone */
-    bool vetoed;   /* … but the rules of all its monitors say that they are not down */
+    uint32_t begged; /* when agents that are half blind were asked about it */
+    bool one_sided;  /* a way there would explain as much, as far as is known */
+    bool seen;       /* in the latest story */
+    bool page;       /* server-side, and worth waking someone */
+    bool vetoed;    /* … but the rules of all its monitors say that they are not down */
     bool by_quorum; /* an operator's rule opened it (judge_rule), not the story */
     bool unsaid;    /* its members changed since it was last reported */
     double gain, margin, margin_scope;
@@ -62,10 +66,16 @@ struct plx_surroundings {
 void plx_fault_report(struct plx_fault *fault, enum plx_judge_change change,
                       uint32_t now);
 
-/* Adds the live agents that watch any of the fault's monitors, and those that are in it;
- * the first 64 monitors are looked at. */
-void plx_fault_watchers(const struct plx_surroundings *x, const struct plx_fault *fault,
-                        struct plx_ids *ret);
+/* Another open fault than `fault` explains why the agent's view of the monitor fails. */
+bool plx_fault_is_explained(const struct plx_faults *faults,
+                            const struct plx_fault *fault, uint32_t monitor,
+                            uint32_t agent);
+
+/* Adds the agents that can tell of the fault: those that are in it, and the live ones
+ * that watch any of its monitors without being cut off from it by another of `faults`, of
+ * the way there (NULL: those, too). The first 64 monitors are looked at. */
+void plx_fault_watchers(const struct plx_faults *faults, const struct plx_surroundings *x,
+                        const struct plx_fault *fault, struct plx_ids *ret);
 
 double plx_fault_confidence(const struct plx_fault *fault);
 

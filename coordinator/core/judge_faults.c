@@ -120,6 +120,10 @@ static void meet_one(struct plx_faults *fs, const struct plx_cover *cover,
                      const struct plx_pick *pick, uint32_t now)
 {
     struct plx_fault *f = find_same(fs, &pick->scope);
+    if (f != NULL && f->seen) { /* the story has it twice, from two moments on */
+        f->gain += pick->gain;
+        return;
+    }
     if (f == NULL) {
         f = find_former(fs, cover, pick, now);
         if (f != NULL) {

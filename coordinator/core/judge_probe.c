@@ -19,6 +19,8 @@
 #define FEW       3u
 /* Steps between two looks for watches that are over. */
 #define PURGE     16u
+/* Monitors of a fault that are asked about before it is said, at once. */
+#define WITNESSED 4u
 /* Rounds of a burst (stage 2 is the first). */
 #define STAGE_MAX 5
 /* In a watch's `n_good`: no location was counted. */
@@ -371,6 +373,69 @@ static bool ask_dissenters(struct search *s, uint32_t monitor, uint32_t onset)
     return asked;
 }
 
+/* What an agent that is not in the fault said of a monitor in it would be news: it has
+ * said nothing since the fault began. A good result within the slack may be older. */
+static bool is_owed(const struct search *s, const struct plx_fault *f,
+                    const struct plx_fleet_monitor *m, const struct plx_cell *c)
+{
+    return !plx_ids_has(&f->agents, c->agent) && !(c->flags & PLX_CELL_PENDING) &&
+           !is_recent_failure(c, f->since, 0) && !in_flight(s, m, c) &&
+           !is_good_since(c, f->since + PLX_TK(s->policy->slack_ns));
+}
+
+/* A fault on the target's side that is about to be said, and seems to have begun after
+ * everybody was asked: who saw it well shortly before is asked once more. */
+static void ask_witnesses(struct search *s, const struct plx_fault *f)
+{
+    for (uint32_t i = 0; i < f->monitors.n; i++)
+        if (s->fleet->monitors[f->monitors.ids[i]].asked_all >= f->since)
+            return;
+    for (uint32_t i = 0; i < f->monitors.n && i < WITNESSED; i++) {
+        uint32_t id = f->monitors.ids[i];
+        struct plx_fleet_monitor *m = &s->fleet->monitors[id];
+        for (uint32_t k = 0; k < m->n_cells; k++) {
+            const struct plx_cell c = plx_cell_at(s->ev, m, k);
+            if (plx_fleet_is_live(&s->fleet->agents[c.agent]) && is_owed(s, f, m, &c))
+                order(s, id, k, &s->p->doubt);
+        }
+        m->asked_all = s->now;
+    }
+}
+
+/* A network of which one region alone can tell: something gets through most faults of
+ * ours now and then, and a single answer would show that it is the way there. */
+static void ask_blind(struct search *s, struct plx_fault *f)
+{
+    if (f->begged != 0 && s->now - f->begged < REPEAT)
+        return;
+    f->begged = s->now;
+    for (uint32_t i = 0; i < f->monitors.n && i < WITNESSED; i++) {
+        uint32_t turn = (s->now / REPEAT * WITNESSED + i) % f->monitors.n;
+        uint32_t id = f->monitors.ids[turn];
+        const struct plx_fleet_monitor *m = &s->fleet->monitors[id];
+        for (uint32_t k = 0; k < m->n_cells; k++) {
+            const struct plx_cell c = plx_cell_at(s->ev, m, k);
+            const struct plx_fleet_agent *a = &s->fleet->agents[c.agent];
+            if (a->used && !a->silent && !plx_fleet_is_live(a) && is_owed(s, f, m, &c))
+                order(s, id, k, &s->p->doubt);
+        }
+    }
+}
+
+/* Before a fault is said. */
+static void ask_to_be_sure(struct search *s)
+{
+    for (uint32_t i = 0; i < s->faults->n; i++) {
+        struct plx_fault *f = &s->faults->list[i];
+        if (f->id != 0 || !f->seen || plx_family_of(&f->scope) != PLX_FAMILY_SERVER)
+            continue;
+        if (f->sure != 0)
+            ask_witnesses(s, f);
+        else if (f->one_sided)
+            ask_blind(s, f);
+    }
+}
+
 static bool is_settled(const struct search *s, const struct plx_fail *fail)
 {
     if (fail->by < 0)
@@ -604,5 +669,6 @@ void plx_prober_step(struct plx_prober *p, struct plx_cover *cover,
                 &p->watches.at[plx_watches_home(&p->watches, fails[k + 8].monitor)]);
         consider_all(&s, fails + i, k - i);
     }
+    ask_to_be_sure(&s);
     renew(&s, seats);
 }

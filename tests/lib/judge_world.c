@@ -46,13 +46,18 @@ void judge_declare(struct judge_world *w, uint32_t n_agents)
 void judge_see(struct judge_world *w, uint32_t m, uint32_t a, double t, bool extra)
 {
     bool bad = w->fails[m][a] && t >= w->start && t < w->end;
+    enum plx_outcome outcome = bad ? w->outcome : PLX_OUTCOME_OPEN;
+    if (w->sees != NULL) {
+        outcome = w->sees(m, a, t, extra);
+        bad = outcome != PLX_OUTCOME_OPEN;
+    }
     struct plx_judge_result r = {.now = judge_wall(t + 0.2),
                                  .at = judge_wall(t),
                                  .monitor = m,
                                  .agent = a,
-                                 .outcome = bad ? w->outcome : PLX_OUTCOME_OPEN,
+                                 .outcome = outcome,
                                  .kind = extra ? PLX_JUDGE_CONFIRM : PLX_JUDGE_SCHEDULED,
-                                 .half_up = bad && w->outcome == PLX_OUTCOME_OPEN,
+                                 .half_up = bad && outcome == PLX_OUTCOME_OPEN,
                                  .rtt_us = bad ? 0 : 20000};
     assert_int_equal(plx_judge_result(w->judge, &r), 0);
 }

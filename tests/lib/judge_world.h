@@ -22,6 +22,8 @@ static inline struct plx_wall judge_wall(double s)
 
 struct judge_world {
     struct plx_judge *judge;
+    /* What a probe that begins at `t` gives, where `fails` does not say enough. */
+    enum plx_outcome (*sees)(uint32_t monitor, uint32_t agent, double t, bool extra);
     bool fails[JUDGE_MONITORS][JUDGE_AGENTS];
     bool silent[JUDGE_AGENTS];
     enum plx_outcome outcome;
