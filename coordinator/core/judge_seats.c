@@ -181,16 +181,13 @@ int plx_seats_hear(struct plx_seats *s, const struct plx_seats_room *room,
     struct plx_seat *seat = seat_of(s, r->monitor, r->agent);
     if (seat != NULL && r->at.ns < seat->said.at.ns) /* overtaken */
         return 0;
-    /* One that never reached it may not be let in: it tells nothing of the target. */
-    if (!plx_evidence_is_expected(&room->fleet->monitors[r->monitor], r)) {
-        remove_of(s, r->monitor, r->agent);
-        return 0;
-    }
     if (seat == NULL && !make_room(s))
         return 0;
     if (seat == NULL)
         seat = &s->at[s->n++];
-    *seat = (struct plx_seat){.said = *r};
+    *seat = (struct plx_seat){
+        .said = *r,
+        .reached = plx_evidence_is_expected(&room->fleet->monitors[r->monitor], r)};
     return 0;
 }
 
@@ -225,9 +222,36 @@ bool plx_seats_are_needed(const struct plx_seats_room *room, uint32_t monitor,
                     plx_evidence_ticks(room->ev, now)) != 0;
 }
 
+static uint32_t said_at(const struct plx_seats_room *room, const struct plx_seat *seat)
+{
+    return plx_evidence_ticks(room->ev, seat->said.at);
+}
+
+static uint32_t slack_of(const struct plx_seats_room *room)
+{
+    return (uint32_t)(room->policy->slack_ns * PLX_TK_PER_SEC / PLX_SEC_NS);
+}
+
+/* Of the spares that looked since the doubt began, more reached the target than not. One
+ * alone against others may be behind something that answers for everybody. */
+static bool most_reached(const struct plx_seats *s, const struct plx_seats_room *room,
+                         uint32_t monitor, uint32_t since)
+{
+    uint32_t n_reached = 0, n_not = 0;
+    for (uint32_t i = 0; i < s->n; i++) {
+        const struct plx_seat *seat = &s->at[i];
+        if (seat->said.monitor != monitor ||
+            (!seat->seated && said_at(room, seat) + slack_of(room) <= since))
+            continue;
+        n_reached += seat->seated || seat->reached;
+        n_not += !seat->seated && !seat->reached;
+    }
+    return n_reached > n_not;
+}
+
 /* Whether its cell still says something. */
-static bool stays(const struct plx_seats_room *room, const struct plx_seat *seat,
-                  struct plx_wall now, uint32_t tk)
+static bool stays(const struct plx_seats *s, const struct plx_seats_room *room,
+                  const struct plx_seat *seat, struct plx_wall now, uint32_t tk)
 {
     const struct plx_fleet_monitor *m = &room->fleet->monitors[seat->said.monitor];
     const struct plx_fleet_agent *a = &room->fleet->agents[seat->said.agent];
@@ -236,25 +260,25 @@ static bool stays(const struct plx_seats_room *room, const struct plx_seat *seat
     if (a->beats &&
         plx_wall_diff(now, (struct plx_wall){a->heard_ns}) >= room->policy->silent_ns)
         return false;
-    return doubt_of(room, m, tk) != 0 &&
-           plx_evidence_is_recent(a, room->policy, m, &c, tk);
+    uint32_t since = doubt_of(room, m, tk);
+    return since != 0 && plx_evidence_is_recent(a, room->policy, m, &c, tk) &&
+           most_reached(s, room, seat->said.monitor, since);
 }
 
 /* Whether it is to have one now. */
-static bool is_wanted(const struct plx_seats_room *room, const struct plx_seat *seat,
-                      uint32_t tk)
+static bool is_wanted(const struct plx_seats *s, const struct plx_seats_room *room,
+                      const struct plx_seat *seat, uint32_t tk)
 {
     const struct plx_fleet_monitor *m = &room->fleet->monitors[seat->said.monitor];
-    uint32_t slack = (uint32_t)(room->policy->slack_ns * PLX_TK_PER_SEC / PLX_SEC_NS);
     uint32_t since = doubt_of(room, m, tk);
-    return since != 0 && plx_evidence_ticks(room->ev, seat->said.at) + slack > since;
+    return seat->reached && since != 0 && said_at(room, seat) + slack_of(room) > since &&
+           most_reached(s, room, seat->said.monitor, since);
 }
 
 static bool is_over(const struct plx_seats_room *room, const struct plx_seat *seat,
                     uint32_t tk)
 {
-    const struct plx_cell c = {.last = plx_evidence_ticks(room->ev, seat->said.at),
-                               .flags = PLX_CELL_SPARE};
+    const struct plx_cell c = {.last = said_at(room, seat), .flags = PLX_CELL_SPARE};
     return tk >= plx_evidence_until(room->policy,
                                     &room->fleet->monitors[seat->said.monitor], &c);
 }
@@ -299,12 +323,12 @@ void plx_seats_step(struct plx_seats *s, const struct plx_seats_room *room,
     for (uint32_t i = 0; i < s->n;) {
         uint32_t n = s->n;
         const struct plx_seat *seat = &s->at[i];
-        if (seat->seated && !stays(room, seat, now, tk))
+        if (seat->seated && !stays(s, room, seat, now, tk))
             leave(s, room, i, touched);
         else if (!seat->seated && is_over(room, seat, tk))
             remove_at(s, i);
         else if (!seat->seated && n_seated(s, seat->said.monitor) < PLX_SEATS_MONITOR &&
-                 is_wanted(room, seat, tk))
+                 is_wanted(s, room, seat, tk))
             enter(s, room, i, touched);
         i += s->n == n;
     }

@@ -3,9 +3,9 @@
  * A *spare* is an agent that does not watch the monitor and was asked to look. That it
  * reached the target is remembered while it is fresh, outside the cells; it gets a cell
  * (PLX_CELL_SPARE) while those assigned cannot tell among themselves whether the target
- * fails or the way there (docs/adr/0015), as long as its view is fresh and it is heard
- * of. In quiet times there are
- * none: a view that is remembered has 80 bytes, PLX_SEATS_MAX of them at most. */
+ * fails or the way there (docs/adr/0015), as long as its view is fresh, it is heard of,
+ * and most spares that were asked reach it, too. In quiet times there are
+ * none: a view that is remembered has 88 bytes, PLX_SEATS_MAX of them at most. */
 #ifndef PLX_CORE_JUDGE_SEATS_H
 #define PLX_CORE_JUDGE_SEATS_H
 
@@ -20,7 +20,8 @@
 #define PLX_SEATS_MONITOR 6u    /* spares that have a cell of one monitor, at most */
 
 struct plx_seat {
-    struct plx_judge_result said; /* its latest result as expected, unless seated */
+    struct plx_judge_result said; /* its latest result, unless seated */
+    bool reached;                 /* that was as expected */
     bool seated;                  /* has a cell, which says the rest */
 };
 

@@ -354,6 +354,25 @@ static void a_spare_that_never_reached_it__says_nothing(void **state)
     plx_judge_destroy(&w.judge);
 }
 
+static void spares_disagree__the_majority_counts(void **state)
+{
+    (void)state;
+    for (uint32_t n_fail = 1; n_fail <= 2; n_fail++) {
+        struct world w;
+        up(&w, 1);
+        w.spares = 7u << 1;
+        pass(&w, 0, 200);
+        w.fails[0] = w.fails[1] = true;
+        w.fails[2] = n_fail == 2; /* c3 alone reaches what perhaps is not the target */
+        pass(&w, 200, 280);
+        assert_int_equal(n_cells(&w), n_fail == 1 ? 2 : 0);
+        pass(&w, 280, 400);
+        assert_true((rule(&w).verdict == PLX_JUDGE_INCONCLUSIVE) == (n_fail == 2));
+        assert_int_equal(w.first_down, 0);
+        plx_judge_destroy(&w.judge);
+    }
+}
+
 static void spares_that_reached_it_fail_too__it_is_down(void **state)
 {
     (void)state;
@@ -365,7 +384,7 @@ static void spares_that_reached_it_fail_too__it_is_down(void **state)
     pass(&w, 240, 242);
     w.fails[2] = w.fails[3] = true;
     pass(&w, 242, 400);
-    assert_in_range(w.first_down, 243, 300); /* no later than a lone view alone */
+    assert_in_range(w.first_down, 243, 300);
     assert_true(plx_judge_verdict_is_down(rule(&w).verdict));
     plx_judge_destroy(&w.judge);
 }
@@ -523,6 +542,7 @@ int main(void)
         cmocka_unit_test(
             a_spare_that_is_silent_by_design__fades_after_two_and_a_half_intervals),
         cmocka_unit_test(a_spare_that_never_reached_it__says_nothing),
+        cmocka_unit_test(spares_disagree__the_majority_counts),
         cmocka_unit_test(spares_that_reached_it_fail_too__it_is_down),
         cmocka_unit_test(an_accident__costs_no_cells),
         cmocka_unit_test(one_who_watches_can_tell__no_spare_is_needed),
