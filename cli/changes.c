@@ -1,5 +1,6 @@
 #include "cli/changes.h"
 
+#include "cli/client.h"
 #include "cli/render.h"
 
 #include <string.h>
@@ -155,4 +156,18 @@ void plx_changes_print(const struct plx_cli *cli, const json_t *answer, bool dry
     print_sections(answer, dry_run);
     print_pages(cli, answer);
     print_totals(answer, dry_run);
+}
+
+int plx_changes_apply(struct plx_cli *cli, const char *file, const char *text)
+{
+    struct plx_question q;
+    json_t *answer = NULL;
+    plx_question_init(&q);
+    plx_json_kstr(&q.json, "file", file);
+    plx_json_kstr(&q.json, "text", text);
+    int code = plx_ask(cli, "apply", &q, &answer);
+    if (code == PLX_EXIT_OK)
+        plx_changes_print(cli, answer, false);
+    json_decref(answer);
+    return code;
 }

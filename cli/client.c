@@ -60,6 +60,17 @@ void plx_question_words(struct plx_question *q, const struct plx_args *args,
     plx_json_end(&q->json);
 }
 
+int plx_question_fill(struct plx_question *q, const struct plx_args *args,
+                      plx_question_fn *fill)
+{
+    struct plx_why why = {""};
+    plx_question_init(q);
+    if (fill(q, args, &why) == 0)
+        return PLX_EXIT_OK;
+    plx_question_fini(q);
+    return plx_complain(PLX_EXIT_USAGE, "%s", why.text);
+}
+
 static void finish(struct talk *t, int err)
 {
     t->err = err;

@@ -22,6 +22,14 @@ void plx_question_fini(struct plx_question *q);
 void plx_question_words(struct plx_question *q, const struct plx_args *args,
                         const char *key);
 
+/* What a command's arguments ask. 0, or an error with a sentence. */
+typedef int plx_question_fn(struct plx_question *q, const struct plx_args *args,
+                            struct plx_why *why);
+/* Begins a question and has it filled. Where that fails, complains, leaves nothing to
+ * finish and returns an exit code. */
+int plx_question_fill(struct plx_question *q, const struct plx_args *args,
+                      plx_question_fn *fill);
+
 /* Called with each answer of a stream, the last one too; lends `answer`. */
 typedef void plx_answer_fn(void *arg, json_t *answer, bool last);
 

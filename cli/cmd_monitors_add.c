@@ -126,22 +126,6 @@ static int refuse_existing(struct plx_cli *cli, const char *name)
     return code;
 }
 
-static int apply_text(struct plx_cli *cli, const char *text)
-{
-    struct plx_question q;
-    json_t *answer = NULL;
-    plx_question_init(&q);
-    plx_json_kstr(&q.json, "file", "command line");
-    plx_json_kbool(&q.json, "dry_run", false);
-    plx_json_kbool(&q.json, "prune", false);
-    plx_json_kstr(&q.json, "text", text);
-    int code = plx_ask(cli, "apply", &q, &answer);
-    if (code == PLX_EXIT_OK)
-        plx_changes_print(cli, answer, false);
-    json_decref(answer);
-    return code;
-}
-
 int plx_cmd_monitors_add(struct plx_cli *cli)
 {
     struct plx_buf text;
@@ -154,7 +138,7 @@ int plx_cmd_monitors_add(struct plx_cli *cli)
     int code = err < 0 ? plx_complain(PLX_EXIT_USAGE, "%s", why.text)
                        : refuse_existing(cli, name);
     if (code == PLX_EXIT_OK)
-        code = apply_text(cli, plx_buf_str(&text));
+        code = plx_changes_apply(cli, "command line", plx_buf_str(&text));
     free(name);
     plx_buf_fini(&text);
     return code;

@@ -90,20 +90,6 @@ static int read_back(const char *path, const char *name, char **ret_text,
     return err;
 }
 
-static int apply_text(struct plx_cli *cli, const char *path, const char *text)
-{
-    struct plx_question q;
-    json_t *answer = NULL;
-    plx_question_init(&q);
-    plx_json_kstr(&q.json, "file", path);
-    plx_json_kstr(&q.json, "text", text);
-    int code = plx_ask(cli, "apply", &q, &answer);
-    if (code == PLX_EXIT_OK)
-        plx_changes_print(cli, answer, false);
-    json_decref(answer);
-    return code;
-}
-
 /* What was written is kept when it is not good: an hour of editing may be in it. */
 static int edit(struct plx_cli *cli, const char *name, const char *path)
 {
@@ -115,7 +101,7 @@ static int edit(struct plx_cli *cli, const char *name, const char *path)
     if (read_back(path, name, &text, &why) < 0)
         return plx_complain(PLX_EXIT_USAGE, "%s (the text is kept in %s)", why.text,
                             path);
-    code = apply_text(cli, path, text);
+    code = plx_changes_apply(cli, path, text);
     free(text);
     if (code == PLX_EXIT_OK)
         unlink(path);

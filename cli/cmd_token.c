@@ -40,14 +40,11 @@ static void print_token(const struct plx_cli *cli, const json_t *answer)
 int plx_cmd_token_create(struct plx_cli *cli)
 {
     struct plx_question q;
-    struct plx_why why;
     json_t *answer = NULL;
-    plx_question_init(&q);
-    if (fill_question(&q, &cli->args, &why) < 0) {
-        plx_question_fini(&q);
-        return plx_complain(PLX_EXIT_USAGE, "%s", why.text);
-    }
-    int code = plx_ask(cli, "agents.token.create", &q, &answer);
+    int code = plx_question_fill(&q, &cli->args, fill_question);
+    if (code != PLX_EXIT_OK)
+        return code;
+    code = plx_ask(cli, "agents.token.create", &q, &answer);
     if (code == PLX_EXIT_OK && !plx_show_data(cli, answer))
         print_token(cli, answer);
     json_decref(answer);

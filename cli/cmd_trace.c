@@ -190,14 +190,11 @@ static int code_of(const json_t *answer)
 int plx_cmd_trace(struct plx_cli *cli)
 {
     struct plx_question q;
-    struct plx_why why;
     json_t *answer = NULL;
-    plx_question_init(&q);
-    if (fill_question(&q, &cli->args, &why) < 0) {
-        plx_question_fini(&q);
-        return plx_complain(PLX_EXIT_USAGE, "%s", why.text);
-    }
-    int code = plx_ask_stream(cli, "trace", &q, on_answer, cli, &answer);
+    int code = plx_question_fill(&q, &cli->args, fill_question);
+    if (code != PLX_EXIT_OK)
+        return code;
+    code = plx_ask_stream(cli, "trace", &q, on_answer, cli, &answer);
     if (code == PLX_EXIT_OK) {
         if (cli->format == PLX_FORMAT_CSV)
             print_csv(cli, json_object_get(answer, "answers"));

@@ -300,6 +300,13 @@ int plx_judge_result(struct plx_judge *j, const struct plx_judge_result *result)
     return err;
 }
 
+bool plx_judge_needs_spares(struct plx_judge *j, uint32_t monitor)
+{
+    const struct plx_seats_room room = room_of(j);
+    return plx_fleet_monitor(&j->fleet, monitor) != NULL &&
+           plx_seats_are_needed(&room, monitor, (struct plx_wall){j->now_ns});
+}
+
 void plx_judge_foresee(const struct plx_judge *j, uint32_t agent, uint32_t soon,
                        uint32_t later)
 {

@@ -288,6 +288,11 @@ void plx_judge_heartbeat(struct plx_judge *judge, struct plx_wall now, uint32_t 
  * agent unknown, or not assigned to one another: nothing is kept). */
 int plx_judge_result(struct plx_judge *judge, const struct plx_judge_result *result);
 
+/* Whether it is time to ask agents that do not watch the monitor: those who do all fail,
+ * more than once, and cannot tell whether it is the target or the way there. False for
+ * unknown ids. */
+bool plx_judge_needs_spares(struct plx_judge *judge, uint32_t monitor);
+
 /* Says that results of `agent` come soon: about the monitor `soon` within some ten calls,
  * about `later` within twice as many. A hint that saves waiting for memory (intake of a
  * large fleet does little else); changes nothing. Unknown ids are ignored. */

@@ -175,10 +175,8 @@ static double worth(const struct search *s, const struct scene *scene,
                     bool again)
 {
     const struct plx_fleet_agent *a = &s->fleet->agents[c->agent];
-    /* No scheduled probe will say whether a spare that fails now goes on to. */
-    bool over = (c->flags & PLX_CELL_SPARE) && (c->flags & PLX_CELL_FAILING);
     if (!plx_fleet_is_live(a) || (c->flags & PLX_CELL_PENDING) ||
-        will_say(s, scene, m, c) || (!over && is_good_since(c, scene->onset)))
+        will_say(s, scene, m, c) || is_good_since(c, scene->onset))
         return -1;
     if (is_recent_failure(c, scene->onset, 0) && (!again || s->now - c->last < REPEAT))
         return -1;
@@ -562,8 +560,16 @@ static void consider_all(struct search *s, const struct plx_fail *fails, uint32_
     w->calm = calm ? look_of(s, fails, n) : 0;
 }
 
-/* What a spare's first answers in a row are asked for, soon after one another. */
+/* So many answers alike of a spare are asked for soon after one another. */
 #define SPARE_FEW 3
+
+/* Failures that are to count must be apart. */
+static uint32_t spare_period(const struct plx_fleet_monitor *m, const struct plx_cell *c)
+{
+    if (c->n >= SPARE_FEW)
+        return plx_evidence_every(m, c);
+    return c->flags & PLX_CELL_FAILING ? APART : REPEAT;
+}
 
 /* A spare has no schedule: while its view is needed, it is asked as often as those who
  * watch look. */
@@ -576,9 +582,9 @@ static void renew(struct search *s, const struct plx_seats *seats)
         const struct plx_fleet_monitor *m = &s->fleet->monitors[said->monitor];
         uint32_t k = plx_evidence_place(m, said->agent);
         const struct plx_cell c = plx_cell_at(s->ev, m, k);
-        uint32_t wait = c.n < SPARE_FEW ? REPEAT : plx_evidence_every(m, &c);
         if (!(c.flags & PLX_CELL_PENDING) &&
-            plx_fleet_is_live(&s->fleet->agents[c.agent]) && s->now >= c.last + wait)
+            plx_fleet_is_live(&s->fleet->agents[c.agent]) &&
+            s->now >= c.last + spare_period(m, &c))
             order(s, said->monitor, k, &s->p->doubt);
     }
 }

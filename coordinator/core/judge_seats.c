@@ -218,6 +218,13 @@ static uint32_t doubt_of(const struct plx_seats_room *room,
     return failures >= FAILURES && well <= since ? since : 0;
 }
 
+bool plx_seats_are_needed(const struct plx_seats_room *room, uint32_t monitor,
+                          struct plx_wall now)
+{
+    return doubt_of(room, &room->fleet->monitors[monitor],
+                    plx_evidence_ticks(room->ev, now)) != 0;
+}
+
 /* Whether its cell still says something. */
 static bool stays(const struct plx_seats_room *room, const struct plx_seat *seat,
                   struct plx_wall now, uint32_t tk)

@@ -57,6 +57,10 @@ void plx_seats_forget_agent(struct plx_seats *seats, uint32_t agent);
 int plx_seats_hear(struct plx_seats *seats, const struct plx_seats_room *room,
                    const struct plx_judge_result *result);
 
+/* Whether a spare that reaches the monitor's target now would get a cell. */
+bool plx_seats_are_needed(const struct plx_seats_room *room, uint32_t monitor,
+                          struct plx_wall now);
+
 /* Before each solve: who gets a cell, and who loses it. Sets the bit of each monitor
  * whose cells changed in `touched`. */
 void plx_seats_step(struct plx_seats *seats, const struct plx_seats_room *room,

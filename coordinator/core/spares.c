@@ -144,6 +144,22 @@ const struct plx_spare_burst *plx_spares_of(const struct plx_spares *s, const ch
     return newest;
 }
 
+/* Its own turn has not come again, or that of its host. */
+static bool was_asked(const struct plx_spares *s, uint32_t monitor, const char *host,
+                      struct plx_mono now)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < PLX_SPARES_KEPT; i++) {
+        const struct plx_spare_burst *b = &s->bursts[i];
+        if (b->n == 0 || plx_mono_diff(now, b->asked) >= PLX_SPARES_AGAIN_NS)
+            continue;
+        if (b->monitor == monitor)
+            return true;
+        n += strcmp(b->host, host) == 0;
+    }
+    return n >= PLX_SPARES_HOST;
+}
+
 void plx_spares_doubt(struct plx_spares *s, uint32_t monitor)
 {
     if (s->n_doubts < PLX_SPARES_DOUBTS && !is_among(monitor, s->doubts, s->n_doubts))
@@ -171,8 +187,7 @@ bool plx_spares_ask(struct plx_spares *s, struct plx_mono now, struct plx_wall w
     while (s->n_doubts > 0) {
         uint32_t monitor = s->doubts[--s->n_doubts];
         const struct plx_monitor *m = plx_catalog_at(s->catalog, monitor);
-        if (!m || m->paused || !m->confirm ||
-            plx_spares_of(s, m->host, now, PLX_SPARES_HOST_NS - 1) ||
+        if (!m || m->paused || !m->confirm || was_asked(s, monitor, m->host, now) ||
             !plx_bucket_take(&s->bucket, PLX_SPARES_RATE, PLX_SPARES_BURST, now))
             continue;
         struct plx_spares_order order = {.monitor = monitor};

@@ -1,10 +1,10 @@
-/* Spare agents: those that do not watch a monitor, and are asked to look once when it
- * begins to fail, because they are in other regions, of other providers or in other
- * autonomous systems than those that do.
+/* Spare agents: those that do not watch a monitor, and are asked to look when those who
+ * do cannot tell the target from the way there, because they are in other regions, of
+ * other providers or in other autonomous systems.
  *
- * Bounded: so many for one monitor, one burst for all monitors of a host within half a
- * minute, so many bursts a second in all. The agents' own manners hold besides. Keeps
- * what they answered. Pure; one thread. */
+ * Bounded: so many for one monitor, once in half a minute; so many bursts for all
+ * monitors of a host in that time, and so many a second in all. The agents' own manners
+ * hold besides. Keeps what they answered. Pure; one thread. */
 #ifndef PLX_CORE_SPARES_H
 #define PLX_CORE_SPARES_H
 
@@ -18,12 +18,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PLX_SPARES_MAX     3 /* for one burst */
-#define PLX_SPARES_HOST_NS (30 * PLX_SEC_NS)
-#define PLX_SPARES_RATE    4.0 /* bursts a second, sustained; */
-#define PLX_SPARES_BURST   16.0
-#define PLX_SPARES_KEPT    256 /* bursts; the newest */
-#define PLX_SPARES_DOUBTS  256 /* monitors that wait; more are left out */
+#define PLX_SPARES_MAX      3 /* for one burst */
+#define PLX_SPARES_AGAIN_NS (30 * PLX_SEC_NS)
+#define PLX_SPARES_HOST     8u  /* bursts in that time */
+#define PLX_SPARES_RATE     4.0 /* bursts a second, sustained; */
+#define PLX_SPARES_BURST    16.0
+#define PLX_SPARES_KEPT     256 /* bursts; the newest */
+#define PLX_SPARES_DOUBTS   256 /* monitors that wait; more are left out */
 
 /* One agent of a burst. */
 struct plx_spare {
@@ -59,7 +60,7 @@ struct plx_spares *plx_spares_new(const struct plx_roster *roster,
                                   const struct plx_shares *shares);
 void plx_spares_destroy(struct plx_spares **spares);
 
-/* Somebody saw the monitor fail. */
+/* Those who watch the monitor see it fail and cannot tell. */
 void plx_spares_doubt(struct plx_spares *spares, uint32_t monitor);
 /* Whom to ask about one that is in doubt: the most different first. They are held to be
  * asked. False: nobody any more, or not now. */

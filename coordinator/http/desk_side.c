@@ -56,14 +56,14 @@ static void call_api(struct plx_exchange *x)
              x->guest.name);
     const struct plx_api_request request = {
         .method = x->match.route->method,
-        .body = plx_buf_str(&x->body),
-        .body_len = x->body.len,
+        .body = x->asked,
         .who = who,
         .role = x->guest.role,
         .respond = respond,
         .release = release,
         .arg = x,
     };
+    x->asked = NULL;
     plx_api_call(x->http->api, &request);
 }
 
@@ -207,11 +207,9 @@ static void fail(struct plx_exchange *x, int err, const char *why)
 
 static void log_in(struct plx_exchange *x)
 {
-    json_t *body = json_loadb(x->body.data, x->body.len, 0, NULL);
-    const char *name = json_string_value(json_object_get(body, "name"));
-    const char *password = json_string_value(json_object_get(body, "password"));
+    const char *name = json_string_value(json_object_get(x->asked, "name"));
+    const char *password = json_string_value(json_object_get(x->asked, "password"));
     if (!name || !password || !plx_text_is_name(name)) {
-        json_decref(body);
         fail(x, PLX_EINVAL, "'name' and 'password' must be texts");
         return;
     }
@@ -220,7 +218,6 @@ static void log_in(struct plx_exchange *x)
         abort();
     *login = (struct login){
         .x = x, .name = plx_text_dup(name), .password = plx_text_dup(password)};
-    json_decref(body);
     if (plx_worker_submit(x->http->worker, verify, on_verified, login) < 0) {
         fail(x, PLX_EAGAIN, "too many log in at once: try again");
         free_login(login);
@@ -397,14 +394,12 @@ static void on_badge(void *arg, int err, const struct plx_buf *svg)
 
 static void answer_badge(struct plx_exchange *x)
 {
-    json_t *body = json_loadb(x->body.data, x->body.len, 0, NULL);
-    const char *what = json_string_value(json_object_get(body, "what"));
+    const char *what = json_string_value(json_object_get(x->asked, "what"));
     if (x->http->public)
         plx_public_badge(x->http->public, x->match.variable, what ? what : "verdict",
                          on_badge, x);
     else
         fail(x, PLX_ENOTFOUND, "there is no status page here");
-    json_decref(body);
 }
 
 /* ---- the queue ---- */

@@ -25,6 +25,7 @@ static void free_exchange(struct plx_exchange *x)
 {
     plx_buf_fini(&x->body);
     plx_buf_fini(&x->answer);
+    json_decref(x->asked);
     free(x);
 }
 
@@ -311,7 +312,6 @@ static enum MHD_Result open_exchange(struct plx_exchange *x, const char *verb,
 
 struct query {
     struct plx_exchange *x;
-    json_t *body;
     struct plx_why *why;
     int err;
 };
@@ -323,7 +323,7 @@ static enum MHD_Result take_argument(void *arg, enum MHD_ValueKind kind, const c
     char *n = plx_text_dup(name), *v = value ? plx_text_dup(value) : NULL;
     (void)kind;
     if (plx_route_unescape(n) == 0 && (!v || plx_route_unescape(v) == 0))
-        q->err = plx_route_take_query(q->x->match.route, q->body, n, v, q->why);
+        q->err = plx_route_take_query(q->x->match.route, q->x->asked, n, v, q->why);
     else
         q->err = plx_why_set(q->why, PLX_EINVAL, "a bad %%-escape in the query");
     free(n);
@@ -331,45 +331,20 @@ static enum MHD_Result take_argument(void *arg, enum MHD_ValueKind kind, const c
     return q->err == 0 ? MHD_YES : MHD_NO;
 }
 
-static json_t *parse_body(const struct plx_exchange *x, struct plx_why *why)
-{
-    json_error_t error;
-    if (x->body.len == 0)
-        return json_object();
-    json_t *body = json_loadb(x->body.data, x->body.len, JSON_REJECT_DUPLICATES, &error);
-    if (body && json_is_object(body))
-        return body;
-    if (body)
-        plx_why_set(why, PLX_EINVAL, "the body must be a JSON object");
-    else
-        plx_why_set(why, PLX_EINVAL, "the body is no JSON: line %d, column %d: %s",
-                    error.line, error.column, error.text);
-    json_decref(body);
-    return NULL;
-}
-
 /* Makes one JSON object of body, path and query. */
 static int compose(struct plx_exchange *x, struct plx_why *why)
 {
-    json_t *body = parse_body(x, why);
-    if (!body)
+    x->asked = plx_api_read_body(plx_buf_str(&x->body), x->body.len, why);
+    if (!x->asked)
         return PLX_EINVAL;
-    struct query query = {x, body, why, 0};
-    int err = plx_route_take_variable(&x->match, body, why);
-    if (err == 0) {
-        MHD_get_connection_values(x->connection, MHD_GET_ARGUMENT_KIND, take_argument,
-                                  &query);
-        err = query.err;
-    }
-    if (err == 0) {
-        char *text = json_dumps(body, JSON_COMPACT);
-        plx_buf_fini(&x->body);
-        plx_buf_init(&x->body, PLX_API_BODY_MAX);
-        plx_buf_text(&x->body, text ? text : "{}");
-        free(text);
-    }
-    json_decref(body);
-    return err;
+    plx_buf_fini(&x->body);
+    struct query query = {x, why, 0};
+    int err = plx_route_take_variable(&x->match, x->asked, why);
+    if (err < 0)
+        return err;
+    MHD_get_connection_values(x->connection, MHD_GET_ARGUMENT_KIND, take_argument,
+                              &query);
+    return query.err;
 }
 
 /* ---- handing over to the loop, and back ---- */

@@ -15,6 +15,7 @@
 #include "coordinator/http/route.h"
 #include "coordinator/http/throttle.h"
 
+#include <jansson.h>
 #include <microhttpd.h>
 #include <pthread.h>
 #include <time.h>
@@ -27,7 +28,8 @@ struct plx_exchange {
     struct plx_guest guest;
     bool head; /* HEAD: no body */
     bool takes_gzip;
-    struct plx_buf body;                /* of the request; then of the API's method */
+    struct plx_buf body;                /* of the request */
+    json_t *asked;                      /* body, path and query, as one object */
     char cookie[PLX_GUESTS_SECRET_MAX]; /* session shown, or begun (login) */
     char last_event[48];
     char if_none_match[48];

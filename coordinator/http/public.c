@@ -247,19 +247,15 @@ static void ask_ratios(struct plx_public *page, struct plx_mono now)
     for (size_t i = 0; i < page->n_monitors && i < UPTIME_MAX; i++)
         json_array_append_new(names, json_string(page->monitors[i].name));
     json_t *body = json_pack("{s:o, s:s}", "monitors", names, "since", UPTIME_SPAN);
-    char *text = json_dumps(body, JSON_COMPACT);
     const struct plx_api_request request = {
         .method = "uptime",
-        .body = text ? text : "{}",
-        .body_len = text ? strlen(text) : 2,
+        .body = body,
         .who = "public",
         .role = PLX_ROLE_VIEWER,
         .respond = take_ratios,
         .arg = page,
     };
     plx_api_call(page->api, &request);
-    free(text);
-    json_decref(body);
 }
 
 double plx_public_uptime(const struct plx_public *page, const char *name)
@@ -377,11 +373,9 @@ static void ask_latency(struct plx_public *page, const char *name,
     *call = (struct badge_call){done, arg};
     json_t *body =
         json_pack("{s:s, s:s, s:s}", "monitor", name, "since", "1m", "step", "24h");
-    char *text = json_dumps(body, JSON_COMPACT);
     const struct plx_api_request request = {
         .method = "rollups",
-        .body = text ? text : "{}",
-        .body_len = text ? strlen(text) : 2,
+        .body = body,
         .who = "public",
         .role = PLX_ROLE_VIEWER,
         .respond = on_latency,
@@ -389,8 +383,6 @@ static void ask_latency(struct plx_public *page, const char *name,
         .arg = call,
     };
     plx_api_call(page->api, &request);
-    free(text);
-    json_decref(body);
 }
 
 static void give_uptime(const struct plx_public *page, const char *name,

@@ -118,15 +118,13 @@ static void call(struct plx_admin *admin, const struct plx_parcel *parcel,
     snprintf(who, sizeof who, "admin %.8s", parcel->key);
     const struct plx_api_request request = {
         .method = in->method,
-        .body = plx_buf_str(&body),
-        .body_len = body.len,
         .who = who,
         .role = PLX_ROLE_ADMIN,
         .respond = respond,
         .release = release,
         .arg = pending,
     };
-    plx_api_call(admin->api, &request);
+    plx_api_call_text(admin->api, &request, plx_buf_str(&body), body.len);
     plx_buf_fini(&body);
 }
 

@@ -180,22 +180,21 @@ static int check_keys(const struct method *method, json_t *body, struct plx_why 
     return 0;
 }
 
-static json_t *read_body(const struct plx_api_request *request, struct plx_why *why)
+json_t *plx_api_read_body(const char *text, size_t len, struct plx_why *why)
 {
     json_error_t error;
-    if (request->body_len == 0)
+    if (len == 0)
         return json_object();
-    json_t *body =
-        json_loadb(request->body, request->body_len, JSON_REJECT_DUPLICATES, &error);
-    if (!body)
+    json_t *body = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+    if (json_is_object(body))
+        return body;
+    if (body)
+        plx_why_set(why, PLX_EINVAL, "the body must be a JSON object");
+    else
         plx_why_set(why, PLX_EINVAL, "the body is no JSON: line %d, column %d: %s",
                     error.line, error.column, error.text);
-    else if (!json_is_object(body)) {
-        json_decref(body);
-        body = NULL;
-        plx_why_set(why, PLX_EINVAL, "the body must be a JSON object");
-    }
-    return body;
+    json_decref(body);
+    return NULL;
 }
 
 bool plx_api_may(const char *method, enum plx_role role, enum plx_role *ret_needed)
@@ -206,32 +205,47 @@ bool plx_api_may(const char *method, enum plx_role role, enum plx_role *ret_need
     return found && role >= found->role;
 }
 
-void plx_api_call(struct plx_api *api, const struct plx_api_request *request)
+static struct plx_call *new_call(struct plx_api *api,
+                                 const struct plx_api_request *request, json_t *body)
 {
-    struct plx_why why = {""};
     struct plx_call *call = calloc(1, sizeof *call);
     if (!call)
         abort();
     *call = (struct plx_call){
         .api = api,
+        .body = body,
         .who = plx_text_dup(request->who),
         .respond = request->respond,
         .release = request->release,
         .arg = request->arg,
     };
+    return call;
+}
+
+void plx_api_call(struct plx_api *api, const struct plx_api_request *request)
+{
+    struct plx_why why = {""};
+    struct plx_call *call = new_call(api, request, request->body);
     const struct method *method = find_method(request->method, &why);
-    if (!method) {
+    if (!method)
         plx_call_fail(call, PLX_EUNSUPPORTED, "%s", why.text);
-        return;
-    }
-    if (request->role < method->role) {
+    else if (request->role < method->role)
         plx_call_fail(call, PLX_EDENIED, "'%s' takes the role %s", method->name,
                       plx_role_token(method->role));
-        return;
-    }
-    call->body = read_body(request, &why);
-    if (!call->body || check_keys(method, call->body, &why) < 0)
+    else if (check_keys(method, call->body, &why) < 0)
         plx_call_fail(call, PLX_EINVAL, "%s", why.text);
     else
         method->fn(call);
+}
+
+void plx_api_call_text(struct plx_api *api, const struct plx_api_request *request,
+                       const char *text, size_t len)
+{
+    struct plx_why why = {""};
+    struct plx_api_request whole = *request;
+    whole.body = plx_api_read_body(text, len, &why);
+    if (whole.body)
+        plx_api_call(api, &whole);
+    else
+        plx_call_fail(new_call(api, request, NULL), PLX_EINVAL, "%s", why.text);
 }

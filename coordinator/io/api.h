@@ -13,6 +13,7 @@
 #include "coordinator/io/role.h"
 #include "sys/worker.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #define PLX_API_BODY_MAX (64 * 1024 * 1024) /* bytes of a request or a response */
@@ -49,8 +50,7 @@ typedef void plx_api_release_fn(void *arg);
 
 struct plx_api_request {
     const char *method;
-    const char *body; /* JSON object; "" for an empty one */
-    size_t body_len;
+    json_t *body;       /* an object; taken */
     const char *who;    /* for the log of changes */
     enum plx_role role; /* what they may */
     plx_api_respond_fn *respond;
@@ -58,6 +58,13 @@ struct plx_api_request {
     void *arg;
 };
 void plx_api_call(struct plx_api *api, const struct plx_api_request *request);
+/* The same where the body has come as text, which is refused if it is no object; "" is an
+ * empty one. What `request` says of a body is not looked at. */
+void plx_api_call_text(struct plx_api *api, const struct plx_api_request *request,
+                       const char *text, size_t len);
+
+/* Gives the object that a body is; NULL with a sentence if it is none. Any thread. */
+json_t *plx_api_read_body(const char *text, size_t len, struct plx_why *why);
 
 /* Whether the role may call the method: also before its body is read. `ret_needed`: the
  * role that it takes at least. Any thread. */

@@ -474,8 +474,6 @@ int plx_desk_load(struct plx_desk *desk, struct plx_why *why)
         plx_shares_put(desk->shares, &config.monitors[i], &slot);
     for (size_t i = 0; i < config.n_tokens; i++)
         plx_desk_add_token(desk, &config.tokens[i]);
-    for (size_t i = 0; i < config.n_admins; i++)
-        plx_gate_allow(desk->gate, PLX_GATE_DOMAIN_ADMIN, config.admins[i].public_key);
     for (size_t i = 0; i < config.n_access; i++)
         plx_guests_put(desk->guests, &config.access[i]);
     plx_store_config_fini(&config);

@@ -92,7 +92,7 @@ void plx_desk_init(struct plx_desk *desk, struct plx_store *store, struct plx_ga
 void plx_desk_fini(struct plx_desk *desk);
 
 /* Reads configuration, last verdicts and recent results from the store; admits the
- * agents' and admins' keys at the gate. Blocks: for the start. */
+ * agents' keys at the gate. Blocks: for the start. */
 int plx_desk_load(struct plx_desk *desk, struct plx_why *why);
 
 /* How far back results can still say something: three of the longest intervals, within

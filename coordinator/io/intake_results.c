@@ -33,8 +33,9 @@ struct ingest {
 /* Results whose monitors are looked up ahead of being judged. */
 #define AHEAD (2 * PLX_JUDGE_AHEAD)
 
-/* What fails is looked at from elsewhere; an agent that does not watch the monitor may be
- * the one that was asked to. */
+/* What fails is looked at from elsewhere where those who watch cannot tell; an agent that
+ * does not watch the monitor may be the one that was asked to. After the court heard it.
+ */
 static void tell_spares(struct plx_desk *desk, uint32_t slot, uint32_t monitor,
                         const struct plx_result *result, struct plx_wall received)
 {
@@ -43,8 +44,8 @@ static void tell_spares(struct plx_desk *desk, uint32_t slot, uint32_t monitor,
     if (!plx_shares_has(desk->shares, slot, monitor))
         plx_spares_answer(desk->spares, slot, monitor, result,
                           plx_roster_correct(agent, result->started, received));
-    else if (!plx_outcome_is_local(result->outcome) &&
-             plx_expect_is_bad(m->expect, result->outcome))
+    else if (plx_expect_is_bad(m->expect, result->outcome) &&
+             plx_judge_needs_spares(plx_court_judge(desk->court), monitor))
         plx_spares_doubt(desk->spares, monitor);
 }
 
@@ -69,8 +70,8 @@ static void judge_fresh(struct plx_desk *desk, uint32_t slot,
                           monitors[i % (2 * AHEAD)]);
         if (monitor == PLX_CATALOG_NONE)
             continue;
-        tell_spares(desk, slot, monitor, &batch->fresh[at], received);
         plx_court_result(desk->court, received, slot, monitor, &batch->fresh[at]);
+        tell_spares(desk, slot, monitor, &batch->fresh[at], received);
     }
 }
 

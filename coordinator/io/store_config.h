@@ -1,4 +1,4 @@
-/* The store's configuration room: monitors, agents, tokens, admins, settings.
+/* The store's configuration room: monitors, agents, tokens, settings.
  *
  * Changes are impatient jobs (see store.h), each one atomic, each with a line in the log
  * of changes that names `who` asked for it. Reading happens once, at the start
@@ -195,25 +195,7 @@ struct plx_store_enrol {
 int plx_store_enrol(struct plx_store *store, const struct plx_store_enrol *enrol,
                     plx_store_agent_fn *done, void *arg);
 
-/* ---- admins, settings ---- */
-
-/* Owned by whoever has it: plx_store_admin_fini. */
-struct plx_store_admin {
-    char public_key[PLX_KEY_TEXT_MAX];
-    char *name; /* unique */
-    char *role; /* "viewer", "operator", "admin" */
-    struct plx_wall created;
-};
-void plx_store_admin_fini(struct plx_store_admin *admin);
-
-/* Adds an admin or gives the key its new name and role. PLX_EEXISTS: another key has the
- * name. */
-int plx_store_put_admin(struct plx_store *store, const char *public_key, const char *name,
-                        const char *role, const char *who, struct plx_wall now,
-                        plx_store_done_fn *done, void *arg);
-/* PLX_ENOTFOUND. */
-int plx_store_remove_admin(struct plx_store *store, const char *name, const char *who,
-                           struct plx_wall now, plx_store_done_fn *done, void *arg);
+/* ---- settings ---- */
 
 struct plx_store_setting {
     char *key;
@@ -267,8 +249,6 @@ struct plx_store_config {
     size_t n_agents;
     struct plx_store_token *tokens; /* expired, used and revoked ones too */
     size_t n_tokens;
-    struct plx_store_admin *admins;
-    size_t n_admins;
     struct plx_store_setting *settings; /* by key */
     size_t n_settings;
     struct plx_store_access *access; /* by kind and name; expired ones too */

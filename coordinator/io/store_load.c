@@ -51,21 +51,6 @@ static int read_token(struct plx_db *db, sqlite3_stmt *s, struct plx_store_confi
                : 0;
 }
 
-static int read_admin(struct plx_db *db, sqlite3_stmt *s, struct plx_store_config *c,
-                      struct plx_why *why)
-{
-    (void)db;
-    struct plx_store_admin *a = grow(&c->admins, &c->n_admins, sizeof *a);
-    a->name = plx_db_column_dup(s, 1);
-    a->role = plx_db_column_dup(s, 2);
-    a->created = plx_db_column_wall(s, 3);
-    int err =
-        plx_text_copy(a->public_key, sizeof a->public_key, plx_db_column_text(s, 0));
-    return err ? plx_why_set(why, PLX_ECORRUPT,
-                             "an admin's key of the database is too long")
-               : 0;
-}
-
 static int read_setting(struct plx_db *db, sqlite3_stmt *s, struct plx_store_config *c,
                         struct plx_why *why)
 {
@@ -104,8 +89,6 @@ static const struct {
     {"SELECT id, spec FROM monitors ORDER BY id", read_monitor},
     {"SELECT " PLX_STORE_AGENT_COLUMNS " FROM agents ORDER BY id", read_agent},
     {"SELECT " PLX_STORE_TOKEN_COLUMNS " FROM tokens ORDER BY id", read_token},
-    {"SELECT public_key, name, role, created_us FROM admins ORDER BY public_key",
-     read_admin},
     {"SELECT key, value FROM settings ORDER BY key", read_setting},
     {"SELECT kind, name, role, secret, created_us, expires_us FROM access"
      " ORDER BY kind, name",
@@ -170,8 +153,6 @@ void plx_store_config_fini(struct plx_store_config *c)
         plx_store_agent_fini(&c->agents[i]);
     for (size_t i = 0; i < c->n_tokens; i++)
         plx_store_token_fini(&c->tokens[i]);
-    for (size_t i = 0; i < c->n_admins; i++)
-        plx_store_admin_fini(&c->admins[i]);
     for (size_t i = 0; i < c->n_settings; i++) {
         free(c->settings[i].key);
         free(c->settings[i].value);
@@ -179,7 +160,6 @@ void plx_store_config_fini(struct plx_store_config *c)
     free(c->monitors);
     free(c->agents);
     free(c->tokens);
-    free(c->admins);
     free(c->settings);
     for (size_t i = 0; i < c->n_access; i++)
         plx_store_access_fini(&c->access[i]);

@@ -23,7 +23,7 @@ fleet_up us-east-b eu-west-b
 fleet_enrol "$spare" >/dev/null
 cat >"$FLEET_DIR/m.yaml" <<'EOM'
 monitors:
-  - {monitor_type: tcp, name: db, host: 10.77.100.11, port: 5432, check_interval: 5s, timeout: 2s,
+  - {monitor_type: tcp, name: db, host: 10.77.100.11, port: 5432, check_interval: 3s, timeout: 1s,
      locations: [provider=b], agents_per_location: 2}
 EOM
 fleet_cli apply -f "$FLEET_DIR/m.yaml" >/dev/null

@@ -213,15 +213,13 @@ void coordinator_submit(struct coordinator_fixture *fx, const char *method,
 {
     const struct plx_api_request request = {
         .method = method,
-        .body = body,
-        .body_len = strlen(body),
         .role = PLX_ROLE_ADMIN,
         .who = "test",
         .respond = respond,
         .arg = fx,
     };
     fx->n_answers = fx->n_parts = 0;
-    plx_api_call(fx->api, &request);
+    plx_api_call_text(fx->api, &request, body, strlen(body));
 }
 
 json_t *coordinator_ask(struct coordinator_fixture *fx, const char *method,

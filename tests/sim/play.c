@@ -8,7 +8,7 @@
 /* Seconds of the world become Unix time from here: any fixed moment will do. */
 #define T0 INT64_C(1790000000)
 
-enum what { DUE, RETRY, ARRIVES, BEAT, TICK };
+enum what { DUE, RETRY, SPARES, ARRIVES, BEAT, TICK };
 
 struct event {
     double at;
@@ -99,13 +99,31 @@ static void note_met(struct sim_play *p, int monitor, int agent, double t, doubl
     }
 }
 
+/* Others are asked about a monitor once in so long. */
+#define SPARES_EVERY 30.0
+
+static void note_doubtful(struct sim_play *p, int monitor, double t)
+{
+    struct sim_monitor *m = &p->w->monitors[monitor];
+    if (!p->w->recipe->spares || (m->asked > 0 && t < m->asked + SPARES_EVERY))
+        return;
+    m->asked = t;
+    push(p, (struct event){.at = t + sim_uniform(&p->w->rng, 0.05, 0.4),
+                           .what = SPARES,
+                           .monitor = monitor});
+}
+
 static void probe(struct sim_play *p, int monitor, int agent, double t, bool extra)
 {
     struct sim_world *w = p->w;
     const struct sim_agent *g = &w->agents[agent];
+    bool watches = w->monitors[monitor].assigned[agent];
     struct event e = {
         .what = ARRIVES, .monitor = monitor, .agent = agent, .extra = extra};
     e.result = sim_world_probe(w, monitor, agent, t);
+    if (!watches && w->monitors[monitor].closed)
+        e.result = (struct sim_probe_result){.outcome = PLX_OUTCOME_TIMEOUT,
+                                             .took_s = w->timeout};
     e.measured = t + g->clock_s;
     if (w->recipe->retries && extra && e.result.took_s > SIM_EXTRA_S)
         e.result.took_s = SIM_EXTRA_S;
@@ -122,6 +140,45 @@ static void probe(struct sim_play *p, int monitor, int agent, double t, bool ext
     if (w->recipe->late > 0 && plx_rng_unit(&w->rng) < w->recipe->late)
         e.at += sim_uniform(&w->rng, 60, 600);
     push(p, e);
+}
+
+/* In how many ways the agent is at a place that none of `known` (bits) is. */
+static int novelty(const struct sim_world *w, int agent, uint32_t known)
+{
+    bool region = true, provider = true;
+    for (int a = 0; a < w->n_agents; a++) {
+        if (!(known >> a & 1))
+            continue;
+        region &= w->agents[a].region != w->agents[agent].region;
+        provider &= w->agents[a].provider != w->agents[agent].provider;
+    }
+    return region + provider;
+}
+
+/* Up to three that do not watch it look, the most different first, as the coordinator
+ * asks them (core/spares). */
+static void ask_spares(struct sim_play *p, int monitor, double t)
+{
+    const struct sim_world *w = p->w;
+    uint32_t known = 0;
+    for (int a = 0; a < w->n_agents; a++)
+        known |= (uint32_t)w->monitors[monitor].assigned[a] << a;
+    for (int n = 0; n < 3; n++) {
+        int best = -1, most = 0;
+        for (int i = 0; i < w->n_agents; i++) {
+            int a = (i + monitor) % w->n_agents;
+            if (known >> a & 1 || !sim_world_beats(w, a, t) ||
+                novelty(w, a, known) <= most)
+                continue;
+            best = a;
+            most = novelty(w, a, known);
+        }
+        if (best < 0)
+            return;
+        known |= 1u << best;
+        p->story->n_extra++;
+        probe(p, monitor, best, t, true);
+    }
 }
 
 static void declare(struct sim_play *p)
@@ -190,6 +247,10 @@ static void arrive(struct sim_play *p, const struct event *e)
                       : 0,
     };
     plx_judge_result(p->judge, &r);
+    if (p->w->monitors[e->monitor].assigned[e->agent] &&
+        e->result.outcome != PLX_OUTCOME_OPEN &&
+        plx_judge_needs_spares(p->judge, (uint32_t)e->monitor))
+        note_doubtful(p, e->monitor, e->at);
     if (!e->extra)
         sim_counting_result(&p->counting, e->monitor, e->agent, e->result.outcome,
                             e->measured);
@@ -309,6 +370,9 @@ static void step(struct sim_play *p, const struct event *e)
         return;
     case RETRY:
         probe(p, e->monitor, e->agent, e->at, true);
+        return;
+    case SPARES:
+        ask_spares(p, e->monitor, e->at);
         return;
     case ARRIVES:
         if (p->verbose > 3)

@@ -48,6 +48,8 @@ part hostile 120
 part mixed 100
 part slow-ticks 60
 part three 80
+part few 400
+part few-spares 400
 part two 80
 part one 40
 for ingredient in 1 2 4 8 16 32; do # enum plx_judge_without

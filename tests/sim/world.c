@@ -399,6 +399,21 @@ static void make_faults(struct sim_world *w)
         make_plain_fault(w, 600, w->end - 420);
 }
 
+/* Leaves few agents to each monitor. After all else: the faults are those of the seed. */
+static void make_few(struct sim_world *w)
+{
+    for (int m = 0; m < w->n_monitors; m++) {
+        struct sim_monitor *mon = &w->monitors[m];
+        mon->closed = below(&w->rng, 3) == 0;
+        memset(mon->assigned, 0, sizeof mon->assigned);
+        for (int n = 0; n < w->recipe->watchers && n < w->n_agents;) {
+            bool *one = &mon->assigned[below(&w->rng, w->n_agents)];
+            n += !*one;
+            *one = true;
+        }
+    }
+}
+
 void sim_world_make(struct sim_world *w, const struct sim_recipe *recipe, uint64_t seed)
 {
     memset(w, 0, sizeof *w);
@@ -410,6 +425,8 @@ void sim_world_make(struct sim_world *w, const struct sim_recipe *recipe, uint64
     make_agents(w);
     make_targets(w);
     make_faults(w);
+    if (recipe->watchers > 0)
+        make_few(w);
 }
 
 /* --- probing -------------------------------------------------------------------------

@@ -32,6 +32,10 @@ struct sim_recipe {
      * waits for 1.5 s at most. Without: bare probes with the monitor's timeout. */
     bool retries;
     bool silent; /* every fault is a service that answers nothing any more */
+    /* So many agents are assigned to a monitor, and a third of the monitors let in nobody
+     * else; 0: most agents, and everybody. */
+    int watchers;
+    bool spares; /* when one of them fails, others are asked to look, too */
 };
 
 enum sim_class {
@@ -69,6 +73,8 @@ struct sim_monitor {
     int host;
     double phase[SIM_AGENTS];
     bool assigned[SIM_AGENTS];
+    bool closed;  /* to agents that are not assigned */
+    double asked; /* when spares were, last */
     double burst_until[SIM_AGENTS];
 };
 

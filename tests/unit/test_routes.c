@@ -155,16 +155,19 @@ static void lost_link__is_ours_and_not_the_targets(void **state)
     static const struct {
         const char *meanwhile;
         enum plx_detail detail;
+        const char *undo; /* to do it once more */
     } steps[] = {
-        {"true", PLX_DETAIL_TIMEDOUT},
-        {"ip link set w0 down; ip link set w0 up", PLX_DETAIL_TIMEDOUT}, /* another */
-        {"ip link set v1 down", PLX_DETAIL_LOCAL_LINK}, /* v0's carrier goes */
-        {"true", PLX_DETAIL_LOCAL_LINK},                /* and stays away */
+        {"true", PLX_DETAIL_TIMEDOUT, NULL},
+        {"ip link set w0 down; ip link set w0 up", PLX_DETAIL_TIMEDOUT,
+         NULL},                                               /* another */
+        {"ip link set v1 down", PLX_DETAIL_LOCAL_LINK, NULL}, /* v0's carrier goes */
+        {"true", PLX_DETAIL_LOCAL_LINK, NULL},                /* and stays away */
         {"ip link set v1 up; until ip link show v0 | grep -q 'state UP'; do sleep 0.02; "
          "done",
-         PLX_DETAIL_LOCAL_LINK}, /* was away at first */
-        {"true", PLX_DETAIL_TIMEDOUT},
-        {"ip route del 10.1.0.0/24 dev v0", PLX_DETAIL_LOCAL_LINK},
+         PLX_DETAIL_LOCAL_LINK, "ip link set v1 down"}, /* was away at first */
+        {"true", PLX_DETAIL_TIMEDOUT, NULL},
+        {"ip route del 10.1.0.0/24 dev v0", PLX_DETAIL_LOCAL_LINK,
+         "ip route add 10.1.0.0/24 dev v0"},
     };
     (void)state;
     struct plx_result r;
@@ -176,6 +179,13 @@ static void lost_link__is_ours_and_not_the_targets(void **state)
                      0);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         probe_while(prober, &r, steps[i].meanwhile);
+        /* Without the processor for long, a prober says that of itself and of nothing
+         * else. */
+        for (int n = 0; r.detail == PLX_DETAIL_LOCAL_STALLED && n < 20; n++) {
+            if (steps[i].undo)
+                sh(steps[i].undo);
+            probe_while(prober, &r, steps[i].meanwhile);
+        }
         assert_int_equal(r.detail, steps[i].detail);
         assert_int_equal(r.outcome, steps[i].detail == PLX_DETAIL_TIMEDOUT
                                         ? PLX_OUTCOME_TIMEOUT

@@ -168,26 +168,43 @@ static void the_most_different_agents__are_asked_first(void **state)
 
 static const struct place two[8] = {{'A', "eu", "p", ""}, {'b', "us", "p", ""}};
 
-static void monitors_of_a_host__share_a_burst(void **state)
+static void a_monitor__is_asked_about_once_in_half_a_minute(void **state)
 {
     (void)state;
     struct world w;
     char asked[8];
     up(&w, two);
-    uint32_t m1 = add_monitor(&w, 1, "db", true), m2 = add_monitor(&w, 2, "db", true),
-             m3 = add_monitor(&w, 3, "mail", true);
+    uint32_t m1 = add_monitor(&w, 1, "db", true), m2 = add_monitor(&w, 2, "db", true);
     settle(&w);
     plx_spares_doubt(w.spares, m1);
     plx_spares_doubt(w.spares, m1);
-    plx_spares_doubt(w.spares, m2);
     assert_string_equal(ask(&w, 0, asked), "b");
     assert_string_equal(ask(&w, 0, asked), "");
-    plx_spares_doubt(w.spares, m3);
+    plx_spares_doubt(w.spares, m2);
     assert_string_equal(ask(&w, 1, asked), "b");
-    plx_spares_doubt(w.spares, m2);
+    plx_spares_doubt(w.spares, m1);
     assert_string_equal(ask(&w, 29, asked), "");
-    plx_spares_doubt(w.spares, m2);
-    assert_string_equal(ask(&w, 31, asked), "b");
+    plx_spares_doubt(w.spares, m1);
+    assert_string_equal(ask(&w, 30, asked), "b");
+    down(&w);
+}
+
+static void a_host_of_many_monitors__is_asked_about_a_few_times(void **state)
+{
+    (void)state;
+    struct world w;
+    char asked[8];
+    unsigned n = 0;
+    up(&w, two);
+    for (uint64_t i = 0; i < 2 * PLX_SPARES_HOST; i++)
+        plx_spares_doubt(w.spares, add_monitor(&w, i + 1, "db", true));
+    settle(&w);
+    while (*ask(&w, 0, asked))
+        n++;
+    assert_int_equal(n, PLX_SPARES_HOST);
+    plx_spares_doubt(w.spares, add_monitor(&w, 100, "mail", true));
+    settle(&w);
+    assert_string_equal(ask(&w, 1, asked), "b");
     down(&w);
 }
 
@@ -253,7 +270,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_most_different_agents__are_asked_first),
-        cmocka_unit_test(monitors_of_a_host__share_a_burst),
+        cmocka_unit_test(a_monitor__is_asked_about_once_in_half_a_minute),
+        cmocka_unit_test(a_host_of_many_monitors__is_asked_about_a_few_times),
         cmocka_unit_test(an_outage_of_many_hosts__asks_a_few_a_second),
         cmocka_unit_test(monitors_without_confirmation__ask_nobody),
         cmocka_unit_test(answers__are_kept_of_those_who_were_asked),

@@ -1,4 +1,4 @@
-/* Monitors, agents, tokens, admins, settings, verdicts: applied whole or not at all. */
+/* Monitors, agents, tokens, settings, verdicts: applied whole or not at all. */
 #include "test.h"
 
 #include "store_fixture.h"
@@ -413,39 +413,21 @@ static void a_secret__is_nowhere_in_the_files(void **state)
     }
 }
 
-/* ---- admins, settings, verdicts, log ---- */
+/* ---- settings, verdicts, log ---- */
 
-static void admins_and_settings__are_kept(void **state)
+static void settings__are_kept(void **state)
 {
     struct store_fixture *fx = *state;
-    char key[PLX_KEY_TEXT_MAX], other[PLX_KEY_TEXT_MAX];
-    fixture_key(1, key);
-    fixture_key(2, other);
     struct plx_store *s = fx->store;
-    plx_store_put_admin(s, key, "ann", "viewer", "root", NOW, fixture_on_done, fx);
-    plx_store_put_admin(s, key, "ann", "admin", "root", NOW, fixture_on_done, fx);
-    fixture_await(fx, 2);
-    assert_int_equal(fx->err, 0);
-    plx_store_put_admin(s, other, "ann", "admin", "root", NOW, fixture_on_done, fx);
-    fixture_await(fx, 3);
-    assert_int_equal(fx->err, PLX_EEXISTS);
-    plx_store_remove_admin(s, "bob", "root", NOW, fixture_on_done, fx);
-    fixture_await(fx, 4);
-    assert_int_equal(fx->err, PLX_ENOTFOUND);
     plx_store_put_setting(s, "a", "1", "root", NOW, fixture_on_done, fx);
     plx_store_put_setting(s, "b", "2", "root", NOW, fixture_on_done, fx);
     plx_store_put_setting(s, "a", NULL, "root", NOW, fixture_on_done, fx);
-    fixture_await(fx, 7);
+    fixture_await(fx, 3);
+    assert_int_equal(fx->err, 0);
     struct plx_store_config c = load(fx);
-    assert_int_equal(c.n_admins, 1);
-    assert_string_equal(c.admins[0].role, "admin");
-    assert_string_equal(c.admins[0].public_key, key);
     assert_int_equal(c.n_settings, 1);
     assert_string_equal(c.settings[0].value, "2");
     plx_store_config_fini(&c);
-    plx_store_remove_admin(s, "ann", "root", NOW, fixture_on_done, fx);
-    fixture_await(fx, 8);
-    assert_int_equal(fx->err, 0);
 }
 
 struct seen {
@@ -553,7 +535,7 @@ int main(void)
         TEST(a_token__makes_as_many_agents_as_it_has_uses),
         TEST(a_bad_token__is_refused_with_its_reason),
         TEST(a_secret__is_nowhere_in_the_files),
-        TEST(admins_and_settings__are_kept),
+        TEST(settings__are_kept),
         TEST(verdicts__are_read_newest_first),
         TEST(every_change__is_in_the_log),
     };
