@@ -33,29 +33,24 @@ static bool explains(const struct plx_fault *f, uint32_t monitor, uint32_t agent
             plx_ids_has(&f->monitors, monitor));
 }
 
-bool plx_fault_is_explained(const struct plx_faults *fs, const struct plx_fault *f,
-                            uint32_t monitor, uint32_t agent)
+/* Another open fault explains the view; `path`: one of the way there. */
+static bool has_other(const struct plx_faults *fs, const struct plx_fault *f,
+                      uint32_t monitor, uint32_t agent, bool path)
 {
     for (uint32_t i = 0; i < fs->n; i++) {
         const struct plx_fault *g = &fs->list[i];
         if (g != f && plx_fault_is_open(g) && plx_fault_is_told(g) &&
+            (!path || plx_family_of(&g->scope) == PLX_FAMILY_PATH) &&
             explains(g, monitor, agent))
             return true;
     }
     return false;
 }
 
-/* Another fault, of the way there, explains why the agent does not reach the monitor. */
-static bool is_behind(const struct plx_faults *fs, const struct plx_fault *f,
-                      uint32_t monitor, uint32_t agent)
+bool plx_fault_is_explained(const struct plx_faults *fs, const struct plx_fault *f,
+                            uint32_t monitor, uint32_t agent)
 {
-    for (uint32_t i = 0; i < fs->n; i++) {
-        const struct plx_fault *g = &fs->list[i];
-        if (g != f && plx_fault_is_open(g) && plx_fault_is_told(g) &&
-            plx_family_of(&g->scope) == PLX_FAMILY_PATH && explains(g, monitor, agent))
-            return true;
-    }
-    return false;
+    return has_other(fs, f, monitor, agent, false);
 }
 
 void plx_fault_watchers(const struct plx_faults *fs, const struct plx_surroundings *x,
@@ -69,7 +64,7 @@ void plx_fault_watchers(const struct plx_faults *fs, const struct plx_surroundin
             bool covered = x->ev->cells.at[m->cell0 + k].flags & PLX_CELL_COVERED;
             if (plx_ids_has(&f->agents, a) ||
                 (plx_fleet_is_live(&x->fleet->agents[a]) &&
-                 !(fs != NULL && covered && is_behind(fs, f, id, a))))
+                 !(fs != NULL && covered && has_other(fs, f, id, a, true))))
                 plx_ids_add(ret, a);
         }
     }

@@ -283,12 +283,18 @@ static int check(void)
     struct plx_judge_policy policy;
     plx_judge_policy_default(&policy);
     struct sim_score *ten = zeroed(sizeof *ten), *quiet = zeroed(sizeof *quiet);
-    struct sim_score *dropped = zeroed(sizeof *dropped);
+    struct sim_score *dropped = zeroed(sizeof *dropped), *split = zeroed(sizeof *split);
+    struct sim_family names;
     play_many(ten, find("ten"), 1, 15, &policy, false);
     play_many(ten, find("ten-overlap"), 1, 8, &policy, false);
     play_many(quiet, find("quiet"), 1, 4, &policy, false);
     play_many(dropped, find("dropped"), 1, 10, &policy, false);
+    /* A region and a provider that fail, each once told as its paths to all networks. */
+    play_many(split, find("ten"), 5217, 1, &policy, false);
+    play_many(split, find("ten"), 5284, 1, &policy, false);
+    add_names(split, &names);
     bool ok = expect("precision", sim_tally_precision(&ten->judge), 0.95);
+    ok &= expect("what is told of ours that fails", sim_family_precision(&names), 0.8);
     ok &= expect("recall", sim_tally_recall(&ten->judge), 0.97);
     ok &= expect("F1 of server faults", sim_f1(&ten->family[0]), 0.95);
     ok &= expect("F1 of path faults", sim_f1(&ten->family[1]), 0.90);
@@ -302,6 +308,7 @@ static int check(void)
                  1);
     ok &= expect("minus the median seconds from the first failed probe to the verdict",
                  -sim_lags_time(&dropped->lags, 0.5), -4);
+    free(split);
     free(dropped);
     free(ten);
     free(quiet);
