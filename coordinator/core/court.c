@@ -24,11 +24,14 @@ struct plx_court {
     const struct plx_shares *shares;
     struct plx_judge *judge;
     bool settling;
-    bool news; /* since the last tick */
+    bool recalled; /* verdicts were, and the judge has not thought yet */
+    bool finding;  /* faults that were there already are being found again */
+    bool news;     /* since the last tick */
     /* The judge's time goes on where our clock was set: ahead of it by so much. */
     int64_t ahead_ns;
     struct plx_wall replayed; /* when the last one was received */
     struct plx_wall settling_until;
+    struct plx_wall finding_until;
     struct docket *dockets; /* by monitor slot */
     size_t n_dockets;
     struct plx_transition *transitions;
@@ -193,6 +196,7 @@ void plx_court_clock_set(struct plx_court *court, int64_t step_ns)
 {
     court->ahead_ns -= step_ns;
     court->settling_until = plx_wall_add(court->settling_until, step_ns);
+    court->finding_until = plx_wall_add(court->finding_until, step_ns);
     for (uint32_t i = 0; i < court->n_dockets; i++)
         for (size_t k = 0; k < court->dockets[i].n_sights; k++)
             court->dockets[i].sights[k].at.ns += step_ns;
@@ -359,6 +363,7 @@ void plx_court_recall(struct plx_court *court, uint32_t monitor,
     docket->known = true;
     docket->verdict = verdict;
     docket->since = since;
+    court->recalled = true;
 }
 
 void plx_court_settling_until(struct plx_court *court, struct plx_wall until)
@@ -367,16 +372,33 @@ void plx_court_settling_until(struct plx_court *court, struct plx_wall until)
     court->settling_until = until;
 }
 
+static bool is_fault(enum plx_judge_verdict verdict)
+{
+    return verdict != PLX_JUDGE_UP && verdict != PLX_JUDGE_DEGRADED &&
+           verdict != PLX_JUDGE_INCONCLUSIVE;
+}
+
+/* Whether the ruling may be only our own beginning: that agents are not back yet; or that
+ * a fault which some locations do not see has to last before it is said, and was known
+ * before the restart. */
+static bool is_premature(const struct plx_court *court, const struct docket *docket,
+                         enum plx_judge_verdict verdict)
+{
+    if (verdict == PLX_JUDGE_INCONCLUSIVE)
+        return !docket->known || court->settling;
+    return court->finding && docket->known && is_fault(docket->verdict) &&
+           !is_fault(verdict);
+}
+
 /* Whether a ruling is news; notes it if so. */
 static bool is_transition(struct plx_court *court, struct plx_wall now,
                           const struct plx_judge_ruling *ruling,
                           struct plx_transition *ret)
 {
     struct docket *docket = docket_of(court, ruling->monitor);
-    bool unsure = ruling->verdict == PLX_JUDGE_INCONCLUSIVE;
     if (!docket->declared || (docket->known && docket->verdict == ruling->verdict))
         return false;
-    if (unsure && (!docket->known || court->settling))
+    if (is_premature(court, docket, ruling->verdict))
         return false;
     *ret = (struct plx_transition){
         .monitor = ruling->monitor,
@@ -400,12 +422,11 @@ static void reserve(struct plx_court *court, size_t n)
         resized(court->transitions, court->transitions_cap, sizeof *court->transitions);
 }
 
-/* What was held back while settling, and has stayed so, is said late. The judge lends
+/* What was held back as premature, and has stayed so, is said late. The judge lends
  * its texts for one call only, so they are copied. */
 static size_t say_held_back(struct plx_court *court, struct plx_wall now)
 {
     size_t n = 0;
-    court->settling = false;
     reserve(court, court->n_dockets);
     court->texts = resized(court->texts, court->n_dockets, sizeof *court->texts);
     for (uint32_t i = 0; i < court->n_dockets; i++) {
@@ -423,6 +444,29 @@ static size_t say_held_back(struct plx_court *court, struct plx_wall now)
     return n;
 }
 
+/* So long after its first tick a judge has found the faults that last. */
+static int64_t finding_ns(void)
+{
+    struct plx_judge_policy policy;
+    plx_judge_policy_default(&policy);
+    return policy.settle_other_ns + 2 * PLX_SEC_NS;
+}
+
+/* Returns true if something that was premature no longer is. */
+static bool mature(struct plx_court *court, struct plx_wall now)
+{
+    bool settled = court->settling && now.ns >= court->settling_until.ns;
+    bool found = court->finding && now.ns >= court->finding_until.ns;
+    court->settling &= !settled;
+    court->finding &= !found;
+    if (court->recalled) {
+        court->finding = true;
+        court->finding_until = plx_wall_add(now, finding_ns());
+    }
+    court->recalled = false;
+    return settled || found;
+}
+
 bool plx_court_has_news(const struct plx_court *court)
 {
     return court->news;
@@ -436,7 +480,7 @@ void plx_court_tick(struct plx_court *court, struct plx_wall now,
     size_t n = 0;
     court->news = false;
     free_texts(court);
-    if (court->settling && now.ns >= court->settling_until.ns)
+    if (mature(court, now))
         n = say_held_back(court, now);
     plx_judge_tick(court->judge, to_judge(court, now), &output);
     reserve(court, n + output->n_verdicts);

@@ -288,6 +288,100 @@ static void one_who_does_not_watch__is_heard_when_asked_and_is_no_location(void 
     assert_int_equal(ruling.assigned, 1);
 }
 
+/* What fra-1 does not reach and the others do, beside what it alone watches and reaches;
+ * all of it is stored. */
+struct stored {
+    struct plx_result results[400];
+    uint32_t agents[400], monitors[400];
+    size_t n;
+};
+
+static void store_and_judge(struct fixture *fx, struct stored *st, uint32_t agent,
+                            uint32_t monitor, enum plx_outcome outcome)
+{
+    const struct plx_result r = {
+        .monitor_id = monitor == fx->monitor ? 7 : 8,
+        .started = wall(fx),
+        .outcome = outcome,
+    };
+    st->results[st->n] = r;
+    st->agents[st->n] = fx->agents[agent];
+    st->monitors[st->n++] = monitor;
+    plx_court_result(fx->court, wall(fx), fx->agents[agent], monitor, &r);
+}
+
+/* A second of the court's life; how many transitions there were. */
+static size_t live_a_second(struct fixture *fx, struct stored *st, uint32_t lone,
+                            const struct plx_transition **ret)
+{
+    const struct plx_judge_output *output;
+    int64_t s = fx->now.ns / PLX_SEC_NS;
+    size_t n;
+    fx->now = plx_mono_add(fx->now, PLX_SEC_NS);
+    for (uint32_t i = 0; i < 3; i++) {
+        plx_court_heartbeat(fx->court, wall(fx), fx->agents[i]);
+        if (st && s % 30 == (int)i)
+            store_and_judge(fx, st, i, fx->monitor,
+                            i == 0 && s > 3600 + 60 ? PLX_OUTCOME_TIMEOUT
+                                                    : PLX_OUTCOME_OPEN);
+    }
+    if (st && s % 30 == 5)
+        store_and_judge(fx, st, 0, lone, PLX_OUTCOME_OPEN);
+    plx_court_tick(fx->court, wall(fx), &output, ret, &n);
+    return n;
+}
+
+/* Another court of the same fleet, which reads what is stored. */
+static void restart(struct fixture *fx, const struct stored *st, uint32_t lone)
+{
+    plx_court_destroy(&fx->court);
+    fx->court = plx_court_new(fx->roster, fx->catalog, fx->shares);
+    for (uint32_t i = 0; i < 3; i++)
+        plx_court_set_agent(fx->court, fx->agents[i]);
+    plx_court_set_monitor(fx->court, fx->monitor);
+    plx_court_set_monitor(fx->court, lone);
+    for (size_t i = 0; i < st->n; i++)
+        plx_court_replay(fx->court, wall(fx), st->results[i].started, st->agents[i],
+                         st->monitors[i], &st->results[i]);
+    plx_court_recall(fx->court, fx->monitor, PLX_JUDGE_PATH_FAILURE, wall(fx));
+    plx_court_recall(fx->court, lone, PLX_JUDGE_UP, wall(fx));
+    plx_court_settling_until(fx->court, plx_wall_add(wall(fx), PLX_MIN_NS));
+}
+
+static void restart_amid_a_path_fault__tells_no_recovery(void **state)
+{
+    struct fixture *fx = *state;
+    const struct plx_transition *transitions;
+    struct stored *st = calloc(1, sizeof *st);
+    uint32_t lone = put_lone(fx);
+    assert_non_null(st);
+    for (int s = 0; s < 600; s++)
+        live_a_second(fx, st, lone, &transitions);
+    assert_int_equal(think(fx), PLX_JUDGE_PATH_FAILURE);
+    restart(fx, st, lone);
+    for (int s = 0; s < 60; s++)
+        assert_int_equal(live_a_second(fx, st, lone, &transitions), 0);
+    assert_int_equal(think(fx), PLX_JUDGE_PATH_FAILURE);
+    free(st);
+}
+
+static void recovered_while_we_were_away__is_told_soon(void **state)
+{
+    struct fixture *fx = *state;
+    const struct plx_transition *transitions;
+    struct stored st = {.n = 0};
+    uint32_t lone = put_lone(fx);
+    int s = 0;
+    for (uint32_t i = 0; i < 3; i++)
+        store_and_judge(fx, &st, i, fx->monitor, PLX_OUTCOME_OPEN);
+    restart(fx, &st, lone);
+    while (live_a_second(fx, NULL, lone, &transitions) == 0)
+        assert_true(++s < 15);
+    assert_int_equal(transitions[0].monitor, fx->monitor);
+    assert_int_equal(transitions[0].was, PLX_JUDGE_PATH_FAILURE);
+    assert_int_equal(transitions[0].ruling.verdict, PLX_JUDGE_UP);
+}
+
 static void stored_answers_of_spares__count_after_a_restart(void **state)
 {
     struct fixture *fx = *state;
@@ -326,6 +420,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             one_who_does_not_watch__is_heard_when_asked_and_is_no_location, set_up,
             tear_down),
+        cmocka_unit_test_setup_teardown(restart_amid_a_path_fault__tells_no_recovery,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(recovered_while_we_were_away__is_told_soon,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(stored_answers_of_spares__count_after_a_restart,
                                         set_up, tear_down),
     };
