@@ -464,7 +464,7 @@ static void read_result(struct reader *r, struct plx_line *line)
     read_kind(r, res);
     res->rtt_us = (uint32_t)maybe_number(r, "rtt_us", 0, UINT32_MAX, 0);
     res->syn_retrans = (uint16_t)maybe_number(r, "syn_retrans", 0, UINT16_MAX, 0);
-    res->icmp_from_target = *maybe_text(r, "icmp_from") != '\0';
+    maybe_text(r, "icmp_from"); /* checked only: `outcome` says what it means */
     res->half_up = maybe_bool(r, "half_up");
 }
 

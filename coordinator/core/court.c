@@ -287,8 +287,6 @@ static void put_before_judge(struct plx_court *court, struct plx_wall now,
             result->kind == PLX_PROBE_SCHEDULED ? PLX_JUDGE_SCHEDULED : PLX_JUDGE_CONFIRM,
         .rtt_us = result->rtt_us,
         .syn_retrans = (uint16_t)(resent > UINT16_MAX ? UINT16_MAX : resent),
-        .icmp_from_target = result->icmp_from.family != 0 &&
-                            plx_addr_equal(&result->icmp_from, &result->address),
         .half_up = result->detail == PLX_DETAIL_HALF_UP,
     };
     plx_judge_result(court->judge, &judged);

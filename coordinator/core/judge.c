@@ -679,11 +679,6 @@ void plx_judge_faults(struct plx_judge *j, const struct plx_judge_fault **ret_fa
     *ret_n = j->out.n_faults;
 }
 
-double plx_judge_noise(const struct plx_judge *j, uint32_t agent)
-{
-    return plx_evidence_noise(plx_fleet_agent(&j->fleet, agent), &j->policy);
-}
-
 bool plx_judge_agent_is_faulty(const struct plx_judge *j, uint32_t agent)
 {
     const struct plx_fleet_agent *a = plx_fleet_agent(&j->fleet, agent);

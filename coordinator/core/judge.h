@@ -169,10 +169,9 @@ struct plx_judge_result {
     enum plx_outcome outcome;
     enum plx_unreach unreach;
     enum plx_judge_kind kind;
-    uint32_t rtt_us;       /* 0: unknown */
-    uint16_t syn_retrans;  /* SYNs resent, early enough to be answered */
-    bool icmp_from_target; /* the ICMP error was sent by the target's own address */
-    bool half_up;          /* as expected, but not at all of the target's addresses */
+    uint32_t rtt_us;      /* 0: unknown */
+    uint16_t syn_retrans; /* SYNs resent, early enough to be answered */
+    bool half_up;         /* as expected, but not at all of the target's addresses */
 };
 
 /* One extra probe wanted now; its result comes back with PLX_JUDGE_CONFIRM. */
@@ -319,10 +318,6 @@ int plx_judge_view(struct plx_judge *judge, uint32_t monitor,
 /* All open faults, oldest first. Lent until the next call of any function here. */
 void plx_judge_faults(struct plx_judge *judge, const struct plx_judge_fault **ret_faults,
                       size_t *ret_n);
-
-/* The learned share of probes that fail for no reason at this agent (0-1); the prior for
- * an unknown agent. */
-double plx_judge_noise(const struct plx_judge *judge, uint32_t agent);
 
 /* True while the agent itself (or its region or provider) is held to be at fault. */
 bool plx_judge_agent_is_faulty(const struct plx_judge *judge, uint32_t agent);

@@ -178,14 +178,6 @@ void plx_evidence_assign(struct plx_evidence *ev, struct plx_fleet *fleet,
 /* --- numbers kept small --------------------------------------------------------------
  */
 
-uint16_t plx_rtt_pack(uint32_t us)
-{
-    if (us == 0)
-        return 0;
-    double v = log2((double)us) * 2048.0 + 1.0;
-    return v > 65535.0 ? 65535 : (uint16_t)v;
-}
-
 uint32_t plx_rtt_unpack(uint16_t packed)
 {
     return packed == 0 ? 0 : (uint32_t)(exp2((packed - 1) / 2048.0) + 0.5);

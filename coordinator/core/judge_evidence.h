@@ -158,7 +158,7 @@ bool plx_evidence_is_busy(const struct plx_fleet_agent *agent);
 double plx_evidence_noise(const struct plx_fleet_agent *agent,
                           const struct plx_judge_policy *policy);
 
-uint16_t plx_rtt_pack(uint32_t us);
+/* Microseconds of a cell's latency: 1 + 2048 log2; 0 is unknown. */
 uint32_t plx_rtt_unpack(uint16_t packed);
 
 #endif
