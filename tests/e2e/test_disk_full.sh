@@ -84,8 +84,10 @@ check "the coordinator's health says that its disk is full" until_ok 30 health_i
 check "a change is refused with the reason" bash -c \
     "! '$bin/parallax' --data-dir '$dir/coordinator' monitors pause r1 2>'$dir/why' && grep -qi 'space' '$dir/why'"
 sleep 3
-check "the agent keeps what is not acknowledged" until_ok 20 test "$(sqlite3 -readonly \
-    "file:$dir/agent/spool.db?mode=ro" 'SELECT sum(last - acked) FROM stream')" -gt 20
+keeps_results() {
+    (($(sqlite3 -readonly "file:$dir/agent/spool.db?mode=ro" 'SELECT sum(last - acked) FROM stream') > 20))
+}
+check "the agent keeps what is not acknowledged" until_ok 20 keeps_results
 rm "$dir/coordinator/filler"
 check "with room again, it is well" until_ok 30 health_is ok
 p apply -f /dev/stdin --prune >/dev/null <<'YAML'
