@@ -23,7 +23,8 @@ check "probe's JSON ends with a newline" \
 # with these options; in $took.
 heard() {
     local server port
-    coproc SERVER { python3 -c '
+    # Not a coprocess: bash forgets that one's pipe as soon as it has ended.
+    exec {server}< <(python3 -c '
 import socket
 s = socket.create_server(("127.0.0.1", 0))
 s.settimeout(3)
@@ -32,12 +33,11 @@ try:
     s.accept()
     print("taken", flush=True)
 except TimeoutError:
-    print("none", flush=True)'; }
-    server=$SERVER_PID
-    read -r port <&"${SERVER[0]}"
+    print("none", flush=True)')
+    read -r port <&"$server"
     "$agent" probe "127.0.0.1:$port" "$@" >/dev/null
-    read -r took <&"${SERVER[0]}"
-    wait "$server"
+    read -r took <&"$server"
+    exec {server}<&-
 }
 took=
 heard --full
