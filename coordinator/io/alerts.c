@@ -55,19 +55,7 @@ static void runs_of(void *arg, uint32_t slot, uint32_t *ret_failures,
                     uint32_t *ret_successes)
 {
     struct plx_alerts *a = arg;
-    struct plx_judge_view view;
-    uint32_t failures = 0, successes = 0;
-    if (plx_judge_explain(plx_court_judge(a->desk->court), slot, &view) < 0)
-        return;
-    for (size_t i = 0; i < view.n_cells; i++) {
-        const struct plx_judge_cell *c = &view.cells[i];
-        uint32_t *most = c->ok ? &successes : &failures;
-        if (c->seen && !c->spare && c->n_run > *most)
-            *most = c->n_run;
-    }
-    /* The judge counts so far and no further. */
-    *ret_failures = failures == 255 ? UINT32_MAX : failures;
-    *ret_successes = successes == 255 ? UINT32_MAX : successes;
+    plx_court_runs(a->desk->court, slot, ret_failures, ret_successes);
 }
 
 /* ---- committing ---- */
