@@ -4,6 +4,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "coordinator/io/courier.h"
+#include "coordinator/io/notifier_round.h"
 #include "sys/clock.h"
 
 #include <pthread.h>
@@ -128,9 +129,7 @@ static void report(struct plx_notifier *n, const struct lane *lane,
     };
     snprintf(r->receiver, sizeof r->receiver, "%s", lane->receiver.name);
     snprintf(r->why, sizeof r->why, "%s", why);
-    uint64_t one = 1;
-    ssize_t put = write(n->event_fd, &one, sizeof one);
-    (void)put; /* full: readable all the same */
+    eventfd_write(n->event_fd, 1); /* full: readable all the same */
 }
 
 /* ---- one attempt's end (with the lock held) ---- */
@@ -258,18 +257,23 @@ static int begin_due(struct plx_notifier *n)
     return (int)(wait_ns / PLX_MS_NS) + 1;
 }
 
+bool plx_notifier_round(struct plx_notifier *notifier)
+{
+    pthread_mutex_lock(&notifier->lock);
+    bool stopping = notifier->stopping;
+    int wait_ms = stopping ? 0 : begin_due(notifier);
+    pthread_mutex_unlock(&notifier->lock);
+    if (!stopping)
+        plx_courier_turn(notifier->courier, wait_ms, on_done, notifier);
+    return !stopping;
+}
+
 static void *run(void *arg)
 {
     struct plx_notifier *n = arg;
-    for (;;) {
-        pthread_mutex_lock(&n->lock);
-        bool stopping = n->stopping;
-        int wait_ms = stopping ? 0 : begin_due(n);
-        pthread_mutex_unlock(&n->lock);
-        if (stopping)
-            return NULL;
-        plx_courier_turn(n->courier, wait_ms, on_done, n);
-    }
+    while (plx_notifier_round(n))
+        continue;
+    return NULL;
 }
 
 /* ---- life ---- */
@@ -394,9 +398,8 @@ void plx_notifier_send(struct plx_notifier *notifier, const struct plx_letter *l
 
 void plx_notifier_poll(struct plx_notifier *notifier, plx_notifier_fn *fn, void *arg)
 {
-    uint64_t count;
-    ssize_t got = read(notifier->event_fd, &count, sizeof count);
-    (void)got; /* nothing to read: nothing happened, as the list will show */
+    eventfd_t count;
+    eventfd_read(notifier->event_fd, &count); /* nothing there: the list will show it */
     pthread_mutex_lock(&notifier->lock);
     size_t n = notifier->n_results;
     struct plx_notifier_result *list = calloc(n + 1, sizeof *list);
