@@ -3,6 +3,7 @@
 #include "agent/io/spool.h"
 #include "fleet.h"
 #include "ledger.h"
+#include "letters.h"
 #include "proto/session.h"
 #include "sim.h"
 #include "spool_disk.h"
@@ -21,6 +22,9 @@
 #define LOOK_NS    (10 * PLX_SEC_NS)
 #define ARRIVED_NS (3 * PLX_MIN_NS)
 #define WELL_NS    (25 * PLX_MIN_NS)
+/* The longest pause between two attempts of the notifier, and some for what waits behind.
+ */
+#define TOLD_NS    (10 * PLX_MIN_NS)
 
 static int64_t looked_at;
 
@@ -190,6 +194,7 @@ void plx_audit_end(void)
     for (uint32_t i = 1; i <= plx_fleet_agents(); i++)
         audit_spool(i);
     plx_ledger_check_delivered(plx_sim_now() - ARRIVED_NS);
+    plx_letters_check_delivered(plx_sim_now() - TOLD_NS);
     for (uint32_t slot = 0; slot < plx_catalog_end(desk->catalog); slot++)
         if (plx_catalog_at(desk->catalog, slot))
             audit_verdict(desk, slot);
