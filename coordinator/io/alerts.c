@@ -229,7 +229,7 @@ void plx_alerts_forget(struct plx_alerts *alerts, uint32_t slot)
 
 /* ---- what came of attempts ---- */
 
-static void on_result(void *arg, const struct plx_notifier_result *r)
+static void on_result(void *arg, const struct plx_outbox_result *r)
 {
     struct plx_alerts *a = arg;
     char attempts[16];

@@ -1,6 +1,7 @@
 #include "audit.h"
 
 #include "agent/io/spool.h"
+#include "coordinator/io/alerts.h"
 #include "fleet.h"
 #include "ledger.h"
 #include "letters.h"
@@ -166,6 +167,35 @@ static void audit_verdict(const struct plx_desk *desk, uint32_t slot)
                           plx_judge_verdict_token(ruling.verdict), ruling.why);
 }
 
+/* Whether one of those it affects is still said to be unwell; see is_settled. */
+static bool affects_anyone(const struct plx_desk *desk,
+                           const struct plx_incident *incident)
+{
+    struct plx_judge_ruling ruling;
+    for (size_t i = 0; i < incident->n_members; i++) {
+        const struct plx_incident_member *m = &incident->members[i];
+        if (m->left.ns == 0 && m->slot != PLX_CATALOG_NONE &&
+            plx_judge_view(plx_court_judge(desk->court), m->slot, &ruling) == 0 &&
+            ruling.verdict != PLX_JUDGE_UP)
+            return true;
+    }
+    return false;
+}
+
+/* Whoever was told of a beginning was told of the end. */
+static void audit_incidents(const struct plx_desk *desk)
+{
+    const struct plx_incidents *incidents = plx_alerts_incidents(desk->alerts);
+    for (size_t i = 0; i < plx_incidents_count(incidents); i++) {
+        const struct plx_incident *incident = plx_incidents_at(incidents, i);
+        if (incident->state != PLX_INCIDENT_CLOSED && !affects_anyone(desk, incident))
+            plx_sim_violation("incident %" PRIu64 " (%s %s) is %s, and all is well: %s",
+                              incident->id, plx_incident_kind_token(incident->kind),
+                              incident->entity, plx_incident_state_token(incident->state),
+                              incident->sentence);
+    }
+}
+
 /* What was given to a spool is numbered, as a result or as a gap, or still waits. */
 static void audit_spool(uint32_t agent)
 {
@@ -193,6 +223,8 @@ void plx_audit_end(void)
         audit_agent(desk, s);
     for (uint32_t i = 1; i <= plx_fleet_agents(); i++)
         audit_spool(i);
+    if (desk->alerts)
+        audit_incidents(desk);
     plx_ledger_check_delivered(plx_sim_now() - ARRIVED_NS);
     plx_letters_check_delivered(plx_sim_now() - TOLD_NS);
     for (uint32_t slot = 0; slot < plx_catalog_end(desk->catalog); slot++)

@@ -127,7 +127,7 @@ void plx_letters_arrived(const char *receiver, const char *key, const char *body
                           key, body, e->body);
     if (e->noted != PLX_LETTER_WAITING)
         plx_sim_violation("%s was told %s again, and the disk had it as %s", receiver,
-                          key, e->noted == PLX_LETTER_DEAD ? "dead" : "delivered");
+                          key, plx_letter_state_token(e->noted));
     check_order(e);
     plx_letters_counts.arrived += e->n_arrived == 0;
     plx_letters_counts.repeated += e->n_arrived > 0;

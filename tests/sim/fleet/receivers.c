@@ -353,7 +353,7 @@ static void finish(struct plx_courier_job *job, plx_courier_done_fn *fn, void *a
 
 static bool someone_waits(void)
 {
-    struct plx_notifier_lane lanes[RECEIVERS_MAX];
+    struct plx_outbox_lane lanes[RECEIVERS_MAX];
     size_t n = plx_notifier_lanes(world.notifier, lanes, RECEIVERS_MAX), n_waiting = 0;
     for (size_t i = 0; i < n && i < RECEIVERS_MAX; i++)
         n_waiting += lanes[i].n_waiting;
