@@ -16,10 +16,18 @@ struct item {
     struct plx_letter letter; /* texts of its own */
 };
 
+/* A letter that is done, and may not be so on disk. */
+struct unnoted {
+    struct unnoted *next;
+    uint64_t letter, incident;
+};
+
 struct lane {
     struct plx_receiver receiver;
-    bool configured, under_way; /* the head is */
+    bool configured;
     struct item *head, **tail;
+    struct item *under_way; /* NULL: none */
+    struct unnoted *unnoted;
     struct item *tests;       /* somebody waits for these: to be put before the head */
     size_t n;                 /* all that wait */
     struct plx_mono next_try; /* not before */
@@ -79,17 +87,48 @@ static void free_item(struct item *item)
     free(item);
 }
 
-static void drop_head(struct lane *lane)
+static void drop(struct lane *lane, struct item *item)
 {
-    struct item *item = lane->head;
-    lane->head = item->next;
-    if (!lane->head)
-        lane->tail = &lane->head;
+    struct item **at = &lane->head;
+    while (*at != item)
+        at = &(*at)->next;
+    *at = item->next;
+    if (!*at)
+        lane->tail = at;
     lane->n--;
     free_item(item);
 }
 
-/* Not while the head is under way. A test is tried at once, whatever the lane waits for,
+static void add_unnoted(struct lane *lane, const struct plx_letter *letter)
+{
+    struct unnoted *mine = calloc(1, sizeof *mine);
+    if (!mine)
+        abort();
+    *mine = (struct unnoted){lane->unnoted, letter->id, letter->incident};
+    lane->unnoted = mine;
+}
+
+static void drop_unnoted(struct unnoted **at)
+{
+    struct unnoted *gone = *at;
+    *at = gone->next;
+    free(gone);
+}
+
+/* The first letter that waits for no note. */
+static struct item *first_free(const struct lane *lane)
+{
+    for (struct item *item = lane->head; item; item = item->next) {
+        const struct unnoted *before = lane->unnoted;
+        while (before && before->incident != item->letter.incident)
+            before = before->next;
+        if (!before)
+            return item;
+    }
+    return NULL;
+}
+
+/* A test is tried at once, whatever the lane waits for,
  * and the rest with it if it succeeds. */
 static void put_tests_first(struct lane *lane, struct plx_mono now)
 {
@@ -123,7 +162,9 @@ void plx_outbox_destroy(struct plx_outbox **outbox)
         struct lane *lane = self->lanes[i];
         put_tests_first(lane, lane->next_try);
         while (lane->head)
-            drop_head(lane);
+            drop(lane, lane->head);
+        while (lane->unnoted)
+            drop_unnoted(&lane->unnoted);
         plx_receiver_fini(&lane->receiver);
         free(lane);
     }
@@ -189,13 +230,9 @@ static bool take_token(struct lane *lane, struct plx_mono now)
 }
 
 /* Whoever is gone is not waited for. */
-static bool is_due(struct lane *lane, struct plx_mono now)
+static bool may_try(struct lane *lane, struct plx_mono now)
 {
-    if (lane->under_way)
-        return false;
-    put_tests_first(lane, now);
-    return lane->head && lane->next_try.ns <= now.ns &&
-           (!lane->configured || take_token(lane, now));
+    return lane->next_try.ns <= now.ns && (!lane->configured || take_token(lane, now));
 }
 
 bool plx_outbox_next(struct plx_outbox *outbox, struct plx_mono now,
@@ -204,14 +241,17 @@ bool plx_outbox_next(struct plx_outbox *outbox, struct plx_mono now,
     int64_t wait_ns = INT64_MAX;
     for (uint32_t i = 0; i < outbox->n_lanes; i++) {
         struct lane *lane = outbox->lanes[i];
-        if (is_due(lane, now)) {
-            lane->under_way = true;
-            *ret = (struct plx_outbox_attempt){i, &lane->head->letter,
+        if (lane->under_way)
+            continue;
+        put_tests_first(lane, now);
+        struct item *item = first_free(lane);
+        if (item && may_try(lane, now)) {
+            lane->under_way = item;
+            *ret = (struct plx_outbox_attempt){i, &item->letter,
                                                lane->configured ? &lane->receiver : NULL};
             return true;
         }
-        if (!lane->under_way && lane->head &&
-            plx_mono_diff(lane->next_try, now) < wait_ns)
+        if (item && plx_mono_diff(lane->next_try, now) < wait_ns)
             wait_ns = plx_mono_diff(lane->next_try, now);
     }
     *ret_wait_ns = wait_ns;
@@ -258,7 +298,8 @@ void plx_outbox_conclude(struct plx_outbox *outbox, uint32_t at, struct plx_mono
                          const char *why, struct plx_outbox_result *ret)
 {
     struct lane *lane = outbox->lanes[at];
-    struct plx_letter *letter = &lane->head->letter;
+    struct item *item = lane->under_way;
+    struct plx_letter *letter = &item->letter;
     int64_t age_ns = plx_wall_diff(wall, letter->created);
     letter->attempts++;
     *ret = (struct plx_outbox_result){
@@ -269,9 +310,11 @@ void plx_outbox_conclude(struct plx_outbox *outbox, uint32_t at, struct plx_mono
     };
     snprintf(ret->receiver, sizeof ret->receiver, "%s", lane->receiver.name);
     snprintf(ret->why, sizeof ret->why, "%s", why);
-    lane->under_way = false;
+    lane->under_way = NULL;
     if (ret->state != PLX_LETTER_WAITING) {
-        drop_head(lane);
+        if (letter->incident != 0)
+            add_unnoted(lane, letter);
+        drop(lane, item);
         if (ret->state == PLX_LETTER_DEAD)
             lane->next_try = now;
         return;
@@ -281,6 +324,16 @@ void plx_outbox_conclude(struct plx_outbox *outbox, uint32_t at, struct plx_mono
     int64_t wait_ns = backoff_ns(outbox, lane->n_failed, asked_ns);
     int64_t left_ns = lane->receiver.give_up_ns - age_ns;
     lane->next_try = plx_mono_add(now, wait_ns < left_ns ? wait_ns : left_ns);
+}
+
+void plx_outbox_noted(struct plx_outbox *outbox, uint64_t letter)
+{
+    for (uint32_t i = 0; i < outbox->n_lanes; i++)
+        for (struct unnoted **at = &outbox->lanes[i]->unnoted; *at; at = &(*at)->next)
+            if ((*at)->letter == letter) {
+                drop_unnoted(at);
+                return;
+            }
 }
 
 size_t plx_outbox_lanes(const struct plx_outbox *outbox, struct plx_outbox_lane *ret,

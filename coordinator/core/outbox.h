@@ -7,6 +7,10 @@
  * goes before the others, and at once: somebody waits for its answer, most of all where
  * letters fail. Lanes know nothing of one another.
  *
+ * What came of a letter is noted on disk, and only then the next one about the same
+ * incident goes out to the same receiver: else a crash in between would have the
+ * beginning told again after the end. Letters about other incidents do not wait for that.
+ *
  * Decides and remembers; sends nothing. Letters are put in after they are committed, and
  * again after a start. Pure; one thread, or a lock around it. */
 #ifndef PLX_CORE_OUTBOX_H
@@ -78,6 +82,9 @@ struct plx_outbox_result {
 void plx_outbox_conclude(struct plx_outbox *outbox, uint32_t lane, struct plx_mono now,
                          struct plx_wall wall, enum plx_fate fate, int64_t asked_ns,
                          const char *why, struct plx_outbox_result *ret);
+
+/* What came of the letter, delivered or dead, is on disk. */
+void plx_outbox_noted(struct plx_outbox *outbox, uint64_t letter);
 
 /* How a lane is. */
 struct plx_outbox_lane {

@@ -13,7 +13,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define RESULTS_MAX  4096 /* kept for a loop that does not come; the oldest go */
+#define RESULTS_MAX  4096 /* then attempts that are repeated are not reported */
 #define IDLE_WAIT_MS 1000
 
 /* An attempt on its way. */
@@ -33,27 +33,35 @@ struct plx_notifier {
     bool stopping;
     struct plx_outbox *outbox;
     struct plx_outbox_result *results;
-    size_t n_results;
+    size_t n_results, cap_results;
     /* … to here */
 };
 
 /* ---- one attempt (notifier thread, with the lock held) ---- */
 
-static struct plx_outbox_result *add_result(struct plx_notifier *n)
+/* How a letter ended is kept however long the loop does not come: there is one for each.
+ */
+static void report(struct plx_notifier *n, const struct plx_outbox_result *result)
 {
-    if (n->n_results == RESULTS_MAX) {
-        memmove(n->results, n->results + 1, (RESULTS_MAX - 1) * sizeof *n->results);
-        n->n_results--;
+    if (n->n_results >= RESULTS_MAX && result->state == PLX_LETTER_WAITING)
+        return;
+    if (n->n_results == n->cap_results) {
+        n->cap_results = n->cap_results ? 2 * n->cap_results : 64;
+        n->results = realloc(n->results, n->cap_results * sizeof *n->results);
+        if (!n->results)
+            abort();
     }
-    return &n->results[n->n_results++];
+    n->results[n->n_results++] = *result;
+    eventfd_write(n->event_fd, 1); /* full: readable all the same */
 }
 
 static void conclude(struct plx_notifier *n, uint32_t lane, enum plx_fate fate,
                      int64_t asked_ns, const char *why)
 {
+    struct plx_outbox_result result;
     plx_outbox_conclude(n->outbox, lane, plx_clock_mono(), plx_clock_wall(), fate,
-                        asked_ns, why, add_result(n));
-    eventfd_write(n->event_fd, 1); /* full: readable all the same */
+                        asked_ns, why, &result);
+    report(n, &result);
 }
 
 static void add_transfer(struct plx_notifier *n, struct plx_courier_job *job,
@@ -170,9 +178,8 @@ int plx_notifier_new(const struct plx_notifier_options *options,
         abort();
     n->outbox = outbox_new(options);
     pthread_mutex_init(&n->lock, NULL);
-    n->results = calloc(RESULTS_MAX, sizeof *n->results);
     n->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (!n->results || n->event_fd < 0)
+    if (n->event_fd < 0)
         abort();
     int err =
         plx_courier_new(options->commands_dir, options->secrets_dir, &n->courier, why);
@@ -244,15 +251,21 @@ void plx_notifier_poll(struct plx_notifier *notifier, plx_notifier_fn *fn, void 
     eventfd_read(notifier->event_fd, &count); /* nothing there: the list will show it */
     pthread_mutex_lock(&notifier->lock);
     size_t n = notifier->n_results;
-    struct plx_outbox_result *list = calloc(n + 1, sizeof *list);
-    if (!list)
-        abort();
-    memcpy(list, notifier->results, n * sizeof *list);
-    notifier->n_results = 0;
+    struct plx_outbox_result *list = notifier->results;
+    notifier->results = NULL;
+    notifier->n_results = notifier->cap_results = 0;
     pthread_mutex_unlock(&notifier->lock);
     for (size_t i = 0; i < n; i++)
         fn(arg, &list[i]);
     free(list);
+}
+
+void plx_notifier_noted(struct plx_notifier *notifier, uint64_t letter)
+{
+    pthread_mutex_lock(&notifier->lock);
+    plx_outbox_noted(notifier->outbox, letter);
+    pthread_mutex_unlock(&notifier->lock);
+    plx_courier_wake(notifier->courier);
 }
 
 size_t plx_notifier_lanes(struct plx_notifier *notifier, struct plx_outbox_lane *ret,

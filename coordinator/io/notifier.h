@@ -38,8 +38,13 @@ void plx_notifier_set_receivers(struct plx_notifier *notifier,
 void plx_notifier_send(struct plx_notifier *notifier, const struct plx_letter *letter);
 
 typedef void plx_notifier_fn(void *arg, const struct plx_outbox_result *result);
-/* Hands out what happened since the last call. Loop thread. */
+/* Hands out what happened since the last call; of attempts that are repeated not all if
+ * the loop does not come. Loop thread. */
 void plx_notifier_poll(struct plx_notifier *notifier, plx_notifier_fn *fn, void *arg);
+
+/* What came of the letter, delivered or dead, is stored: the next one about its incident
+ * may go. Loop thread. */
+void plx_notifier_noted(struct plx_notifier *notifier, uint64_t letter);
 
 /* Copies up to `max` lanes; returns how many there are. Loop thread. */
 size_t plx_notifier_lanes(struct plx_notifier *notifier, struct plx_outbox_lane *ret,

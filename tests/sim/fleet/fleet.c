@@ -195,7 +195,7 @@ static void on_tick(void *arg, uint64_t life)
     plx_sim_enter(node);
     if (node->index == 0) {
         plx_sim_loop_tick(node->loop);
-        plx_audit_assignment(&fleet.desk);
+        plx_audit_rounds(&fleet.desk);
     } else {
         tick_agent(node);
     }
