@@ -209,6 +209,17 @@ void plx_outbox_put(struct plx_outbox *outbox, const struct plx_letter *letter)
     lane->n++;
 }
 
+void plx_outbox_clock_set(struct plx_outbox *outbox, int64_t step_ns)
+{
+    for (uint32_t i = 0; i < outbox->n_lanes; i++) {
+        struct lane *lane = outbox->lanes[i];
+        for (struct item *item = lane->head; item; item = item->next)
+            item->letter.created.ns += step_ns;
+        for (struct item *item = lane->tests; item; item = item->next)
+            item->letter.created.ns += step_ns;
+    }
+}
+
 /* ---- the next attempt ---- */
 
 /* Whether the rate allows an attempt now; else when it will. */

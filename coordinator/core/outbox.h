@@ -56,6 +56,9 @@ void plx_outbox_set_receivers(struct plx_outbox *outbox, struct plx_mono now,
 /* Copies. */
 void plx_outbox_put(struct plx_outbox *outbox, const struct plx_letter *letter);
 
+/* The wall clock was set by `step_ns`: letters keep their age. */
+void plx_outbox_clock_set(struct plx_outbox *outbox, int64_t step_ns);
+
 /* An attempt that is to be made. Lent until it is concluded; the receiver only until the
  * next call of plx_outbox_set_receivers. */
 struct plx_outbox_attempt {

@@ -231,6 +231,13 @@ void plx_alerts_forget(struct plx_alerts *alerts, uint32_t slot)
     plx_incidents_forget(alerts->incidents, plx_clock_wall(), slot);
 }
 
+void plx_alerts_clock_set(struct plx_alerts *alerts, struct plx_wall now, int64_t step_ns)
+{
+    plx_incidents_clock_set(alerts->incidents, step_ns);
+    plx_notifier_clock_set(alerts->notifier, step_ns);
+    plx_alerts_rules_clock_set(&alerts->rules, now);
+}
+
 /* ---- what came of attempts ---- */
 
 static void on_noted(void *arg, int err, const char *why)

@@ -41,7 +41,7 @@ static void on_committed(void *arg, int err, const char *why,
     }
     if (err < 0 || n == 0) {
         struct plx_outbox_result failed = {.letter = UINT64_MAX,
-                                             .state = PLX_LETTER_DEAD};
+                                           .state = PLX_LETTER_DEAD};
         snprintf(failed.why, sizeof failed.why, "it was not stored: %s", why);
         test->letter = failed.letter;
         plx_alerts_tests_hear(test->tests, &failed);

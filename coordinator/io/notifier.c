@@ -260,6 +260,13 @@ void plx_notifier_poll(struct plx_notifier *notifier, plx_notifier_fn *fn, void 
     free(list);
 }
 
+void plx_notifier_clock_set(struct plx_notifier *notifier, int64_t step_ns)
+{
+    pthread_mutex_lock(&notifier->lock);
+    plx_outbox_clock_set(notifier->outbox, step_ns);
+    pthread_mutex_unlock(&notifier->lock);
+}
+
 void plx_notifier_noted(struct plx_notifier *notifier, uint64_t letter)
 {
     pthread_mutex_lock(&notifier->lock);

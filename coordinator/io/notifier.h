@@ -42,6 +42,8 @@ typedef void plx_notifier_fn(void *arg, const struct plx_outbox_result *result);
  * the loop does not come. Loop thread. */
 void plx_notifier_poll(struct plx_notifier *notifier, plx_notifier_fn *fn, void *arg);
 
+/* The wall clock was set by `step_ns`: letters keep their age. Loop thread. */
+void plx_notifier_clock_set(struct plx_notifier *notifier, int64_t step_ns);
 /* What came of the letter, delivered or dead, is stored: the next one about its incident
  * may go. Loop thread. */
 void plx_notifier_noted(struct plx_notifier *notifier, uint64_t letter);

@@ -188,6 +188,19 @@ static void a_letter_whose_time_is_over__is_dead_and_the_next_has_its_turn(void 
     assert_int_equal(next(b, &lane), 2);
 }
 
+static void a_clock_that_is_set_forward__gives_no_letter_up(void **state)
+{
+    struct bench *b = *state;
+    uint32_t lane = 0;
+    struct plx_outbox_result result;
+    put(b, 1, "ops", 7, "open");
+    plx_outbox_clock_set(b->outbox, PLX_DAY_NS);
+    assert_int_equal(next(b, &lane), 1);
+    plx_outbox_conclude(b->outbox, lane, mono(b), plx_wall_add(today, PLX_DAY_NS),
+                        PLX_FATE_RETRY, 0, "", &result);
+    assert_int_equal(result.state, PLX_LETTER_WAITING);
+}
+
 static void a_receiver_that_is_gone__is_said_to_be(void **state)
 {
     struct bench *b = *state;
@@ -210,6 +223,7 @@ int main(void)
         TEST(a_letter_that_fails__is_tried_again_before_those_behind_it),
         TEST(a_test__goes_first_and_waits_for_no_note),
         TEST(a_letter_whose_time_is_over__is_dead_and_the_next_has_its_turn),
+        TEST(a_clock_that_is_set_forward__gives_no_letter_up),
         TEST(a_receiver_that_is_gone__is_said_to_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

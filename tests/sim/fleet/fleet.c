@@ -319,10 +319,7 @@ static void draw_rules(struct plx_monitor *m, uint32_t no)
     if (no == 0 || !plx_sim_chance(0.2))
         return;
     snprintf(text, sizeof text, "monitor-%u", (unsigned)plx_sim_between(0, no - 1));
-    m->depends_on = calloc(1, sizeof *m->depends_on);
-    if (!m->depends_on)
-        abort();
-    m->depends_on[m->n_depends_on++] = plx_text_dup(text);
+    plx_monitor_add_depends_on(m, text);
 }
 
 /* A monitor with the number `no`, made anew or changed. */
