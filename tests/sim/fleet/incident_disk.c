@@ -278,7 +278,15 @@ static void put_begin(void *work)
 
 static const struct plx_sim_job PUT = {put_begin, put_keep, put_tell, put_fini};
 
-/* Whoever is told that a server is in trouble is told so because something of it was. */
+/* Whether it says that something of a target fails. What only loses packets is not said
+ * to fail; agents that were off the net may be taken for that. */
+static bool accuses(const struct plx_incident *incident)
+{
+    return incident->severity != PLX_SEVERITY_OURS &&
+           incident->kind != PLX_INCIDENT_DEGRADED;
+}
+
+/* Whoever is told that a target fails is told so because something of it did. */
 static void check_cause(const struct plx_store_incident_batch *batch,
                         const struct plx_letter *letter)
 {
@@ -288,7 +296,7 @@ static void check_cause(const struct plx_store_incident_batch *batch,
             incident = batch->incidents[i];
     bool begins =
         strcmp(letter->event, "open") == 0 || strcmp(letter->event, "escalate") == 0;
-    if (!incident || !begins || incident->severity != PLX_SEVERITY_CRITICAL)
+    if (!incident || !begins || !accuses(incident))
         return;
     for (size_t i = 0; i < incident->n_members; i++)
         if (incident->members[i].left.ns == 0 &&
