@@ -369,10 +369,15 @@ int plx_store_letter_tried(struct plx_store *store, uint64_t id,
 
 void plx_sim_incidents_sent(const char *key)
 {
-    for (size_t i = 0; i < disk.n_letters; i++)
-        if (plx_sim_sabotage() == PLX_SABOTAGE_EARLY_FORGET &&
-            strcmp(disk.letters[i].key, key) == 0)
-            disk.letters[i].state = PLX_LETTER_DELIVERED;
+    if (plx_sim_sabotage() != PLX_SABOTAGE_EARLY_FORGET)
+        return;
+    for (size_t i = 0; i < disk.n_letters; i++) {
+        struct plx_letter *letter = &disk.letters[i];
+        if (strcmp(letter->key, key) != 0)
+            continue;
+        letter->state = PLX_LETTER_DELIVERED;
+        plx_letters_noted(letter->id, letter->state);
+    }
 }
 
 /* ---- reading ---- */
