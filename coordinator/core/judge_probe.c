@@ -488,7 +488,7 @@ static bool consider(struct search *s, struct plx_watch *w, const struct plx_fai
     struct scene scene;
     if (w->since == 0 || s->now - w->asked > FORGET)
         begin(s, w, fail);
-    uint32_t onset = fail->last < w->since + FORGET ? w->since : fail->first;
+    uint32_t onset = w->since;
     look(s, fail->monitor, onset, &scene);
     if (scene.n_good > 0) {
         /* Seen well since: this doubt was an accident or a path. A later failure that
