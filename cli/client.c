@@ -1,6 +1,7 @@
 #include "cli/client.h"
 
 #include "base/err.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "cli/access.h"
 #include "proto/wire.h"
@@ -69,6 +70,20 @@ int plx_question_fill(struct plx_question *q, const struct plx_args *args,
         return PLX_EXIT_OK;
     plx_question_fini(q);
     return plx_complain(PLX_EXIT_USAGE, "%s", why.text);
+}
+
+int plx_question_number(struct plx_question *q, const struct plx_args *args,
+                        const char *key, int64_t max, struct plx_why *why)
+{
+    const char *text = plx_args_value(args, key, NULL);
+    int64_t n;
+    if (!text)
+        return 0;
+    if (plx_text_int(text, 1, max, &n) < 0)
+        return plx_why_set(why, PLX_EINVAL, "--%s must be a number from 1 to %lld: '%s'",
+                           key, (long long)max, text);
+    plx_json_kint(&q->json, key, n);
+    return 0;
 }
 
 static void finish(struct talk *t, int err)

@@ -30,6 +30,11 @@ typedef int plx_question_fn(struct plx_question *q, const struct plx_args *args,
 int plx_question_fill(struct plx_question *q, const struct plx_args *args,
                       plx_question_fn *fill);
 
+/* Writes the option of that name, a number from 1 to `max`, if it is given. PLX_EINVAL.
+ */
+int plx_question_number(struct plx_question *q, const struct plx_args *args,
+                        const char *key, int64_t max, struct plx_why *why);
+
 /* Called with each answer of a stream, the last one too; lends `answer`. */
 typedef void plx_answer_fn(void *arg, json_t *answer, bool last);
 

@@ -74,6 +74,16 @@ static const struct plx_option watch_options[] = {
     {0},
 };
 
+static const struct plx_option changes_options[] = {
+    {"since", 0, "TIME", "a duration before now or an RFC 3339 time, default all"},
+    {"kind", 0, "KIND",
+     "only monitor, alerting, agent, enrolment_token, user, token or silence"},
+    {"object", 0, "NAME", "only this monitor, agent, user, token, or number"},
+    {"limit", 0, "N", "at most so many, 1 to 1000, default 100"},
+    {"after", 0, "ID", "go on after the one with this number, to older ones"},
+    {0},
+};
+
 static const struct plx_option events_options[] = {
     {"follow", 'f', NULL, "go on as they happen, until interrupted"},
     {"last", 0, "N", "how many of the past, default 20"},
@@ -271,6 +281,12 @@ const struct plx_command plx_commands[] = {
      "By the label provider, which an agent's token or agents label gives it. The judge\n"
      "takes agents of one provider for eyes that can fail together.",
      NULL, 0, 0, plx_cmd_providers_list, NULL},
+    {"changes", "", "Who changed what of the configuration, newest first",
+     "Monitors, receivers, routes and maintenance, agents, tokens, users, silences, "
+     "with\n"
+     "what was and what is. What may be secret is said to have changed, and not shown.\n"
+     "With --output csv a row each changed key. Takes an admin.",
+     changes_options, 0, 0, plx_cmd_changes, NULL},
     {"agents list", "", "The vantage points and how they are", NULL, NULL, 0, 0,
      plx_cmd_agents_list, NULL},
     {"agents show", "AGENT", "One agent in full", NULL, NULL, 1, 1, plx_cmd_agents_show,

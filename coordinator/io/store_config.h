@@ -10,6 +10,12 @@
 #include "coordinator/io/store.h"
 #include "sys/channel.h"
 
+/* A field of a change: NULL where there was, or is, none; both NULL: it changed, and is
+ * not told. */
+struct plx_store_field {
+    const char *key, *was, *now;
+};
+
 /* ---- monitors ---- */
 
 enum plx_store_change {
@@ -23,6 +29,8 @@ enum plx_store_change {
 struct plx_store_section {
     const char *section; /* "receivers", "routes", "maintenance" */
     const char *text;
+    const struct plx_store_field *fields; /* for the log, if the text changes */
+    size_t n_fields;
 };
 #define PLX_STORE_SECTIONS_MAX 3
 

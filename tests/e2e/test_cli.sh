@@ -156,6 +156,29 @@ second=$(p tokens create robot --replace 2>/dev/null)
 check "… takes the place of the first, if told to" test -n "$second" -a "$first" != "$second" \
     -a "$(p tokens list --output json | jq '[.tokens[] | select(.name == "robot")] | length')" = 1
 
+check "who changed a monitor, and what" exits 0 p changes --kind monitor --object v6
+check "… newest first" says '*monitor_removed*monitor_changed*false → true*monitor_changed*60% → 70%*monitor_added*'
+check "… is theirs who did" test "$(p changes --object v6 --output json |
+    jq -r '[.changes[].who] | unique[]')" = "admin $(sed -n 's/^public //p' "$dir/coordinator/admin.key" | cut -c 1-8)"
+check "of 30,000 at once" exits 0 p changes --kind monitor --limit 1000 --output json
+check "… some have a line" test "$(jq '[.changes[] | select(.object | test("^m[0-9]+$"))] | length' <<<"$out")" -ge 998
+check "… and the sum says that not all have" test "$(jq -r '[.changes[] |
+    select(.what == "monitors_applied") | .detail] | first' <<<"$out")" = \
+    "1 created, 0 updated, 30000 removed; not each has a line"
+check "labels of an agent" exits 0 p changes --kind agent --object a-1 --limit 1 --output csv
+check "… before and after, key by key" says '*,agent_labels,a-1,*,rack,7,*there are older ones: --after*'
+check "a token that was replaced" exits 0 p changes --kind token --output json
+check "… is said to have another secret" test "$(jq -c '.changes[0] | [.what, .object, .fields]' <<<"$out")" = \
+    '["api_token_put","robot",[{"key":"secret","was":null,"now":null}]]'
+p changes --limit 1000 --output json >"$dir/changes"
+check "no secret is in it" test "$(grep -c -e "$first" -e "$second" -e "$token" "$dir/changes")" = 0
+check "one page after the other" test "$(p changes --limit 3 --output json --after \
+    "$(p changes --limit 2 --output json | jq .next)" | jq -c '[.changes[].id]')" = \
+    "$(jq -c '[.changes[2:5][].id]' "$dir/changes")"
+check "nothing since then" exits 0 p changes --since 2100-01-01T00:00:00Z
+check "… is said" says 'no such changes'
+check "a kind that is none" exits 2 p changes --kind monitors
+
 mkdir -p "$dir/stranger"
 sed 's/^key:.*/key: "other.key"/' "$dir/coordinator/admin.yaml" >"$dir/stranger/admin.yaml"
 sed "1,\$s/^\(public\|secret\) .\{5\}/\1 aaaaa/" "$dir/coordinator/admin.key" >"$dir/stranger/other.key"

@@ -413,7 +413,7 @@ static void a_secret__is_nowhere_in_the_files(void **state)
     }
 }
 
-/* ---- settings, verdicts, log ---- */
+/* ---- settings, verdicts ---- */
 
 static void settings__are_kept(void **state)
 {
@@ -490,34 +490,6 @@ static void verdicts__are_read_newest_first(void **state)
     assert_int_equal(seen.n, 2);
 }
 
-struct log_lines {
-    size_t n;
-    char lines[4][128];
-};
-
-static bool see_line(void *arg, const struct plx_store_log_entry *e)
-{
-    struct log_lines *log = arg;
-    snprintf(log->lines[log->n++], 128, "%s %s %s: %s", e->who, e->what, e->subject,
-             e->detail);
-    return log->n < 4;
-}
-
-static void every_change__is_in_the_log(void **state)
-{
-    struct store_fixture *fx = *state;
-    const char *names[] = {"a"};
-    uint16_t ports[] = {1};
-    assert_int_equal(apply(fx, names, ports, 1, NULL, 0), 0);
-    assert_int_equal(add_agent(fx, "fra-1", 1), 0);
-    struct log_lines log = {0};
-    assert_int_equal(plx_store_read_log(fx->store, 0, 10, see_line, &log), 0);
-    assert_int_equal(log.n, 2);
-    assert_string_equal(log.lines[0], "ann agent_added fra-1: us-east");
-    assert_string_equal(log.lines[1],
-                        "ann monitors_applied 1: 1 created, 0 updated, 0 removed");
-}
-
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -537,7 +509,6 @@ int main(void)
         TEST(a_secret__is_nowhere_in_the_files),
         TEST(settings__are_kept),
         TEST(verdicts__are_read_newest_first),
-        TEST(every_change__is_in_the_log),
     };
     return PLX_RUN(tests);
 }
