@@ -108,8 +108,7 @@ static bool compare(const struct entry *was, const struct entry *now,
                     struct plx_store_field *ret)
 {
     bool other_sort = !was || !now || strcmp(was->sort, now->sort) != 0;
-    if (!other_sort && strcmp(plx_buf_str(&was->text),
-                              plx_buf_str(&now->text)) == 0)
+    if (!other_sort && strcmp(plx_buf_str(&was->text), plx_buf_str(&now->text)) == 0)
         return false;
     *ret = (struct plx_store_field){
         .key = was ? was->name : now->name,
