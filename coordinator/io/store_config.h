@@ -1,4 +1,4 @@
-/* The store's configuration room: monitors, agents, tokens, settings.
+/* The store's configuration room: monitors, agents, tokens, access.
  *
  * Changes are impatient jobs (see store.h), each one atomic, each with a line in the log
  * of changes that names `who` asked for it. Reading happens once, at the start
@@ -203,20 +203,6 @@ struct plx_store_enrol {
 int plx_store_enrol(struct plx_store *store, const struct plx_store_enrol *enrol,
                     plx_store_agent_fn *done, void *arg);
 
-/* ---- settings ---- */
-
-struct plx_store_setting {
-    char *key;
-    char *value;
-};
-
-#define PLX_STORE_SETTING_MAX (64 * 1024) /* bytes of a value */
-
-/* Keys are words (plx_text_is_word). `value` NULL removes it. */
-int plx_store_put_setting(struct plx_store *store, const char *key, const char *value,
-                          const char *who, struct plx_wall now, plx_store_done_fn *done,
-                          void *arg);
-
 /* ---- access: who may use the HTTP API ---- */
 
 /* Values are in the database. */
@@ -257,8 +243,6 @@ struct plx_store_config {
     size_t n_agents;
     struct plx_store_token *tokens; /* expired, used and revoked ones too */
     size_t n_tokens;
-    struct plx_store_setting *settings; /* by key */
-    size_t n_settings;
     struct plx_store_access *access; /* by kind and name; expired ones too */
     size_t n_access;
 };

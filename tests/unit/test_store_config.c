@@ -1,4 +1,4 @@
-/* Monitors, agents, tokens, settings, verdicts: applied whole or not at all. */
+/* Monitors, agents, tokens, access, verdicts: applied whole or not at all. */
 #include "test.h"
 
 #include "store_fixture.h"
@@ -413,22 +413,31 @@ static void a_secret__is_nowhere_in_the_files(void **state)
     }
 }
 
-/* ---- settings, verdicts ---- */
+/* ---- access ---- */
 
-static void settings__are_kept(void **state)
+static void access__is_kept_by_kind_and_name(void **state)
 {
     struct store_fixture *fx = *state;
-    struct plx_store *s = fx->store;
-    plx_store_put_setting(s, "a", "1", "root", NOW, fixture_on_done, fx);
-    plx_store_put_setting(s, "b", "2", "root", NOW, fixture_on_done, fx);
-    plx_store_put_setting(s, "a", NULL, "root", NOW, fixture_on_done, fx);
+    struct plx_store_access a = {.kind = PLX_ACCESS_TOKEN,
+                                 .name = (char *)"a",
+                                 .role = (char *)"viewer",
+                                 .secret = (char *)"1"};
+    plx_store_put_access(fx->store, &a, "root", NOW, fixture_on_done, fx);
+    a.kind = PLX_ACCESS_USER;
+    a.secret = (char *)"2";
+    plx_store_put_access(fx->store, &a, "root", NOW, fixture_on_done, fx);
+    plx_store_remove_access(fx->store, PLX_ACCESS_TOKEN, "a", "root", NOW,
+                            fixture_on_done, fx);
     fixture_await(fx, 3);
     assert_int_equal(fx->err, 0);
     struct plx_store_config c = load(fx);
-    assert_int_equal(c.n_settings, 1);
-    assert_string_equal(c.settings[0].value, "2");
+    assert_int_equal(c.n_access, 1);
+    assert_int_equal(c.access[0].kind, PLX_ACCESS_USER);
+    assert_string_equal(c.access[0].secret, "2");
     plx_store_config_fini(&c);
 }
+
+/* ---- verdicts ---- */
 
 struct seen {
     size_t n;
@@ -507,7 +516,7 @@ int main(void)
         TEST(a_token__makes_as_many_agents_as_it_has_uses),
         TEST(a_bad_token__is_refused_with_its_reason),
         TEST(a_secret__is_nowhere_in_the_files),
-        TEST(settings__are_kept),
+        TEST(access__is_kept_by_kind_and_name),
         TEST(verdicts__are_read_newest_first),
     };
     return PLX_RUN(tests);
