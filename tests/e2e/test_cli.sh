@@ -129,7 +129,8 @@ check "no providers" exits 0 p providers list
 check "… and what to do" says '*--label provider=NAME*'
 for name in a-1 a-2; do agent_enrol "$name" --label provider=acme; done
 agent_enrol b-1
-agent_start a-1
+echo 'log: {format: text}' >"$dir/text.yaml"
+agent_start a-1 --config "$dir/text.yaml" --log-format json
 is_live() { [[ $(p agents show "$1" --output json | jq -r .agent.state) == live ]]; }
 until_ok 15 is_live a-1 || true
 check "providers" exits 0 p providers list --output csv
@@ -147,6 +148,10 @@ check "… indeed" test "$(labels)" = '{}'
 check "a trace of one flow and one hop" exits 0 p trace "127.0.0.1:$((base + 3))" --from a --flows 1 --hops 1 --ip 4
 check "… there is no way by IPv6 to an address of IPv4" exits 3 p trace "127.0.0.1:$((base + 3))" --from a --flows 1 --ip 6
 agent_stop a-1
+check "an agent that is told --log-format json logs it, whatever the file says" \
+    jq -es 'all(.event and .level) and (map(.event) | index("started") and index("stopped"))' "$dir/a-1.log"
+check "… and there are two formats" exits 2 "$bin/parallax-agent" run --log-format xml --data-dir "$dir/a-1"
+check "… which is said" says '*unknown log format*xml*'
 
 check "no incident was ever closed" exits 0 p incidents list --closed --output json
 check "… indeed" test "$(jq '.incidents | length' <<<"$out")" = 0
