@@ -77,7 +77,7 @@ static const struct plx_option watch_options[] = {
 static const struct plx_option changes_options[] = {
     {"since", 0, "TIME", "a duration before now or an RFC 3339 time, default all"},
     {"kind", 0, "KIND",
-     "only monitor, alerting, agent, enrolment_token, user, token or silence"},
+     "only monitor, alerting, agent, enrolment_token, user, token, silence or key"},
     {"object", 0, "NAME", "only this monitor, agent, user, token, or number"},
     {"limit", 0, "N", "at most so many, 1 to 1000, default 100"},
     {"after", 0, "ID", "go on after the one with this number, to older ones"},
@@ -282,9 +282,9 @@ const struct plx_command plx_commands[] = {
      "takes agents of one provider for eyes that can fail together.",
      NULL, 0, 0, plx_cmd_providers_list, NULL},
     {"changes", "", "Who changed what of the configuration, newest first",
-     "Monitors, receivers, routes and maintenance, agents, tokens, users, silences, "
-     "with\n"
-     "what was and what is. What may be secret is said to have changed, and not shown.\n"
+     "Monitors, receivers, routes and maintenance, agents, tokens, users, silences and\n"
+     "the coordinator's key, with what was and what is. What may be secret is said to\n"
+     "have changed, and not shown.\n"
      "With --output csv a row each changed key. Takes an admin.",
      changes_options, 0, 0, plx_cmd_changes, NULL},
     {"agents list", "", "The vantage points and how they are", NULL, NULL, 0, 0,

@@ -16,8 +16,9 @@ static const struct kind {
     const char *name, *pattern;
 } kinds[] = {
     {"monitor", "monitor*"}, /* monitors_applied: all of one application */
-    {"alerting", "alerting_*"}, {"agent", "agent_*"},     {"enrolment_token", "token_*"},
-    {"user", "user_*"},         {"token", "api_token_*"}, {"silence", "silence_*"},
+    {"alerting", "alerting_*"},  {"agent", "agent_*"},     {"enrolment_token", "token_*"},
+    {"user", "user_*"},          {"token", "api_token_*"}, {"silence", "silence_*"},
+    {"key", "coordinator_key*"},
 };
 #define N_KINDS (sizeof kinds / sizeof *kinds)
 
@@ -109,9 +110,10 @@ static int read_kind(const struct plx_call *call, const char **ret_pattern,
             *ret_pattern = kinds[i].pattern;
             return 0;
         }
-    return plx_why_set(why, PLX_EINVAL,
-                       "'kind' is monitor, alerting, agent, enrolment_token, user, token "
-                       "or silence");
+    return plx_why_set(
+        why, PLX_EINVAL,
+        "'kind' is monitor, alerting, agent, enrolment_token, user, token, "
+        "silence or key");
 }
 
 static int read_question(struct listing *l, struct plx_why *why)

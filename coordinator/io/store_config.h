@@ -232,6 +232,14 @@ int plx_store_remove_access(struct plx_store *store, enum plx_access_kind kind,
                             const char *name, const char *who, struct plx_wall now,
                             plx_store_done_fn *done, void *arg);
 
+/* ---- what changes outside of the store ---- */
+
+/* Logs a change that is made already, with a field of it. Copies. Impatient; nobody hears
+ * how it went. */
+int plx_store_note_change(struct plx_store *store, const char *who, const char *what,
+                          const char *subject, const struct plx_store_field *field,
+                          struct plx_wall now);
+
 /* ---- reading all of it ---- */
 
 struct plx_store_config {

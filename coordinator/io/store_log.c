@@ -42,6 +42,42 @@ int plx_store_log_field(struct plx_store *store, const struct plx_store_field *f
                                 bind_value(field->now)));
 }
 
+/* ---- what is not in the database ---- */
+
+struct note_job {
+    struct plx_store_plain_job plain;
+    const char *who, *what, *subject;
+    struct plx_store_field field;
+    struct plx_wall now;
+};
+
+static int note_run(struct plx_store *store, struct plx_store_job *job)
+{
+    const struct note_job *note = (const struct note_job *)job;
+    int err =
+        plx_store_log_change(store, note->now, note->who, note->what, note->subject, "");
+    return err ? err : plx_store_log_field(store, &note->field);
+}
+
+static const struct plx_store_job_class NOTE = {
+    .name = "note_change", .run = note_run, .finish = plx_store_plain_finish};
+
+int plx_store_note_change(struct plx_store *store, const char *who, const char *what,
+                          const char *subject, const struct plx_store_field *field,
+                          struct plx_wall now)
+{
+    struct note_job *job = plx_store_job_new(&NOTE, sizeof *job, NULL);
+    struct plx_store_job *head = &job->plain.job;
+    job->who = plx_store_job_text(head, who);
+    job->what = plx_store_job_text(head, what);
+    job->subject = plx_store_job_text(head, subject);
+    job->field = (struct plx_store_field){plx_store_job_text(head, field->key),
+                                          plx_store_job_text(head, field->was),
+                                          plx_store_job_text(head, field->now)};
+    job->now = now;
+    return plx_store_submit(store, head);
+}
+
 /* ---- monitors ---- */
 
 struct diff {

@@ -30,7 +30,7 @@ struct apply_job {
 struct known {
     uint64_t id; /* 0: no monitor of that name */
     bool same;
-    struct plx_monitor was; /* if it is another one; zeroed if it cannot be read */
+    struct plx_monitor was; /* if it is another one, for its line; zeroed without one */
 };
 
 /* A specification as a column holds it; zeroed if it cannot be read. */
@@ -46,8 +46,8 @@ static struct plx_monitor read_spec(sqlite3_stmt *s, int column)
 
 /* The monitor of that name, and whether its specification is `spec`. The caller finishes
  * what it was. */
-static int find_monitor(struct plx_db *db, const char *name, const struct plx_buf *spec,
-                        struct known *ret)
+static int find_monitor(struct plx_db *db, const struct apply_job *apply,
+                        const char *name, const struct plx_buf *spec, struct known *ret)
 {
     *ret = (struct known){0};
     sqlite3_stmt *s;
@@ -58,7 +58,7 @@ static int find_monitor(struct plx_db *db, const char *name, const struct plx_bu
         return err;
     ret->id = (uint64_t)sqlite3_column_int64(s, 0);
     ret->same = sqlite3_column_int(s, 1) != 0;
-    if (!ret->same)
+    if (!ret->same && apply->n_logged < LOGGED_MAX)
         ret->was = read_spec(s, 2);
     plx_db_done(s);
     return 0;
@@ -106,7 +106,7 @@ static int upsert_spec(struct plx_store *store, struct apply_job *apply, size_t 
     struct plx_db *db = &store->db;
     struct plx_monitor *m = &apply->upserts[i];
     struct known known;
-    int err = find_monitor(db, m->name, spec, &known);
+    int err = find_monitor(db, apply, m->name, spec, &known);
     if (err)
         return err;
     if (known.id)

@@ -104,6 +104,10 @@ check "it starts again" until_ok 30 readies 3
 check "it is done" until_ok 20 now_is "$again"
 check "both are back" until_ok 30 connected one
 check "… both" until_ok 30 connected two
+check "who rotated it is in the log of changes, with the keys that all may know" test \
+    "$(p changes --kind key --output json | jq -c '[.changes[].fields[]]')" = \
+    "$(jq -nc --arg a "$before" --arg b "$next" --arg c "$again" \
+        '[{key: "key", was: $b, now: $c}, {key: "key", was: $a, now: $b}]')"
 new=$(p agents token create --region fra --quiet)
 check "tokens still enrol" "$bin/parallax-agent" enroll "$new" --data-dir "$dir/three"
 check "nobody's results were lost to it" \
