@@ -95,6 +95,18 @@ mb=$((($(memory VmHWM "$coordinator") + $(memory VmHWM "$(door)")) / 1024))
 check "the coordinator and its door took $mb MB at most" test "$mb" -lt 300
 check "it still serves" until_ok 10 p health
 
+# More than the ten that one address may bring at once: who is turned away comes again.
+enrolling=()
+for n in {1..14}; do
+    "$bin/parallax-agent" enroll "$token" --data-dir "$dir/crowd$n" >>"$dir/crowd.out" 2>&1 &
+    enrolling+=($!)
+done
+pids+=("${enrolling[@]}")
+all_enrol() { local pid; for pid in "${enrolling[@]}"; do wait "$pid" || return 1; done; }
+check "agents that come all at once from one address all enrol" all_enrol
+were_limited() { (($(counter enrolment_connections_limited) > 0)); }
+check "… some of them after being turned away" until_ok 5 were_limited
+
 # Malformed connections: a tenth to warm up, then all; what is kept must not grow.
 malformed() { # PORT N
     "$flood" malformed 127.0.0.1 "$1" "$2"
