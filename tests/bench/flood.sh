@@ -64,13 +64,15 @@ key_bytes=$(($(stat -c %s "$dir/keys") / 64))
 head -c "$key_bytes" "$dir/keys" >"$dir/one"
 
 # A flood at the agents' port, and one at the enrolment's, for longer than both agents may take.
-"$flood" hold 127.0.0.1 "$base" $((2 * descriptors)) 15 100 >"$dir/hold.out" &
+"$flood" hold 127.0.0.1 "$base" $((2 * descriptors)) 17 100 >"$dir/hold.out" &
 holder=$!
-"$flood" hold 127.0.0.1 $((base + 1)) $((2 * descriptors)) 15 100 >"$dir/hold2.out" &
+"$flood" hold 127.0.0.1 $((base + 1)) $((2 * descriptors)) 17 100 >"$dir/hold2.out" &
 holder2=$!
 pids+=("$holder" "$holder2")
 is_crowded() { (($(n_open "$coordinator") >= 1000 && $(n_open "$(door)") >= 1000)); }
+is_full() { (($(n_open "$coordinator") > descriptors * 9 / 10 && $(n_open "$(door)") > descriptors * 9 / 10)); }
 check "the flood is there" until_ok 10 is_crowded
+until_ok 3 is_full || true # as far as this machine goes
 began=$EPOCHREALTIME
 since() { awk -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN {printf "%.1f", b - a}'; }
 "$storm" run "tcp://127.0.0.1:$base" "$server_key" "$dir/one" >"$dir/one.out" 2>&1 &
