@@ -98,7 +98,7 @@ static void on_waiting(void *arg, const char *why, int64_t left_ns)
 {
     char left[PLX_DURATION_TEXT_MAX];
     (void)arg;
-    fprintf(stderr, "parallax-agent: %s. Trying for another %s.\n", why,
+    fprintf(stderr, "parallax-agent: %s (trying for another %s)\n", why,
             plx_duration_human(left_ns, left));
 }
 
