@@ -46,4 +46,8 @@ int plx_ask(struct plx_cli *cli, const char *method, struct plx_question *q,
 int plx_ask_stream(struct plx_cli *cli, const char *method, struct plx_question *q,
                    plx_answer_fn *fn, void *arg, json_t **ret);
 
+/* Waits, as long as --wait says, until the coordinator answers by `server_key`: another
+ * than the admin file may have yet. Complains itself; returns an exit code. */
+int plx_await_server(struct plx_cli *cli, const char *server_key);
+
 #endif

@@ -329,8 +329,9 @@ const struct plx_command plx_commands[] = {
      NULL, NULL, 0, 0, plx_cmd_keys_show, NULL},
     {"keys rotate", "", "Change the coordinator's key to the next one",
      "Agents hold the old and the next key together; the coordinator starts again with\n"
-     "the next, and makes another. After a theft of its data folder rotate twice: the\n"
-     "thief has the next key, too. Copies of admin.yaml elsewhere have to be renewed.",
+     "the next, makes another, and the command ends when it serves. After a theft of\n"
+     "its data folder rotate twice: the thief has the next key, too. Copies of\n"
+     "admin.yaml elsewhere have to be renewed.",
      rotate_options, 0, 0, plx_cmd_keys_rotate, NULL},
     {"health", "", "How the coordinator itself is", NULL, NULL, 0, 0, plx_cmd_health,
      NULL},
