@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "coordinator/io/alerts.h"
 #include "proto/wire.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -463,6 +464,8 @@ void plx_desk_clock_set(struct plx_desk *desk, int64_t step_ns)
     desk->started_wall = plx_wall_add(desk->started_wall, step_ns);
     plx_roster_clock_set(desk->roster, step_ns);
     plx_court_clock_set(desk->court, step_ns);
+    if (desk->alerts)
+        plx_alerts_clock_set(desk->alerts, plx_clock_wall(), step_ns);
 }
 
 int plx_desk_load(struct plx_desk *desk, struct plx_why *why)

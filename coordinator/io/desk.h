@@ -127,8 +127,8 @@ void plx_desk_drain(struct plx_desk *desk, uint32_t slot, bool on);
 void plx_desk_excuse(struct plx_desk *desk, struct plx_mono now, struct plx_wall wall,
                      int64_t away_ns);
 
-/* Our wall clock was set, by hand or by a time server: no view becomes older or younger
- * for that. */
+/* Our wall clock was set, by hand or by a time server: no view and no incident becomes
+ * older or younger for that. */
 void plx_desk_clock_set(struct plx_desk *desk, int64_t step_ns);
 /* A few times a second: those presumed to be there are not silent to the judge, and the
  * store is told now and then that we run. */
