@@ -49,6 +49,12 @@ struct plx_desk_counts {
     uint64_t admin_requests;
 };
 
+/* What of one agent's comings and goings is in the log. */
+struct plx_desk_quota {
+    struct plx_bucket lines;
+    uint64_t unsaid; /* since its last line */
+};
+
 /* The public keys by which agents know us. */
 struct plx_desk_keys {
     char current[PLX_KEY_TEXT_MAX];
@@ -75,10 +81,10 @@ struct plx_desk {
     size_t n_tokens;
     struct plx_mono started;
     struct plx_wall started_wall;
-    struct plx_wall noted;           /* when the store was last told that we run */
-    struct plx_desk_keys keys;       /* as the next start has them */
-    struct plx_bucket *notes_logged; /* by agent slot */
-    size_t n_notes_logged;
+    struct plx_wall noted;         /* when the store was last told that we run */
+    struct plx_desk_keys keys;     /* as the next start has them */
+    struct plx_desk_quota *quotas; /* by agent slot */
+    size_t n_quotas;
     struct plx_desk_counts counts;
     struct plx_door_counts door; /* as the enrolment door last told */
 };

@@ -164,8 +164,8 @@ void plx_sim_incidents_apply(const char *section, const char *text)
 {
     if (disk.n_sections == SECTIONS_MAX)
         abort();
-    disk.sections[disk.n_sections++] =
-        (struct plx_store_section){plx_text_dup(section), plx_text_dup(text)};
+    disk.sections[disk.n_sections++] = (struct plx_store_section){
+        .section = plx_text_dup(section), .text = plx_text_dup(text)};
 }
 
 /* ---- putting incidents ---- */
