@@ -553,7 +553,7 @@ void plx_judge_tick(struct plx_judge *j, struct plx_wall now,
     uint32_t tk = plx_evidence_ticks(&j->ev, forward(j, now));
     arena_clear(&j->arena);
     plx_faults_reported(&j->faults, tk, REMEMBER);
-    j->prober.n_out = 0;
+    j->prober.orders.n = 0;
     j->anything_failing = has_failing(&j->ev) || j->faults.n > 0;
     listen(j);
     const struct plx_seats_room room = room_of(j);
@@ -570,8 +570,8 @@ void plx_judge_tick(struct plx_judge *j, struct plx_wall now,
     report_faults(j, tk);
     decide_touched(j, tk);
     plx_cells_reserve(&j->ev.cells);
-    j->out.probes = j->prober.out;
-    j->out.n_probes = j->prober.n_out;
+    j->out.probes = j->prober.orders.list;
+    j->out.n_probes = j->prober.orders.n;
     *ret_output = &j->out;
 }
 
