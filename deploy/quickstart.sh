@@ -115,7 +115,7 @@ start_coordinator() {
     say "starting the coordinator (agents on 7440, enrolment on 7441, admin on 7442, dashboard on 7480)"
     start coordinator "$bin/parallax-coordinator" run --data-dir "$data/coordinator" \
         --advertise 127.0.0.1
-    if ! wait_for 10 parallax health || ! is_ours coordinator; then
+    if ! wait_for 30 parallax health || ! is_ours coordinator; then
         tail -n 5 "$data/coordinator.log" >&2
         die "the coordinator did not start; its log is $data/coordinator.log"
     fi

@@ -13,6 +13,8 @@ frames=200000
 [[ ${2-} != full ]] || { connections=1000000; frames=10000000; }
 # shellcheck source=tests/lib/check.sh
 . "$repo/tests/lib/check.sh"
+# shellcheck source=tests/lib/ports.sh
+. "$repo/tests/lib/ports.sh"
 tool() { find "$bin/.." -name "$1" -type f -perm -u+x | head -n 1; }
 storm=$(tool bench_storm)
 flood=$(tool bench_flood)
@@ -28,7 +30,6 @@ trap cleanup EXIT
 
 # The coordinator may have this many descriptors; the flood has twice as many.
 descriptors=4096
-base=$((21000 + $$ % 8000))
 p() { "$bin/parallax" --data-dir "$dir/data" "$@"; }
 
 start_coordinator() {

@@ -10,6 +10,8 @@ n=${1:-5000}
 bin=$(cd "${2:-$repo/build/release/bin}" && pwd)
 # shellcheck source=tests/lib/check.sh
 . "$repo/tests/lib/check.sh"
+# shellcheck source=tests/lib/ports.sh
+. "$repo/tests/lib/ports.sh"
 storm=$(find "$bin/.." -name bench_storm -type f -perm -u+x | head -n 1)
 dir=$(mktemp -d /tmp/plx-storm-XXXXXX)
 pids=()
@@ -22,13 +24,12 @@ cleanup() {
 trap cleanup EXIT
 ulimit -n "$(ulimit -Hn)"
 
-base=$((21000 + $$ % 8000))
 p() { "$bin/parallax" --data-dir "$dir/data" "$@"; }
 
 start_coordinator() {
     "$bin/parallax-coordinator" run --data-dir "$dir/data" --advertise 127.0.0.1 \
         --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
-        --admin-listen "tcp://127.0.0.1:$((base + 2))" >>"$dir/coordinator.log" 2>&1 &
+        --admin-listen "tcp://127.0.0.1:$((base + 2))" --http-listen off >>"$dir/coordinator.log" 2>&1 &
     coordinator=$!
     pids+=("$coordinator")
 }

@@ -14,8 +14,9 @@ bin=$(cd "$1" && pwd)
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=tests/lib/check.sh
 . "$repo/tests/lib/check.sh"
+# shellcheck source=tests/lib/ports.sh
+. "$repo/tests/lib/ports.sh"
 dir=$(mktemp -d /tmp/plx-mixed-XXXXXX)
-base=$((14000 + $$ % 1900))
 declare -A pid
 
 cleanup() {

@@ -50,11 +50,13 @@ pids+=("$SERVICES_PID")
 exec {tell}>&"${SERVICES[1]}" {hear}<&"${SERVICES[0]}"
 read -r -t 20 -u "$hear" _
 manners=(good late error refuse redirect hang huge flaky calm steady)
+# Of those that never take it: soon given up.
+declare -A timeouts=([hang]=2s [huge]=2s) ends=([error]=10s [refuse]=10s [redirect]=10s [hang]=10s [huge]=10s)
 words=()
 for i in "${!manners[@]}"; do words+=("${manners[i]}=$((base + 10 + i))"); done
 python3 "$here/../lib/webhook_peer.py" "$dir" "${words[@]}" >"$dir/peers.log" 2>&1 &
 pids+=($!)
-until_ok 10 grep -q ready "$dir/peers.log"
+until_ok 30 grep -q ready "$dir/peers.log"
 
 # ---- what is refused ----
 
@@ -123,7 +125,7 @@ YAML
     echo "receivers:"
     for i in "${!manners[@]}"; do
         echo "  - {name: ${manners[i]}, kind: webhook, url: 'http://127.0.0.1:$((base + 10 + i))/hook',"
-        echo "     timeout: 2s, max_per_minute: 600, give_up: 10s, secret_file: hook}"
+        echo "     timeout: ${timeouts[${manners[i]}]-10s}, max_per_minute: 600, give_up: ${ends[${manners[i]}]-10m}, secret_file: hook}"
     done
     cat <<'YAML'
 routes:
@@ -194,20 +196,20 @@ PY
 check "signed, and with its key" [ "$signed" = True ]
 id=$(jq -r .incident <<<"$page")
 p incidents ack "$id" "on it" >/dev/null
-check "the acknowledgement is told" until_ok 10 has_events good ack 1
+check "the acknowledgement is told" until_ok 30 has_events good ack 1
 check "with the note" [ "$(events good ack | jq -r .note)" = "on it" ]
 p incidents note "$id" "it was the cable" >/dev/null
-check "a slow receiver has it, too" until_ok 10 has_events late open 1
-check "one that fails twice has it in the end" until_ok 20 has_events flaky open 1
+check "a slow receiver has it, too" until_ok 30 has_events late open 1
+check "one that fails twice has it in the end" until_ok 60 has_events flaky open 1
 check "the redirect is not followed" bash -c "! grep -q /moved '$dir/good.jsonl'"
 check "a flood is cut off" until_ok 20 test -s "$dir/huge.sent"
 check "after less than 64 MB" [ "$(head -n 1 "$dir/huge.sent")" -lt 67108864 ]
 check "the silenced one is down, too" until_ok 60 verdict_is db service_down
 muted() { p incidents list -o json | jq -e '.incidents[] | select(.muted_by != "")' >/dev/null; }
-check "nobody is told: silenced" until_ok 20 muted
+check "nobody is told: silenced" until_ok 60 muted
 check "really nobody" [ "$(n_events calm open)" = 0 ]
 p silences rm "$silence" >/dev/null
-check "after the silence they are" until_ok 20 has_events calm open 1
+check "after the silence they are" until_ok 60 has_events calm open 1
 
 # ---- up again, and killed around it ----
 

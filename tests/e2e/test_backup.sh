@@ -11,8 +11,9 @@ bin=$(cd "$1" && pwd)
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=tests/lib/check.sh
 . "$repo/tests/lib/check.sh"
+# shellcheck source=tests/lib/ports.sh
+. "$repo/tests/lib/ports.sh"
 dir=$(mktemp -d /tmp/plx-backup-XXXXXX)
-base=$((26000 + $$ % 5000))
 c=$dir/coordinator
 declare -A pid
 
@@ -61,7 +62,7 @@ PY
 }
 
 start_coordinator "$c"
-until_ok 10 p health
+until_ok 30 p health
 for n in 1 2; do
     mkdir -m 700 "$dir/agent$n"
     "$bin/parallax-agent" enroll "$(p agents token create --region "r$n" --quiet 2>/dev/null)" \
@@ -73,7 +74,7 @@ done
 for n in $(seq 100); do
     printf -- '- {name: m%s, host: 127.0.0.1, port: %s, check_interval: 200ms, timeout: 150ms, locations: [all], agents_per_location: 2}\n' "$n" "$base"
 done | p apply -f - >/dev/null
-check "results pour in" until_ok 20 more_than "$c/parallax.db" 2000
+check "results pour in" until_ok 60 more_than "$c/parallax.db" 2000
 
 for n in 1 2 3; do
     before=$(counted "$c/parallax.db")
@@ -112,7 +113,7 @@ start_coordinator "$c"
 check "the restored coordinator serves" until_ok 20 p health
 check "its agents deliver on" until_ok 30 more_than "$c/parallax.db" $((restored + 500))
 up() { [[ $(p status --output json | jq '[.monitors[] | select(.verdict == "up")] | length') == 100 ]]; }
-check "every monitor is up again" until_ok 30 up
+check "every monitor is up again" until_ok 60 up
 for n in 1 2; do kill "${pid[a$n]}"; wait "${pid[a$n]}" || true; unset "pid[a$n]"; done
 kill "${pid[c]}"
 wait "${pid[c]}" || true

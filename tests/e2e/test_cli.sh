@@ -132,7 +132,7 @@ agent_enrol b-1
 echo 'log: {format: text}' >"$dir/text.yaml"
 agent_start a-1 --config "$dir/text.yaml" --log-format json
 is_live() { [[ $(p agents show "$1" --output json | jq -r .agent.state) == live ]]; }
-until_ok 15 is_live a-1 || true
+until_ok 60 is_live a-1 || true
 check "providers" exits 0 p providers list --output csv
 check "… and how many of each are live" says $'provider,agents,live\nacme,2,1\n(no label),1,0'
 check "… as JSON" exits 0 p providers list --output json

@@ -21,7 +21,7 @@ packages() {
 check "the packages of the test" packages
 description=$repo/coordinator/http/openapi.json
 lint() {
-    (cd "$repo/tests/web" && REDOCLY_TELEMETRY=off timeout 60 node_modules/.bin/redocly lint \
+    (cd "$repo/tests/web" && REDOCLY_TELEMETRY=off timeout 300 node_modules/.bin/redocly lint \
         --config redocly.yaml --format stylish "$description" >"$dir/lint" 2>&1) || { tail -n 40 "$dir/lint"; return 1; }
 }
 check "a linter finds no error in the description" lint
@@ -56,7 +56,7 @@ printf 'a long password\n' | p users put ada --role operator >/dev/null
 apply() { p apply -f "$dir/monitors.yaml" >"$dir/applied" 2>&1 || { cat "$dir/applied"; return 1; }; }
 check "its monitors" apply
 settled() {
-    local tries=300
+    local tries=600
     until [[ $(p status --output json 2>/dev/null | jq -r '.summary | "\(.up) \(.service_down)"') == "2 1" &&
         $(p incidents list --output json | jq '.incidents | length') == 1 ]] &&
         (($(curl -s -H "Authorization: Bearer $admin" "$url/api/v1/monitors/shop/rollups?since=1h" | jq '.rows | length') > 2)); do
@@ -69,5 +69,5 @@ check "… are judged" settled
 locations=$(p locations list --output csv | tr '\n' ' ')
 check "who serves which location, a spare that never ran included" grep -q \
     'all,4,3,3 ap,1,1,0 eu,2,1,0 provider=acme,1,1,0 us,1,1,0' <<<"$locations"
-check "every operation keeps to its example" timeout 120 node "$repo/tests/web/contract.mjs" "$url" "$description" "$admin" $record
+check "every operation keeps to its example" timeout 600 node "$repo/tests/web/contract.mjs" "$url" "$description" "$admin" $record
 check_report

@@ -22,7 +22,7 @@ cat >"$dir/agent.yaml" <<YAML
 deadman:
   url: http://127.0.0.1:$((base + 5))/dead
   secret_file: $dir/secret
-  after: 2s
+  after: 6s
   repeat: 3s
 YAML
 agent_enrol us-1
@@ -33,8 +33,8 @@ check "and says nothing" [ ! -s "$dir/dead.jsonl" ]
 says() { [[ $(jq -r '.body | fromjson | .event' "$dir/dead.jsonl" 2>/dev/null | grep -c "$1") -ge $2 ]]; }
 coordinator_stop KILL
 check "the coordinator is gone: it says so" until_ok 40 says coordinator_gone 1
-check "and again" until_ok 15 says coordinator_gone 2
-check "who and since when" jq -se '.[0].body | fromjson | .agent == "us-1" and .region == "us" and .away_seconds >= 2 and .last_seen != null' "$dir/dead.jsonl"
+check "and again" until_ok 30 says coordinator_gone 2
+check "who and since when" jq -se '.[0].body | fromjson | .agent == "us-1" and .region == "us" and .away_seconds >= 6 and .last_seen != null' "$dir/dead.jsonl"
 signed=$(python3 - "$dir/dead.jsonl" <<'PY'
 import hashlib, hmac, json, sys
 line = json.loads(open(sys.argv[1], encoding="utf-8").readline())

@@ -29,6 +29,8 @@ while True:
 END
     pids+=($!)
 }
+# unlisten PID: its port is free for the next one then.
+unlisten() { kill "$1" && { wait "$1" || true; }; }
 
 "$bin/dns_server" >"$dir/dns.log" &
 pids+=($!)
@@ -42,7 +44,7 @@ END
 agent_start fra-1 --config "$dir/agent.yaml"
 agent=${agents[fra-1]}
 alive() { p agents list --output json | jq -e '.agents[0].connected'; }
-until_ok 10 alive || { cat "$dir/fra-1.log"; exit 1; }
+until_ok 30 alive || { cat "$dir/fra-1.log"; exit 1; }
 
 # ---- a host that is half up ----
 
@@ -58,7 +60,7 @@ p apply -f "$dir/monitors.yaml" >/dev/null
 
 status() { { p status "$1" --output json || true; } | jq -r ".monitors[0] | $2"; }
 wait_status() { # NAME FILTER PATTERN
-    local tries=150
+    local tries=300
     # shellcheck disable=SC2053 # a pattern
     until [[ $(status "$1" "$2") == $3 ]]; do
         ((tries-- > 0)) || { status "$1" "$2"; return 1; }
@@ -68,7 +70,7 @@ wait_status() { # NAME FILTER PATTERN
 each='[.locations[0].addresses[]? | "\(.address)=\(.outcome)"] | sort | join(" ")'
 check "all addresses open: up, each told" \
     wait_status half "\"\\(.verdict) \\($each)\"" "up 127.0.0.1=open 127.0.0.2=open 127.0.0.3=open"
-kill "$all_up"
+unlisten "$all_up"
 listen "$port" 127.0.0.1 127.0.0.3
 one_down=${pids[-1]}
 check "one address refuses: degraded, not down" wait_status half .verdict degraded
@@ -98,7 +100,7 @@ check "a replay sees the host half up" replayed
 check "a recording has the runs, not their addresses" \
     jq -es '[.[] | select(.type == "result" and .monitor == "half")]
         | length > 0 and all(.kind != "address") and any(.half_up)' "$dir/recording" >/dev/null
-kill "$one_down"
+unlisten "$one_down"
 check "all addresses refuse: the view fails" wait_status half '.locations[0].outcome' refused
 check "and degraded is over" wait_status half .verdict inconclusive # from one location
 listen "$port" 127.0.0.1 127.0.0.2 127.0.0.3
@@ -127,10 +129,11 @@ done >"$dir/bad.yaml"
 # lag FROM_US: p50, p99 and greatest lateness of the ordinary probes since then, in ms, and
 # how many there were and how many were not made.
 lag() {
-    local day
-    day=$(date -u +%Y%m%d)
+    local days # a midnight may pass
+    days=$(sqlite3 -readonly "$dir/coordinator/parallax.db" "SELECT group_concat('SELECT * FROM ' || name, ' UNION ALL ')
+        FROM sqlite_schema WHERE name GLOB 'results_[0-9]*'")
     sqlite3 -readonly -separator ' ' "$dir/coordinator/parallax.db" "
-        WITH o AS (SELECT lag_us, outcome FROM results_$day WHERE scheduled_us >= $1
+        WITH o AS (SELECT lag_us, outcome FROM ($days) WHERE scheduled_us >= $1
             AND kind = 0 AND monitor IN (SELECT id FROM monitors WHERE name GLOB 'o[0-9]*')),
         n AS (SELECT count(*) AS n FROM o)
         SELECT (SELECT lag_us FROM o ORDER BY lag_us LIMIT 1 OFFSET (SELECT n / 2 FROM n)) / 1000.0,

@@ -9,11 +9,13 @@ bin=$(cd "$1" && pwd)
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=tests/lib/check.sh
 . "$repo/tests/lib/check.sh"
+# shellcheck source=tests/lib/ports.sh
+. "$repo/tests/lib/ports.sh"
 dir=$(mktemp -d /tmp/plx-doctor-XXXXXX)
-base=$((21000 + $$ % 5000))
 c=$dir/coordinator
 a=$dir/agent
 declare -A pid
+patience=20s # with a coordinator that answers, if late
 
 cleanup() {
     local name
@@ -28,14 +30,14 @@ trap cleanup EXIT
 p() { "$bin/parallax" --data-dir "$c" "$@"; }
 
 doctor() {
-    PARALLAX_ADMIN='' p doctor --wait 2s --config "$dir/coordinator.yaml" --agent-dir "$a" \
+    PARALLAX_ADMIN='' p doctor --wait "$patience" --config "$dir/coordinator.yaml" --agent-dir "$a" \
         --agent-config "$dir/agent.yaml" --output json "$@" 2>/dev/null
 }
 
 start_coordinator() {
     "$bin/parallax-coordinator" run --config "$dir/coordinator.yaml" >>"$dir/c.log" 2>&1 &
     pid[c]=$!
-    until p health >/dev/null 2>&1; do sleep 0.1; done
+    until_ok 30 p health || { cat "$dir/c.log"; exit 1; }
 }
 
 # stop NAME
@@ -102,7 +104,9 @@ cp "$c/admin.yaml" "$dir/admin.yaml"
 echo 'endpoint: 7' >"$c/admin.yaml"
 finds "a damaged admin file" "admin file" "admin.yaml"
 sed 's/^server_key: "./server_key: "x/' "$dir/admin.yaml" >"$c/admin.yaml"
+patience=2s # nobody will answer
 finds "an admin file with another coordinator's key" coordinator "does not answer our key"
+patience=20s
 cp "$dir/admin.yaml" "$c/admin.yaml"
 finds "a data folder that is not there" "data folder" "No such file" --data-dir "$dir/nowhere"
 chmod 755 "$a"
@@ -133,7 +137,7 @@ check "a bad one is refused with its place" [ "$code $out" = "2 $dir/bad.yaml:1:
 
 # logged FILE N TEXT: until it is there so often.
 logged() {
-    local tries=50
+    local tries=200
     until [[ $(grep -c -- "$3" "$1") -ge $2 ]]; do
         ((tries-- > 0)) || return 1
         sleep 0.1
@@ -154,7 +158,7 @@ printf 'name: own\nhost: 127.0.0.1\nport: %s\ncheck_interval: 500ms\ntimeout: 40
     p apply -f - >/dev/null
 seen() { [[ $(p status own --output json | jq -r '.monitors[0].locations[0] | .outcome + " " + (.detail // "")') == "$1" ]]; }
 until_seen() {
-    local tries=60
+    local tries=300
     until seen "$1"; do
         ((tries-- > 0)) || { p status own --output json | jq -c '.monitors[0].locations'; return 1; }
         sleep 0.1
@@ -169,12 +173,14 @@ stop a
 # ---- the coordinator does not run -------------------------------------------------------
 
 stop c
+patience=2s
 finds "a coordinator that does not run" coordinator "127.0.0.1"
 python3 -c 'import socket, sys, time
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(); time.sleep(600)' "$base" &
 pid[squatter]=$!
-until ss -ltn | grep -q ":$base "; do sleep 0.1; done
+listens() { [[ -n $(ss -Hltn "sport = :$base") ]]; }
+until_ok 30 listens
 finds "a port that another program has" port "taken by another program"
 head -c 4096 /dev/zero >"$c/parallax.db"
 finds "a database that is none" database "no database"

@@ -10,9 +10,10 @@ bin=$(cd "$1" && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/lib/check.sh
 . "$here/../lib/check.sh"
+# shellcheck source=tests/lib/ports.sh
+. "$here/../lib/ports.sh"
 dir=$(mktemp -d /tmp/plx-greetings-XXXXXX)
 chmod 755 "$dir"
-base=$((21000 + $$ % 8000))
 declare -A group=() port=() log=()
 names=()
 pids=()
@@ -223,7 +224,7 @@ says() {
 }
 
 await() { # PRESET: until it greets
-    local tries=150
+    local tries=600
     until [[ $(probe "$1" "$1" --timeout 500ms | jq -r '.results[0].outcome') == open ]]; do
         ((tries-- > 0)) || { not_ok "$1 does not start: $(tail -n 5 "${log[$1]}")"; return; }
         sleep 0.1
@@ -276,7 +277,7 @@ wrong=(ssh:smtp smtp:ssh ftp:mysql imap:pop3 pop3:imap mysql:ftp postgresql:ssh 
     redis:memcached memcached:redis mqtt:ftp amqp:ssh sip:ssh nats:ssh
     beanstalkd:memcached)
 for pair in "${wrong[@]}"; do
-    seen=$(probe "${pair%:*}" "${pair#*:}" --timeout 1s)
+    seen=$(probe "${pair%:*}" "${pair#*:}" --timeout 10s)
     outcome=$(jq -r '.results[0].outcome' <<<"$seen")
     check "${pair%:*} finds ${pair#*:} on its port: $outcome, $(jq -r '.results[0].detail' <<<"$seen")" \
         test "$outcome" = mismatch
@@ -293,10 +294,9 @@ p() { "$bin/parallax" --data-dir "$dir/coordinator" "$@"; }
 mkdir "$dir/coordinator"
 "$bin/parallax-coordinator" run --data-dir "$dir/coordinator" --advertise 127.0.0.1 \
     --listen "tcp://127.0.0.1:$((base + 50))" --enrol-listen "tcp://127.0.0.1:$((base + 51))" \
-    --admin-listen "tcp://127.0.0.1:$((base + 52))" >"$dir/coordinator.log" 2>&1 &
+    --admin-listen "tcp://127.0.0.1:$((base + 52))" --http-listen off >"$dir/coordinator.log" 2>&1 &
 pids+=($!)
-tries=100
-until p health >/dev/null 2>&1 || ((tries-- == 0)); do sleep 0.1; done
+until_ok 30 p health || { cat "$dir/coordinator.log"; exit 1; }
 token=$(p agents token create --region fra --quiet)
 "$bin/parallax-agent" enroll "$token" --data-dir "$dir/agent" --name fra-1 >/dev/null
 "$bin/parallax-agent" run --data-dir "$dir/agent" >"$dir/agent.log" 2>&1 &
@@ -315,7 +315,7 @@ END
 p apply -f "$dir/monitors.yaml" >/dev/null
 seen() { p status "$1" --output json | jq -r '.monitors[0].locations[0] | "\(.outcome) \(.excerpt)"'; }
 wait_seen() {
-    local tries=200
+    local tries=600
     # shellcheck disable=SC2053 # a pattern
     until [[ $(seen "$1") == $2 ]]; do ((tries-- > 0)) || return 1; sleep 0.1; done
 }

@@ -15,6 +15,8 @@ kills=${2:-${PLX_KILLS:-20}}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/lib/check.sh
 . "$here/../lib/check.sh"
+# shellcheck source=tests/lib/ports.sh
+. "$here/../lib/ports.sh"
 dir=$(mktemp -d /tmp/plx-kills-XXXXXX)
 agents=(us-east-1 eu-west-1 ap-south-1)
 # One as it comes, one with threads, one with threads and io_uring.
@@ -31,16 +33,12 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# Ports that nothing else here uses, three for each of those that run side by side; below
-# the ephemeral range.
-base=$((12000 + $$ % 2666 * 3))
-
 p() { "$bin/parallax" --data-dir "$dir/coordinator" "$@"; }
 
 start_coordinator() {
     "$bin/parallax-coordinator" run --data-dir "$dir/coordinator" --advertise 127.0.0.1 \
         --listen "tcp://127.0.0.1:$base" --enrol-listen "tcp://127.0.0.1:$((base + 1))" \
-        --admin-listen "tcp://127.0.0.1:$((base + 2))" >>"$dir/coordinator.log" 2>&1 &
+        --admin-listen "tcp://127.0.0.1:$((base + 2))" --http-listen off >>"$dir/coordinator.log" 2>&1 &
     pid[coordinator]=$!
 }
 

@@ -76,8 +76,8 @@ place() {
 }
 
 fleet_up us-east-a eu-west-a us-east-b ap-south-b >/dev/null
-tries=100
-until [[ $(fleet_cli agents list --output json | jq '[.agents[] | select(.state == "online")] | length') == 4 ]] ||
+tries=300
+until [[ $(fleet_cli agents list --output json | jq '[.agents[] | select(.state == "live")] | length') == 4 ]] ||
     ((tries-- == 0)); do sleep 0.1; done
 check_privileges
 
@@ -159,8 +159,8 @@ EOF
 done >"$FLEET_DIR/list.yaml"
 { echo "monitors:" && cat "$FLEET_DIR/list.yaml"; } >"$FLEET_DIR/m.yaml"
 fleet_cli apply -f "$FLEET_DIR/m.yaml" >/dev/null
-fleet_expect "watched" db up 20
-fleet_expect "watched" mail up 20
+fleet_expect "watched" db up 60
+fleet_expect "watched" mail up 60
 explain() { got=$(fleet_cli explain db --output json) || true; }
 until_is() { # SECONDS COMMAND FILTER…: until the answer is so
     local end=$((SECONDS + $1)) filter=$3
@@ -170,22 +170,22 @@ until_is() { # SECONDS COMMAND FILTER…: until the answer is so
     done
 }
 "$LAB" cut host db >/dev/null
-fleet_expect "broken" db host_down 20
-check "the fault has its place" until_is 20 explain '.places[0] | .waiting == 0 and .place.kind == "between" and .place.failing_flows == .place.flows'
+fleet_expect "broken" db host_down 60
+check "the fault has its place" until_is 60 explain '.places[0] | .waiting == 0 and .place.kind == "between" and .place.failing_flows == .place.flows'
 check "… with the traces of now and of good times" \
     is '.places[0].traces | length == 4 and all(.now != null and .before != null)'
 check "… and no hop is suspected that ways to another host lead over" \
     is '.places[0].suspects | map(.hop) | index("10.77.201.1") == null'
 check "… in the fleet all lead to the target, and what works does not" \
     is '.places[0].fleet | .kind == "hop" and .before == "10.77.100.11" and .over == .failing and .over >= 2'
-check "a spare agent looked at once, from elsewhere" until_is 10 explain \
+check "a spare agent looked at once, from elsewhere" until_is 30 explain \
     '.places[0].spares | length == 1 and .[0].outcome == "timeout" and .[0].region == "ap-south"'
 check "… for people too" grep -q 'spare agents looked too: .*(ap-south' <<<"$(fleet_cli explain db)"
 check "… and that is where it broke" grep -q 'Where it broke' <<<"$(fleet_cli explain db)"
 
 incident=$(fleet_cli incidents list --output json | jq '[.incidents[] | select(.kind == "host") | .id][0]')
 show() { got=$(fleet_cli incidents show "$incident" --output json) || true; }
-check "the incident has it" until_is 10 show '.places | length == 1 and (.[0].traces | length == 4) and (.[0].spares | length == 1)'
+check "the incident has it" until_is 30 show '.places | length == 1 and (.[0].traces | length == 4) and (.[0].spares | length == 1)'
 check "… for people too" grep -q 'where it broke' <<<"$(fleet_cli incidents show "$incident")"
 sentence=$(jq -r '.places[0].place.sentence' <<<"$got")
 fleet_stop coordinator KILL

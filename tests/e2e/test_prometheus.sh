@@ -35,7 +35,7 @@ prometheus --config.file="$dir/prometheus.yml" --storage.tsdb.path="$dir/tsdb" \
 pids+=($!)
 ask() { curl -sG --data-urlencode "query=$1" "http://127.0.0.1:$((base + 4))/api/v1/query" | jq -r '.data.result[0].value[1]'; }
 scraped() {
-    local tries=150
+    local tries=600
     until [[ $(ask 'parallax_monitors{verdict="pending"}' 2>/dev/null) == 1 ]]; do
         ((tries-- > 0)) || { cat "$dir/prometheus.log"; return 1; }
         sleep 0.1

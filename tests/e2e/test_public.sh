@@ -30,7 +30,7 @@ python3 -m http.server --bind 127.0.1.1 $((base + 4)) >/dev/null 2>&1 &
 server=$!
 pids+=("$server")
 serves() { curl -sf "http://127.0.1.1:$((base + 4))/" >/dev/null; }
-until_ok 10 serves || true
+until_ok 30 serves || true
 for name in eu-1 us-1 ap-1; do
     agent_enrol "$name"
     agent_start "$name"

@@ -75,7 +75,7 @@ END
 printf '#!/bin/sh\nsleep 600 & sleep 600\n' >"$dir/commands/stuck"
 chmod 755 "$dir/commands/tell" "$dir/commands/stuck"
 
-until_ok 10 grep -q ready "$dir/peers.log"
+until_ok 30 grep -q ready "$dir/peers.log"
 
 # ---- the fleet ----
 
@@ -165,7 +165,7 @@ monitors:
   - {monitor_type: tcp, name: other, host: 127.0.6.1, port: $service, check_interval: 2s,
      timeout: 2s, locations: [us, eu, ap], labels: {team: web}, notify: [chat]}
 YAML
-check "Alertmanager is up" until_ok 20 curl -fsS "http://127.0.0.1:$manager/-/ready"
+check "Alertmanager is up" until_ok 60 curl -fsS "http://127.0.0.1:$manager/-/ready"
 dry=$(p apply --dry-run -f "$dir/all.yaml")
 check "a dry run says whom the monitor names" grep -q 'manager, slack, discord' <<<"$dry"
 check "all kinds are applied" p apply -f "$dir/all.yaml"
@@ -200,7 +200,7 @@ PY
 put down
 check "open" until_ok 60 told '.alerts[0].annotations.event == "open"'
 id=$(bodies hook | jq -r 'select(.status == "firing") | .commonLabels.incident' | head -n 1)
-check "Alertmanager has it, once" until_ok 10 alert "[.[] | select(.labels.incident == \"$id\")] | length == 1 and
+check "Alertmanager has it, once" until_ok 30 alert "[.[] | select(.labels.incident == \"$id\")] | length == 1 and
     .[0].labels.env == \"test\" and .[0].labels.severity == \"critical\" and (.[0].annotations.kind | IN(\"service\", \"host\"))"
 # Two monitors watch the one service. What is paused is in no incident.
 has_other() { told '.alerts[0].annotations.monitors | contains("other")'; } # at once, or as news
@@ -214,17 +214,17 @@ p monitors resume other >/dev/null
 joined() { [[ $(bodies hook | tail -n +$((n_before + 1)) | jq -c 'select(.alerts[0].annotations | .event == "update" and (.monitors | contains("other")))' | wc -l) -ge 1 ]]; }
 check "resumed, it joins again: an update, no page" until_ok 60 joined
 alert_is_more() { alert "[.[] | select(.labels.incident == \"$id\")] | length == 1 and (.[0].annotations.monitors | contains(\"other\"))"; }
-check "Alertmanager knows, still once" until_ok 10 alert_is_more
+check "Alertmanager knows, still once" until_ok 30 alert_is_more
 again() { told '.alerts[0].annotations.event == "repeat"' && [[ $(mails "STILL OPEN") -ge 1 ]]; }
 check "told again" until_ok 40 again
 p incidents ack "$id" "on it" >/dev/null
-check "acknowledged" until_ok 10 told '.alerts[0].annotations.acked_by != "" and .alerts[0].annotations.event == "ack"'
+check "acknowledged" until_ok 30 told '.alerts[0].annotations.acked_by != "" and .alerts[0].annotations.event == "ack"'
 acked() { [[ $(n_of pagerduty '.event_action == "acknowledge"') == 1 ]]; }
-check "PagerDuty, too" until_ok 10 acked
+check "PagerDuty, too" until_ok 30 acked
 put up
 check "over" until_ok 90 told '.status == "resolved"'
 gone() { alert "[.[] | select(.labels.incident == \"$id\")] | length == 0"; }
-check "for Alertmanager, too" until_ok 10 gone
+check "for Alertmanager, too" until_ok 30 gone
 everywhere() {
     local kind
     for kind in "${kinds[@]}"; do [[ $(ends "$kind") == 1 ]] || return 1; done
@@ -243,7 +243,7 @@ ends() {
     hook) jq -c 'select(.status == "resolved")' ;;
     esac | wc -l
 }
-check "everybody has heard the end" until_ok 20 everywhere
+check "everybody has heard the end" until_ok 60 everywhere
 # life KIND FILTER: what it heard, each word once in a row.
 life() { bodies "$1" | jq -r "$2" | uniq | tr '\n' ' '; }
 check "the life: open, more, again, acknowledged, over" grep -Eq '^open (update |repeat )*update (update |repeat )*ack (update )*resolve $' \

@@ -29,25 +29,23 @@ pids+=("$server")
 } >"$dir/monitors.yaml"
 p apply -f "$dir/monitors.yaml" >/dev/null
 up() { [[ $(p status shop --output json | jq -r '.monitors[0].verdict') == up ]]; }
-check "a fleet to look at" until_ok 20 up
+check "a fleet to look at" until_ok 60 up
 
 export LC_ALL=C.UTF-8 TERM=xterm-256color
 # on COLUMNS LINES STEP…: watch on such a terminal.
-on() { timeout 90 "$here/../lib/terminal.py" "$1" "$2" "${@:3}" -- "$bin/parallax" --data-dir "$dir/coordinator" watch; }
+on() { timeout 300 "$here/../lib/terminal.py" "$1" "$2" "${@:3}" -- "$bin/parallax" --data-dir "$dir/coordinator" watch; }
 falls() {
     on 100 24 'see:30 paused' "key:a" 'see:shop' 'see:● up' 'raw:\[32m' 'shot:'"$dir/before" \
         'size:60x12' 'see:shop' 'see:of 31' 'size:100x24' 'see:3 of 3 agents live' \
         'key:q' end
 }
 check "watch shows the fleet, also after a resize" falls
-(sleep 2 && kill "$server") &
-check "a failure comes onto the screen by itself" on 100 24 'see:everything' 'see:service_down' 'see:refuses' 'key:q' end
+check "a failure comes onto the screen by itself" on 100 24 'see:everything' "kill:$server" 'see:service_down' 'see:refuses' 'key:q' end
 mono() { NO_COLOR=1 on 80 24 'see:✖ service_down' 'noraw:\[3[0-7]' 'key:q' end; }
 check "without colours the signs remain" mono
 vt100() { TERM=vt100 LC_ALL=C on 80 24 'see:service_down' 'noraw:\[3[0-7]' 'noraw:\xe2' 'key:q' end; }
 check "… and on one that knows neither colours nor UTF-8" vt100
-(sleep 2 && kill "$coordinator") &
-over_restart() { on 100 24 'see:service_down' 'see:does not answer' 'key:q' end; }
+over_restart() { on 100 24 'see:service_down' "kill:$coordinator" 'see:does not answer' 'key:q' end; }
 check "a coordinator that is away is said to be" over_restart
 wait "$coordinator" 2>/dev/null || true
 no_terminal() { p watch </dev/null >/dev/null 2>"$dir/err"; [[ $? == 2 ]] && grep -q 'needs a terminal' "$dir/err"; }

@@ -55,7 +55,7 @@ YAML
 } >"$dir/monitors.yaml"
 printf 'a long password\n' | p users put ada --role operator >/dev/null
 
-(cd "$repo/tests/web" && exec timeout -k 5 150 node drive.mjs \
+(cd "$repo/tests/web" && exec timeout -k 5 600 node drive.mjs \
     "$url" 'a long password' "$shots" "${places[@]}") &
 driver=$!
 listening() { (exec 3<>"/dev/tcp/${1/://}") 2>/dev/null; }

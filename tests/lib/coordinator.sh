@@ -9,7 +9,7 @@
 #   p ARG…                           the parallax command, at that coordinator
 #
 # There are then: $dir, a folder that goes with the test, with a folder and a log of each
-# program's name in it; $base, the first of forty ports, of which the coordinator takes four
+# program's name in it; $base, the first of its ports (ports.sh), of which the coordinator takes four
 # (agents, enrolment, commands, HTTP: $url); $coordinator and ${agents[NAME]}, their process
 # ids. What else the test starts, and adds to pids, ends with it, too.
 #
@@ -18,10 +18,10 @@
 
 # shellcheck source=tests/lib/check.sh
 . "$(dirname "${BASH_SOURCE[0]}")/check.sh"
+# shellcheck source=tests/lib/ports.sh
+. "$(dirname "${BASH_SOURCE[0]}")/ports.sh"
 
 dir=$(mktemp -d "/tmp/plx-$(basename "$0" .sh)-XXXXXX")
-# Below the ephemeral ports, so that no connection of anybody's has taken one.
-base=$((12000 + $$ % 500 * 40))
 # shellcheck disable=SC2034 # the test's
 url=http://127.0.0.1:$((base + 3))
 coordinator=

@@ -44,7 +44,7 @@ fleet_start() {
     # shellcheck disable=SC2016 # expanded by the inner sh
     "$LAB" exec "$node" sh -c 'echo $$ >"$0"; exec "$@"' \
         "$FLEET_DIR/$name.pid" "$@" >>"$FLEET_DIR/$name.log" 2>&1 </dev/null &
-    local tries=50
+    local tries=300
     until [[ -s $FLEET_DIR/$name.pid ]] || ((tries-- == 0)); do sleep 0.1; done
 }
 
@@ -66,7 +66,7 @@ fleet_cli() {
 }
 
 fleet_start_coordinator() {
-    local tries=100
+    local tries=300
     fleet_start ctl coordinator "${FLEET_NOBODY[@]}" "$FLEET_DIR/bin/parallax-coordinator" run \
         --data-dir "$FLEET_DIR/coordinator" --advertise 10.77.250.1
     until fleet_cli health >/dev/null 2>&1; do
@@ -91,11 +91,14 @@ fleet_privileges() {
     awk '/^(Uid|Gid|Cap[A-Za-z]*|NoNewPrivs):/ {for (i = 2; i <= NF; i++) print $i}' \
         "/proc/$(fleet_pid "$1")/status" | sort -u | xargs
 }
+# fleet_runs NAME: it is the program by now, not what was to become it.
+fleet_runs() { [[ $(readlink "/proc/$(fleet_pid "$1")/exe") == */parallax-* ]]; }
 # check_privileges: a counted check of the coordinator and every agent that runs.
 check_privileges() {
     local pidfile name seen n=0
     for pidfile in "$FLEET_DIR"/agent-*.pid "$FLEET_DIR"/coordinator.pid; do
         name=$(basename "$pidfile" .pid)
+        until_ok 30 fleet_runs "$name" || { not_ok "$name does not run" && return; }
         seen=$(fleet_privileges "$name")
         n=$((n + 1))
         [[ $seen == "0000000000000000 1 65534" ]] || { not_ok "$name has privileges: $seen" && return; }

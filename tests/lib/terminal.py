@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """A program on a terminal of its own: terminal.py COLUMNS LINES STEP… -- PROGRAM ARG…
 
-Steps, in order: "see:TEXT" waits until the screen shows TEXT (at most 20 s), "gone:TEXT"
+Steps, in order: "see:TEXT" waits until the screen shows TEXT (at most 60 s), "gone:TEXT"
 until it does not, "key:TEXT" types, "size:COLUMNSxLINES" resizes, "shot:FILE" writes the
-screen as text, "end" waits for the program's end and demands 0. A small emulator of what
+screen as text, "kill:PID" ends another process, "end" waits for the program's end and demands 0. A small emulator of what
 ncurses sends to an xterm or vt100: enough to know what stands where. "raw:REGEX" and
 "noraw:REGEX" look at all bytes that came so far. Prints what went wrong; exits 1 then.
 """
@@ -18,7 +18,7 @@ import sys
 import termios
 import time
 
-LIMIT_S = 20
+LIMIT_S = 60
 split = sys.argv.index("--")
 columns, lines, steps, program = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:split], sys.argv[split + 1:]
 raw = bytearray()
@@ -185,6 +185,8 @@ def take(step):
     elif what == "shot":
         with open(value, "w", encoding="utf-8") as file:
             file.write(screen.text() + "\n")
+    elif what == "kill":
+        os.kill(int(value), signal.SIGTERM)
     elif what == "end":
         return ended()
     return True

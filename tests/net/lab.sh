@@ -389,7 +389,7 @@ capture() {
     # -Z root: otherwise tcpdump becomes another user who cannot write FILE.
     spawn "capture-$node" "$node" tcpdump -n -i "$interface" -U --immediate-mode -Z root \
         -w "$(realpath -m "$file")" "$@"
-    for ((i = 0; i < 100; i++)); do
+    for ((i = 0; i < 1500; i++)); do
         ! grep -q '^tcpdump: listening' "$PLX_LAB_DIR/log/capture-$node.log" || return 0
         pid_load "capture-$node" >/dev/null || break
         sleep 0.02

@@ -76,13 +76,14 @@ end_process() {
         rm -f "$PLX_LAB_DIR/run/$1.pid"
         return 0
     }
-    kill "-$2" "$pid"
-    kill -CONT "$pid"
+    # It may end of itself, or of the first of them.
+    kill "-$2" "$pid" 2>/dev/null || true
+    kill -CONT "$pid" 2>/dev/null || true
     for ((i = 0; i < 100; i++)); do
         pid_load "$1" >/dev/null || break
         sleep 0.05
     done
-    if pid=$(pid_load "$1"); then kill -KILL "$pid"; fi
+    if pid=$(pid_load "$1"); then kill -KILL "$pid" 2>/dev/null || true; fi
     rm -f "$PLX_LAB_DIR/run/$1.pid"
 }
 
