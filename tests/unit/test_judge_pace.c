@@ -8,7 +8,7 @@
 
 #define AGENTS    5u
 #define MONITORS  8u
-#define N_RUNS    400
+#define N_RUNS    120
 #define PROBE_MS  1
 #define TRAVEL_MS 52
 #define SLACK_MS  1000
