@@ -94,7 +94,8 @@ static int64_t later(int64_t a, int64_t b)
 }
 
 enum plx_pacer_answer plx_pacer_ask(struct plx_pacer *pacer, const struct plx_addr *addr,
-                                    struct plx_mono now, struct plx_mono *ret_at)
+                                    unsigned owed, struct plx_mono now,
+                                    struct plx_mono *ret_at)
 {
     if (pacer->in_flight >= pacer->in_flight_max)
         return PLX_PACER_IN_FLIGHT_FULL;
@@ -105,7 +106,10 @@ enum plx_pacer_answer plx_pacer_ask(struct plx_pacer *pacer, const struct plx_ad
     }
     if (pacer->target_step_ns) {
         struct bucket *b = bucket_of(pacer, addr);
-        int64_t at = conforms_at(b->tat_ns, pacer->target_ahead_ns);
+        if (owed > PLX_PACER_OWED_MAX)
+            owed = PLX_PACER_OWED_MAX;
+        int64_t at = conforms_at(b->tat_ns, pacer->target_ahead_ns +
+                                                (int64_t)owed * pacer->target_step_ns);
         if (at > now.ns) {
             *ret_at = (struct plx_mono){at};
             return PLX_PACER_TARGET;
