@@ -46,6 +46,7 @@ static void probe_now(struct plx_lane *l, const struct plx_task *task,
                                            .tag = tag,
                                            .scheduled = plx_clock_mono(),
                                            .grace_ns = ORDER_GRACE_NS,
+                                           .owed = PLX_PACER_OWED_MAX,
                                            .watched = true};
     plx_errands_order(l->errands, &order);
 }
