@@ -1,11 +1,10 @@
 #include "agent/enrol_cmd.h"
 
 #include "agent/config.h"
+#include "agent/io/enroller.h"
 #include "agent/token.h"
 #include "base/err.h"
 #include "base/text.h"
-#include "proto/wire.h"
-#include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/loop.h"
 
@@ -19,9 +18,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TOTAL_NS (14 * PLX_SEC_NS)
-/* The door may close all connections just then; asking twice spends one use. */
-#define AGAIN_NS (3 * PLX_SEC_NS)
+/* A flood at the door lasts, and so does a coordinator's restart; somebody may wait for
+ * the answer to a mistyped token. */
+#define PATIENCE_NS     PLX_MIN_NS
+#define PATIENCE_MAX_NS PLX_DAY_NS
 
 static const char usage[] =
     "usage: parallax-agent enroll TOKEN [options]\n"
@@ -30,19 +30,19 @@ static const char usage[] =
     "  --data-dir DIR   where keys and enrolment are kept (default " PLX_AGENT_DATA_DIR
     ")\n"
     "  --config FILE    configuration, for data_dir and labels\n"
+    "  --wait TIME      how long to try if nobody answers or too many enrol (default "
+    "1m)\n"
     "Called by root, it acts as the owner of the data folder.\n";
 
 struct enrolling {
     const struct plx_agent_config *config;
     struct plx_token token;
     const char *name;
+    int64_t patience_ns;
     struct plx_keypair keys;
     struct plx_loop *loop;
     struct plx_net *net;
-    struct plx_channel *channel;
-    struct plx_wire_decoder *decoder;
-    bool sent;
-    struct plx_mono deadline, ask_again;
+    struct plx_enroller *enroller;
     struct plx_enrolment enrolment; /* endpoint set: done */
     int err;
     struct plx_why *why;
@@ -84,68 +84,28 @@ static void on_reply(struct enrolling *s, const struct plx_msg_enrol_reply *repl
     end(s, plx_enrolment_save(s->config->data_dir, &s->enrolment, s->why));
 }
 
-static void on_msg(struct enrolling *s, const struct plx_msg *msg)
-{
-    if (msg->type == PLX_MSG_ENROL_REPLY)
-        on_reply(s, &msg->enrol_reply);
-    else if (msg->type == PLX_MSG_REFUSAL)
-        end(s, plx_why_set(s->why, PLX_EDENIED, "the coordinator refuses: %.900s",
-                           msg->refusal.why));
-    else
-        end(s, plx_why_set(s->why, PLX_EMALFORMED,
-                           "the coordinator answered with '%s' instead of an enrolment",
-                           plx_msg_type_token(msg->type)));
-}
-
-static bool on_socket(void *arg)
+static void on_done(void *arg, int err, const struct plx_msg_enrol_reply *reply,
+                    const char *why)
 {
     struct enrolling *s = arg;
-    struct plx_parcel parcel;
-    struct plx_msg msg;
-    if (plx_channel_recv(s->channel, &parcel) || parcel.n_frames != 1)
-        return false;
-    int err = plx_wire_decode(s->decoder, parcel.frames[0], parcel.lens[0], &msg, s->why);
-    if (err)
-        end(s, plx_why_in(s->why, err, "the coordinator's answer"));
+    if (reply)
+        on_reply(s, reply);
     else
-        on_msg(s, &msg);
-    return false;
+        end(s, plx_why_set(s->why, err, "%s", why));
 }
 
-static void send_request(struct enrolling *s)
+static void on_waiting(void *arg, const char *why, int64_t left_ns)
 {
-    struct plx_buf frame;
-    const struct plx_msg msg = {
-        .type = PLX_MSG_ENROL_REQUEST,
-        .enrol_request = {.secret = s->token.secret,
-                          .name = s->name,
-                          .labels = s->config->labels,
-                          .n_labels = s->config->n_labels,
-                          .software = "parallax-agent " PLX_VERSION},
-    };
-    plx_buf_init(&frame, PLX_WIRE_FRAME_MAX);
-    if (plx_wire_encode(&msg, &frame) == 0) {
-        const struct plx_frame f = {frame.data, frame.len};
-        s->sent |= plx_channel_send(s->channel, NULL, &f, 1) == 0;
-    }
-    plx_buf_fini(&frame);
+    char left[PLX_DURATION_TEXT_MAX];
+    (void)arg;
+    fprintf(stderr, "parallax-agent: %s (trying for another %s)\n", why,
+            plx_duration_human(left_ns, left));
 }
 
 static void on_tick(void *arg, struct plx_mono now)
 {
     struct enrolling *s = arg;
-    if (!s->sent || plx_mono_diff(now, s->ask_again) >= 0) {
-        send_request(s);
-        s->ask_again = plx_mono_add(now, AGAIN_NS);
-    }
-    if (plx_mono_diff(now, s->deadline) < 0)
-        return;
-    end(s, s->sent ? plx_why_set(s->why, PLX_ETIMEOUT, "%s does not answer",
-                                 s->token.endpoint)
-                   : plx_why_set(s->why, PLX_ETIMEOUT,
-                                 "cannot reach %s: is the coordinator running, the port "
-                                 "open, and the token from this coordinator?",
-                                 s->token.endpoint));
+    plx_enroller_tick(s->enroller, now);
 }
 
 static void on_signal(void *arg, int signo)
@@ -157,17 +117,25 @@ static void on_signal(void *arg, int signo)
 
 static int talk(struct enrolling *s)
 {
+    const struct plx_enroller_owner owner = {s, on_done, on_waiting};
+    const struct plx_enroller_options options = {
+        .endpoint = s->token.endpoint,
+        .server_key = s->token.server_key,
+        .keys = &s->keys,
+        .request = {.secret = s->token.secret,
+                    .name = s->name,
+                    .labels = s->config->labels,
+                    .n_labels = s->config->n_labels,
+                    .software = "parallax-agent " PLX_VERSION},
+        .patience_ns = s->patience_ns,
+    };
     int err = plx_loop_new(on_signal, s, &s->loop, s->why);
     if (!err)
         err = plx_net_new(&s->net, s->why);
     if (!err)
-        err = plx_channel_connect(s->net, s->token.endpoint, s->token.server_key,
-                                  &s->keys, &s->channel, s->why);
+        err = plx_enroller_new(s->net, s->loop, &options, &owner, &s->enroller, s->why);
     if (err)
         return err;
-    s->decoder = plx_wire_decoder_new();
-    s->deadline = plx_mono_add(plx_clock_mono(), TOTAL_NS);
-    plx_loop_add_socket(s->loop, plx_channel_socket(s->channel), on_socket, s);
     plx_loop_add_timer(s->loop, 50 * PLX_MS_NS, on_tick, s);
     plx_loop_run(s->loop);
     return s->err;
@@ -202,12 +170,20 @@ static int prepare(struct enrolling *s, int *ret_lock)
     return err;
 }
 
-static int enrol(const struct plx_agent_config *config, const char *token,
-                 const char *name, struct plx_why *why)
+struct arguments {
+    const char *token, *name, *dir, *file, *wait;
+    int64_t patience_ns;
+};
+
+static int enrol(const struct plx_agent_config *config, const struct arguments *args,
+                 struct plx_why *why)
 {
-    struct enrolling s = {.config = config, .name = name, .why = why};
+    struct enrolling s = {.config = config,
+                          .name = args->name,
+                          .patience_ns = args->patience_ns,
+                          .why = why};
     int lock = -1;
-    int err = plx_token_parse(token, &s.token, why);
+    int err = plx_token_parse(args->token, &s.token, why);
     if (!err)
         err = prepare(&s, &lock);
     if (!err)
@@ -216,8 +192,7 @@ static int enrol(const struct plx_agent_config *config, const char *token,
         printf("Enrolled as %s in region %s. Start it with: parallax-agent run "
                "--data-dir %s\n",
                s.enrolment.name, s.enrolment.region, config->data_dir);
-    plx_channel_destroy(&s.channel);
-    plx_wire_decoder_destroy(&s.decoder);
+    plx_enroller_destroy(&s.enroller);
     plx_loop_destroy(&s.loop);
     plx_net_destroy(&s.net);
     plx_enrolment_fini(&s.enrolment);
@@ -228,16 +203,13 @@ static int enrol(const struct plx_agent_config *config, const char *token,
     return err;
 }
 
-struct arguments {
-    const char *token, *name, *dir, *file;
-};
-
 /* Returns 0, or the exit status + 1 where the command ends here. */
 static int parse_arguments(struct arguments *args, int argc, char **argv)
 {
     static const struct option options[] = {{"name", required_argument, NULL, 'n'},
                                             {"data-dir", required_argument, NULL, 'd'},
                                             {"config", required_argument, NULL, 'c'},
+                                            {"wait", required_argument, NULL, 'w'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     int c;
@@ -252,6 +224,9 @@ static int parse_arguments(struct arguments *args, int argc, char **argv)
         case 'c':
             args->file = optarg;
             break;
+        case 'w':
+            args->wait = optarg;
+            break;
         case 'h':
             fputs(usage, stdout);
             return 1;
@@ -260,10 +235,16 @@ static int parse_arguments(struct arguments *args, int argc, char **argv)
             return 1 + 2;
         }
     }
-    if (argc - optind != 1 || (*args->name && !plx_text_is_name(args->name))) {
-        fprintf(stderr, "parallax-agent: %s\n%s",
-                argc - optind != 1 ? "expected one token" : "this name cannot be used",
-                usage);
+    const char *wrong = NULL;
+    if (argc - optind != 1)
+        wrong = "expected one token";
+    else if (*args->name && !plx_text_is_name(args->name))
+        wrong = "this name cannot be used";
+    else if (args->wait && (plx_duration_parse(args->wait, &args->patience_ns) ||
+                            args->patience_ns > PATIENCE_MAX_NS))
+        wrong = "--wait takes a time of a day at most, such as 10m";
+    if (wrong) {
+        fprintf(stderr, "parallax-agent: %s\n%s", wrong, usage);
         return 1 + 2;
     }
     args->token = argv[optind];
@@ -272,7 +253,7 @@ static int parse_arguments(struct arguments *args, int argc, char **argv)
 
 int plx_enrol_cmd(int argc, char **argv)
 {
-    struct arguments args = {.name = ""};
+    struct arguments args = {.name = "", .patience_ns = PATIENCE_NS};
     struct plx_agent_config config;
     struct plx_why why = {""};
     int done = parse_arguments(&args, argc, argv);
@@ -286,7 +267,7 @@ int plx_enrol_cmd(int argc, char **argv)
         free(config.data_dir);
         config.data_dir = plx_text_dup(args.dir);
     }
-    if (!status && enrol(&config, args.token, args.name, &why))
+    if (!status && enrol(&config, &args, &why))
         status = 1;
     if (status)
         fprintf(stderr, "parallax-agent: %s\n", why.text);

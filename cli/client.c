@@ -1,6 +1,7 @@
 #include "cli/client.h"
 
 #include "base/err.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "cli/access.h"
 #include "proto/wire.h"
@@ -10,12 +11,16 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* The same limits on both sides: frames of half a MiB, whole bodies of 64 MiB. */
 #define CHUNK_BYTES    (512 * 1024)
 #define BODY_MAX_BYTES (64 * 1024 * 1024)
 #define CONNECT_NS     (5 * PLX_SEC_NS)
 #define TICK_NS        (5 * PLX_MS_NS)
+/* One attempt at a server that is just starting, and the pause after it. */
+#define GREET_NS       PLX_SEC_NS
+#define GREET_PAUSE_NS (100 * PLX_MS_NS)
 
 /* One conversation. */
 struct talk {
@@ -69,6 +74,20 @@ int plx_question_fill(struct plx_question *q, const struct plx_args *args,
         return PLX_EXIT_OK;
     plx_question_fini(q);
     return plx_complain(PLX_EXIT_USAGE, "%s", why.text);
+}
+
+int plx_question_number(struct plx_question *q, const struct plx_args *args,
+                        const char *key, int64_t max, struct plx_why *why)
+{
+    const char *text = plx_args_value(args, key, NULL);
+    int64_t n;
+    if (!text)
+        return 0;
+    if (plx_text_int(text, 1, max, &n) < 0)
+        return plx_why_set(why, PLX_EINVAL, "--%s must be a number from 1 to %lld: '%s'",
+                           key, (long long)max, text);
+    plx_json_kint(&q->json, key, n);
+    return 0;
 }
 
 static void finish(struct talk *t, int err)
@@ -247,30 +266,84 @@ static int patience(const struct plx_cli *cli, int64_t *ret_ns, struct plx_why *
                        text);
 }
 
+/* From finding the coordinator to the end of its answer. Leaves `t` to be closed. */
+static int converse(const struct plx_cli *cli, struct talk *t, const char *method,
+                    const char *server_key, int64_t connect_ns)
+{
+    int err = plx_access_find(cli, &t->access, &t->why);
+    if (err == 0 && server_key)
+        err =
+            plx_text_copy(t->access.server_key, sizeof t->access.server_key, server_key);
+    if (err == 0)
+        err = open_talk(t, method);
+    if (err < 0)
+        return err;
+    t->deadline = plx_mono_add(plx_clock_mono(), connect_ns);
+    plx_loop_run(t->loop);
+    return t->err;
+}
+
+static void begin_talk(struct talk *t)
+{
+    plx_buf_init(&t->envelope, PLX_WIRE_FRAME_MAX);
+    t->decoder = plx_wire_decoder_new();
+}
+
 int plx_ask_stream(struct plx_cli *cli, const char *method, struct plx_question *q,
                    plx_answer_fn *fn, void *arg, json_t **ret)
 {
     struct talk t = {.fn = fn, .arg = arg, .body = &q->body};
     plx_json_end(&q->json);
-    plx_buf_init(&t.envelope, PLX_WIRE_FRAME_MAX);
-    t.decoder = plx_wire_decoder_new();
+    begin_talk(&t);
     int err = q->body.overflow ? plx_why_set(&t.why, PLX_ETOOBIG, "over 64 MiB to send")
                                : patience(cli, &t.patience_ns, &t.why);
     if (err == 0)
-        err = plx_access_find(cli, &t.access, &t.why);
-    if (err == 0)
-        err = open_talk(&t, method);
-    if (err == 0) {
-        t.deadline = plx_mono_add(plx_clock_mono(), CONNECT_NS);
-        plx_loop_run(t.loop);
-        err = t.err;
-    }
+        err = converse(cli, &t, method, NULL, CONNECT_NS);
     close_talk(&t);
     plx_question_fini(q);
     *ret = t.answer;
     if (t.interrupted)
         return 130; /* as a shell reports it */
     return err < 0 ? plx_complain(plx_exit_of(err), "%s", t.why.text) : PLX_EXIT_OK;
+}
+
+/* Asks for what costs nothing. */
+static int greet_server(const struct plx_cli *cli, const char *server_key,
+                        bool *ret_interrupted)
+{
+    struct plx_question q;
+    struct talk t = {.body = &q.body, .patience_ns = GREET_NS};
+    plx_question_init(&q);
+    plx_json_end(&q.json);
+    begin_talk(&t);
+    int err = converse(cli, &t, "keys.show", server_key, GREET_NS);
+    *ret_interrupted = t.interrupted;
+    close_talk(&t);
+    plx_question_fini(&q);
+    json_decref(t.answer);
+    return err;
+}
+
+int plx_await_server(struct plx_cli *cli, const char *server_key)
+{
+    const struct timespec pause = {.tv_nsec = GREET_PAUSE_NS};
+    struct plx_why why;
+    bool interrupted = false;
+    int64_t patience_ns;
+    if (patience(cli, &patience_ns, &why) < 0)
+        return plx_complain(PLX_EXIT_USAGE, "%s", why.text);
+    struct plx_mono end = plx_mono_add(plx_clock_mono(), patience_ns);
+    while (greet_server(cli, server_key, &interrupted) < 0) {
+        if (interrupted)
+            return 130;
+        if (plx_mono_diff(plx_clock_mono(), end) > 0)
+            return plx_complain(plx_exit_of(PLX_EGONE),
+                                "the coordinator does not answer by its key %s: see its "
+                                "log",
+                                server_key);
+        nanosleep(&pause, NULL);
+    }
+    return PLX_EXIT_OK;
 }
 
 int plx_ask(struct plx_cli *cli, const char *method, struct plx_question *q, json_t **ret)

@@ -30,6 +30,11 @@ typedef int plx_question_fn(struct plx_question *q, const struct plx_args *args,
 int plx_question_fill(struct plx_question *q, const struct plx_args *args,
                       plx_question_fn *fill);
 
+/* Writes the option of that name, a number from 1 to `max`, if it is given. PLX_EINVAL.
+ */
+int plx_question_number(struct plx_question *q, const struct plx_args *args,
+                        const char *key, int64_t max, struct plx_why *why);
+
 /* Called with each answer of a stream, the last one too; lends `answer`. */
 typedef void plx_answer_fn(void *arg, json_t *answer, bool last);
 
@@ -40,5 +45,9 @@ int plx_ask(struct plx_cli *cli, const char *method, struct plx_question *q,
             json_t **ret);
 int plx_ask_stream(struct plx_cli *cli, const char *method, struct plx_question *q,
                    plx_answer_fn *fn, void *arg, json_t **ret);
+
+/* Waits, as long as --wait says, until the coordinator answers by `server_key`: another
+ * than the admin file may have yet. Complains itself; returns an exit code. */
+int plx_await_server(struct plx_cli *cli, const char *server_key);
 
 #endif

@@ -26,6 +26,9 @@ int plx_cmd_keys_rotate(struct plx_cli *cli)
     if (code == PLX_EXIT_OK && !plx_show_data(cli, answer))
         plx_say("the coordinator's key is now %s; it starts again with it\n",
                 plx_field(answer, "server_key"));
+    /* So that what follows in a script does not meet a coordinator that is away. */
+    if (code == PLX_EXIT_OK)
+        code = plx_await_server(cli, plx_field(answer, "server_key"));
     json_decref(answer);
     return code;
 }

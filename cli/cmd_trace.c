@@ -139,20 +139,6 @@ static void print_csv(const struct plx_cli *cli, const json_t *answers)
 
 /* ---- the command ---- */
 
-static int put_number(struct plx_question *q, const struct plx_args *args,
-                      const char *key, int64_t max, struct plx_why *why)
-{
-    const char *text = plx_args_value(args, key, NULL);
-    int64_t n;
-    if (!text)
-        return 0;
-    if (plx_text_int(text, 1, max, &n) < 0)
-        return plx_why_set(why, PLX_EINVAL, "--%s must be a number from 1 to %lld: '%s'",
-                           key, (long long)max, text);
-    plx_json_kint(&q->json, key, n);
-    return 0;
-}
-
 static int fill_question(struct plx_question *q, const struct plx_args *args,
                          struct plx_why *why)
 {
@@ -162,11 +148,11 @@ static int fill_question(struct plx_question *q, const struct plx_args *args,
     if (plx_text_host_port(args->words[0], host, &port) < 0)
         return plx_why_set(why, PLX_EINVAL, "'%s' is not HOST:PORT", args->words[0]);
     plx_json_kstr(&q->json, "target", args->words[0]);
-    int err = put_number(q, args, "flows", PLX_TRACE_FLOWS_MAX, why);
+    int err = plx_question_number(q, args, "flows", PLX_TRACE_FLOWS_MAX, why);
     if (err == 0)
-        err = put_number(q, args, "hops", PLX_TRACE_HOPS_MAX, why);
+        err = plx_question_number(q, args, "hops", PLX_TRACE_HOPS_MAX, why);
     if (err == 0)
-        err = put_number(q, args, "ip", 6, why);
+        err = plx_question_number(q, args, "ip", 6, why);
     if (err < 0 || !plx_args_has(args, "from"))
         return err;
     plx_json_key(&q->json, "from");

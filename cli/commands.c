@@ -74,6 +74,16 @@ static const struct plx_option watch_options[] = {
     {0},
 };
 
+static const struct plx_option changes_options[] = {
+    {"since", 0, "TIME", "a duration before now or an RFC 3339 time, default all"},
+    {"kind", 0, "KIND",
+     "only monitor, alerting, agent, enrolment_token, user, token, silence or key"},
+    {"object", 0, "NAME", "only this monitor, agent, user, token, or number"},
+    {"limit", 0, "N", "at most so many, 1 to 1000, default 100"},
+    {"after", 0, "ID", "go on after the one with this number, to older ones"},
+    {0},
+};
+
 static const struct plx_option events_options[] = {
     {"follow", 'f', NULL, "go on as they happen, until interrupted"},
     {"last", 0, "N", "how many of the past, default 20"},
@@ -271,6 +281,12 @@ const struct plx_command plx_commands[] = {
      "By the label provider, which an agent's token or agents label gives it. The judge\n"
      "takes agents of one provider for eyes that can fail together.",
      NULL, 0, 0, plx_cmd_providers_list, NULL},
+    {"changes", "", "Who changed what of the configuration, newest first",
+     "Monitors, receivers, routes and maintenance, agents, tokens, users, silences and\n"
+     "the coordinator's key, with what was and what is. What may be secret is said to\n"
+     "have changed, and not shown.\n"
+     "With --output csv a row each changed key. Takes an admin.",
+     changes_options, 0, 0, plx_cmd_changes, NULL},
     {"agents list", "", "The vantage points and how they are", NULL, NULL, 0, 0,
      plx_cmd_agents_list, NULL},
     {"agents show", "AGENT", "One agent in full", NULL, NULL, 1, 1, plx_cmd_agents_show,
@@ -313,8 +329,9 @@ const struct plx_command plx_commands[] = {
      NULL, NULL, 0, 0, plx_cmd_keys_show, NULL},
     {"keys rotate", "", "Change the coordinator's key to the next one",
      "Agents hold the old and the next key together; the coordinator starts again with\n"
-     "the next, and makes another. After a theft of its data folder rotate twice: the\n"
-     "thief has the next key, too. Copies of admin.yaml elsewhere have to be renewed.",
+     "the next, makes another, and the command ends when it serves. After a theft of\n"
+     "its data folder rotate twice: the thief has the next key, too. Copies of\n"
+     "admin.yaml elsewhere have to be renewed.",
      rotate_options, 0, 0, plx_cmd_keys_rotate, NULL},
     {"health", "", "How the coordinator itself is", NULL, NULL, 0, 0, plx_cmd_health,
      NULL},

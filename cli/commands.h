@@ -34,6 +34,7 @@ int plx_cmd_receivers_list(struct plx_cli *cli);
 int plx_cmd_receivers_test(struct plx_cli *cli);
 int plx_cmd_locations_list(struct plx_cli *cli);
 int plx_cmd_providers_list(struct plx_cli *cli);
+int plx_cmd_changes(struct plx_cli *cli);
 int plx_cmd_agents_list(struct plx_cli *cli);
 int plx_cmd_agents_show(struct plx_cli *cli);
 int plx_cmd_agents_revoke(struct plx_cli *cli);

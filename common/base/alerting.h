@@ -96,6 +96,13 @@ const char *plx_receiver_option(const struct plx_receiver *receiver, const char 
 void plx_receiver_add_option(struct plx_receiver *receiver, const char *key,
                              const char *value);
 
+/* What an attempt to tell a receiver came to. */
+enum plx_fate {
+    PLX_FATE_DELIVERED,
+    PLX_FATE_RETRY,
+    PLX_FATE_REFUSED, /* trying again would not help: a dead letter */
+};
+
 struct plx_route {
     char *name; /* "" for none */
     struct plx_match match;

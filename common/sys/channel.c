@@ -6,6 +6,7 @@
 #include "sys/listener.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,8 @@ struct plx_net {
 struct plx_channel {
     void *socket;
     bool server;
+    void *monitor; /* NULL: not watched */
+    enum plx_channel_standing standing;
     size_t n_messages; /* of the last receive, to be closed before the next */
     zmq_msg_t messages[PLX_PARCEL_FRAMES_MAX + 1];
 };
@@ -212,14 +215,35 @@ int plx_channel_serve(struct plx_net *net, const char *endpoint, const char *dom
     return err;
 }
 
-int plx_channel_connect(struct plx_net *net, const char *endpoint, const char *server_key,
-                        const struct plx_keypair *keys, struct plx_channel **ret,
-                        struct plx_why *why)
+/* Before it connects: what comes of that may come at once. */
+static int watch(struct plx_net *net, struct plx_channel *channel)
+{
+    char name[64]; /* its own each time: libzmq frees one only some time after its use */
+    uint64_t number;
+    const struct option no_linger = {ZMQ_LINGER, 0};
+    if (getrandom(&number, sizeof number, 0) != sizeof number)
+        return PLX_EIO;
+    snprintf(name, sizeof name, "inproc://channel-%016" PRIx64, number);
+    if (zmq_socket_monitor(channel->socket, name,
+                           ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+                               ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) < 0)
+        return PLX_EIO;
+    channel->monitor = zmq_socket(net->context, ZMQ_PAIR);
+    return channel->monitor && set_ints(channel->monitor, &no_linger, 1) == 0 &&
+                   zmq_connect(channel->monitor, name) == 0
+               ? 0
+               : PLX_EIO;
+}
+
+static int connect_channel(struct plx_net *net, const char *endpoint,
+                           const char *server_key, const struct plx_keypair *keys,
+                           bool watched, struct plx_channel **ret, struct plx_why *why)
 {
     struct plx_channel *channel = channel_of(net, ZMQ_DEALER);
     int err;
     if (!channel->socket || set_common(channel->socket, &usual) < 0 ||
-        set_client(channel->socket, server_key, keys) < 0)
+        set_client(channel->socket, server_key, keys) < 0 ||
+        (watched && watch(net, channel) < 0))
         err = plx_why_set(why, PLX_EIO, "cannot set up a client socket: %s",
                           zmq_strerror(errno));
     else if (zmq_connect(channel->socket, endpoint) < 0)
@@ -231,6 +255,46 @@ int plx_channel_connect(struct plx_net *net, const char *endpoint, const char *s
     }
     plx_channel_destroy(&channel);
     return err;
+}
+
+int plx_channel_connect(struct plx_net *net, const char *endpoint, const char *server_key,
+                        const struct plx_keypair *keys, struct plx_channel **ret,
+                        struct plx_why *why)
+{
+    return connect_channel(net, endpoint, server_key, keys, false, ret, why);
+}
+
+int plx_channel_connect_watched(struct plx_net *net, const char *endpoint,
+                                const char *server_key, const struct plx_keypair *keys,
+                                struct plx_channel **ret, struct plx_why *why)
+{
+    return connect_channel(net, endpoint, server_key, keys, true, ret, why);
+}
+
+/* The next event's number, 0 for none: frame 0 begins with it, frame 1 is the address. */
+static uint16_t read_event(void *monitor)
+{
+    zmq_msg_t event;
+    uint16_t number = 0;
+    zmq_msg_init(&event);
+    for (bool more = true, first = true; more; first = false) {
+        if (zmq_msg_recv(&event, monitor, ZMQ_DONTWAIT) < 0)
+            break;
+        if (first && zmq_msg_size(&event) >= sizeof number)
+            memcpy(&number, zmq_msg_data(&event), sizeof number);
+        more = zmq_msg_more(&event);
+    }
+    zmq_msg_close(&event);
+    return number;
+}
+
+enum plx_channel_standing plx_channel_standing(struct plx_channel *channel)
+{
+    uint16_t event;
+    while (channel->monitor && (event = read_event(channel->monitor)) != 0)
+        channel->standing = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED ? PLX_CHANNEL_ADMITTED
+                                                                   : PLX_CHANNEL_REFUSED;
+    return channel->standing;
 }
 
 static void close_messages(struct plx_channel *channel)
@@ -245,6 +309,10 @@ void plx_channel_destroy(struct plx_channel **channel)
     if (!*channel)
         return;
     close_messages(*channel);
+    if ((*channel)->monitor) {
+        zmq_socket_monitor((*channel)->socket, NULL, 0);
+        zmq_close((*channel)->monitor);
+    }
     if ((*channel)->socket)
         zmq_close((*channel)->socket);
     free(*channel);

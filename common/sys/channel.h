@@ -85,6 +85,19 @@ int plx_channel_serve_fd(struct plx_net *net, int listen_fd, const char *domain,
 int plx_channel_connect(struct plx_net *net, const char *endpoint, const char *server_key,
                         const struct plx_keypair *keys, struct plx_channel **ret,
                         struct plx_why *why);
+
+/* What the server has made of a client's key. */
+enum plx_channel_standing {
+    PLX_CHANNEL_UNDECIDED, /* not reached, or not done shaking hands */
+    PLX_CHANNEL_ADMITTED,
+    PLX_CHANNEL_REFUSED, /* for good: libzmq does not connect this channel again */
+};
+/* As plx_channel_connect, for plx_channel_standing: costs two more sockets. */
+int plx_channel_connect_watched(struct plx_net *net, const char *endpoint,
+                                const char *server_key, const struct plx_keypair *keys,
+                                struct plx_channel **ret, struct plx_why *why);
+/* As last heard. UNDECIDED of a channel that is not watched. */
+enum plx_channel_standing plx_channel_standing(struct plx_channel *channel);
 /* Unsent messages are dropped (LINGER 0), except that a client channel given
  * `linger_ms` > 0 waits so long for them. */
 void plx_channel_destroy(struct plx_channel **channel);

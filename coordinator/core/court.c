@@ -511,6 +511,24 @@ bool plx_court_recorded(const struct plx_court *court, uint32_t monitor,
     return true;
 }
 
+void plx_court_runs(struct plx_court *court, uint32_t monitor, uint32_t *ret_failures,
+                    uint32_t *ret_successes)
+{
+    struct plx_judge_view view;
+    uint32_t failures = 0, successes = 0;
+    if (plx_judge_explain(court->judge, monitor, &view) < 0)
+        return;
+    for (size_t i = 0; i < view.n_cells; i++) {
+        const struct plx_judge_cell *c = &view.cells[i];
+        uint32_t *most = c->ok ? &successes : &failures;
+        if (c->seen && !c->spare && c->n_run > *most)
+            *most = c->n_run;
+    }
+    /* The judge counts so far and no further. */
+    *ret_failures = failures == 255 ? UINT32_MAX : failures;
+    *ret_successes = successes == 255 ? UINT32_MAX : successes;
+}
+
 const char *plx_court_word(struct plx_court *court, uint32_t monitor,
                            const struct plx_judge_ruling *ruling)
 {

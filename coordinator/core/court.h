@@ -89,6 +89,12 @@ struct plx_wall plx_court_since(const struct plx_court *court, uint32_t monitor,
 bool plx_court_recorded(const struct plx_court *court, uint32_t monitor,
                         enum plx_judge_verdict *ret);
 
+/* How many probes in a row the location with the most has seen fail, or succeed; what the
+ * judge no longer counts is UINT32_MAX. Left as they are if it does not know the monitor.
+ */
+void plx_court_runs(struct plx_court *court, uint32_t monitor, uint32_t *ret_failures,
+                    uint32_t *ret_successes);
+
 /* Lent until the next result; NULL: it has not reported. */
 const struct plx_sight *plx_court_sight(const struct plx_court *court, uint32_t monitor,
                                         uint32_t agent);

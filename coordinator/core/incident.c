@@ -467,6 +467,7 @@ void plx_incidents_recall(struct plx_incidents *incidents,
         mine->unclaimed_until = plx_wall_add(now, incidents->policy.unclaimed_ns);
     incidents->ticked = now; /* who joined before is no news */
     copy_parts(incidents, mine, stored);
+    plx_incident_clip(mine, now);
     seat_members(incidents, mine, now);
     for (uint32_t i = 0; i < mine->n_members; i++)
         if (mine->members[i].slot == PLX_CATALOG_NONE)

@@ -10,7 +10,8 @@
  * from everywhere (path, filter), what is slow or lossy (degraded), and what is our own
  * (agent, region, provider, coverage).
  *
- * Pure; one thread. Times are the caller's, and never decrease. */
+ * Pure; one thread. Times are the caller's, and never decrease but by
+ * plx_incidents_clock_set. */
 #ifndef PLX_CORE_INCIDENT_H
 #define PLX_CORE_INCIDENT_H
 
@@ -176,13 +177,17 @@ void plx_incidents_destroy(struct plx_incidents **incidents);
 /* ---- beginning ---- */
 
 /* An incident as it was stored, before the first tick; `told` and members included.
- * Copies. The slots of its members are looked up by their ids. */
+ * Copies. The slots of its members are looked up by their ids. What it has of times after
+ * `now` was written by a clock that has been set back since, and is now. */
 void plx_incidents_recall(struct plx_incidents *incidents,
                           const struct plx_incident *incident, struct plx_wall now);
 /* The number the next incident gets, at least. */
 void plx_incidents_number_from(struct plx_incidents *incidents, uint64_t next);
 
 /* ---- hearing ---- */
+
+/* The clock was set by `step_ns`: everything keeps its age, and is written so. */
+void plx_incidents_clock_set(struct plx_incidents *incidents, int64_t step_ns);
 
 void plx_incidents_fault(struct plx_incidents *incidents, struct plx_wall now,
                          const struct plx_judge_fault *fault);

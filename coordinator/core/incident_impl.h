@@ -93,6 +93,9 @@ void plx_incident_restate(struct plx_incidents *self, struct plx_incident *incid
 void plx_notices_plan(struct plx_incidents *self, struct plx_incident *incident,
                       struct plx_wall now, const struct plx_notice_rules *rules);
 
+/* What is after `now` becomes it. */
+void plx_incident_clip(struct plx_incident *incident, struct plx_wall now);
+
 void *plx_incident_grow(void *array, size_t n, size_t *cap, size_t size);
 void plx_incident_set_text(char **field, const char *text);
 

@@ -5,6 +5,60 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- clocks ---- */
+
+static void each_time(struct plx_incident *incident,
+                      void (*fn)(struct plx_wall *at, int64_t arg_ns), int64_t arg_ns)
+{
+    struct plx_wall *times[] = {
+        &incident->onset,  &incident->opened, &incident->announced, &incident->ending,
+        &incident->closed, &incident->acked,  &incident->told_last};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+        fn(times[i], arg_ns);
+    for (size_t i = 0; i < sizeof incident->backs / sizeof *incident->backs; i++)
+        fn(&incident->backs[i], arg_ns);
+    for (size_t i = 0; i < incident->n_members; i++) {
+        fn(&incident->members[i].joined, arg_ns);
+        fn(&incident->members[i].left, arg_ns);
+    }
+    for (size_t i = 0; i < incident->n_told; i++) {
+        fn(&incident->told[i].first, arg_ns);
+        fn(&incident->told[i].last, arg_ns);
+    }
+}
+
+/* 0 is none, and stays so. */
+static void move(struct plx_wall *at, int64_t step_ns)
+{
+    if (at->ns != 0)
+        at->ns += step_ns;
+}
+
+static void clip(struct plx_wall *at, int64_t now_ns)
+{
+    if (at->ns > now_ns)
+        at->ns = now_ns;
+}
+
+void plx_incident_clip(struct plx_incident *incident, struct plx_wall now)
+{
+    each_time(incident, clip, now.ns);
+}
+
+void plx_incidents_clock_set(struct plx_incidents *incidents, int64_t step_ns)
+{
+    plx_incidents_begin(incidents);
+    for (size_t i = 0; i < incidents->n; i++) {
+        struct plx_incident *incident = incidents->list[i];
+        each_time(incident, move, step_ns);
+        move(&incident->unclaimed_until, step_ns);
+        move(&incident->next_look, step_ns);
+        incident->saved = (struct plx_wall){0}; /* all members are written */
+        incident->changed = true;
+    }
+    move(&incidents->ticked, step_ns);
+}
+
 /* ---- ending and coming back ---- */
 
 static bool is_flapping(const struct plx_incidents *self,

@@ -17,6 +17,14 @@
 /* Incidents over for longer cannot come back. */
 #define RECALL_NS PLX_HOUR_NS
 
+/* How a letter ended, on its way to the disk. */
+struct note {
+    struct note *next;
+    struct plx_alerts *alerts;
+    struct plx_outbox_result result;
+    bool submitted, failed;
+};
+
 struct plx_alerts {
     struct plx_desk *desk;
     char *public_url; /* NULL: none */
@@ -24,6 +32,7 @@ struct plx_alerts {
     struct plx_notifier *notifier;
     struct plx_alerts_rules rules;
     struct plx_alerts_tests tests;
+    struct note *notes;
     bool failed;
 };
 
@@ -55,19 +64,7 @@ static void runs_of(void *arg, uint32_t slot, uint32_t *ret_failures,
                     uint32_t *ret_successes)
 {
     struct plx_alerts *a = arg;
-    struct plx_judge_view view;
-    uint32_t failures = 0, successes = 0;
-    if (plx_judge_explain(plx_court_judge(a->desk->court), slot, &view) < 0)
-        return;
-    for (size_t i = 0; i < view.n_cells; i++) {
-        const struct plx_judge_cell *c = &view.cells[i];
-        uint32_t *most = c->ok ? &successes : &failures;
-        if (c->seen && !c->spare && c->n_run > *most)
-            *most = c->n_run;
-    }
-    /* The judge counts so far and no further. */
-    *ret_failures = failures == 255 ? UINT32_MAX : failures;
-    *ret_successes = successes == 255 ? UINT32_MAX : successes;
+    plx_court_runs(a->desk->court, slot, ret_failures, ret_successes);
 }
 
 /* ---- committing ---- */
@@ -213,11 +210,6 @@ void plx_alerts_commit(struct plx_alerts *alerts, struct plx_wall now,
     commit(alerts, &actions, now, committing);
 }
 
-void plx_alerts_tick(struct plx_alerts *alerts, struct plx_wall now)
-{
-    plx_alerts_commit(alerts, now, NULL, NULL);
-}
-
 /* ---- hearing ---- */
 
 void plx_alerts_fault(struct plx_alerts *alerts, struct plx_wall now,
@@ -239,9 +231,64 @@ void plx_alerts_forget(struct plx_alerts *alerts, uint32_t slot)
     plx_incidents_forget(alerts->incidents, plx_clock_wall(), slot);
 }
 
+void plx_alerts_clock_set(struct plx_alerts *alerts, struct plx_wall now, int64_t step_ns)
+{
+    plx_incidents_clock_set(alerts->incidents, step_ns);
+    plx_notifier_clock_set(alerts->notifier, step_ns);
+    plx_alerts_rules_clock_set(&alerts->rules, now);
+}
+
 /* ---- what came of attempts ---- */
 
-static void on_result(void *arg, const struct plx_notifier_result *r)
+static void on_noted(void *arg, int err, const char *why)
+{
+    struct note *note = arg;
+    struct plx_alerts *a = note->alerts;
+    (void)why;
+    note->submitted = false;
+    if (err < 0)
+        return; /* again with the next tick */
+    plx_notifier_noted(a->notifier, note->result.letter);
+    struct note **at = &a->notes;
+    while (*at != note)
+        at = &(*at)->next;
+    *at = note->next;
+    free(note);
+}
+
+static int store_result(struct plx_alerts *a, const struct plx_outbox_result *r,
+                        plx_store_done_fn *done, void *arg)
+{
+    return plx_store_letter_tried(a->desk->store, r->letter, r->state, r->attempts, r->at,
+                                  r->why, done, arg);
+}
+
+static void submit_note(struct plx_alerts *a, struct note *note)
+{
+    int err = store_result(a, &note->result, on_noted, note);
+    note->submitted = err == 0;
+    if (err < 0 && !note->failed)
+        plx_log(PLX_LOG_WARN, "notice_state_not_stored", "why", plx_err_text(err), NULL);
+    note->failed = err < 0;
+}
+
+/* What the next letter about the incident waits for has to come to the disk; an attempt
+ * that is repeated is noted if there is room. */
+static void keep_result(struct plx_alerts *a, const struct plx_outbox_result *r)
+{
+    if (r->state == PLX_LETTER_WAITING) {
+        store_result(a, r, NULL, NULL);
+        return;
+    }
+    struct note *note = calloc(1, sizeof *note);
+    if (!note)
+        abort();
+    *note = (struct note){.next = a->notes, .alerts = a, .result = *r};
+    a->notes = note;
+    submit_note(a, note);
+}
+
+static void on_result(void *arg, const struct plx_outbox_result *r)
 {
     struct plx_alerts *a = arg;
     char attempts[16];
@@ -250,11 +297,16 @@ static void on_result(void *arg, const struct plx_notifier_result *r)
         plx_log(r->state == PLX_LETTER_DEAD ? PLX_LOG_ERROR : PLX_LOG_WARN,
                 r->state == PLX_LETTER_DEAD ? "notice_dead" : "notice_failed", "receiver",
                 r->receiver, "attempts", attempts, "why", r->why, NULL);
-    int err = plx_store_letter_tried(a->desk->store, r->letter, r->state, r->attempts,
-                                     r->at, r->why, NULL, NULL);
-    if (err < 0)
-        plx_log(PLX_LOG_WARN, "notice_state_not_stored", "why", plx_err_text(err), NULL);
+    keep_result(a, r);
     plx_alerts_tests_hear(&a->tests, r);
+}
+
+void plx_alerts_tick(struct plx_alerts *alerts, struct plx_wall now)
+{
+    for (struct note *note = alerts->notes; note; note = note->next)
+        if (!note->submitted)
+            submit_note(alerts, note);
+    plx_alerts_commit(alerts, now, NULL, NULL);
 }
 
 int plx_alerts_fd(const struct plx_alerts *alerts)
@@ -318,6 +370,11 @@ void plx_alerts_destroy(struct plx_alerts **alerts)
         return;
     plx_alerts_drop_tests(a);
     plx_notifier_destroy(&a->notifier);
+    while (a->notes) {
+        struct note *note = a->notes;
+        a->notes = note->next;
+        free(note);
+    }
     plx_incidents_destroy(&a->incidents);
     plx_alerts_rules_fini(&a->rules);
     free(a->public_url);

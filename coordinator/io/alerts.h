@@ -44,6 +44,9 @@ void plx_alerts_verdict(struct plx_alerts *alerts, struct plx_wall now, uint32_t
                         size_t n_faults, const char *sentence);
 /* The monitor in the slot is about to be removed, or was paused. */
 void plx_alerts_forget(struct plx_alerts *alerts, uint32_t slot);
+/* Our wall clock was set by `step_ns`, to `now`: nothing is older or younger for that. */
+void plx_alerts_clock_set(struct plx_alerts *alerts, struct plx_wall now,
+                          int64_t step_ns);
 /* Decides and commits. After the court's tick. */
 void plx_alerts_tick(struct plx_alerts *alerts, struct plx_wall now);
 /* The same after somebody said something: `fn` is called once, when that is committed

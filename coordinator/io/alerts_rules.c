@@ -142,6 +142,11 @@ bool plx_alerts_rules_tick(struct plx_alerts_rules *rules, struct plx_wall now)
     return rules->n_silences != had;
 }
 
+void plx_alerts_rules_clock_set(struct plx_alerts_rules *rules, struct plx_wall now)
+{
+    make_turns(rules, now);
+}
+
 int plx_alerts_rules_read_match(const char *json, struct plx_match *ret,
                                 struct plx_why *why)
 {

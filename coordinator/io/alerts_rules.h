@@ -43,6 +43,9 @@ bool plx_alerts_rules_end_silence(struct plx_alerts_rules *rules, uint64_t id);
  * silence went. */
 bool plx_alerts_rules_tick(struct plx_alerts_rules *rules, struct plx_wall now);
 
+/* The clock was set, to `now`: maintenance is worked out around that. */
+void plx_alerts_rules_clock_set(struct plx_alerts_rules *rules, struct plx_wall now);
+
 /* A silence's match, as it is stored. 0 or PLX_EMALFORMED. */
 int plx_alerts_rules_read_match(const char *json, struct plx_match *ret,
                                 struct plx_why *why);

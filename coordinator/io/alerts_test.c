@@ -19,7 +19,7 @@ struct plx_alerts_test {
 };
 
 void plx_alerts_tests_hear(struct plx_alerts_tests *tests,
-                           const struct plx_notifier_result *result)
+                           const struct plx_outbox_result *result)
 {
     for (struct plx_alerts_test **at = &tests->first; *at; at = &(*at)->next)
         if ((*at)->letter == result->letter) {
@@ -40,8 +40,8 @@ static void on_committed(void *arg, int err, const char *why,
         return;
     }
     if (err < 0 || n == 0) {
-        struct plx_notifier_result failed = {.letter = UINT64_MAX,
-                                             .state = PLX_LETTER_DEAD};
+        struct plx_outbox_result failed = {.letter = UINT64_MAX,
+                                           .state = PLX_LETTER_DEAD};
         snprintf(failed.why, sizeof failed.why, "it was not stored: %s", why);
         test->letter = failed.letter;
         plx_alerts_tests_hear(test->tests, &failed);

@@ -16,7 +16,7 @@ struct plx_alerts_tests {
 };
 
 /* With NULL: nobody will ever know, the coordinator stops. */
-typedef void plx_alerts_test_fn(void *arg, const struct plx_notifier_result *result);
+typedef void plx_alerts_test_fn(void *arg, const struct plx_outbox_result *result);
 
 /* Sends a test message to the receiver, which there must be; `fn` is called once, with
  * what came of the first attempt. 0 or what the store answers: then it is not called. */
@@ -24,7 +24,7 @@ int plx_alerts_tests_begin(struct plx_alerts_tests *tests, const char *receiver,
                            const char *who, plx_alerts_test_fn *fn, void *arg);
 /* What came of a letter, whoever wrote it. */
 void plx_alerts_tests_hear(struct plx_alerts_tests *tests,
-                           const struct plx_notifier_result *result);
+                           const struct plx_outbox_result *result);
 /* All who wait are told that they wait in vain. */
 void plx_alerts_tests_drop(struct plx_alerts_tests *tests);
 

@@ -16,7 +16,7 @@
 
 /* ---- receivers ---- */
 
-static void write_lane(const struct plx_notifier_lane *lane, struct plx_json *j)
+static void write_lane(const struct plx_outbox_lane *lane, struct plx_json *j)
 {
     plx_json_kuint(j, "waiting", lane->n_waiting);
     plx_json_kuint(j, "failed_in_a_row", lane->n_failed);
@@ -43,7 +43,7 @@ static bool write_dead(void *arg, const struct plx_letter *l)
 static void write_receivers(struct plx_alerts *alerts, struct plx_json *j)
 {
     const struct plx_alerting *config = &plx_alerts_rules(alerts)->config;
-    struct plx_notifier_lane *lanes = calloc(LANES_MAX, sizeof *lanes);
+    struct plx_outbox_lane *lanes = calloc(LANES_MAX, sizeof *lanes);
     if (!lanes)
         abort();
     size_t n = plx_notifier_lanes(plx_alerts_notifier(alerts), lanes, LANES_MAX);
@@ -83,7 +83,7 @@ void plx_api_receivers_list(struct plx_call *call)
     plx_call_fail(call, err, "the outbox could not be read: %s", plx_err_text(err));
 }
 
-static void on_tested(void *arg, const struct plx_notifier_result *result)
+static void on_tested(void *arg, const struct plx_outbox_result *result)
 {
     struct plx_call *call = arg;
     struct plx_buf buf;

@@ -90,6 +90,7 @@ plx_method_fn plx_api_agents_list, plx_api_agents_show, plx_api_agents_revoke,
     plx_api_agents_rotate_key, plx_api_agents_label;
 plx_method_fn plx_api_locations_list;
 plx_method_fn plx_api_providers_list;
+plx_method_fn plx_api_changes;
 plx_method_fn plx_api_token_create, plx_api_token_list, plx_api_token_revoke;
 plx_method_fn plx_api_status, plx_api_overview, plx_api_explain, plx_api_history,
     plx_api_results_export, plx_api_uptime, plx_api_rollups;

@@ -1,6 +1,7 @@
 #include "coordinator/io/api_change.h"
 
 #include "base/err.h"
+#include "coordinator/io/alerting_fields.h"
 #include "coordinator/io/alerts.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -90,17 +91,36 @@ static void on_applied(void *arg, int err, const char *why,
     free_change(change);
 }
 
+/* The sections to be put, and what each changes; the caller frees the fields. */
+static size_t list_sections(const struct plx_desk *desk, const struct plx_change *change,
+                            struct plx_store_section *ret,
+                            struct plx_store_field **fields)
+{
+    static const struct plx_alerting none = {0};
+    const struct plx_alerting *was =
+        desk->alerts ? &plx_alerts_rules(desk->alerts)->config : &none;
+    size_t n = 0;
+    for (int i = 0; i < PLX_SECTION_COUNT_; i++) {
+        enum plx_alerting_section section = (enum plx_alerting_section)i;
+        if (!change->alerting.has[i])
+            continue;
+        ret[n] = (struct plx_store_section){plx_alerting_section_token(section),
+                                            change->alerting.text[i], NULL, 0};
+        fields[n] = plx_alerting_fields(section, was, &change->alerting.alerting,
+                                        &ret[n].n_fields);
+        ret[n].fields = fields[n];
+        n++;
+    }
+    return n;
+}
+
 void plx_change_commit(struct plx_call *call, struct plx_change *change,
                        const struct plx_monitor *upserts, size_t n_upserts,
                        const char *const *removals, size_t n_removals)
 {
     struct plx_store_section sections[PLX_STORE_SECTIONS_MAX];
-    size_t n_sections = 0;
-    for (int i = 0; i < PLX_SECTION_COUNT_; i++)
-        if (change->alerting.has[i])
-            sections[n_sections++] = (struct plx_store_section){
-                plx_alerting_section_token((enum plx_alerting_section)i),
-                change->alerting.text[i]};
+    struct plx_store_field *fields[PLX_STORE_SECTIONS_MAX] = {NULL};
+    size_t n_sections = list_sections(call->api->desk, change, sections, fields);
     const struct plx_store_apply apply = {
         .upserts = upserts,
         .n_upserts = n_upserts,
@@ -113,6 +133,8 @@ void plx_change_commit(struct plx_call *call, struct plx_change *change,
     };
     change->call = call;
     int err = plx_store_apply(call->api->desk->store, &apply, on_applied, change);
+    for (size_t i = 0; i < n_sections; i++)
+        free(fields[i]);
     if (err < 0) {
         plx_buf_fini(&change->answer);
         free_change(change);

@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "coordinator/io/api_call.h"
+#include "coordinator/io/store_config.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -75,6 +76,8 @@ void plx_api_keys_rotate(struct plx_call *call)
                       n, n == 1 ? "agent is" : "agents are", names, n > 5 ? ", …" : "");
         return;
     }
+    char was[PLX_KEY_TEXT_MAX];
+    snprintf(was, sizeof was, "%s", api->desk->keys.current);
     int err = api->rotate ? api->rotate(api->rotate_arg, &why)
                           : plx_why_set(&why, PLX_EUNSUPPORTED, "not in this program");
     if (err < 0) {
@@ -82,6 +85,10 @@ void plx_api_keys_rotate(struct plx_call *call)
         return;
     }
     plx_log(PLX_LOG_WARN, "coordinator_key_rotated", "by", call->who, NULL);
+    /* Public ones. */
+    const struct plx_store_field keys = {"key", was, api->desk->keys.current};
+    plx_store_note_change(api->desk->store, call->who, "coordinator_key", "coordinator",
+                          &keys, plx_clock_wall());
     plx_answer_begin(&buf, &j);
     plx_json_kstr(&j, "server_key", api->desk->keys.current);
     plx_json_kstr(&j, "next_key", api->desk->keys.next);

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "coordinator/io/alerts.h"
 #include "proto/wire.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -41,8 +42,8 @@ void plx_desk_fini(struct plx_desk *desk)
     plx_roster_destroy(&desk->roster);
     for (size_t i = 0; i < desk->n_tokens; i++)
         plx_store_token_fini(&desk->tokens[i]);
-    free(desk->notes_logged);
-    desk->notes_logged = NULL;
+    free(desk->quotas);
+    desk->quotas = NULL;
     free(desk->tokens);
     desk->tokens = NULL;
     desk->n_tokens = 0;
@@ -133,36 +134,43 @@ static const struct {
 #define NOTES_PER_S (1.0 / 30)
 #define NOTES_BURST 20
 
-static bool may_log(struct plx_desk *desk, uint32_t slot)
+static struct plx_desk_quota *quota_of(struct plx_desk *desk, uint32_t slot)
 {
-    if (slot >= desk->n_notes_logged) {
+    if (slot >= desk->n_quotas) {
         size_t n = (size_t)slot + 64;
-        struct plx_bucket *grown = realloc(desk->notes_logged, n * sizeof *grown);
+        struct plx_desk_quota *grown = realloc(desk->quotas, n * sizeof *grown);
         if (!grown)
             abort();
-        memset(&grown[desk->n_notes_logged], 0,
-               (n - desk->n_notes_logged) * sizeof *grown);
-        desk->notes_logged = grown;
-        desk->n_notes_logged = n;
+        memset(&grown[desk->n_quotas], 0, (n - desk->n_quotas) * sizeof *grown);
+        desk->quotas = grown;
+        desk->n_quotas = n;
     }
-    bool may = plx_bucket_take(&desk->notes_logged[slot], NOTES_PER_S, NOTES_BURST,
-                               plx_clock_mono());
-    desk->counts.notes_unlogged += !may;
-    return may;
+    return &desk->quotas[slot];
 }
 
-static void log_note(const struct plx_agent *agent, enum plx_roster_note_kind kind)
+static void log_note(struct plx_desk *desk, uint32_t slot, enum plx_roster_note_kind kind)
 {
-    char offset[PLX_DURATION_TEXT_MAX];
+    const struct plx_agent *agent = plx_roster_at(desk->roster, slot);
+    struct plx_desk_quota *quota = quota_of(desk, slot);
+    char offset[PLX_DURATION_TEXT_MAX], unsaid[32];
+    if (!plx_bucket_take(&quota->lines, NOTES_PER_S, NOTES_BURST, plx_clock_mono())) {
+        quota->unsaid++;
+        desk->counts.notes_unlogged++;
+        return;
+    }
     int64_t off_ns = agent->offset_ns < 0 ? -agent->offset_ns : agent->offset_ns;
     const char *state = plx_presence_token(plx_roster_presence(agent));
+    const char *left_out = quota->unsaid > 0 ? "not_logged_before" : NULL;
+    snprintf(unsaid, sizeof unsaid, "%" PRIu64, quota->unsaid);
+    quota->unsaid = 0;
     if (kind == PLX_NOTE_CLOCK_OFF)
         plx_log(note_events[kind].level, note_events[kind].event, "agent", agent->name,
                 "region", agent->region, "by", plx_duration_human(off_ns, offset),
-                "direction", agent->offset_ns < 0 ? "ahead" : "behind", NULL);
+                "direction", agent->offset_ns < 0 ? "ahead" : "behind", left_out, unsaid,
+                NULL);
     else
         plx_log(note_events[kind].level, note_events[kind].event, "agent", agent->name,
-                "region", agent->region, "state", state, NULL);
+                "region", agent->region, "state", state, left_out, unsaid, NULL);
 }
 
 static void tell_note(struct plx_desk *desk, const struct plx_agent *agent,
@@ -182,8 +190,7 @@ void plx_desk_note(struct plx_desk *desk, const struct plx_roster_notes *notes)
         uint32_t slot = notes->list[i].slot;
         enum plx_roster_note_kind kind = notes->list[i].kind;
         const struct plx_agent *agent = plx_roster_at(desk->roster, slot);
-        if (may_log(desk, slot))
-            log_note(agent, kind);
+        log_note(desk, slot, kind);
         tell_note(desk, agent, kind);
         desk->counts.doubled += kind == PLX_NOTE_DOUBLED;
         plx_shares_set_standing(desk->shares, slot, standing_of(agent));
@@ -457,6 +464,8 @@ void plx_desk_clock_set(struct plx_desk *desk, int64_t step_ns)
     desk->started_wall = plx_wall_add(desk->started_wall, step_ns);
     plx_roster_clock_set(desk->roster, step_ns);
     plx_court_clock_set(desk->court, step_ns);
+    if (desk->alerts)
+        plx_alerts_clock_set(desk->alerts, plx_clock_wall(), step_ns);
 }
 
 int plx_desk_load(struct plx_desk *desk, struct plx_why *why)

@@ -49,6 +49,12 @@ struct plx_desk_counts {
     uint64_t admin_requests;
 };
 
+/* What of one agent's comings and goings is in the log. */
+struct plx_desk_quota {
+    struct plx_bucket lines;
+    uint64_t unsaid; /* since its last line */
+};
+
 /* The public keys by which agents know us. */
 struct plx_desk_keys {
     char current[PLX_KEY_TEXT_MAX];
@@ -75,10 +81,10 @@ struct plx_desk {
     size_t n_tokens;
     struct plx_mono started;
     struct plx_wall started_wall;
-    struct plx_wall noted;           /* when the store was last told that we run */
-    struct plx_desk_keys keys;       /* as the next start has them */
-    struct plx_bucket *notes_logged; /* by agent slot */
-    size_t n_notes_logged;
+    struct plx_wall noted;         /* when the store was last told that we run */
+    struct plx_desk_keys keys;     /* as the next start has them */
+    struct plx_desk_quota *quotas; /* by agent slot */
+    size_t n_quotas;
     struct plx_desk_counts counts;
     struct plx_door_counts door; /* as the enrolment door last told */
 };
@@ -121,8 +127,8 @@ void plx_desk_drain(struct plx_desk *desk, uint32_t slot, bool on);
 void plx_desk_excuse(struct plx_desk *desk, struct plx_mono now, struct plx_wall wall,
                      int64_t away_ns);
 
-/* Our wall clock was set, by hand or by a time server: no view becomes older or younger
- * for that. */
+/* Our wall clock was set, by hand or by a time server: no view and no incident becomes
+ * older or younger for that. */
 void plx_desk_clock_set(struct plx_desk *desk, int64_t step_ns);
 /* A few times a second: those presumed to be there are not silent to the judge, and the
  * store is told now and then that we run. */

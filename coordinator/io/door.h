@@ -19,7 +19,7 @@
 
 #define PLX_DOOR_FRAME_MAX   (16 * 1024) /* of a request and of an answer */
 #define PLX_DOOR_QUEUE       10
-#define PLX_DOOR_DESCRIPTORS 1024
+#define PLX_DOOR_DESCRIPTORS 4096
 #define PLX_DOOR_AGE_NS      (15 * PLX_SEC_NS)
 
 enum plx_door_kind {

@@ -21,7 +21,7 @@
 #define WAITING_MAX  64
 #define LINES_PER_S  1
 #define LINES_BURST  20
-#define BACKLOG      1024
+#define BACKLOG      4096
 #define PAUSE_MIN_NS (100 * PLX_MS_NS)
 #define PAUSE_MAX_NS (5 * PLX_SEC_NS)
 /* A door that stood so long begins again with the shortest pause. */

@@ -21,6 +21,10 @@
 /* Answers to keys that are revoked: their sessions cannot be cut, but need not be fed. */
 #define REFUSALS_PER_S 50
 #define REFUSALS_BURST 200
+/* Lines about them: keys can be made so that they push each other out of what was said.
+ */
+#define LINES_PER_S    1
+#define LINES_BURST    200
 /* How old an agent's last sight on disk may be: a restart gives those seen lately time to
  * come back. So many are written in one tick. */
 #define KEEP_SEEN_NS   PLX_MIN_NS
@@ -123,7 +127,8 @@ static void log_once(struct plx_letter *l, const char *event, const char *why)
 {
     const char *key = l->parcel->key;
     uint64_t kind = plx_hash_bytes(event, strlen(event), 0);
-    if (!plx_once_is_first(&l->intake->said, plx_hash_bytes(key, strlen(key), kind)))
+    if (!plx_once_is_first(&l->intake->said, plx_hash_bytes(key, strlen(key), kind)) ||
+        !plx_bucket_take(&l->intake->lines, LINES_PER_S, LINES_BURST, l->now))
         return;
     char short_key[12];
     snprintf(short_key, sizeof short_key, "%.8s", key);

@@ -39,6 +39,7 @@ struct plx_intake {
     uint64_t next_session;
     struct plx_bucket refusals;
     struct plx_once said;      /* of keys whose messages are refused before any session */
+    struct plx_bucket lines;   /* of the log, for these */
     struct plx_mono ticked;    /* 0: not yet */
     int64_t axis_ns;           /* wall minus monotonic clock, as last seen */
     struct plx_mono clock_set; /* when our wall clock was last found set; 0: never */

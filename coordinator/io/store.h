@@ -18,7 +18,7 @@
  * last sight) wait in the queue, impatient ones (somebody sits before a terminal) fail
  * with PLX_ENOSPACE.
  *
- * Rooms: this file, store_config.h (monitors, agents, tokens, settings),
+ * Rooms: this file, store_config.h (monitors, agents, tokens, access),
  * store_history.h (verdicts, reading what was stored), store_rollups.h (results summed
  * up). All functions belong to the loop thread unless they say otherwise. The engine is
  * SQLite (FACTS: WAL, synchronous=FULL, one file), but nothing here shows it. */

@@ -23,11 +23,67 @@ static int log_access(struct plx_store *store, const struct access_job *a)
                                 a->access.role ? a->access.role : "");
 }
 
+/* Role and end of the one of that kind and name, as they are before a change. */
+struct former {
+    bool is_there;
+    char role[PLX_NAME_MAX + 1];
+    struct plx_wall expires;
+};
+
+static int read_former(struct plx_db *db, const struct plx_store_access *access,
+                       struct former *ret)
+{
+    sqlite3_stmt *s;
+    *ret = (struct former){0};
+    int err = plx_db_query(
+        db, "SELECT role, expires_us FROM access WHERE kind = ?1 AND name = ?2",
+        PLX_BINDS(plx_bind_int(access->kind), plx_bind_text(access->name)), &s);
+    if (err || (err = plx_db_step(db, s)) <= 0)
+        return err;
+    ret->is_there = true;
+    snprintf(ret->role, sizeof ret->role, "%s", plx_db_column_text(s, 0));
+    ret->expires = plx_db_column_wall(s, 1);
+    plx_db_done(s);
+    return 0;
+}
+
+static int log_end(struct plx_store *store, struct plx_wall was, struct plx_wall now)
+{
+    char before[PLX_WALL_TEXT_MAX], after[PLX_WALL_TEXT_MAX];
+    if (was.ns == now.ns)
+        return 0;
+    return plx_store_log_field(
+        store,
+        &(struct plx_store_field){"expires", was.ns ? plx_wall_format(was, before) : NULL,
+                                  now.ns ? plx_wall_format(now, after) : NULL});
+}
+
+/* The secret is another one each time, and is not told. */
+static int log_put(struct plx_store *store, const struct access_job *a,
+                   const struct former *was)
+{
+    const struct plx_store_access *x = &a->access;
+    const struct plx_store_field role = {"role", was->is_there ? was->role : NULL,
+                                         x->role};
+    int err = log_access(store, a);
+    if (!err && strcmp(was->role, x->role) != 0)
+        err = plx_store_log_field(store, &role);
+    if (!err)
+        err = log_end(store, was->expires, x->expires);
+    if (!err && was->is_there)
+        err = plx_store_log_field(store, &(struct plx_store_field){.key = "secret"});
+    return err;
+}
+
 static int put_run(struct plx_store *store, struct plx_store_job *job)
 {
     const struct access_job *a = (const struct access_job *)job;
     const struct plx_store_access *x = &a->access;
-    int err =
+    struct former was;
+    int err = read_former(&store->db, x, &was);
+    if (err)
+        return err;
+    err =
         plx_db_run(&store->db,
                    "INSERT INTO access (kind, name, role, secret, created_us, expires_us)"
                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (kind, name) DO UPDATE"
@@ -36,7 +92,7 @@ static int put_run(struct plx_store *store, struct plx_store_job *job)
                    PLX_BINDS(plx_bind_int(x->kind), plx_bind_text(x->name),
                              plx_bind_text(x->role), plx_bind_text(x->secret),
                              plx_bind_wall(a->now), plx_bind_wall(x->expires)));
-    return err ? err : log_access(store, a);
+    return err ? err : log_put(store, a, &was);
 }
 
 static int remove_run(struct plx_store *store, struct plx_store_job *job)

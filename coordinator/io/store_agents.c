@@ -195,6 +195,10 @@ static int state_run(struct plx_store *store, struct plx_store_job *job)
     if (!err && agent.state != set->state)
         err = plx_store_log_change(store, set->now, set->who, "agent_state", agent.name,
                                    plx_agent_state_token(set->state));
+    if (!err && agent.state != set->state)
+        err = plx_store_log_field(
+            store, &(struct plx_store_field){"state", plx_agent_state_token(agent.state),
+                                             plx_agent_state_token(set->state)});
     plx_store_agent_fini(&agent);
     return err;
 }
@@ -290,6 +294,34 @@ struct labels_job {
     struct plx_wall now;
 };
 
+static const char *value_of(const struct plx_label *labels, size_t n, const char *key)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(labels[i].key, key) == 0)
+            return labels[i].value;
+    return NULL;
+}
+
+/* The labels that are new, gone or have another value. */
+static int log_labels(struct plx_store *store, const struct plx_store_agent *agent,
+                      const struct plx_label *labels, size_t n)
+{
+    int err = 0;
+    for (size_t i = 0; !err && i < n; i++) {
+        const char *was = value_of(agent->labels, agent->n_labels, labels[i].key);
+        if (!was || strcmp(was, labels[i].value) != 0)
+            err = plx_store_log_field(
+                store, &(struct plx_store_field){labels[i].key, was, labels[i].value});
+    }
+    for (size_t i = 0; !err && i < agent->n_labels; i++) {
+        const struct plx_label *was = &agent->labels[i];
+        if (!value_of(labels, n, was->key))
+            err = plx_store_log_field(
+                store, &(struct plx_store_field){was->key, was->value, NULL});
+    }
+    return err;
+}
+
 static int labels_run(struct plx_store *store, struct plx_store_job *job)
 {
     const struct labels_job *set = (const struct labels_job *)job;
@@ -306,6 +338,8 @@ static int labels_run(struct plx_store *store, struct plx_store_job *job)
     if (!err)
         err = plx_store_log_change(store, set->now, set->who, "agent_labels", agent.name,
                                    plx_buf_str(&labels));
+    if (!err)
+        err = log_labels(store, &agent, set->labels, set->n_labels);
     plx_buf_fini(&labels);
     plx_store_agent_fini(&agent);
     return err;

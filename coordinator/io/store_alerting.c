@@ -127,18 +127,29 @@ int plx_store_read_silences(struct plx_store *store, struct plx_wall now,
 
 /* ---- configuration ---- */
 
+/* The same section once more is no change. */
+static int put_section(struct plx_store *store, const struct plx_store_section *section,
+                       const char *who, struct plx_wall now)
+{
+    int err = plx_db_run(
+        &store->db,
+        "INSERT INTO alerting (section, text) VALUES (?1, ?2) ON CONFLICT (section)"
+        " DO UPDATE SET text = excluded.text WHERE text <> excluded.text",
+        PLX_BINDS(plx_bind_text(section->section), plx_bind_text(section->text)));
+    if (err || sqlite3_changes(store->db.sqlite) == 0)
+        return err;
+    err = plx_store_log_change(store, now, who, "alerting_applied", section->section, "");
+    for (size_t i = 0; !err && i < section->n_fields; i++)
+        err = plx_store_log_field(store, &section->fields[i]);
+    return err;
+}
+
 int plx_store_put_sections(struct plx_store *store, const struct plx_store_section *list,
                            size_t n, const char *who, struct plx_wall now)
 {
     int err = 0;
-    for (size_t i = 0; !err && i < n; i++) {
-        err = plx_db_run(
-            &store->db, "INSERT OR REPLACE INTO alerting (section, text) VALUES (?1, ?2)",
-            PLX_BINDS(plx_bind_text(list[i].section), plx_bind_text(list[i].text)));
-        if (!err)
-            err = plx_store_log_change(store, now, who, "alerting_applied",
-                                       list[i].section, "");
-    }
+    for (size_t i = 0; !err && i < n; i++)
+        err = put_section(store, &list[i], who, now);
     return err;
 }
 
@@ -151,7 +162,7 @@ int plx_store_read_alerting(struct plx_store *store, plx_store_section_fn *fn, v
         plx_db_query(db, "SELECT section, text FROM alerting ORDER BY section", NULL, &s);
     while (!err && (err = plx_db_step(db, s)) > 0) {
         const struct plx_store_section section = {plx_db_column_text(s, 0),
-                                                  plx_db_column_text(s, 1)};
+                                                  plx_db_column_text(s, 1), NULL, 0};
         err = 0;
         if (!fn(arg, &section)) {
             plx_db_done(s);

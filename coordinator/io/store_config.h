@@ -1,4 +1,4 @@
-/* The store's configuration room: monitors, agents, tokens, settings.
+/* The store's configuration room: monitors, agents, tokens, access.
  *
  * Changes are impatient jobs (see store.h), each one atomic, each with a line in the log
  * of changes that names `who` asked for it. Reading happens once, at the start
@@ -9,6 +9,12 @@
 
 #include "coordinator/io/store.h"
 #include "sys/channel.h"
+
+/* A field of a change: NULL where there was, or is, none; both NULL: it changed, and is
+ * not told. */
+struct plx_store_field {
+    const char *key, *was, *now;
+};
 
 /* ---- monitors ---- */
 
@@ -23,6 +29,8 @@ enum plx_store_change {
 struct plx_store_section {
     const char *section; /* "receivers", "routes", "maintenance" */
     const char *text;
+    const struct plx_store_field *fields; /* for the log, if the text changes */
+    size_t n_fields;
 };
 #define PLX_STORE_SECTIONS_MAX 3
 
@@ -195,20 +203,6 @@ struct plx_store_enrol {
 int plx_store_enrol(struct plx_store *store, const struct plx_store_enrol *enrol,
                     plx_store_agent_fn *done, void *arg);
 
-/* ---- settings ---- */
-
-struct plx_store_setting {
-    char *key;
-    char *value;
-};
-
-#define PLX_STORE_SETTING_MAX (64 * 1024) /* bytes of a value */
-
-/* Keys are words (plx_text_is_word). `value` NULL removes it. */
-int plx_store_put_setting(struct plx_store *store, const char *key, const char *value,
-                          const char *who, struct plx_wall now, plx_store_done_fn *done,
-                          void *arg);
-
 /* ---- access: who may use the HTTP API ---- */
 
 /* Values are in the database. */
@@ -238,6 +232,14 @@ int plx_store_remove_access(struct plx_store *store, enum plx_access_kind kind,
                             const char *name, const char *who, struct plx_wall now,
                             plx_store_done_fn *done, void *arg);
 
+/* ---- what changes outside of the store ---- */
+
+/* Logs a change that is made already, with a field of it. Copies. Impatient; nobody hears
+ * how it went. */
+int plx_store_note_change(struct plx_store *store, const char *who, const char *what,
+                          const char *subject, const struct plx_store_field *field,
+                          struct plx_wall now);
+
 /* ---- reading all of it ---- */
 
 struct plx_store_config {
@@ -249,8 +251,6 @@ struct plx_store_config {
     size_t n_agents;
     struct plx_store_token *tokens; /* expired, used and revoked ones too */
     size_t n_tokens;
-    struct plx_store_setting *settings; /* by key */
-    size_t n_settings;
     struct plx_store_access *access; /* by kind and name; expired ones too */
     size_t n_access;
 };

@@ -77,6 +77,8 @@ static int drop_days(struct plx_store *store, int32_t before_day)
 static const char *const DELETES[] = {
     "DELETE FROM gaps WHERE received_us < ?1",
     "DELETE FROM changes WHERE at_us < ?1",
+    "DELETE FROM change_fields WHERE ?1 > 0 AND change_id NOT IN (SELECT id FROM "
+    "changes)",
     "DELETE FROM absences WHERE to_us < ?1",
     "DELETE FROM verdicts WHERE at_us < ?1"
     " AND id NOT IN (SELECT max(id) FROM verdicts GROUP BY monitor_id)",

@@ -94,18 +94,33 @@ int plx_store_read_last_verdicts(struct plx_store *store, plx_store_verdict_fn *
 
 /* ---- log of changes ---- */
 
+struct plx_store_reader;
+
 struct plx_store_log_entry {
-    uint64_t id;
+    uint64_t id; /* ascending */
     struct plx_wall at;
     const char *who;
     const char *what;    /* "monitors_applied", "agent_added", … */
     const char *subject; /* a name or a number */
     const char *detail;
+    /* JSON array of {"key", "was", "now"} by key. null on one side: it was not there; on
+     * both: the value is not kept, because it may be secret. */
+    const char *fields;
 };
 typedef bool plx_store_log_fn(void *arg, const struct plx_store_log_entry *entry);
 
-/* Newest first, ids below `before_id` (0: all). */
-int plx_store_read_log(struct plx_store *store, uint64_t before_id, size_t limit,
-                       plx_store_log_fn *fn, void *arg);
+struct plx_store_log_range {
+    struct plx_wall since; /* 0: all */
+    uint64_t before_id;    /* ids below it; 0: all */
+    const char *what;      /* '*' and '?' stand for any text and character; NULL: any */
+    const char *subject;   /* NULL: any */
+    size_t limit;
+};
+
+/* Newest first. Any thread, one at a time per reader (store_rollups.h); deadline and
+ * errors as for rollups. */
+int plx_store_read_log(struct plx_store_reader *reader,
+                       const struct plx_store_log_range *range, plx_store_log_fn *fn,
+                       void *arg);
 
 #endif

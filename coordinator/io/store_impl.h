@@ -165,6 +165,13 @@ void plx_store_backup_abort(struct plx_store *store);
 /* A line in the log of changes. */
 int plx_store_log_change(struct plx_store *store, struct plx_wall at, const char *who,
                          const char *what, const char *subject, const char *detail);
+/* What that change changed: goes with the line that was logged last, in the same
+ * transaction. Never a secret: NULL and NULL for what changed and may be one. */
+struct plx_store_field;
+int plx_store_log_field(struct plx_store *store, const struct plx_store_field *field);
+/* A monitor that is new (`was` NULL), gone (`now` NULL) or another one. */
+int plx_store_log_monitor(struct plx_store *store, struct plx_wall at, const char *who,
+                          const struct plx_monitor *was, const struct plx_monitor *now);
 /* Puts sections of the alerting configuration, in the transaction under way. */
 struct plx_store_section;
 int plx_store_put_sections(struct plx_store *store, const struct plx_store_section *list,

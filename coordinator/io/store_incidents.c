@@ -6,12 +6,6 @@
 #include "base/json.h"
 #include "base/text.h"
 
-const char *plx_letter_state_token(enum plx_letter_state state)
-{
-    static const char *const tokens[] = {"waiting", "delivered", "dead"};
-    return tokens[state];
-}
-
 /* ---- putting incidents ---- */
 
 /* An incident as its row: flat, with texts of its own. */

@@ -7,27 +7,8 @@
 #define PLX_COORDINATOR_STORE_INCIDENTS_H
 
 #include "coordinator/core/incident.h"
+#include "coordinator/core/outbox.h"
 #include "coordinator/io/store_config.h"
-
-/* ---- the outbox ---- */
-
-enum plx_letter_state { PLX_LETTER_WAITING, PLX_LETTER_DELIVERED, PLX_LETTER_DEAD };
-const char *plx_letter_state_token(enum plx_letter_state state);
-
-/* One notice to one receiver. */
-struct plx_letter {
-    uint64_t id;     /* given by the store, ascending */
-    const char *key; /* idempotency: never two letters with the same one */
-    const char *receiver;
-    uint64_t incident; /* 0: none (a test) */
-    const char *event;
-    const char *body; /* the notice as JSON */
-    struct plx_wall created;
-    enum plx_letter_state state;
-    uint32_t attempts;
-    struct plx_wall last; /* attempt; 0: none */
-    const char *why;      /* what came of the last attempt */
-};
 
 /* ---- writing ---- */
 

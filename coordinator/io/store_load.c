@@ -51,17 +51,6 @@ static int read_token(struct plx_db *db, sqlite3_stmt *s, struct plx_store_confi
                : 0;
 }
 
-static int read_setting(struct plx_db *db, sqlite3_stmt *s, struct plx_store_config *c,
-                        struct plx_why *why)
-{
-    (void)db;
-    (void)why;
-    struct plx_store_setting *set = grow(&c->settings, &c->n_settings, sizeof *set);
-    set->key = plx_db_column_dup(s, 0);
-    set->value = plx_db_column_dup(s, 1);
-    return 0;
-}
-
 static int read_access(struct plx_db *db, sqlite3_stmt *s, struct plx_store_config *c,
                        struct plx_why *why)
 {
@@ -89,7 +78,6 @@ static const struct {
     {"SELECT id, spec FROM monitors ORDER BY id", read_monitor},
     {"SELECT " PLX_STORE_AGENT_COLUMNS " FROM agents ORDER BY id", read_agent},
     {"SELECT " PLX_STORE_TOKEN_COLUMNS " FROM tokens ORDER BY id", read_token},
-    {"SELECT key, value FROM settings ORDER BY key", read_setting},
     {"SELECT kind, name, role, secret, created_us, expires_us FROM access"
      " ORDER BY kind, name",
      read_access},
@@ -153,14 +141,9 @@ void plx_store_config_fini(struct plx_store_config *c)
         plx_store_agent_fini(&c->agents[i]);
     for (size_t i = 0; i < c->n_tokens; i++)
         plx_store_token_fini(&c->tokens[i]);
-    for (size_t i = 0; i < c->n_settings; i++) {
-        free(c->settings[i].key);
-        free(c->settings[i].value);
-    }
     free(c->monitors);
     free(c->agents);
     free(c->tokens);
-    free(c->settings);
     for (size_t i = 0; i < c->n_access; i++)
         plx_store_access_fini(&c->access[i]);
     free(c->access);

@@ -18,30 +18,60 @@ struct apply_job {
     size_t n_sections;
     uint64_t expect_generation;
     uint64_t generation; /* of the last run */
+    size_t n_logged;     /* monitors with a line of their own, in the last run */
     const char *who;
     struct plx_wall now;
 };
 
+/* Of one application, so many monitors get a line each in the log of changes: what people
+ * look up. Of a fleet put at once the totals tell more. */
+#define LOGGED_MAX 1000
+
 struct known {
     uint64_t id; /* 0: no monitor of that name */
     bool same;
+    struct plx_monitor was; /* if it is another one, for its line; zeroed without one */
 };
 
-/* The monitor of that name, and whether its specification is `spec`. */
-static int find_monitor(struct plx_db *db, const char *name, const struct plx_buf *spec,
-                        struct known *ret)
+/* A specification as a column holds it; zeroed if it cannot be read. */
+static struct plx_monitor read_spec(sqlite3_stmt *s, int column)
+{
+    struct plx_monitor m;
+    struct plx_why why;
+    if (plx_wire_decode_monitor(sqlite3_column_blob(s, column),
+                                (size_t)sqlite3_column_bytes(s, column), &m, &why) < 0)
+        m = (struct plx_monitor){0};
+    return m;
+}
+
+/* The monitor of that name, and whether its specification is `spec`. The caller finishes
+ * what it was. */
+static int find_monitor(struct plx_db *db, const struct apply_job *apply,
+                        const char *name, const struct plx_buf *spec, struct known *ret)
 {
     *ret = (struct known){0};
     sqlite3_stmt *s;
     int err = plx_db_query(
-        db, "SELECT id, spec = ?2 FROM monitors WHERE name = ?1",
+        db, "SELECT id, spec = ?2, spec FROM monitors WHERE name = ?1",
         PLX_BINDS(plx_bind_text(name), plx_bind_blob(spec->data, spec->len)), &s);
     if (err || (err = plx_db_step(db, s)) <= 0)
         return err;
     ret->id = (uint64_t)sqlite3_column_int64(s, 0);
     ret->same = sqlite3_column_int(s, 1) != 0;
+    if (!ret->same && apply->n_logged < LOGGED_MAX)
+        ret->was = read_spec(s, 2);
     plx_db_done(s);
     return 0;
+}
+
+/* NULL: there was none, there is none. */
+static int log_monitor(struct plx_store *store, struct apply_job *apply,
+                       const struct plx_monitor *was, const struct plx_monitor *now)
+{
+    if (apply->n_logged >= LOGGED_MAX || (was && !was->name))
+        return 0;
+    apply->n_logged++;
+    return plx_store_log_monitor(store, apply->now, apply->who, was, now);
 }
 
 static int insert_monitor(struct plx_db *db, const struct apply_job *apply,
@@ -70,12 +100,13 @@ static int update_monitor(struct plx_db *db, const struct apply_job *apply,
 }
 
 /* The specification does not hold the id: it is the row's. */
-static int upsert_spec(struct plx_db *db, struct apply_job *apply, size_t i,
+static int upsert_spec(struct plx_store *store, struct apply_job *apply, size_t i,
                        const struct plx_buf *spec)
 {
+    struct plx_db *db = &store->db;
     struct plx_monitor *m = &apply->upserts[i];
     struct known known;
-    int err = find_monitor(db, m->name, spec, &known);
+    int err = find_monitor(db, apply, m->name, spec, &known);
     if (err)
         return err;
     if (known.id)
@@ -87,10 +118,13 @@ static int upsert_spec(struct plx_db *db, struct apply_job *apply, size_t i,
     else if (!known.same)
         err = update_monitor(db, apply, m, known.id, spec);
     m->id = known.id ? known.id : (uint64_t)sqlite3_last_insert_rowid(db->sqlite);
+    if (!err && !known.same)
+        err = log_monitor(store, apply, known.id ? &known.was : NULL, m);
+    plx_monitor_fini(&known.was);
     return err;
 }
 
-static int upsert_all(struct plx_db *db, struct apply_job *apply)
+static int upsert_all(struct plx_store *store, struct apply_job *apply)
 {
     struct plx_buf spec;
     plx_buf_init(&spec, PLX_WIRE_FRAME_MAX);
@@ -99,7 +133,7 @@ static int upsert_all(struct plx_db *db, struct apply_job *apply)
         plx_buf_clear(&spec);
         apply->upserts[i].id = 0;
         plx_wire_encode_monitor(&apply->upserts[i], &spec);
-        err = spec.overflow ? PLX_ETOOBIG : upsert_spec(db, apply, i, &spec);
+        err = spec.overflow ? PLX_ETOOBIG : upsert_spec(store, apply, i, &spec);
         if (err)
             plx_why_set(&apply->job.why, err, "monitor '%s': %s", apply->upserts[i].name,
                         plx_err_text(err));
@@ -108,16 +142,22 @@ static int upsert_all(struct plx_db *db, struct apply_job *apply)
     return err;
 }
 
-static int remove_one(struct plx_db *db, struct apply_job *apply, size_t i)
+static int remove_one(struct plx_store *store, struct apply_job *apply, size_t i)
 {
-    int64_t id;
-    int err = plx_db_int(db, "DELETE FROM monitors WHERE name = ?1 RETURNING id",
-                         PLX_BINDS(plx_bind_text(apply->removals[i])), &id);
-    if (err == PLX_ENOTFOUND)
-        plx_why_set(&apply->job.why, err, "there is no monitor named '%s'",
-                    apply->removals[i]);
-    else
-        apply->removed_ids[i] = (uint64_t)id;
+    struct plx_db *db = &store->db;
+    sqlite3_stmt *s;
+    int err = plx_db_query(db, "DELETE FROM monitors WHERE name = ?1 RETURNING id, spec",
+                           PLX_BINDS(plx_bind_text(apply->removals[i])), &s);
+    if (err || (err = plx_db_step(db, s)) < 0)
+        return err;
+    if (err == 0)
+        return plx_why_set(&apply->job.why, PLX_ENOTFOUND,
+                           "there is no monitor named '%s'", apply->removals[i]);
+    struct plx_monitor was = read_spec(s, 1);
+    apply->removed_ids[i] = (uint64_t)sqlite3_column_int64(s, 0);
+    plx_db_done(s);
+    err = log_monitor(store, apply, &was, NULL);
+    plx_monitor_fini(&was);
     return err;
 }
 
@@ -138,10 +178,12 @@ static int conclude(struct plx_store *store, struct apply_job *apply)
         apply->generation--;
         return 0;
     }
-    char subject[32], detail[96];
+    char subject[32], detail[128];
+    size_t n = created + updated + apply->n_removals;
     snprintf(subject, sizeof subject, "%llu", (unsigned long long)apply->generation);
-    snprintf(detail, sizeof detail, "%zu created, %zu updated, %zu removed", created,
-             updated, apply->n_removals);
+    snprintf(detail, sizeof detail, "%zu created, %zu updated, %zu removed%s", created,
+             updated, apply->n_removals,
+             n > apply->n_logged ? "; not each has a line" : "");
     int err =
         plx_db_run(&store->db, "UPDATE state SET value = ?1 WHERE key = 'generation'",
                    PLX_BINDS(plx_bind_uint(apply->generation)));
@@ -165,10 +207,11 @@ static int apply_run(struct plx_store *store, struct plx_store_job *job)
                            (long long)generation,
                            (unsigned long long)apply->expect_generation);
     apply->generation = (uint64_t)generation + 1;
+    apply->n_logged = 0;
     for (size_t i = 0; !err && i < apply->n_removals; i++)
-        err = remove_one(db, apply, i);
+        err = remove_one(store, apply, i);
     if (!err)
-        err = upsert_all(db, apply);
+        err = upsert_all(store, apply);
     if (!err)
         err = plx_store_put_sections(store, apply->sections, apply->n_sections,
                                      apply->who, apply->now);
@@ -189,6 +232,15 @@ static void apply_finish(struct plx_store_job *job)
     apply->done(job->arg, job->err, job->why.text, job->err ? NULL : &out);
 }
 
+static void free_fields(const struct plx_store_section *section)
+{
+    for (size_t i = 0; i < section->n_fields; i++) {
+        free((char *)section->fields[i].key);
+        free((char *)section->fields[i].was);
+        free((char *)section->fields[i].now);
+    }
+}
+
 static void apply_fini(struct plx_store_job *job)
 {
     struct apply_job *apply = (struct apply_job *)job;
@@ -196,6 +248,8 @@ static void apply_fini(struct plx_store_job *job)
         plx_monitor_fini(&apply->upserts[i]);
     for (size_t i = 0; i < apply->n_removals; i++)
         free((char *)apply->removals[i]);
+    for (size_t i = 0; i < apply->n_sections; i++)
+        free_fields(&apply->sections[i]);
 }
 
 static const struct plx_store_job_class APPLY = {
@@ -234,6 +288,21 @@ static bool is_valid(const struct plx_store_apply *a)
 /* A monitor's texts and arrays are not counted one by one: about so many bytes. */
 #define MONITOR_BYTES 512
 
+/* The fields' texts are too many for the job's list of what it owns: apply_fini. */
+static struct plx_store_section copy_section(struct plx_store_job *head,
+                                             const struct plx_store_section *section)
+{
+    struct plx_store_field *fields =
+        plx_store_job_alloc(head, section->n_fields, sizeof *fields);
+    for (size_t i = 0; i < section->n_fields; i++)
+        fields[i] = (struct plx_store_field){plx_text_dup(section->fields[i].key),
+                                             plx_text_dup(section->fields[i].was),
+                                             plx_text_dup(section->fields[i].now)};
+    return (struct plx_store_section){plx_store_job_text(head, section->section),
+                                      plx_store_job_text(head, section->text), fields,
+                                      section->n_fields};
+}
+
 static void copy_apply(struct apply_job *job, const struct plx_store_apply *apply)
 {
     struct plx_store_job *head = &job->job;
@@ -249,9 +318,7 @@ static void copy_apply(struct apply_job *job, const struct plx_store_apply *appl
     for (size_t i = 0; i < apply->n_removals; i++)
         job->removals[i] = plx_text_dup(apply->removals[i]);
     for (size_t i = 0; i < apply->n_sections; i++)
-        job->sections[job->n_sections++] = (struct plx_store_section){
-            plx_store_job_text(head, apply->sections[i].section),
-            plx_store_job_text(head, apply->sections[i].text)};
+        job->sections[job->n_sections++] = copy_section(head, &apply->sections[i]);
     head->bytes += apply->n_upserts * MONITOR_BYTES + apply->n_removals * PLX_NAME_MAX;
     head->rows += apply->n_upserts + apply->n_removals;
 }

@@ -54,12 +54,6 @@ struct plx_reply {
     int64_t wait_ns;     /* Retry-After; 0: none */
 };
 
-enum plx_fate {
-    PLX_FATE_DELIVERED,
-    PLX_FATE_RETRY,
-    PLX_FATE_REFUSED, /* trying again would not help: a dead letter */
-};
-
 /* Whether the value will do; PLX_EINVAL with a sentence that begins with a verb: "must
  * be …". */
 typedef int plx_option_check_fn(const char *value, struct plx_why *why);

@@ -129,7 +129,8 @@ check "no providers" exits 0 p providers list
 check "… and what to do" says '*--label provider=NAME*'
 for name in a-1 a-2; do agent_enrol "$name" --label provider=acme; done
 agent_enrol b-1
-agent_start a-1
+echo 'log: {format: text}' >"$dir/text.yaml"
+agent_start a-1 --config "$dir/text.yaml" --log-format json
 is_live() { [[ $(p agents show "$1" --output json | jq -r .agent.state) == live ]]; }
 until_ok 15 is_live a-1 || true
 check "providers" exits 0 p providers list --output csv
@@ -147,6 +148,10 @@ check "… indeed" test "$(labels)" = '{}'
 check "a trace of one flow and one hop" exits 0 p trace "127.0.0.1:$((base + 3))" --from a --flows 1 --hops 1 --ip 4
 check "… there is no way by IPv6 to an address of IPv4" exits 3 p trace "127.0.0.1:$((base + 3))" --from a --flows 1 --ip 6
 agent_stop a-1
+check "an agent that is told --log-format json logs it, whatever the file says" \
+    jq -es 'all(.event and .level) and (map(.event) | index("started") and index("stopped"))' "$dir/a-1.log"
+check "… and there are two formats" exits 2 "$bin/parallax-agent" run --log-format xml --data-dir "$dir/a-1"
+check "… which is said" says '*unknown log format*xml*'
 
 check "no incident was ever closed" exits 0 p incidents list --closed --output json
 check "… indeed" test "$(jq '.incidents | length' <<<"$out")" = 0
@@ -155,6 +160,29 @@ check "a second token of a name" exits 2 p tokens create robot
 second=$(p tokens create robot --replace 2>/dev/null)
 check "… takes the place of the first, if told to" test -n "$second" -a "$first" != "$second" \
     -a "$(p tokens list --output json | jq '[.tokens[] | select(.name == "robot")] | length')" = 1
+
+check "who changed a monitor, and what" exits 0 p changes --kind monitor --object v6
+check "… newest first" says '*monitor_removed*monitor_changed*false → true*monitor_changed*60% → 70%*monitor_added*'
+check "… is theirs who did" test "$(p changes --object v6 --output json |
+    jq -r '[.changes[].who] | unique[]')" = "admin $(sed -n 's/^public //p' "$dir/coordinator/admin.key" | cut -c 1-8)"
+check "of 30,000 at once" exits 0 p changes --kind monitor --limit 1000 --output json
+check "… some have a line" test "$(jq '[.changes[] | select(.object | test("^m[0-9]+$"))] | length' <<<"$out")" -ge 998
+check "… and the sum says that not all have" test "$(jq -r '[.changes[] |
+    select(.what == "monitors_applied") | .detail] | first' <<<"$out")" = \
+    "1 created, 0 updated, 30000 removed; not each has a line"
+check "labels of an agent" exits 0 p changes --kind agent --object a-1 --limit 1 --output csv
+check "… before and after, key by key" says '*,agent_labels,a-1,*,rack,7,*there are older ones: --after*'
+check "a token that was replaced" exits 0 p changes --kind token --output json
+check "… is said to have another secret" test "$(jq -c '.changes[0] | [.what, .object, .fields]' <<<"$out")" = \
+    '["api_token_put","robot",[{"key":"secret","was":null,"now":null}]]'
+p changes --limit 1000 --output json >"$dir/changes"
+check "no secret is in it" test "$(grep -c -e "$first" -e "$second" -e "$token" "$dir/changes")" = 0
+check "one page after the other" test "$(p changes --limit 3 --output json --after \
+    "$(p changes --limit 2 --output json | jq .next)" | jq -c '[.changes[].id]')" = \
+    "$(jq -c '[.changes[2:5][].id]' "$dir/changes")"
+check "nothing since then" exits 0 p changes --since 2100-01-01T00:00:00Z
+check "… is said" says 'no such changes'
+check "a kind that is none" exits 2 p changes --kind monitors
 
 mkdir -p "$dir/stranger"
 sed 's/^key:.*/key: "other.key"/' "$dir/coordinator/admin.yaml" >"$dir/stranger/admin.yaml"

@@ -29,7 +29,7 @@ struct store_engine {
     __typeof__(plx_store_read_places) *read_places;
 
     __typeof__(plx_store_load) *load;
-    __typeof__(plx_store_put_setting) *put_setting;
+    __typeof__(plx_store_put_access) *put_access;
     __typeof__(plx_store_apply) *apply;
     __typeof__(plx_store_add_agent) *add_agent;
     __typeof__(plx_store_set_agent_state) *set_agent_state;

@@ -195,15 +195,7 @@ static void add_route(struct world *w, size_t i, const char *severity)
 static void runs_of(void *arg, uint32_t slot, uint32_t *failures, uint32_t *successes)
 {
     struct world *w = arg;
-    struct plx_judge_view view;
-    *failures = *successes = 0;
-    if (plx_judge_explain(plx_court_judge(w->court), slot, &view) < 0)
-        return;
-    for (size_t i = 0; i < view.n_cells; i++) {
-        uint32_t *most = view.cells[i].ok ? successes : failures;
-        if (view.cells[i].seen && view.cells[i].n_run > *most)
-            *most = view.cells[i].n_run;
-    }
+    plx_court_runs(w->court, slot, failures, successes);
 }
 
 /* Agents, hosts and monitors must be set; monitors go to hosts by `host_of`. */

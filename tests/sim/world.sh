@@ -3,7 +3,7 @@
 #
 #   world.sh [SEEDS [FIRST]]     default 2000 seeds from 1
 #   world.sh scenarios           the stories of tests/sim/scenarios, three seeds each
-#   world.sh sabotage            three broken builds: each must be caught within 200 seeds
+#   world.sh sabotage            six broken builds: each must be caught within 200 seeds
 #
 # BIN is the folder of plx-sim-world (default build/release/bin), JOBS the processes at a
 # time (default 1), RUN the simulated time in which faults happen (default 24h). A seed
@@ -46,10 +46,12 @@ many() {
     awk '/worlds,/ { w += $1; a += $3; d += $7 }
          /events,/ { e += $1; m += $3; l += substr($5, 2); r += $9 }
          /numbered,/ { res += $1; g += $6; v += $11; t += $13 }
+         /notices,/ { no += $1; to += $3; ag += $5; re += $8 }
          /^faults:/ { for (i = 2; i < NF; i += 2) f[$i] += $(i + 1) }
          END { printf "%d worlds with %d agents, %.1f simulated days\n", w, a, d
                printf "%d events, %d messages (%d lost), %d restarts, %d results (%d made gaps), ", e, m, l, r, res, g
-               printf "%d verdicts (%d against targets)\nfaults:", v, t
+               printf "%d verdicts (%d against targets)\n", v, t
+               printf "%d notices, %d told, %d times again, %d refused\nfaults:", no, to, ag, re
                for (k in f) printf " %s %d", k, f[k]
                printf "\n" }' "$log"
     broken=$(grep -c '^seed' "$log" || true)
@@ -60,7 +62,7 @@ many() {
 # A simulator that would not see a broken build proves nothing.
 sabotage() {
     local what out status=0
-    for what in early-ack no-dedup endless-lease; do
+    for what in early-ack no-dedup endless-lease early-page early-forget new-key; do
         if out=$("$bin/plx-sim-world" --seeds 200 --run 6h --sabotage "$what"); then
             echo "NOT CAUGHT: $what"
             status=1

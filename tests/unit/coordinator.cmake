@@ -21,6 +21,7 @@ plx_test(test_store_conformance SOURCES test_store_conformance.c LINKS plx_store
 plx_test(test_store_conformance_config SOURCES test_store_conformance_config.c LINKS plx_store_fixture)
 plx_test(test_receivers SOURCES test_receivers.c LINKS plx_receivers)
 plx_test(test_incident SOURCES test_incident.c LINKS plx_coordinator_core)
+plx_test(test_outbox SOURCES test_outbox.c LINKS plx_coordinator_core)
 plx_test(test_zone SOURCES test_zone.c LINKS plx_sys)
 plx_test(test_throttle SOURCES test_throttle.c LINKS plx_coordinator_http)
 plx_test(test_wishes SOURCES test_wishes.c LINKS plx_coordinator_http)

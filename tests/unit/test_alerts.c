@@ -58,7 +58,7 @@ static void stored_receivers_that_are_not_good_any_more__are_kept(void **state)
     static const char text[] = "receivers:\n- {name: ops, kind: webhook, url: "
                                "'http://127.0.0.1:9/', token_file: /etc/shadow}\n"
                                "- {name: two, kind: webhook, url: 'http://h/'}\n";
-    const struct plx_store_section section = {"receivers", text};
+    const struct plx_store_section section = {.section = "receivers", .text = text};
     fx->n_answers = 0;
     const struct plx_store_apply apply = {
         .sections = &section, .n_sections = 1, .who = "test", .now = plx_clock_wall()};
@@ -114,7 +114,8 @@ static void rules_and_monitors__are_one_change(void **state)
     assert_int_equal(fx->err, 0);
     assert_int_equal(plx_alerts_rules(fx->alerts)->config.n_receivers, 1);
     assert_int_equal(plx_catalog_count(fx->desk.catalog), 1);
-    const struct plx_store_section section = {"receivers", "receivers: []\n"};
+    const struct plx_store_section section = {.section = "receivers",
+                                              .text = "receivers: []\n"};
     const char *const nobody[] = {"there is no such monitor"};
     const struct plx_store_apply apply = {.removals = nobody,
                                           .n_removals = 1,

@@ -467,6 +467,59 @@ static void restart(struct world *w, double at)
     w->incidents = other;
 }
 
+#define TWO_HOURS 7200.0
+
+static void a_clock_that_is_set_back__delays_no_notice(void **state)
+{
+    struct world *w = *state;
+    w->alerting.routes[0].for_ns = 30 * PLX_SEC_NS;
+    host_down(w, 10);
+    ticks(w, 10, 20);
+    plx_incidents_clock_set(w->incidents, -(int64_t)TWO_HOURS * PLX_SEC_NS);
+    ticks(w, 20 - TWO_HOURS, 50 - TWO_HOURS);
+    assert_int_equal(w->told[PLX_NOTICE_OPEN], 1);
+    host_up(w, 50 - TWO_HOURS);
+    ticks(w, 50 - TWO_HOURS, 60 - TWO_HOURS);
+    plx_incidents_clock_set(w->incidents, -(int64_t)TWO_HOURS * PLX_SEC_NS);
+    ticks(w, 60 - 2 * TWO_HOURS, 90 - 2 * TWO_HOURS);
+    assert_int_equal(w->told[PLX_NOTICE_RESOLVE], 1);
+}
+
+static void a_clock_that_is_set_forward__tells_nothing_sooner(void **state)
+{
+    struct world *w = *state;
+    w->alerting.routes[0].repeat_ns = PLX_HOUR_NS;
+    host_down(w, 10);
+    ticks(w, 10, 20);
+    plx_incidents_clock_set(w->incidents, (int64_t)TWO_HOURS * PLX_SEC_NS);
+    ticks(w, 20 + TWO_HOURS, 40 + TWO_HOURS);
+    assert_int_equal(w->told[PLX_NOTICE_REPEAT], 0);
+    host_up(w, 40 + TWO_HOURS);
+    tick(w, 40 + TWO_HOURS);
+    plx_incidents_clock_set(w->incidents, (int64_t)TWO_HOURS * PLX_SEC_NS);
+    ticks(w, 41 + 2 * TWO_HOURS, 60 + 2 * TWO_HOURS);
+    assert_int_equal(w->told[PLX_NOTICE_RESOLVE], 0); /* it has to stay so */
+    ticks(w, 61 + 2 * TWO_HOURS, 75 + 2 * TWO_HOURS);
+    assert_int_equal(w->told[PLX_NOTICE_RESOLVE], 1);
+}
+
+/* The clock was set back while we were away: what is stored lies ahead. */
+static void a_restart_before_what_is_stored__delays_no_notice(void **state)
+{
+    struct world *w = *state;
+    w->alerting.routes[0].for_ns = 30 * PLX_SEC_NS;
+    host_down(w, 10);
+    ticks(w, 10, 20);
+    restart(w, 20 - TWO_HOURS);
+    ticks(w, 20 - TWO_HOURS, 55 - TWO_HOURS);
+    assert_int_equal(w->told[PLX_NOTICE_OPEN], 1);
+    host_up(w, 56 - TWO_HOURS);
+    ticks(w, 56 - TWO_HOURS, 66 - TWO_HOURS);
+    restart(w, 66 - 2 * TWO_HOURS);
+    ticks(w, 66 - 2 * TWO_HOURS, 100 - 2 * TWO_HOURS);
+    assert_int_equal(w->told[PLX_NOTICE_RESOLVE], 1);
+}
+
 static void
 a_merged_incident_after_a_restart__ends_when_its_members_are_well(void **state)
 {
@@ -564,6 +617,9 @@ int main(void)
         T(what_is_down__stays_so_while_unseen),
         T(after_a_restart__the_fault_is_claimed_and_not_paged),
         T(what_was_ending_at_a_restart__goes_on_to_end),
+        T(a_clock_that_is_set_back__delays_no_notice),
+        T(a_clock_that_is_set_forward__tells_nothing_sooner),
+        T(a_restart_before_what_is_stored__delays_no_notice),
         T(a_merged_incident_after_a_restart__ends_when_its_members_are_well),
         T(a_removed_monitor__ends_its_incident),
         T(a_monitor_that_is_paused_and_resumed__is_one_member),

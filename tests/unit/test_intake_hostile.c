@@ -558,6 +558,30 @@ static void what_is_refused__is_logged_once_and_counted(void **state)
     agent_close(&other);
 }
 
+static void an_agent_that_comes_and_goes__does_not_fill_the_log(void **state)
+{
+    (void)state;
+    struct scripted_agent agent, other;
+    agent_join(&agent, &fx, "fra", "flapping");
+    agent_join(&other, &fx, "fra", "steady");
+    uint32_t slot = plx_roster_by_key(fx.desk.roster, agent.keys.public_key);
+    uint32_t steady = plx_roster_by_key(fx.desk.roster, other.keys.public_key);
+    const struct plx_roster_notes notes = {
+        .list = {{PLX_NOTE_LEFT, slot}, {PLX_NOTE_CONNECTED, slot}}, .n = 2};
+    const struct plx_roster_notes gone = {.list = {{PLX_NOTE_LOST, steady}}, .n = 1};
+    capture_begin_of(&capture, STDERR_FILENO);
+    for (int i = 0; i < 500; i++)
+        plx_desk_note(&fx.desk, &notes);
+    plx_desk_note(&fx.desk, &gone);
+    const char *log = capture_end(&capture);
+    assert_in_range(lines_of(log, "agent=flapping"), 10, 30);
+    assert_int_equal(lines_of(log, "event=agent_lost agent=steady"), 1);
+    assert_int_equal(counter("agent_notes_unlogged"),
+                     1000 - (int64_t)lines_of(log, "agent=flapping"));
+    agent_close(&agent);
+    agent_close(&other);
+}
+
 static bool collect_doubt(void *arg, const struct plx_store_row *row)
 {
     bool *doubtful = arg;
@@ -610,6 +634,7 @@ int main(void)
         TEST(a_new_key_nobody_asked_for__is_not_taken),
         TEST(times_still_to_come__are_marked_as_doubtful),
         TEST(what_is_refused__is_logged_once_and_counted),
+        TEST(an_agent_that_comes_and_goes__does_not_fill_the_log),
     };
     return PLX_RUN(tests);
 }

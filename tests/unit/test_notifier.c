@@ -15,7 +15,7 @@ struct await {
     enum plx_letter_state state;
 };
 
-static void on_result(void *arg, const struct plx_notifier_result *result)
+static void on_result(void *arg, const struct plx_outbox_result *result)
 {
     struct await *await = arg;
     if (result->letter == await->letter) {
@@ -81,7 +81,7 @@ static void a_test_of_a_receiver_whose_letters_fail__is_answered_at_once(void **
     send_letter(notifier, 2, "update"); /* behind it, for an hour */
     send_letter(notifier, 3, "test");
     assert_int_equal(result_of(notifier, 3), PLX_LETTER_WAITING);
-    struct plx_notifier_lane lane;
+    struct plx_outbox_lane lane;
     assert_int_equal(plx_notifier_lanes(notifier, &lane, 1), 1);
     assert_int_equal(lane.n_waiting, 3);
     plx_notifier_destroy(&notifier);

@@ -78,7 +78,7 @@ static const char *file_of(uint64_t i, const char *name)
 /* What was acknowledged, and what more was submitted. */
 struct promise {
     uint64_t acked[N_STREAMS], sent[N_STREAMS];
-    uint64_t setting_acked, setting_sent;
+    uint64_t token_acked, token_sent;
 };
 
 struct waiting {
@@ -97,13 +97,13 @@ static void on_ingest(void *arg, int err, const struct plx_store_ingested *batch
         *acked = batch->high_water;
 }
 
-static void on_setting(void *arg, int err, const char *why)
+static void on_token(void *arg, int err, const char *why)
 {
     struct waiting *w = arg;
     (void)why;
     w->n--;
     if (!err)
-        w->promise->setting_acked = w->promise->setting_sent;
+        w->promise->token_acked = w->promise->token_sent;
 }
 
 static void await_store(struct plx_store *store, const struct waiting *w)
@@ -135,13 +135,16 @@ static int submit(struct plx_store *store, struct promise *p, struct waiting *w,
     return err;
 }
 
-static int put_setting(struct plx_store *store, struct promise *p, struct waiting *w)
+static int put_token(struct plx_store *store, struct promise *p, struct waiting *w)
 {
     char value[32];
-    snprintf(value, sizeof value, "%llu", (unsigned long long)++p->setting_sent);
+    snprintf(value, sizeof value, "%llu", (unsigned long long)++p->token_sent);
     w->n++;
-    int err =
-        plx_store_put_setting(store, "life", value, "test", FIXTURE_NOON, on_setting, w);
+    const struct plx_store_access token = {.kind = PLX_ACCESS_TOKEN,
+                                           .name = (char *)"life",
+                                           .role = (char *)"viewer",
+                                           .secret = value};
+    int err = plx_store_put_access(store, &token, "test", FIXTURE_NOON, on_token, w);
     w->n -= err != 0;
     return err;
 }
@@ -162,7 +165,7 @@ static void live(uint64_t at, struct promise *p, struct plx_rng *rng)
         for (int i = 0; !err && i < 3; i++)
             err = submit(store, p, &w, rng);
         if (!err)
-            err = put_setting(store, p, &w);
+            err = put_token(store, p, &w);
         await_store(store, &w);
     }
     if (store)
@@ -249,11 +252,11 @@ static void check_store(uint64_t at, const struct promise *p)
         assert_true(ask(file_of(at, "parallax.db"), sql) >= (int64_t)p->acked[i]);
     }
     check_rows(at, p);
-    int64_t setting =
-        ask(file_of(at, "parallax.db"), "SELECT CAST(value AS INTEGER) FROM settings"
-                                        " WHERE key = 'life'");
-    assert_true(setting >= (int64_t)p->setting_acked || p->setting_acked == 0);
-    assert_true(setting <= (int64_t)p->setting_sent);
+    int64_t token =
+        ask(file_of(at, "parallax.db"), "SELECT CAST(secret AS INTEGER) FROM access"
+                                        " WHERE name = 'life'");
+    assert_true(token >= (int64_t)p->token_acked || p->token_acked == 0);
+    assert_true(token <= (int64_t)p->token_sent);
 }
 
 /* How many calls there are to cut at: of a life that is not. */

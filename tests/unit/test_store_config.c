@@ -1,4 +1,4 @@
-/* Monitors, agents, tokens, settings, verdicts: applied whole or not at all. */
+/* Monitors, agents, tokens, access, verdicts: applied whole or not at all. */
 #include "test.h"
 
 #include "store_fixture.h"
@@ -413,22 +413,31 @@ static void a_secret__is_nowhere_in_the_files(void **state)
     }
 }
 
-/* ---- settings, verdicts, log ---- */
+/* ---- access ---- */
 
-static void settings__are_kept(void **state)
+static void access__is_kept_by_kind_and_name(void **state)
 {
     struct store_fixture *fx = *state;
-    struct plx_store *s = fx->store;
-    plx_store_put_setting(s, "a", "1", "root", NOW, fixture_on_done, fx);
-    plx_store_put_setting(s, "b", "2", "root", NOW, fixture_on_done, fx);
-    plx_store_put_setting(s, "a", NULL, "root", NOW, fixture_on_done, fx);
+    struct plx_store_access a = {.kind = PLX_ACCESS_TOKEN,
+                                 .name = (char *)"a",
+                                 .role = (char *)"viewer",
+                                 .secret = (char *)"1"};
+    plx_store_put_access(fx->store, &a, "root", NOW, fixture_on_done, fx);
+    a.kind = PLX_ACCESS_USER;
+    a.secret = (char *)"2";
+    plx_store_put_access(fx->store, &a, "root", NOW, fixture_on_done, fx);
+    plx_store_remove_access(fx->store, PLX_ACCESS_TOKEN, "a", "root", NOW,
+                            fixture_on_done, fx);
     fixture_await(fx, 3);
     assert_int_equal(fx->err, 0);
     struct plx_store_config c = load(fx);
-    assert_int_equal(c.n_settings, 1);
-    assert_string_equal(c.settings[0].value, "2");
+    assert_int_equal(c.n_access, 1);
+    assert_int_equal(c.access[0].kind, PLX_ACCESS_USER);
+    assert_string_equal(c.access[0].secret, "2");
     plx_store_config_fini(&c);
 }
+
+/* ---- verdicts ---- */
 
 struct seen {
     size_t n;
@@ -490,34 +499,6 @@ static void verdicts__are_read_newest_first(void **state)
     assert_int_equal(seen.n, 2);
 }
 
-struct log_lines {
-    size_t n;
-    char lines[4][128];
-};
-
-static bool see_line(void *arg, const struct plx_store_log_entry *e)
-{
-    struct log_lines *log = arg;
-    snprintf(log->lines[log->n++], 128, "%s %s %s: %s", e->who, e->what, e->subject,
-             e->detail);
-    return log->n < 4;
-}
-
-static void every_change__is_in_the_log(void **state)
-{
-    struct store_fixture *fx = *state;
-    const char *names[] = {"a"};
-    uint16_t ports[] = {1};
-    assert_int_equal(apply(fx, names, ports, 1, NULL, 0), 0);
-    assert_int_equal(add_agent(fx, "fra-1", 1), 0);
-    struct log_lines log = {0};
-    assert_int_equal(plx_store_read_log(fx->store, 0, 10, see_line, &log), 0);
-    assert_int_equal(log.n, 2);
-    assert_string_equal(log.lines[0], "ann agent_added fra-1: us-east");
-    assert_string_equal(log.lines[1],
-                        "ann monitors_applied 1: 1 created, 0 updated, 0 removed");
-}
-
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -535,9 +516,8 @@ int main(void)
         TEST(a_token__makes_as_many_agents_as_it_has_uses),
         TEST(a_bad_token__is_refused_with_its_reason),
         TEST(a_secret__is_nowhere_in_the_files),
-        TEST(settings__are_kept),
+        TEST(access__is_kept_by_kind_and_name),
         TEST(verdicts__are_read_newest_first),
-        TEST(every_change__is_in_the_log),
     };
     return PLX_RUN(tests);
 }

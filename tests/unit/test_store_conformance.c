@@ -3,7 +3,7 @@
  *
  *   test_store_conformance [SEEDS [FIRST_SEED]]      default 6, from 1
  *
- * This is the history: results, gaps, verdicts, incidents' places, a setting, backups.
+ * This is the history: results, gaps, verdicts, incidents' places, a token, backups.
  * What is configured is
  * test_store_conformance_config.c's. */
 #include "store_engine.h"
@@ -61,7 +61,7 @@ struct model {
         size_t n_traces;
     } places[PLACES_MAX];
     size_t n_places;
-    unsigned setting;
+    unsigned secret; /* of the one token; 0: none */
     struct plx_wall now;
 };
 
@@ -183,14 +183,17 @@ static void do_ingest(void)
     }
 }
 
-static void do_setting(void)
+static void do_token(void)
 {
     char value[16];
     unsigned want = fx.n_done + 1;
-    snprintf(value, sizeof value, "%u", ++model.setting);
-    assert_int_equal(engine->put_setting(fx.store, "k", value, "test", model.now,
-                                         fixture_on_done, &fx),
-                     0);
+    snprintf(value, sizeof value, "%u", ++model.secret);
+    const struct plx_store_access token = {.kind = PLX_ACCESS_TOKEN,
+                                           .name = (char *)"k",
+                                           .role = (char *)"viewer",
+                                           .secret = value};
+    assert_int_equal(
+        engine->put_access(fx.store, &token, "test", model.now, fixture_on_done, &fx), 0);
     fixture_await(&fx, want);
     assert_int_equal(fx.err, 0);
 }
@@ -547,9 +550,9 @@ static void compare_all(void)
         0);
     assert_int_equal(gaps, model.n_gaps);
     assert_int_equal(engine->load(fx.store, &config, NULL), 0);
-    assert_int_equal(config.n_settings, model.setting > 0);
-    if (model.setting)
-        assert_int_equal(strtoul(config.settings[0].value, NULL, 10), model.setting);
+    assert_int_equal(config.n_access, model.secret > 0);
+    if (model.secret)
+        assert_int_equal(strtoul(config.access[0].secret, NULL, 10), model.secret);
     plx_store_config_fini(&config);
     compare_verdicts();
     compare_places();
@@ -597,7 +600,7 @@ static void run_seed(uint64_t seed)
         else if (die < 80)
             do_verdicts();
         else if (die < 86)
-            do_setting();
+            do_token();
         else if (die < 88)
             do_backup();
         else if (die < 92)

@@ -45,11 +45,13 @@ static void await_state(struct store_fixture *fx, enum plx_store_state want)
     }
 }
 
-static void put_setting(struct store_fixture *fx)
+static void put_user(struct store_fixture *fx)
 {
-    assert_int_equal(plx_store_put_setting(fx->store, "key", "value", "ann", FIXTURE_NOON,
-                                           fixture_on_done, fx),
-                     0);
+    const struct plx_store_access user = {
+        .name = (char *)"eve", .role = (char *)"viewer", .secret = (char *)"hash"};
+    assert_int_equal(
+        plx_store_put_access(fx->store, &user, "ann", FIXTURE_NOON, fixture_on_done, fx),
+        0);
 }
 
 static void a_full_disk__lets_results_wait_and_people_know(void **state)
@@ -62,7 +64,7 @@ static void a_full_disk__lets_results_wait_and_people_know(void **state)
     assert_non_null(strstr(health(fx).why, "no space"));
     assert_int_equal(fx->n_done, 1);
     /* Somebody sits before a terminal. */
-    put_setting(fx);
+    put_user(fx);
     fixture_await(fx, 2);
     assert_int_equal(fx->err, PLX_ENOSPACE);
     assert_non_null(strstr(fx->why, "nothing was changed"));
@@ -80,7 +82,7 @@ static void a_full_disk_without_work__is_noticed_to_have_room_again(void **state
 {
     struct store_fixture *fx = *state;
     plx_fault_vfs_fail(1, SQLITE_FULL, true);
-    put_setting(fx);
+    put_user(fx);
     fixture_await(fx, 1);
     assert_int_equal(fx->err, PLX_ENOSPACE);
     assert_int_equal(health(fx).state, PLX_STORE_WAITING);

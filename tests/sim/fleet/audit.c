@@ -1,8 +1,10 @@
 #include "audit.h"
 
 #include "agent/io/spool.h"
+#include "coordinator/io/alerts.h"
 #include "fleet.h"
 #include "ledger.h"
+#include "letters.h"
 #include "proto/session.h"
 #include "sim.h"
 #include "spool_disk.h"
@@ -21,12 +23,27 @@
 #define LOOK_NS    (10 * PLX_SEC_NS)
 #define ARRIVED_NS (3 * PLX_MIN_NS)
 #define WELL_NS    (25 * PLX_MIN_NS)
+/* The longest pause between two attempts of the notifier, and some for what waits behind.
+ */
+#define TOLD_NS    (10 * PLX_MIN_NS)
 
 static int64_t looked_at;
+
+#define UNTOLD_MAX 256
+/* Whom to tell is looked at every other second, and no clock hides it for long. */
+#define OWED_NS    PLX_MIN_NS
+
+/* Announced incidents of which nobody has been told yet, by their numbers. */
+static struct {
+    uint64_t incident;
+    uint32_t life;
+    int64_t since;
+} untold[UNTOLD_MAX];
 
 void plx_audit_begin(void)
 {
     looked_at = 0;
+    memset(untold, 0, sizeof untold);
 }
 
 static bool is_present(const struct plx_agent *a)
@@ -107,12 +124,8 @@ static void audit_seats(const struct plx_desk *desk, uint32_t slot, const char *
                           m->name, location, region, t.alive - t.seated_alive);
 }
 
-void plx_audit_assignment(const struct plx_desk *desk)
+static void audit_assignment(const struct plx_desk *desk)
 {
-    int64_t now = plx_sim_now();
-    if (now - looked_at < LOOK_NS)
-        return;
-    looked_at = now;
     for (uint32_t slot = 0; slot < plx_catalog_end(desk->catalog); slot++) {
         const struct plx_monitor *m = plx_catalog_at(desk->catalog, slot);
         for (size_t l = 0; m && l < m->n_locations; l++) {
@@ -122,6 +135,56 @@ void plx_audit_assignment(const struct plx_desk *desk)
         }
     }
 }
+
+/* ---- who is owed a notice ---- */
+
+/* How long after the announcement somebody has to be told; INT64_MAX: nobody has. */
+static int64_t owed_after_ns(const struct plx_desk *desk,
+                             const struct plx_incident *incident)
+{
+    struct plx_notice_target targets[PLX_NOTICE_TARGETS_MAX];
+    int64_t least_ns = INT64_MAX;
+    if (incident->announced.ns == 0 || incident->state != PLX_INCIDENT_OPEN ||
+        incident->n_told > 0)
+        return INT64_MAX;
+    size_t n = plx_notice_targets(&plx_alerts_rules(desk->alerts)->notice, desk->catalog,
+                                  incident, targets);
+    for (size_t i = 0; i < n; i++)
+        if (!targets[i].escalation && targets[i].after_ns < least_ns)
+            least_ns = targets[i].after_ns;
+    return least_ns;
+}
+
+static void audit_untold(const struct plx_desk *desk, const struct plx_incident *incident)
+{
+    size_t at = incident->id % UNTOLD_MAX;
+    const struct plx_sim_node *node = plx_sim_node(0);
+    int64_t after_ns = owed_after_ns(desk, incident);
+    bool known = untold[at].incident == incident->id && untold[at].life == node->life;
+    if (after_ns == INT64_MAX) {
+        untold[at].incident = 0;
+    } else if (!known) {
+        untold[at].incident = incident->id;
+        untold[at].life = node->life;
+        untold[at].since = plx_sim_now();
+    } else if (plx_sim_now() - untold[at].since > after_ns + OWED_NS &&
+               plx_sim_now() - node->frozen_until > after_ns + OWED_NS) {
+        plx_sim_violation("incident %" PRIu64 " (%s %s) is announced for %" PRId64
+                          " s, and nobody is told",
+                          incident->id, plx_incident_kind_token(incident->kind),
+                          incident->entity,
+                          (plx_sim_now() - untold[at].since) / PLX_SEC_NS);
+    }
+}
+
+static void audit_notices(const struct plx_desk *desk)
+{
+    const struct plx_incidents *incidents = plx_alerts_incidents(desk->alerts);
+    for (size_t i = 0; i < plx_incidents_count(incidents); i++)
+        audit_untold(desk, plx_incidents_at(incidents, i));
+}
+
+/* ---- at the end ---- */
 
 static void audit_agent(const struct plx_desk *desk, uint32_t slot)
 {
@@ -162,6 +225,35 @@ static void audit_verdict(const struct plx_desk *desk, uint32_t slot)
                           plx_judge_verdict_token(ruling.verdict), ruling.why);
 }
 
+/* Whether one of those it affects is still said to be unwell; see is_settled. */
+static bool affects_anyone(const struct plx_desk *desk,
+                           const struct plx_incident *incident)
+{
+    struct plx_judge_ruling ruling;
+    for (size_t i = 0; i < incident->n_members; i++) {
+        const struct plx_incident_member *m = &incident->members[i];
+        if (m->left.ns == 0 && m->slot != PLX_CATALOG_NONE &&
+            plx_judge_view(plx_court_judge(desk->court), m->slot, &ruling) == 0 &&
+            ruling.verdict != PLX_JUDGE_UP)
+            return true;
+    }
+    return false;
+}
+
+/* Whoever was told of a beginning was told of the end. */
+static void audit_incidents(const struct plx_desk *desk)
+{
+    const struct plx_incidents *incidents = plx_alerts_incidents(desk->alerts);
+    for (size_t i = 0; i < plx_incidents_count(incidents); i++) {
+        const struct plx_incident *incident = plx_incidents_at(incidents, i);
+        if (incident->state != PLX_INCIDENT_CLOSED && !affects_anyone(desk, incident))
+            plx_sim_violation("incident %" PRIu64 " (%s %s) is %s, and all is well: %s",
+                              incident->id, plx_incident_kind_token(incident->kind),
+                              incident->entity, plx_incident_state_token(incident->state),
+                              incident->sentence);
+    }
+}
+
 /* What was given to a spool is numbered, as a result or as a gap, or still waits. */
 static void audit_spool(uint32_t agent)
 {
@@ -178,6 +270,17 @@ static void audit_spool(uint32_t agent)
                           node->name, node->n_put, node->n_taken, waiting);
 }
 
+void plx_audit_rounds(const struct plx_desk *desk)
+{
+    int64_t now = plx_sim_now();
+    if (now - looked_at < LOOK_NS)
+        return;
+    looked_at = now;
+    audit_assignment(desk);
+    if (desk->alerts)
+        audit_notices(desk);
+}
+
 void plx_audit_end(void)
 {
     const struct plx_desk *desk = plx_fleet_desk();
@@ -189,7 +292,10 @@ void plx_audit_end(void)
         audit_agent(desk, s);
     for (uint32_t i = 1; i <= plx_fleet_agents(); i++)
         audit_spool(i);
+    if (desk->alerts)
+        audit_incidents(desk);
     plx_ledger_check_delivered(plx_sim_now() - ARRIVED_NS);
+    plx_letters_check_delivered(plx_sim_now() - TOLD_NS);
     for (uint32_t slot = 0; slot < plx_catalog_end(desk->catalog); slot++)
         if (plx_catalog_at(desk->catalog, slot))
             audit_verdict(desk, slot);

@@ -2,6 +2,7 @@
 
 #include "base/time.h"
 #include "net.h"
+#include "receivers.h"
 #include "spool_disk.h"
 #include "store_disk.h"
 #include "target.h"
@@ -10,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a fault of a kind hits. */
-enum object { AN_AGENT, A_REGION, A_HOST, NOTHING };
+/* What a fault of a kind hits. Of receivers, and of somebody who acts on what they were
+ * told, there is none where nobody is told of anything. */
+enum object { AN_AGENT, A_REGION, A_HOST, A_RECEIVER, SOMEBODY, NOTHING };
 
 struct kind {
     const char *name;
@@ -211,6 +213,39 @@ static void monitors_changed(uint32_t target, int64_t until_ns)
     plx_fleet_change_monitors();
 }
 
+/* ---- who is told ---- */
+
+static void receiver_away(uint32_t receiver, int64_t until_ns)
+{
+    plx_sim_receiver_ill(receiver, PLX_ILL_AWAY, until_ns);
+}
+
+static void receiver_errors(uint32_t receiver, int64_t until_ns)
+{
+    plx_sim_receiver_ill(receiver, PLX_ILL_ERRORS, until_ns);
+}
+
+static void receiver_slow(uint32_t receiver, int64_t until_ns)
+{
+    plx_sim_receiver_ill(receiver, PLX_ILL_SLOW, until_ns);
+}
+
+static void receiver_mute(uint32_t receiver, int64_t until_ns)
+{
+    plx_sim_receiver_ill(receiver, PLX_ILL_MUTE, until_ns);
+}
+
+static void receiver_refuses(uint32_t receiver, int64_t until_ns)
+{
+    plx_sim_receiver_ill(receiver, PLX_ILL_REFUSES, until_ns);
+}
+
+static void acknowledged(uint32_t target, int64_t until_ns)
+{
+    (void)target, (void)until_ns;
+    plx_fleet_acknowledge();
+}
+
 static const struct kind kinds[] = {
     {"agent_crash", AN_AGENT, 1, 1200, 10, agent_crash},
     {"agent_stop", AN_AGENT, 1, 300, 4, agent_stop},
@@ -237,6 +272,12 @@ static const struct kind kinds[] = {
     {"host_outage", A_HOST, 30, 1800, 3, host_outage},
     {"drain", AN_AGENT, 60, 3600, 2, drain},
     {"monitors_changed", NOTHING, 0, 0, 3, monitors_changed},
+    {"receiver_away", A_RECEIVER, 10, 3600, 4, receiver_away},
+    {"receiver_errors", A_RECEIVER, 10, 1800, 3, receiver_errors},
+    {"receiver_slow", A_RECEIVER, 10, 1800, 3, receiver_slow},
+    {"receiver_mute", A_RECEIVER, 10, 1800, 4, receiver_mute},
+    {"receiver_refuses", A_RECEIVER, 5, 120, 1, receiver_refuses},
+    {"acknowledged", SOMEBODY, 0, 0, 4, acknowledged},
 };
 #define N_KINDS (sizeof kinds / sizeof *kinds)
 
@@ -268,10 +309,18 @@ static uint32_t draw_target(enum object object)
         return (uint32_t)plx_sim_between(0, plx_fleet_regions() - 1);
     case A_HOST:
         return (uint32_t)plx_sim_between(1, plx_target_n_hosts());
+    case A_RECEIVER:
+        return (uint32_t)plx_sim_between(1, plx_sim_receivers());
+    case SOMEBODY:
     case NOTHING:
         break;
     }
     return 0;
+}
+
+static bool is_there(enum object object)
+{
+    return plx_fleet_alerts() || (object != A_RECEIVER && object != SOMEBODY);
 }
 
 static void happen(uint32_t kind, uint32_t target, int64_t for_ns)
@@ -330,7 +379,7 @@ static void draw_weather(void)
 {
     memset(&weather, 0, sizeof weather);
     while (weather.weights == 0)
-        for (uint32_t k = 0; k < N_KINDS; k++) {
+        for (uint32_t k = 0; k < N_KINDS && is_there(kinds[k].object); k++) {
             weather.has[k] = plx_sim_chance(0.7);
             weather.weights += weather.has[k] ? kinds[k].weight : 0;
         }

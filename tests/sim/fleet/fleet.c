@@ -5,9 +5,11 @@
 #include "audit.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "coordinator/io/alerts.h"
 #include "coordinator/io/rounds.h"
 #include "coordinator/io/verdicts.h"
 #include "net.h"
+#include "receivers.h"
 #include "store_disk.h"
 #include "sys.h"
 #include "sys/clock.h"
@@ -41,7 +43,8 @@ static struct {
     struct plx_store *store;
     struct plx_loop *loop;
     struct plx_rounds rounds;
-    bool store_failed;
+    struct plx_alerts *alerts; /* NULL: nobody is told of anything */
+    bool store_failed, has_alerts;
     uint64_t monitors[MONITORS_MAX]; /* ids; 0: none */
 } fleet;
 
@@ -65,6 +68,11 @@ uint32_t plx_fleet_provider_of(uint32_t agent)
     return fleet.machines[agent].provider_no;
 }
 
+bool plx_fleet_alerts(void)
+{
+    return fleet.has_alerts;
+}
+
 struct plx_desk *plx_fleet_desk(void)
 {
     return plx_sim_node(0)->up ? &fleet.desk : NULL;
@@ -80,8 +88,28 @@ static void on_signal(void *arg, int signo)
 static void on_rounds(void *arg, struct plx_mono now)
 {
     (void)arg, (void)now;
-    if (!plx_rounds_make(&fleet.rounds, &fleet.desk, fleet.intake))
+    if (!plx_rounds_make(&fleet.rounds, &fleet.desk, fleet.intake) ||
+        (fleet.alerts && plx_alerts_failed(fleet.alerts)))
         fleet.store_failed = true;
+}
+
+static void on_alerts(void *arg, uint32_t events)
+{
+    (void)arg, (void)events;
+    plx_alerts_poll(fleet.alerts);
+}
+
+static void open_alerts(void)
+{
+    const struct plx_alerts_options options = {NULL, NULL, NULL};
+    struct plx_why why = {""};
+    if (plx_alerts_new(&fleet.desk, &options, &fleet.alerts, &why))
+        abort();
+    plx_sim_receivers_serve(plx_alerts_notifier(fleet.alerts));
+    if (plx_alerts_load(fleet.alerts, &why))
+        abort();
+    plx_loop_add_fd(fleet.loop, plx_alerts_fd(fleet.alerts), 0, on_alerts, NULL);
+    fleet.desk.alerts = fleet.alerts;
 }
 
 static void open_coordinator(void)
@@ -93,8 +121,11 @@ static void open_coordinator(void)
     plx_loop_new(on_signal, NULL, &fleet.loop, &why);
     fleet.store = plx_sim_store_open();
     plx_desk_init(&fleet.desk, fleet.store, NULL);
-    if (plx_rounds_begin(&fleet.desk, &why) ||
-        plx_intake_new(&fleet.desk, NULL, fleet.loop, "", &keys, &fleet.intake, &why))
+    if (plx_rounds_begin(&fleet.desk, &why))
+        abort();
+    if (fleet.has_alerts)
+        open_alerts();
+    if (plx_intake_new(&fleet.desk, NULL, fleet.loop, "", &keys, &fleet.intake, &why))
         abort();
     plx_loop_add_timer(fleet.loop, PLX_SESSION_TICK_NS, on_rounds, NULL);
     plx_verdicts_tick(&fleet.desk, fleet.intake, plx_clock_wall());
@@ -104,6 +135,7 @@ static void close_coordinator(void)
 {
     plx_sim_store_close(&fleet.store);
     plx_intake_destroy(&fleet.intake);
+    plx_alerts_destroy(&fleet.alerts);
     plx_desk_fini(&fleet.desk);
     plx_loop_destroy(&fleet.loop);
 }
@@ -163,7 +195,7 @@ static void on_tick(void *arg, uint64_t life)
     plx_sim_enter(node);
     if (node->index == 0) {
         plx_sim_loop_tick(node->loop);
-        plx_audit_assignment(&fleet.desk);
+        plx_audit_rounds(&fleet.desk);
     } else {
         tick_agent(node);
     }
@@ -277,6 +309,19 @@ static void draw_locations(struct plx_monitor *m)
     m->agents_per_location = plx_sim_chance(0.3) ? 2 : 1;
 }
 
+/* When it is worth a notice. What it depends on has a lower number. */
+static void draw_rules(struct plx_monitor *m, uint32_t no)
+{
+    char text[24];
+    m->alert_on_failure = !plx_sim_chance(0.1);
+    m->consecutive_failures = (uint32_t)plx_sim_between(1, 4);
+    m->recovery_successes = (uint32_t)plx_sim_between(1, 3);
+    if (no == 0 || !plx_sim_chance(0.2))
+        return;
+    snprintf(text, sizeof text, "monitor-%u", (unsigned)plx_sim_between(0, no - 1));
+    plx_monitor_add_depends_on(m, text);
+}
+
 /* A monitor with the number `no`, made anew or changed. */
 static void put_monitor(uint32_t no)
 {
@@ -295,6 +340,8 @@ static void put_monitor(uint32_t no)
     m.interval_ns = intervals_ns[plx_sim_between(0, 4)];
     m.timeout_ns = 5 * PLX_SEC_NS;
     draw_locations(&m);
+    if (fleet.has_alerts)
+        draw_rules(&m, no);
     plx_sim_store_put_monitor(&m);
     fleet.monitors[no] = m.id;
     plx_target_watch(m.id, host, service);
@@ -310,6 +357,8 @@ static void remove_monitor(uint32_t no)
     plx_sim_store_remove_monitor(fleet.monitors[no]);
     if (plx_sim_node(0)->up) {
         uint32_t slot = plx_catalog_by_id(fleet.desk.catalog, fleet.monitors[no]);
+        if (fleet.alerts)
+            plx_alerts_forget(fleet.alerts, slot);
         plx_shares_remove(fleet.desk.shares, slot, plx_clock_mono());
         plx_court_drop_monitor(fleet.desk.court, slot);
     }
@@ -329,6 +378,24 @@ void plx_fleet_change_monitors(void)
         plx_desk_settle(&fleet.desk);
         plx_intake_push(fleet.intake);
     }
+    plx_sim_leave();
+}
+
+void plx_fleet_acknowledge(void)
+{
+    if (!plx_sim_node(0)->up || !fleet.alerts)
+        return;
+    plx_sim_enter(plx_sim_node(0));
+    struct plx_incidents *incidents = plx_alerts_incidents(fleet.alerts);
+    const struct plx_wall now = plx_clock_wall();
+    uint64_t id = 0;
+    for (size_t i = 0; id == 0 && i < plx_incidents_count(incidents); i++) {
+        const struct plx_incident *incident = plx_incidents_at(incidents, i);
+        if (incident->announced.ns > 0 && incident->acked.ns == 0)
+            id = incident->id;
+    }
+    if (id != 0 && plx_incidents_ack(incidents, now, id, "ann", "on it") == 0)
+        plx_alerts_commit(fleet.alerts, now, NULL, NULL);
     plx_sim_leave();
 }
 
@@ -378,6 +445,7 @@ static void draw_agent(uint32_t index)
 void plx_fleet_begin(const struct plx_fleet_size *size)
 {
     memset(&fleet, 0, sizeof fleet);
+    fleet.has_alerts = !size->no_alerts;
     double u = plx_rng_unit(plx_sim_rng());
     fleet.n_agents =
         size->n_agents ? size->n_agents : 3 + (uint32_t)(28 * u * u * u * u * u);
@@ -395,6 +463,8 @@ void plx_fleet_begin(const struct plx_fleet_size *size)
     uint32_t n = size->n_monitors ? size->n_monitors : (uint32_t)plx_sim_between(5, 24);
     for (uint32_t no = 0; no < n && no < MONITORS_MAX; no++)
         put_monitor(no);
+    if (fleet.has_alerts)
+        plx_sim_receivers_begin();
     for (uint32_t i = 0; i <= fleet.n_agents; i++)
         on_start(plx_sim_node(i), 0);
 }

@@ -3,7 +3,9 @@
 #include "audit.h"
 #include "faults.h"
 #include "fleet.h"
+#include "incident_disk.h"
 #include "ledger.h"
+#include "letters.h"
 #include "net.h"
 #include "spool_disk.h"
 #include "store_disk.h"
@@ -16,6 +18,16 @@
 #include <string.h>
 #include <time.h>
 
+static const char *const sabotages[PLX_SABOTAGE_COUNT_] = {
+    [PLX_SABOTAGE_NONE] = "none",
+    [PLX_SABOTAGE_EARLY_ACK] = "early-ack",
+    [PLX_SABOTAGE_NO_DEDUP] = "no-dedup",
+    [PLX_SABOTAGE_ENDLESS_LEASE] = "endless-lease",
+    [PLX_SABOTAGE_EARLY_PAGE] = "early-page",
+    [PLX_SABOTAGE_EARLY_FORGET] = "early-forget",
+    [PLX_SABOTAGE_NEW_KEY] = "new-key",
+};
+
 struct options {
     uint64_t first_seed, n_seeds;
     enum plx_sim_sabotage sabotage;
@@ -26,18 +38,20 @@ struct options {
 
 struct totals {
     uint64_t steps, numbered, counted, gaps, messages, lost, doubled, restarts, commits,
-        verdicts, down_verdicts, agents;
+        verdicts, down_verdicts, agents, notices, told, told_again, refused;
 };
 
 static const char usage[] =
     "usage: plx-sim-world [--first-seed N] [--seeds N] [--run DURATION] [--heal "
     "DURATION]\n"
     "                     [--agents N] [--scenario FILE] [--sabotage WHAT]\n"
-    "                     [--transcript]\n"
+    "                     [--no-alerts] [--transcript]\n"
     "  --run        how long faults happen, in simulated time (default 24h)\n"
     "  --heal       how long all has to be well again after that (default 40m)\n"
     "  --scenario   faults from a file instead of drawn ones\n"
-    "  --sabotage   early-ack, no-dedup or endless-lease: a broken build\n"
+    "  --sabotage   early-ack, no-dedup, endless-lease, early-page, early-forget or\n"
+    "               new-key: a broken build\n"
+    "  --no-alerts  nobody is told of anything\n"
     "  --transcript every event that is worth a line, on standard output\n"
     "Ends with 0 if no promise was broken, 1 if one was, 2 for a wrong use.\n";
 
@@ -49,9 +63,8 @@ static int fail_usage(void)
 
 static int parse_sabotage(const char *text, enum plx_sim_sabotage *ret)
 {
-    static const char *const words[] = {"none", "early-ack", "no-dedup", "endless-lease"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(text, words[i]) == 0) {
+    for (size_t i = 0; i < PLX_SABOTAGE_COUNT_; i++)
+        if (strcmp(text, sabotages[i]) == 0) {
             *ret = (enum plx_sim_sabotage)i;
             return 0;
         }
@@ -74,6 +87,7 @@ static int parse_options(int argc, char **argv, struct options *o)
                                           {"agents", required_argument, NULL, 'a'},
                                           {"scenario", required_argument, NULL, 's'},
                                           {"sabotage", required_argument, NULL, 'b'},
+                                          {"no-alerts", no_argument, NULL, 'q'},
                                           {"transcript", no_argument, NULL, 't'},
                                           {NULL, 0, NULL, 0}};
     uint64_t n_agents = 0;
@@ -91,6 +105,8 @@ static int parse_options(int argc, char **argv, struct options *o)
             err = parse_number(optarg, &n_agents) || n_agents > 30;
         else if (c == 'b')
             err = parse_sabotage(optarg, &o->sabotage);
+        else if (c == 'q')
+            o->scenario.size.no_alerts = true;
         else if (c == 't')
             o->transcript = true;
         else if (c == 's')
@@ -114,6 +130,10 @@ static void add_totals(struct totals *t)
     t->commits += plx_sim_store_counts.commits;
     t->verdicts += plx_sim_store_counts.verdicts;
     t->down_verdicts += plx_sim_store_counts.down_verdicts;
+    t->notices += plx_letters_counts.committed;
+    t->told += plx_letters_counts.arrived;
+    t->told_again += plx_letters_counts.repeated;
+    t->refused += plx_letters_counts.refused;
     t->agents += plx_fleet_agents();
     for (uint32_t i = 0; i <= plx_fleet_agents(); i++)
         t->restarts += plx_sim_node(i)->life - 1;
@@ -126,6 +146,8 @@ static bool run_seed(const struct options *o, uint64_t seed, struct totals *tota
     int64_t end = s->run_ns + s->heal_ns;
     plx_sim_begin(seed, o->sabotage, o->transcript ? stdout : NULL);
     plx_ledger_begin();
+    plx_letters_begin();
+    plx_sim_incidents_begin();
     plx_audit_begin();
     plx_sim_net_begin();
     plx_sim_spools_begin();
@@ -148,22 +170,25 @@ static bool run_seed(const struct options *o, uint64_t seed, struct totals *tota
     plx_sim_spools_end();
     plx_sim_files_end();
     plx_sim_net_end();
+    plx_sim_incidents_end();
+    plx_letters_end();
     plx_ledger_end();
     return ok;
 }
 
 static void say_replay(const struct options *o, const char *program, uint64_t seed)
 {
-    static const char *const words[] = {
-        "", " --sabotage early-ack", " --sabotage no-dedup", " --sabotage endless-lease"};
+    bool broken = o->sabotage != PLX_SABOTAGE_NONE;
     char run[PLX_DURATION_TEXT_MAX], heal[PLX_DURATION_TEXT_MAX], agents[32] = "";
     if (o->scenario.size.n_agents && !o->scenario_path)
         snprintf(agents, sizeof agents, " --agents %u", o->scenario.size.n_agents);
-    printf(
-        "replay: %s --first-seed %" PRIu64 " --run %s --heal %s%s%s%s%s --transcript\n",
-        program, seed, plx_duration_format(o->scenario.run_ns, run),
-        plx_duration_format(o->scenario.heal_ns, heal), agents, words[o->sabotage],
-        o->scenario_path ? " --scenario " : "", o->scenario_path ? o->scenario_path : "");
+    printf("replay: %s --first-seed %" PRIu64
+           " --run %s --heal %s%s%s%s%s%s%s --transcript\n",
+           program, seed, plx_duration_format(o->scenario.run_ns, run),
+           plx_duration_format(o->scenario.heal_ns, heal), agents,
+           o->scenario.size.no_alerts ? " --no-alerts" : "", broken ? " --sabotage " : "",
+           broken ? sabotages[o->sabotage] : "", o->scenario_path ? " --scenario " : "",
+           o->scenario_path ? o->scenario_path : "");
 }
 
 static void say_totals(const struct options *o, const struct totals *t, uint64_t n,
@@ -182,6 +207,9 @@ static void say_totals(const struct options *o, const struct totals *t, uint64_t
            " made gaps; %" PRIu64 " commits; %" PRIu64 " verdicts, %" PRIu64
            " of them against targets\n",
            t->numbered, t->counted, t->gaps, t->commits, t->verdicts, t->down_verdicts);
+    printf("%" PRIu64 " notices, %" PRIu64 " told, %" PRIu64 " times again, %" PRIu64
+           " refused\n",
+           t->notices, t->told, t->told_again, t->refused);
     printf("faults:");
     for (uint32_t k = 0; k < plx_fault_kinds(); k++)
         printf(" %s %" PRIu64, plx_fault_name(k), plx_fault_count(k));

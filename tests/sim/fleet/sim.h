@@ -19,12 +19,17 @@
 
 #define PLX_SIM_NODES_MAX 32 /* the coordinator and up to 31 agents */
 
-/* What a broken build would do; see fleet/store_disk.c and fleet/sabotage.c. */
+/* What a broken build would do; see fleet/store_disk.c, fleet/incident_disk.c,
+ * fleet/receivers.c and fleet/sabotage.c. */
 enum plx_sim_sabotage {
     PLX_SABOTAGE_NONE,
     PLX_SABOTAGE_EARLY_ACK,     /* acknowledged before it is committed */
     PLX_SABOTAGE_NO_DEDUP,      /* whatever comes is counted */
     PLX_SABOTAGE_ENDLESS_LEASE, /* nobody is ever lost */
+    PLX_SABOTAGE_EARLY_PAGE,    /* told before it is committed */
+    PLX_SABOTAGE_EARLY_FORGET,  /* out of the outbox before the receiver answered */
+    PLX_SABOTAGE_NEW_KEY,       /* each attempt has a key of its own */
+    PLX_SABOTAGE_COUNT_,
 };
 
 struct plx_loop;
@@ -43,9 +48,9 @@ struct plx_sim_node {
     void *spool;               /* an agent's: whose rounds are due */
     struct plx_prober *prober; /* the one that has probes under way */
     bool round_is_due;         /* a round is scheduled */
-    bool spool_has_told;
-    uint64_t n_put, n_taken; /* results given to the spool, and numbered by it */
-    bool opening;            /* the process is starting */
+    bool thread_has_told;      /* the spool's, or the coordinator's notifier's */
+    uint64_t n_put, n_taken;   /* results given to the spool, and numbered by it */
+    bool opening;              /* the process is starting */
     int64_t disk_full_until, disk_broken_until, uplink_down_until;
     int64_t heard_at; /* when the coordinator last took in a message of it */
 };

@@ -17,10 +17,12 @@
 #define GROUP_NS  (20 * PLX_MS_NS)
 #define RETRY_NS  PLX_SEC_NS
 #define QUEUE_MAX 512
+/* What is decided of incidents has nowhere else to wait, and always finds room. */
+#define ROOM_MAX  (QUEUE_MAX * 4 / 3)
 /* Rows kept for a restart: more than any window asks for. */
 #define KEEP_NS   (4 * PLX_HOUR_NS)
 
-enum job_kind { INGEST, TOUCH, RUNS, VERDICTS };
+enum job_kind { INGEST, TOUCH, RUNS, VERDICTS, ROOM };
 
 struct job {
     struct job *next;
@@ -38,6 +40,9 @@ struct job {
     enum plx_judge_verdict *verdicts;
     plx_store_done_fn *done;
     void *arg;
+    /* ROOM */
+    const struct plx_sim_job *room;
+    void *work;
 };
 
 struct jobs {
@@ -234,6 +239,15 @@ static struct job *pop(struct jobs *list)
     return job;
 }
 
+static void free_parts(const struct job *job)
+{
+    free(job->results);
+    free(job->monitors);
+    free(job->verdicts);
+    if (job->room)
+        job->room->fini(job->work);
+}
+
 static void finish(struct job *job, int err)
 {
     bool taken = job->dedup.verdict == PLX_DEDUP_TAKE;
@@ -253,9 +267,9 @@ static void finish(struct job *job, int err)
         job->ingested(job->arg, err, err ? NULL : &batch);
     else if (job->done)
         job->done(job->arg, err, err ? "it failed" : "");
-    free(job->results);
-    free(job->monitors);
-    free(job->verdicts);
+    else if (job->room)
+        job->room->tell(job->work, err);
+    free_parts(job);
     free(job);
 }
 
@@ -359,6 +373,8 @@ static void keep(struct job *job)
         disk.last_ran = job->at;
     else if (job->kind == TOUCH)
         disk.agents[job->agent - 1].last_seen = job->at;
+    else if (job->kind == ROOM)
+        job->room->keep(job->work);
     for (size_t i = 0; job->kind == VERDICTS && i < job->n; i++) {
         disk.last[job->monitors[i]].known = true;
         disk.last[job->monitors[i]].verdict = job->verdicts[i];
@@ -397,7 +413,7 @@ static void on_durable(void *arg, uint64_t life)
         if (!early)
             decide(job);
         keep(job);
-        if (early)
+        if (early && job->kind != ROOM)
             finish(job, PLX_EGONE);
         else
             push(&store->told, job);
@@ -413,6 +429,8 @@ static void tell_early(struct plx_store *store)
 {
     plx_sim_enter(plx_sim_node(0));
     for (struct job *job = store->committing.head; job; job = job->next) {
+        if (job->kind == ROOM)
+            continue;
         struct job told = *job;
         decide(job);
         told.dedup = job->dedup;
@@ -427,6 +445,15 @@ static void tell_early(struct plx_store *store)
         job->done = NULL;
         finish(copy, 0);
     }
+    plx_sim_leave();
+}
+
+static void begin_rooms(const struct plx_store *store)
+{
+    plx_sim_enter(plx_sim_node(0));
+    for (const struct job *job = store->committing.head; job; job = job->next)
+        if (job->kind == ROOM && job->room->begin)
+            job->room->begin(job->work);
     plx_sim_leave();
 }
 
@@ -454,6 +481,7 @@ static void on_group(void *arg, uint64_t life)
     store->state = PLX_STORE_OK;
     store->committing = store->queue;
     store->queue = (struct jobs){0};
+    begin_rooms(store);
     int64_t takes = plx_sim_between(PLX_MS_NS, 30 * PLX_MS_NS);
     if (disk.slow_until > now)
         takes = plx_sim_between(takes, 3 * PLX_SEC_NS);
@@ -474,13 +502,12 @@ static void schedule_group(struct plx_store *store, int64_t after_ns)
 
 static int submit(struct plx_store *store, const struct job *job)
 {
+    size_t most = job->kind == ROOM ? ROOM_MAX : QUEUE_MAX;
     int err = store->state == PLX_STORE_FAILED ? PLX_EIO
-              : store->queue.n >= QUEUE_MAX    ? PLX_EAGAIN
+              : store->queue.n >= most         ? PLX_EAGAIN
                                                : 0;
     if (err) {
-        free(job->results);
-        free(job->monitors);
-        free(job->verdicts);
+        free_parts(job);
         return err;
     }
     struct job *copy = resized(NULL, 1, sizeof *copy);
@@ -488,6 +515,13 @@ static int submit(struct plx_store *store, const struct job *job)
     push(&store->queue, copy);
     schedule_group(store, GROUP_NS);
     return 0;
+}
+
+int plx_sim_store_submit(struct plx_store *store, const struct plx_sim_job *room,
+                         void *work)
+{
+    const struct job job = {.kind = ROOM, .room = room, .work = work};
+    return submit(store, &job);
 }
 
 int plx_store_ingest(struct plx_store *store, uint64_t agent_id,

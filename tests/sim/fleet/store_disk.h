@@ -31,6 +31,17 @@ void plx_sim_store_remove_monitor(uint64_t id);
 
 void plx_sim_store_slow_until(int64_t until_ns);
 
+/* A job of another room of the store. */
+struct plx_sim_job {
+    void (*begin)(void *work); /* its transaction begins; NULL: nothing is to be done */
+    void (*keep)(void *work);  /* it is on disk */
+    void (*tell)(void *work, int err);
+    void (*fini)(void *work);
+};
+/* Takes the work, also where it fails. */
+int plx_sim_store_submit(struct plx_store *store, const struct plx_sim_job *job,
+                         void *work);
+
 struct plx_sim_store_counts {
     uint64_t commits, rows, verdicts, down_verdicts, failures;
 };

@@ -53,6 +53,13 @@ ssize_t __wrap_getrandom(void *buf, size_t len, unsigned flags)
     return (ssize_t)len;
 }
 
+/* libsodium's, which would ask the kernel. */
+void __wrap_randombytes_buf(void *buf, size_t len);
+void __wrap_randombytes_buf(void *buf, size_t len)
+{
+    __wrap_getrandom(buf, len, 0);
+}
+
 /* ---- loop ---- */
 
 struct plx_loop {
@@ -218,9 +225,9 @@ static void on_round(void *arg, uint64_t life)
 void plx_sim_round(struct plx_sim_node *node)
 {
     node->round_is_due = false;
-    node->spool_has_told = false;
+    node->thread_has_told = false;
     plx_spool_round(node->spool);
-    if (node->spool_has_told)
+    if (node->thread_has_told)
         plx_sim_loop_fd(node->loop, plx_spool_fd(node->spool));
 }
 
@@ -233,12 +240,12 @@ void __wrap_plx_spool_put(struct plx_spool *spool, const struct plx_result *resu
     __real_plx_spool_put(spool, result);
 }
 
-/* The spool's descriptor becomes readable. */
+/* The descriptor of the process's one thread becomes readable. */
 int __wrap_eventfd_write(int fd, eventfd_t value);
 int __wrap_eventfd_write(int fd, eventfd_t value)
 {
     (void)fd, (void)value;
-    plx_sim_current()->spool_has_told = true;
+    plx_sim_current()->thread_has_told = true;
     return 0;
 }
 
@@ -251,7 +258,8 @@ void plx_sim_schedule_round(struct plx_sim_node *node, int64_t delay_ns)
 }
 
 /* The one thread that a starting agent makes is its spool's; those made later write one
- * file and end. */
+ * file and end. The coordinator's is its notifier's: fleet/receivers.c takes its turns.
+ */
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
                           void *(*fn)(void *), void *arg);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
@@ -262,7 +270,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
     *thread = node->opening ? SPOOL_THREAD : 0;
     if (node->opening)
         node->spool = arg;
-    else
+    else if (node->index != 0)
         fn(arg);
     return 0;
 }

@@ -2,11 +2,11 @@
  * node.
  *
  * The functions replaced here are those of sys/clock.h, sys/loop.h, sys/log.h and
- * sys/file.h, and, by the linker's --wrap, getrandom, pthread_create, pthread_join,
- * pthread_cond_signal and eventfd_write. A loop here ticks once a second whatever period
- * was asked for: a slow one, which is what lets a day pass in a second. Threads do not
- * run: the spool's is replaced by rounds at times drawn from the seed, and one that only
- * writes a file is done at once. */
+ * sys/file.h, and, by the linker's --wrap, getrandom, randombytes_buf, pthread_create,
+ * pthread_join, pthread_cond_signal and eventfd_write. A loop here ticks once a second
+ * whatever period was asked for: a slow one, which is what lets a day pass in a second.
+ * Threads do not run: the spool's and the notifier's are replaced by rounds at times
+ * drawn from the seed, and one that only writes a file is done at once. */
 #ifndef PLX_SIM_SYS_H
 #define PLX_SIM_SYS_H
 

@@ -106,7 +106,7 @@ bool plx_target_was_well(uint64_t monitor_id, int64_t for_ns)
 }
 
 /* A host's and its neighbours' outages make each other likelier to be blamed. */
-static bool neighbours_were_well(uint64_t monitor_id)
+bool plx_target_is_innocent(uint64_t monitor_id)
 {
     uint32_t first = world.monitors[monitor_id].host / 8 * 8;
     for (uint32_t h = first; h < first + 8 && h < world.n_hosts; h++) {
@@ -121,7 +121,7 @@ static bool neighbours_were_well(uint64_t monitor_id)
 
 void plx_target_blamed(uint64_t monitor_id, const char *verdict, const char *sentence)
 {
-    if (neighbours_were_well(monitor_id))
+    if (plx_target_is_innocent(monitor_id))
         plx_sim_violation("monitor %" PRIu64
                           " is said to be %s, and its target was well: %s",
                           monitor_id, verdict, sentence);

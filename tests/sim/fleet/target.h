@@ -27,6 +27,10 @@ void plx_target_watch(uint64_t monitor_id, uint32_t host, uint32_t service);
 /* Whether nothing was wrong with it for so long. */
 bool plx_target_was_well(uint64_t monitor_id, int64_t for_ns);
 
+/* Whether neither it nor a neighbour that could be taken for it has had an outage lately:
+ * whatever is said against it is false. */
+bool plx_target_is_innocent(uint64_t monitor_id);
+
 /* A verdict says that the target is to blame: a violation where it is not. */
 void plx_target_blamed(uint64_t monitor_id, const char *verdict, const char *sentence);
 

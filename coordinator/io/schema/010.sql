@@ -1,0 +1,2 @@
+-- Nothing was ever kept in it.
+DROP TABLE IF EXISTS settings;
