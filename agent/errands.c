@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 
 #define NOBODY      UINT32_MAX
+#define GENERATIONS ((1U << 29) - 1)
 /* Errands beyond the probes in flight: waiting for a name or their turn. */
 #define WAITING_MAX 16384
 
@@ -36,7 +37,8 @@ struct errand {
         uint32_t timeout_us;
         uint32_t next_free;
     };
-    uint32_t generation; /* so that an answer to a former errand is known as such */
+    uint32_t generation : 29; /* so that an answer to a former errand is known as such */
+    uint32_t owed : 3;        /* probes in a row that the monitor went without */
     struct plx_addr addr;
     uint8_t kind : 3;
     uint8_t stage : 3;
@@ -45,6 +47,7 @@ struct errand {
     uint16_t port;
 };
 _Static_assert(sizeof(struct errand) <= 64, "an errand has grown");
+_Static_assert(PLX_PACER_OWED_MAX < 1 << 3, "more is owed than an errand holds");
 
 struct plx_errands {
     struct errand *pool;
@@ -233,7 +236,8 @@ static void admit(struct plx_errands *e, uint32_t i, struct plx_mono now)
         finish_local(e, i, PLX_OUTCOME_SKIPPED, PLX_DETAIL_LOCAL_LATE);
         return;
     }
-    if (plx_turnstile_ask(e->turnstile, &errand->addr, now, &at) == PLX_PACER_GO) {
+    if (plx_turnstile_ask(e->turnstile, &errand->addr, errand->owed, now, &at) ==
+        PLX_PACER_GO) {
         launch(e, i);
     } else if (at.ns > latest_ns) {
         finish_local(e, i, PLX_OUTCOME_SKIPPED, PLX_DETAIL_LOCAL_RATE);
@@ -287,7 +291,7 @@ static uint32_t take_part(struct plx_errands *e, uint32_t i, size_t part)
         return NOBODY;
     uint32_t generation = e->pool[k].generation;
     e->pool[k] = e->pool[i];
-    e->pool[k].generation = generation;
+    e->pool[k].generation = generation & GENERATIONS;
     e->pool[k].stage = PACING;
     e->pool[k].extra = new_extra(&extra->source);
     e->pool[k].extra->round = plx_round_hold(extra->round);
@@ -364,6 +368,7 @@ static uint32_t take(struct plx_errands *e, const struct plx_errand_order *order
         .full = order->task->handshake == PLX_HANDSHAKE_FULL,
         .watched = order->watched,
         .generation = errand->generation,
+        .owed = order->owed & PLX_PACER_OWED_MAX,
     };
     return i;
 }

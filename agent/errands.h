@@ -24,6 +24,7 @@ struct plx_errand_order {
     uint64_t tag; /* the caller's, given back with the result */
     struct plx_mono scheduled;
     int64_t grace_ns; /* how late it may start */
+    unsigned owed;    /* plx_pacer_ask's */
     /* Its end is to be seen when it comes, not on the next tick: for what is out of turn,
      * and where no open port is expected (a refusal has no time but the clock's). */
     bool watched;

@@ -46,6 +46,7 @@ static void probe_now(struct plx_lane *l, const struct plx_task *task,
                                            .tag = tag,
                                            .scheduled = plx_clock_mono(),
                                            .grace_ns = ORDER_GRACE_NS,
+                                           .owed = PLX_PACER_OWED_MAX,
                                            .watched = true};
     plx_errands_order(l->errands, &order);
 }
@@ -73,6 +74,7 @@ static void probe_due(struct plx_lane *l, const struct plx_due *due)
                                            .scheduled = due->scheduled,
                                            .grace_ns =
                                                plx_plan_grace_ns(job->interval_ns),
+                                           .owed = job->owed,
                                            .watched = is_watched(job)};
     if (due->missed)
         plx_tallies_note_missed(l->tallies, due->missed);
@@ -80,6 +82,17 @@ static void probe_due(struct plx_lane *l, const struct plx_due *due)
         plx_errands_skip(l->errands, &order, PLX_DETAIL_LOCAL_LATE);
     else
         plx_errands_order(l->errands, &order);
+}
+
+/* Who went without a probe is served before who did not: see plx_pacer_ask. */
+static void note_owed(struct plx_job *job, const struct plx_result *result)
+{
+    if (result->kind != PLX_PROBE_SCHEDULED)
+        return;
+    if (result->outcome != PLX_OUTCOME_SKIPPED)
+        job->owed = 0;
+    else if (job->owed < PLX_PACER_OWED_MAX)
+        job->owed++;
 }
 
 /* Gives a result. A first bad one is tried again at once: from a fresh source port, as
@@ -90,6 +103,8 @@ static void give(struct plx_lane *l, const struct plx_result *result, uint32_t s
     struct plx_job *job = plx_jobs_at(l->jobs, slot);
     struct plx_result given = *result;
     bool known = job && job->monitor_id == result->monitor_id;
+    if (known)
+        note_owed(job, result);
     bool first = known && plx_attempt_wants_retry(&job->retry_state,
                                                   (enum plx_expect)job->expect, result);
     if (first && given.detail == PLX_DETAIL_HALF_UP)

@@ -98,7 +98,8 @@ static void admit(struct plx_traces *t, struct errand *e, struct plx_mono now)
     if (t->n_begun >= TICK_TRACES)
         return;
     while (e->n_admitted < e->order.n_flows) {
-        if (plx_turnstile_ask(t->turnstile, &e->order.target, now, &at) != PLX_PACER_GO) {
+        if (plx_turnstile_ask(t->turnstile, &e->order.target, PLX_PACER_OWED_MAX, now,
+                              &at) != PLX_PACER_GO) {
             e->next = at;
             if (plx_mono_diff(at, e->ordered) > GRACE_NS)
                 end_without(t, e, PLX_DETAIL_LOCAL_RATE);

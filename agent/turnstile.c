@@ -29,11 +29,12 @@ void plx_turnstile_destroy(struct plx_turnstile **turnstile)
 }
 
 enum plx_pacer_answer plx_turnstile_ask(struct plx_turnstile *turnstile,
-                                        const struct plx_addr *addr, struct plx_mono now,
-                                        struct plx_mono *ret_at)
+                                        const struct plx_addr *addr, unsigned owed,
+                                        struct plx_mono now, struct plx_mono *ret_at)
 {
     pthread_mutex_lock(&turnstile->mutex);
-    enum plx_pacer_answer answer = plx_pacer_ask(turnstile->pacer, addr, now, ret_at);
+    enum plx_pacer_answer answer =
+        plx_pacer_ask(turnstile->pacer, addr, owed, now, ret_at);
     pthread_mutex_unlock(&turnstile->mutex);
     return answer;
 }

@@ -12,8 +12,8 @@ void plx_turnstile_destroy(struct plx_turnstile **turnstile);
 
 /* As plx_pacer_ask and plx_pacer_done. */
 enum plx_pacer_answer plx_turnstile_ask(struct plx_turnstile *turnstile,
-                                        const struct plx_addr *addr, struct plx_mono now,
-                                        struct plx_mono *ret_at);
+                                        const struct plx_addr *addr, unsigned owed,
+                                        struct plx_mono now, struct plx_mono *ret_at);
 void plx_turnstile_done(struct plx_turnstile *turnstile);
 
 #endif

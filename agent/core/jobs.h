@@ -35,6 +35,7 @@ struct plx_job {
     bool confirm;
     bool marked;         /* named by the snapshot under way */
     uint8_t retry_state; /* plx_attempt_wants_retry's */
+    uint8_t owed;        /* probes in a row that rates kept back, plx_pacer_ask's */
     uint16_t turn;       /* 0: none was given */
 };
 

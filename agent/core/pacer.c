@@ -10,8 +10,12 @@ enum { WAYS = 4 };
 /* The agent's own rate may be ahead by so much: a turn's worth of probes. */
 #define OWN_BURST_NS (50 * PLX_MS_NS)
 
+/* In a bucket's key: somebody went without. Until it is full again those who did not
+ * leave the last of it to those who did. */
+#define CROWDED UINT64_C(2)
+
 struct bucket {
-    uint64_t key;   /* hash of the address; 0: never used */
+    uint64_t key;   /* hash of the address, CROWDED aside; 0: never used */
     int64_t tat_ns; /* theoretical arrival time; in the past: full */
 };
 
@@ -19,6 +23,7 @@ struct plx_pacer {
     struct bucket *buckets;
     size_t mask; /* of groups of WAYS buckets */
     int64_t target_step_ns, target_ahead_ns;
+    unsigned owed_max; /* PLX_PACER_OWED_MAX, or what the burst has room for */
     int64_t own_step_ns, own_ahead_ns, own_tat_ns;
     uint32_t in_flight, in_flight_max;
 };
@@ -49,6 +54,9 @@ struct plx_pacer *plx_pacer_new(const struct plx_pacer_limits *limits)
     pacer->mask = groups - 1;
     pacer->target_step_ns = step_of(limits->target_rate);
     pacer->target_ahead_ns = pacer->target_step_ns * ((int64_t)limits->target_burst - 1);
+    pacer->owed_max = limits->target_burst > PLX_PACER_OWED_MAX
+                          ? PLX_PACER_OWED_MAX
+                          : limits->target_burst - 1;
     pacer->own_step_ns = step_of(limits->rate);
     pacer->own_ahead_ns = OWN_BURST_NS;
     pacer->own_tat_ns = INT64_MIN;
@@ -69,11 +77,12 @@ void plx_pacer_destroy(struct plx_pacer **pacer)
 static struct bucket *bucket_of(struct plx_pacer *pacer, const struct plx_addr *addr)
 {
     size_t len = addr->family == 4 ? 4 : 16;
-    uint64_t key = plx_hash_bytes(addr->bytes, len, addr->family) | 1;
+    uint64_t key = plx_hash_bytes(addr->bytes, len, addr->family);
+    key = (key & ~CROWDED) | 1;
     struct bucket *group = &pacer->buckets[((key >> 32) & pacer->mask) * WAYS];
     struct bucket *room = group;
     for (int i = 0; i < WAYS; i++) {
-        if (group[i].key == key)
+        if ((group[i].key & ~CROWDED) == key)
             return &group[i];
         if (group[i].key == 0 || (room->key != 0 && group[i].tat_ns < room->tat_ns))
             room = &group[i];
@@ -93,8 +102,23 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* How far ahead of the rate somebody may be who went without so often. */
+static int64_t ahead_of(const struct plx_pacer *pacer, struct bucket *b, unsigned owed,
+                        struct plx_mono now)
+{
+    if (owed > 0 && owed < PLX_PACER_OWED_MAX)
+        b->key |= CROWDED;
+    else if (owed == 0 && b->tat_ns <= now.ns)
+        b->key &= ~CROWDED;
+    if (owed > pacer->owed_max)
+        owed = pacer->owed_max;
+    unsigned left = b->key & CROWDED ? pacer->owed_max - owed : 0;
+    return pacer->target_ahead_ns - (int64_t)left * pacer->target_step_ns;
+}
+
 enum plx_pacer_answer plx_pacer_ask(struct plx_pacer *pacer, const struct plx_addr *addr,
-                                    struct plx_mono now, struct plx_mono *ret_at)
+                                    unsigned owed, struct plx_mono now,
+                                    struct plx_mono *ret_at)
 {
     if (pacer->in_flight >= pacer->in_flight_max)
         return PLX_PACER_IN_FLIGHT_FULL;
@@ -105,7 +129,7 @@ enum plx_pacer_answer plx_pacer_ask(struct plx_pacer *pacer, const struct plx_ad
     }
     if (pacer->target_step_ns) {
         struct bucket *b = bucket_of(pacer, addr);
-        int64_t at = conforms_at(b->tat_ns, pacer->target_ahead_ns);
+        int64_t at = conforms_at(b->tat_ns, ahead_of(pacer, b, owed, now));
         if (at > now.ns) {
             *ret_at = (struct plx_mono){at};
             return PLX_PACER_TARGET;

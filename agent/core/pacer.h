@@ -27,6 +27,8 @@ struct plx_pacer_limits {
 #define PLX_PACER_TARGET_RATE  1.0
 #define PLX_PACER_TARGET_BURST 20
 #define PLX_PACER_BUCKETS      65536
+/* What counts of `owed` below; also for what is out of turn, which comes seldom. */
+#define PLX_PACER_OWED_MAX     7
 
 enum plx_pacer_answer {
     PLX_PACER_GO, /* counted as in flight: plx_pacer_done ends it */
@@ -42,9 +44,13 @@ struct plx_pacer_limits plx_pacer_default_limits(void);
 struct plx_pacer *plx_pacer_new(const struct plx_pacer_limits *limits);
 void plx_pacer_destroy(struct plx_pacer **pacer);
 
-/* May a probe of `addr` start now? `ret_at` is set for RATE and TARGET only. */
+/* May a probe of `addr` start now? `ret_at` is set for RATE and TARGET only. `owed`: how
+ * many probes in a row the one who asks went without. Once somebody did, the last of an
+ * address's burst is kept for them, the more of it the more often: who always came just
+ * after another's probe would else never have one. Rate and burst stay what they are. */
 enum plx_pacer_answer plx_pacer_ask(struct plx_pacer *pacer, const struct plx_addr *addr,
-                                    struct plx_mono now, struct plx_mono *ret_at);
+                                    unsigned owed, struct plx_mono now,
+                                    struct plx_mono *ret_at);
 /* A probe that was let go has ended. */
 void plx_pacer_done(struct plx_pacer *pacer);
 uint32_t plx_pacer_in_flight(const struct plx_pacer *pacer);

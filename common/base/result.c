@@ -34,6 +34,13 @@ bool plx_addr_equal(const struct plx_addr *a, const struct plx_addr *b)
     return a->family == b->family && memcmp(a->bytes, b->bytes, len) == 0;
 }
 
+bool plx_result_is_held_back(const struct plx_result *result)
+{
+    return result->kind == PLX_PROBE_SCHEDULED &&
+           result->outcome == PLX_OUTCOME_SKIPPED &&
+           result->detail == PLX_DETAIL_LOCAL_RATE;
+}
+
 /* How long before the end a SYN must have been due for its answer to be missed. */
 #define ANSWER_NS (PLX_SEC_NS / 5)
 

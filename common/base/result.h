@@ -120,4 +120,8 @@ struct plx_result {
  * before a probe timed out says nothing of loss. */
 uint32_t plx_result_resent_in_time(const struct plx_result *result);
 
+/* A scheduled probe that was not made for the sake of its target: it says nothing, and of
+ * the agent no more than that it has much to do there. */
+bool plx_result_is_held_back(const struct plx_result *result);
+
 #endif

@@ -313,6 +313,9 @@ void plx_court_result(struct plx_court *court, struct plx_wall now, uint32_t age
         plx_sight_take_address(sight, result);
         return;
     }
+    /* What it saw before stands until that is too old to count. */
+    if (plx_result_is_held_back(result) && sight->outcome != PLX_OUTCOME_NONE)
+        return;
     court->news |=
         result->kind != PLX_PROBE_SCHEDULED || result->outcome != sight->outcome;
     see(court, monitor, sight, result, at);

@@ -462,7 +462,9 @@ void plx_incidents_recall(struct plx_incidents *incidents,
     mine->sentence = plx_text_dup(stored->sentence);
     mine->acked_by = plx_text_dup(stored->acked_by);
     mine->muted_by = plx_text_dup(stored->muted_by);
-    mine->unclaimed_until = plx_wall_add(now, incidents->policy.unclaimed_ns);
+    /* What was about to end had been let go of before. */
+    if (stored->state == PLX_INCIDENT_OPEN)
+        mine->unclaimed_until = plx_wall_add(now, incidents->policy.unclaimed_ns);
     incidents->ticked = now; /* who joined before is no news */
     copy_parts(incidents, mine, stored);
     plx_incident_clip(mine, now);

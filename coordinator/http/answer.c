@@ -1,4 +1,5 @@
 #include "coordinator/http/impl.h"
+#include "coordinator/http/wishes.h"
 
 #include "base/err.h"
 
@@ -174,7 +175,7 @@ enum MHD_Result plx_answer_send(struct plx_exchange *x)
                   strcmp(x->match.route->verb, "GET") == 0;
     if (tagged)
         plx_content_tag(plx_buf_str(&x->answer), x->answer.len, tag);
-    if (tagged && strcmp(tag, x->if_none_match) == 0) {
+    if (tagged && plx_wishes_know(x->if_none_match, tag)) {
         x->status = MHD_HTTP_NOT_MODIFIED;
         plx_buf_clear(&x->answer);
     }
@@ -198,7 +199,7 @@ enum MHD_Result plx_answer_stream(struct plx_exchange *x,
 
 enum MHD_Result plx_answer_file(struct plx_exchange *x, const struct plx_file *file)
 {
-    bool same = strcmp(file->tag, x->if_none_match) == 0;
+    bool same = plx_wishes_know(x->if_none_match, file->tag);
     bool gzip = x->takes_gzip && file->gzip.len > 0;
     const void *bytes = gzip ? (const void *)file->gzip.data : file->plain->bytes;
     size_t len = gzip ? file->gzip.len : file->plain->len;

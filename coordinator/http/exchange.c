@@ -1,4 +1,5 @@
 #include "coordinator/http/impl.h"
+#include "coordinator/http/wishes.h"
 
 #include "base/err.h"
 #include "sys/clock.h"
@@ -279,7 +280,7 @@ static enum MHD_Result open_exchange(struct plx_exchange *x, const char *verb,
     int64_t n = 0;
     note_phase(x, PLX_CALLER_BODY);
     x->head = strcmp(verb, "HEAD") == 0;
-    x->takes_gzip = encodings && strstr(encodings, "gzip");
+    x->takes_gzip = plx_wishes_gzip(encodings);
     copy_header(x, "Last-Event-ID", x->last_event, sizeof x->last_event);
     copy_header(x, MHD_HTTP_HEADER_IF_NONE_MATCH, x->if_none_match,
                 sizeof x->if_none_match);

@@ -32,7 +32,7 @@ struct plx_exchange {
     json_t *asked;                      /* body, path and query, as one object */
     char cookie[PLX_GUESTS_SECRET_MAX]; /* session shown, or begun (login) */
     char last_event[48];
-    char if_none_match[48];
+    char if_none_match[512];
     /* What the loop answered; with the lock. */
     int n_holders;
     bool suspended;

@@ -337,6 +337,8 @@ static bool take_row(void *arg, const struct plx_store_row *row)
     const struct plx_desk *desk = x->desk;
     if (row->result.kind == PLX_PROBE_ADDRESS) /* is in the run's own result */
         return true;
+    if (plx_result_is_held_back(&row->result)) /* the judge does not hear of it */
+        return true;
     uint32_t slot = plx_catalog_by_id(desk->catalog, row->result.monitor_id);
     uint32_t agent = plx_roster_by_id(desk->roster, row->agent_id);
     if (slot != PLX_CATALOG_NONE && !x->wanted[slot])

@@ -400,6 +400,27 @@ static void stored_answers_of_spares__count_after_a_restart(void **state)
     assert_int_equal(count_spares(fx, lone), 1);
 }
 
+/* The rate of the target kept its next probe back: it saw what it saw a moment ago. */
+static void a_probe_held_back_for_the_target__leaves_the_view(void **state)
+{
+    struct fixture *fx = *state;
+    struct plx_judge_ruling ruling;
+    assert_int_equal(pass(fx, 60, PLX_OUTCOME_OPEN), PLX_JUDGE_UP);
+    const struct plx_result kept_back = {.monitor_id = 7,
+                                         .started = {fx->now.ns + BEGAN_NS},
+                                         .outcome = PLX_OUTCOME_SKIPPED,
+                                         .detail = PLX_DETAIL_LOCAL_RATE};
+    for (uint32_t i = 0; i < 3; i++)
+        plx_court_result(fx->court, wall(fx), fx->agents[i], fx->monitor, &kept_back);
+    assert_int_equal(think(fx), PLX_JUDGE_UP);
+    assert_int_equal(plx_judge_view(plx_court_judge(fx->court), fx->monitor, &ruling), 0);
+    assert_int_equal(ruling.fresh, 3);
+    /* An agent that could not is another matter. */
+    for (uint32_t i = 0; i < 3; i++)
+        probe(fx, fx->agents[i], PLX_OUTCOME_SKIPPED);
+    assert_int_equal(think(fx), PLX_JUDGE_INCONCLUSIVE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,6 +444,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(restart_amid_a_path_fault__tells_no_recovery,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(recovered_while_we_were_away__is_told_soon,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_probe_held_back_for_the_target__leaves_the_view,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(stored_answers_of_spares__count_after_a_restart,
                                         set_up, tear_down),

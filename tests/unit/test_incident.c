@@ -541,6 +541,22 @@ a_merged_incident_after_a_restart__ends_when_its_members_are_well(void **state)
     assert_int_equal(plx_incidents_at(w->incidents, 0)->state, PLX_INCIDENT_CLOSED);
 }
 
+/* A path fault that was over, and told to be soon, is not back for want of a judge who
+ * remembers that. */
+static void what_was_ending_at_a_restart__goes_on_to_end(void **state)
+{
+    struct world *w = *state;
+    fault(w, 10, 1, PLX_JUDGE_CLASS_PATH, PLX_JUDGE_OPENED, "eu>h0", 0, 4);
+    ticks(w, 10, 20);
+    fault(w, 21, 1, PLX_JUDGE_CLASS_PATH, PLX_JUDGE_CLOSED, "eu>h0", 0, 4);
+    ticks(w, 21, 25);
+    assert_int_equal(plx_incidents_at(w->incidents, 0)->state, PLX_INCIDENT_ENDING);
+    restart(w, 30);
+    ticks(w, 30, 80);
+    assert_int_equal(plx_incidents_at(w->incidents, 0)->state, PLX_INCIDENT_CLOSED);
+    assert_int_equal(plx_incidents_at(w->incidents, 0)->n_back, 0);
+}
+
 static void a_removed_monitor__ends_its_incident(void **state)
 {
     struct world *w = *state;
@@ -600,6 +616,7 @@ int main(void)
         T(lost_coverage__is_told_after_a_while),
         T(what_is_down__stays_so_while_unseen),
         T(after_a_restart__the_fault_is_claimed_and_not_paged),
+        T(what_was_ending_at_a_restart__goes_on_to_end),
         T(a_clock_that_is_set_back__delays_no_notice),
         T(a_clock_that_is_set_forward__tells_nothing_sooner),
         T(a_restart_before_what_is_stored__delays_no_notice),
