@@ -64,13 +64,13 @@ static void kinds_of(const struct plx_reason_input *in, const struct plx_fault *
     }
 }
 
-static const char *verb_of(const uint32_t n[PLX_KIND_COUNT_])
+static int commonest(const uint32_t n[PLX_KIND_COUNT_])
 {
     int best = 0;
     for (int k = 1; k < PLX_KIND_COUNT_; k++)
         if (n[k] > n[best])
             best = k;
-    return kind_verbs[best];
+    return best;
 }
 
 /* "all 5 locations", "4 of 5 locations", "the only location". */
@@ -84,29 +84,73 @@ static void places_text(uint32_t n, uint32_t of, char *ret, size_t size)
         snprintf(ret, size, "%u of %u locations", n, of);
 }
 
-/* Live agents watching the fault's monitors, and those among them that see the fault. */
-static void count_places(const struct plx_reason_input *in, const struct plx_fault *f,
-                         uint32_t only_monitor, uint32_t *ret_seen, uint32_t *ret_of)
+/* Who sees a fault, of the live agents that watch its monitors. */
+struct witnesses {
+    struct plx_ids of;
+    struct plx_ids alike;            /* by failures of one kind, */
+    struct plx_ids other;            /* … by others alone, */
+    uint32_t kinds[PLX_KIND_COUNT_]; /* … which are these, summed */
+};
+
+static void witnesses_fini(struct witnesses *w)
 {
-    struct plx_ids of = {0}, seen = {0};
+    plx_ids_fini(&w->of);
+    plx_ids_fini(&w->alike);
+    plx_ids_fini(&w->other);
+}
+
+typedef void take_fn(const struct plx_cell *c, int kind, struct witnesses *w);
+
+static void take_alike(const struct plx_cell *c, int kind, struct witnesses *w)
+{
+    plx_ids_add(&w->of, c->agent);
+    if ((c->flags & PLX_CELL_FAILING) && c->kinds[kind] > 0)
+        plx_ids_add(&w->alike, c->agent);
+}
+
+static void take_other(const struct plx_cell *c, int kind, struct witnesses *w)
+{
+    (void)kind;
+    if (!(c->flags & PLX_CELL_FAILING) || plx_ids_has(&w->alike, c->agent))
+        return;
+    plx_ids_add(&w->other, c->agent);
+    for (int q = 0; q < PLX_KIND_COUNT_; q++)
+        w->kinds[q] += c->kinds[q] > 0;
+}
+
+static void each_witness(const struct plx_reason_input *in, const struct plx_fault *f,
+                         uint32_t only_monitor, take_fn *take, int kind,
+                         struct witnesses *w)
+{
     for (uint32_t i = 0; i < f->monitors.n && i < 64; i++) {
         uint32_t id = f->monitors.ids[i];
         if (only_monitor != UINT32_MAX && id != only_monitor)
             continue;
         const struct plx_fleet_monitor *m = &in->fleet->monitors[id];
         for (uint32_t k = 0; k < m->n_cells; k++) {
-            const struct plx_cell view = plx_cell_at(in->ev, m, k), *c = &view;
-            if (!plx_fleet_is_live(&in->fleet->agents[c->agent]))
-                continue;
-            plx_ids_add(&of, c->agent);
-            if (c->flags & PLX_CELL_FAILING)
-                plx_ids_add(&seen, c->agent);
+            const struct plx_cell c = plx_cell_at(in->ev, m, k);
+            if (plx_fleet_is_live(&in->fleet->agents[c.agent]))
+                take(&c, kind, w);
         }
     }
-    *ret_seen = seen.n;
-    *ret_of = of.n;
-    plx_ids_fini(&of);
-    plx_ids_fini(&seen);
+}
+
+/* "refuses connections from all 5 locations", "refuses connections from 4 of 6 locations
+ * and does not answer from 2". */
+static void say_witnesses(const struct plx_reason_input *in, const struct plx_fault *f,
+                          uint32_t monitor, const uint32_t kinds[PLX_KIND_COUNT_],
+                          struct plx_buf *b)
+{
+    struct witnesses w = {0};
+    char places[64];
+    int kind = commonest(kinds);
+    each_witness(in, f, monitor, take_alike, kind, &w);
+    each_witness(in, f, monitor, take_other, kind, &w);
+    places_text(w.alike.n, w.of.n, places, sizeof places);
+    plx_buf_printf(b, "%s from %s", kind_verbs[kind], places);
+    if (w.other.n > 0 && w.of.n > 1)
+        plx_buf_printf(b, " and %s from %u", kind_verbs[commonest(w.kinds)], w.other.n);
+    witnesses_fini(&w);
 }
 
 /* The region that all live locations of the monitor are in, where the fleet has others:
@@ -200,24 +244,22 @@ static void host_wide_cause(const struct plx_reason_input *in, const struct plx_
 static void say_server(const struct plx_reason_input *in, const struct plx_fault *f,
                        uint32_t monitor, struct plx_buf *b)
 {
-    char target[PLX_JUDGE_SENTENCE / 2], places[64], at[16], entity[256];
-    uint32_t kinds[PLX_KIND_COUNT_], seen, of;
+    char target[PLX_JUDGE_SENTENCE / 2], at[16], entity[256];
+    uint32_t kinds[PLX_KIND_COUNT_];
     uint32_t first = monitor != UINT32_MAX ? monitor
                      : f->monitors.n > 0   ? f->monitors.ids[0]
                                            : UINT32_MAX;
     if (first == UINT32_MAX)
         return;
     kinds_of(in, f, monitor, kinds);
-    count_places(in, f, monitor, &seen, &of);
-    places_text(seen, of, places, sizeof places);
     target_text(in->fleet, &in->fleet->monitors[first], target, sizeof target);
     plx_scope_entity(in->fleet, &f->scope, entity, sizeof entity);
-    clock_text(in, f->onset, at);
     enum plx_judge_class class = plx_scope_kind(f->scope.type)->class;
     bool host_wide = f->scope.type == PLX_SCOPE_SERVICES;
     bool one = monitor != UINT32_MAX || (class == PLX_JUDGE_CLASS_SERVICE && !host_wide);
-    plx_buf_printf(b, "%s %s from %s since %s", one ? target : entity, verb_of(kinds),
-                   places, at);
+    plx_buf_printf(b, "%s ", one ? target : entity);
+    say_witnesses(in, f, monitor, kinds, b);
+    plx_buf_printf(b, " since %s", clock_text(in, f->onset, at));
     const char *region = only_region(in, first);
     if (region != NULL)
         plx_buf_printf(b, "; only region %s can tell", region);
@@ -274,7 +316,7 @@ static void say_path(const struct plx_reason_input *in, const struct plx_fault *
     kinds_of(in, f, monitor, kinds);
     target_text(in->fleet, &in->fleet->monitors[first], target, sizeof target);
     plx_scope_entity(in->fleet, &f->scope, entity, sizeof entity);
-    plx_buf_printf(b, "%s %s from ", target, verb_of(kinds));
+    plx_buf_printf(b, "%s %s from ", target, kind_verbs[commonest(kinds)]);
     list_agents(in, &f->agents, b);
     plx_buf_printf(b, " since %s", clock_text(in, f->onset, at));
     plx_verdict_count(in->fleet, in->ev, in->policy, first, in->now, &n);
@@ -290,6 +332,15 @@ static void say_path(const struct plx_reason_input *in, const struct plx_fault *
         plx_buf_printf(b, ": the path %s is broken, the service is up", entity);
 }
 
+/* Somebody is there who is not in the fault, and could reach what it does not. */
+static bool has_others(const struct plx_reason_input *in, const struct plx_fault *f)
+{
+    for (uint32_t i = 0; i < in->fleet->n_agents; i++)
+        if (plx_fleet_is_live(&in->fleet->agents[i]) && !plx_ids_has(&f->agents, i))
+            return true;
+    return false;
+}
+
 static void say_vantage(const struct plx_reason_input *in, const struct plx_fault *f,
                         struct plx_buf *b)
 {
@@ -303,9 +354,14 @@ static void say_vantage(const struct plx_reason_input *in, const struct plx_faul
     for (uint32_t i = 0; i < f->agents.n; i++)
         silent += in->fleet->agents[f->agents.ids[i]].silent;
     plx_buf_printf(b, "our %s %s ", ours, entity);
-    plx_buf_text(b, silent > 0 ? "is not heard from" : "fails on targets others reach");
-    plx_buf_printf(b, " since %s; this says nothing about the targets",
-                   clock_text(in, f->onset, at));
+    bool alone = silent == 0 && !has_others(in, f);
+    plx_buf_printf(b, "%s since %s; %s",
+                   silent > 0 ? "is not heard from"
+                   : alone    ? "fails on what it watches"
+                              : "fails on targets others reach",
+                   clock_text(in, f->onset, at),
+                   alone ? "no other location can tell whether it is the targets"
+                         : "this says nothing about the targets");
 }
 
 static void say_fault(const struct plx_reason_input *in, const struct plx_fault *f,
@@ -370,6 +426,25 @@ static void say_up(const struct plx_fleet_monitor *m, const char *target,
         plx_buf_printf(b, ", from %u over a degraded path", n->poor);
 }
 
+/* Nobody's view counts: too old, or of a location that is itself suspected. */
+static void say_unseen(const struct plx_reason_input *in,
+                       const struct plx_fleet_monitor *m, const char *target,
+                       const struct plx_count *n, struct plx_buf *b)
+{
+    uint32_t doubted = 0;
+    for (uint32_t k = 0; k < m->n_cells; k++) {
+        const struct plx_cell c = plx_cell_at(in->ev, m, k);
+        const struct plx_fleet_agent *a = &in->fleet->agents[c.agent];
+        doubted += (c.flags & PLX_CELL_SEEN) && a->faulty && !a->silent &&
+                   plx_evidence_is_recent(a, in->policy, m, &c, in->now);
+    }
+    plx_buf_printf(b, "%s: no %s view from any of %u locations", target,
+                   doubted > 0 ? "trusted" : "fresh", n->assigned);
+    if (doubted > 0)
+        plx_buf_printf(b, "; %u look%s at it, but may be at fault %s", doubted,
+                       doubted == 1 ? "s" : "", doubted == 1 ? "itself" : "themselves");
+}
+
 static void say_plain(const struct plx_reason_input *in, uint32_t monitor,
                       const struct plx_verdict_state *v, struct plx_buf *b)
 {
@@ -394,8 +469,7 @@ static void say_plain(const struct plx_reason_input *in, uint32_t monitor,
                        target, n.rtt_us / 1000.0,
                        (double)m->terms->degraded_above_us / 1000.0);
     else if (n.fresh == 0)
-        plx_buf_printf(b, "%s: no fresh view from any of %u locations", target,
-                       n.assigned);
+        say_unseen(in, m, target, &n, b);
     else if (n.fresh < m->terms->min_coverage * (double)n.assigned)
         plx_buf_printf(b, "%s: only %u of %u locations have a fresh view", target,
                        n.fresh, n.assigned);

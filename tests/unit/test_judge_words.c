@@ -1,0 +1,75 @@
+/* What sentences say is so: of whom, of how many, and of what kind. */
+#include "judge_world.h"
+
+#include <string.h>
+
+#define BEGINS 200
+
+static void check_says(struct judge_world *w, uint32_t monitor, const char *words)
+{
+    struct plx_judge_ruling r;
+    judge_verdict_of(w, monitor, &r);
+    if (strstr(r.why, words) == NULL)
+        fail_msg("'%s' has no '%s'", r.why, words);
+}
+
+/* m3 refuses; what two locations send it is dropped on the way. */
+static enum plx_outcome refuses_or_drops(uint32_t m, uint32_t a, double t, bool extra)
+{
+    (void)extra;
+    if (m != 3 || t < BEGINS)
+        return PLX_OUTCOME_OPEN;
+    return a >= 4 ? PLX_OUTCOME_TIMEOUT : PLX_OUTCOME_REFUSED;
+}
+
+static void each_kind_of_failure__is_counted_by_itself(void **state)
+{
+    (void)state;
+    struct judge_world w = {.sees = refuses_or_drops};
+    struct plx_judge_ruling r;
+    judge_play(&w, JUDGE_AGENTS, BEGINS + 90);
+    assert_int_equal(judge_verdict_of(&w, 3, &r), PLX_JUDGE_SERVICE_DOWN);
+    check_says(&w, 3,
+               " refuses connections from 4 of 6 locations and does not answer from 2 "
+               "since ");
+    plx_judge_destroy(&w.judge);
+}
+
+static enum plx_outcome all_refuse(uint32_t m, uint32_t a, double t, bool extra)
+{
+    (void)m;
+    (void)a;
+    (void)extra;
+    return t < BEGINS ? PLX_OUTCOME_OPEN : PLX_OUTCOME_REFUSED;
+}
+
+/* There are no others who could reach what it does not. */
+static void only_location__is_not_held_against_others(void **state)
+{
+    (void)state;
+    struct judge_world w = {.sees = all_refuse};
+    struct plx_judge_ruling r;
+    bool doubted = false;
+    judge_play(&w, 1, BEGINS);
+    for (int t = BEGINS; t < BEGINS + 300; t++) {
+        judge_go_on(&w, 1, t, t + 1);
+        judge_verdict_of(&w, 3, &r);
+        assert_null(strstr(r.why, "others reach"));
+        assert_null(strstr(r.why, "no fresh view"));
+        doubted |= strstr(r.why, "no trusted view from any of 1 locations; 1 looks at "
+                                 "it, but may be at fault itself") != NULL;
+    }
+    assert_true(doubted);
+    check_says(&w, 3, "our agent a0 fails on what it watches since ");
+    check_says(&w, 3, "; no other location can tell whether it is the targets");
+    plx_judge_destroy(&w.judge);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_kind_of_failure__is_counted_by_itself),
+        cmocka_unit_test(only_location__is_not_held_against_others),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
