@@ -54,6 +54,18 @@ static bool depends_on_itself(const struct plx_monitor *m)
     return false;
 }
 
+/* The check quotes values as they are printed; whoever looks for one has what is written.
+ */
+static int refuse_whole(const struct plx_doc *doc, const struct plx_node *at,
+                        const char *wrong, struct plx_why *why)
+{
+    char shown[PLX_EXCERPT_MAX];
+    if (at->text == NULL || *at->text == '\0' || strstr(wrong, at->text) != NULL)
+        return plx_doc_error(doc, at, why, "%s", wrong);
+    return plx_doc_error(doc, at, why, "%s (it says '%s')", wrong,
+                         plx_doc_excerpt(at->text, shown));
+}
+
 /* What only the whole monitor shows, reported where the key at fault stands. */
 static int check_whole(const struct plx_doc *doc, const struct plx_node *map,
                        const struct plx_monitor *m, struct plx_why *why)
@@ -62,7 +74,7 @@ static int check_whole(const struct plx_doc *doc, const struct plx_node *map,
     struct plx_why inner = {""};
     if (plx_monitor_check(m, &field, &inner) < 0) {
         const struct plx_node *at = plx_node_get(map, field);
-        return plx_doc_error(doc, at ? at : map, why, "%s", inner.text);
+        return refuse_whole(doc, at ? at : map, inner.text, why);
     }
     if (depends_on_itself(m))
         return plx_doc_error(doc, plx_node_get(map, "depends_on"), why,

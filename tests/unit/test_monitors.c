@@ -176,6 +176,8 @@ static const struct {
      "f.yaml:4:17: check_interval '10ms': must be 100ms to 24h"},
     {M "timeout: 2m\ncheck_interval: 5m\n",
      "f.yaml:4:10: timeout '2m': must be 10ms to 60s"},
+    {M "timeout: 61s\n",
+     "f.yaml:4:10: timeout '1m1s': must be 10ms to 60s (it says '61s')"},
     {M "timeout: 9s\ncheck_interval: 5s\n",
      "f.yaml:4:10: timeout '9s': must not be longer than check_interval"},
     {"host: h\nport: 0\nlocations: [a]\n",
