@@ -87,11 +87,34 @@ bool plx_text_is_clean(const char *text, size_t len)
     return true;
 }
 
+/* U+200B, E, F (zero width, marks of direction), U+2028-202E (separators, embeddings and
+ * overrides of direction), U+2060-206F (word joiner, invisible operators, isolates),
+ * U+FEFF: none of them shows, and some move what stands beside them. */
+static bool is_hidden(const unsigned char *p)
+{
+    if (p[0] == 0xef)
+        return p[1] == 0xbb && p[2] == 0xbf;
+    if (p[0] != 0xe2)
+        return false;
+    if (p[1] == 0x80)
+        return p[2] == 0x8b || p[2] == 0x8e || p[2] == 0x8f ||
+               (p[2] >= 0xa8 && p[2] <= 0xae);
+    return p[1] == 0x81 && p[2] >= 0xa0 && p[2] <= 0xaf;
+}
+
+static bool has_hidden(const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++)
+        if (is_hidden(p))
+            return true;
+    return false;
+}
+
 bool plx_text_is_name(const char *text)
 {
     size_t len = strlen(text);
     return len >= 1 && len <= PLX_NAME_MAX && plx_text_is_clean(text, len) &&
-           text[0] != ' ' && text[len - 1] != ' ';
+           text[0] != ' ' && text[len - 1] != ' ' && !has_hidden(text);
 }
 
 bool plx_text_is_file_name(const char *text)

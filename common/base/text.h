@@ -25,7 +25,9 @@ int plx_text_double(const char *text, double min, double max, double *ret);
 bool plx_text_is_clean(const char *text, size_t len);
 
 /* A name of ours (monitor, agent, region, label key, receiver): 1-128 bytes of clean
- * UTF-8 that neither begins nor ends with a space. */
+ * UTF-8 that neither begins nor ends with a space, without characters that do not show
+ * (Unicode TR 36: marks and overrides of direction, zero-width spaces; the joiners that
+ * scripts and emoji need are let through). */
 #define PLX_NAME_MAX 128
 bool plx_text_is_name(const char *text);
 

@@ -54,6 +54,27 @@ static void dirty_text__is_told_from_clean(void **state)
     assert_false(plx_text_is_clean("a\0b", 3));
 }
 
+/* A name must not pass for another one, nor move what stands beside it. */
+static void name__has_nothing_that_does_not_show(void **state)
+{
+    (void)state;
+    assert_true(plx_text_is_name("K\xc3\xb6ln 1"));
+    assert_true(
+        plx_text_is_name("\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x94\xa7")); /* joined */
+    assert_true(plx_text_is_name("a\xe2\x80\xa6"));                        /* … */
+    assert_true(plx_text_is_name("5 \xe2\x82\xac"));                       /* € */
+    assert_false(plx_text_is_name("a\xe2\x80\xae"
+                                  "b")); /* turned around */
+    assert_false(plx_text_is_name("a\xe2\x81\xa6"
+                                  "b")); /* isolated */
+    assert_false(plx_text_is_name("a\xe2\x80\x8b"
+                                  "b")); /* no width */
+    assert_false(plx_text_is_name("a\xe2\x80\xa8"
+                                  "b")); /* another line */
+    assert_false(plx_text_is_name("\xef\xbb\xbf"
+                                  "a")); /* a byte order mark */
+}
+
 static void typos__find_the_word_that_was_meant(void **state)
 {
     (void)state;
@@ -96,6 +117,7 @@ int main(void)
         cmocka_unit_test(hosts__are_names_or_addresses),
         cmocka_unit_test(host_port__splits_all_three_forms),
         cmocka_unit_test(dirty_text__is_told_from_clean),
+        cmocka_unit_test(name__has_nothing_that_does_not_show),
         cmocka_unit_test(typos__find_the_word_that_was_meant),
         cmocka_unit_test(markup__shows_any_text_and_makes_no_element),
         cmocka_unit_test(numbers__are_whole_texts_in_range),
