@@ -316,10 +316,11 @@ void plx_judge_foresee(const struct plx_judge *j, uint32_t agent, uint32_t soon,
  */
 
 /* Silent: nothing heard for silent_ns; agents that never send heartbeats are given as
- * long as their results may take. */
+ * long as their results may take. Who watches nothing owes nothing; but who fell silent
+ * before all that it watched was given to others stays so until it is heard. */
 static bool is_silent(const struct plx_judge *j, const struct plx_fleet_agent *a)
 {
-    if (a->heard_ns == 0 || a->n_cells == 0)
+    if (a->heard_ns == 0 || (a->n_cells == 0 && !a->silent))
         return false;
     int64_t patience =
         a->beats ? j->policy.silent_ns

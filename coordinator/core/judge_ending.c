@@ -176,10 +176,22 @@ void plx_ending_close(const struct plx_faults *fs, struct plx_fault *f,
     plx_fault_report(f, PLX_JUDGE_CLOSED, x->now);
 }
 
+/* All are heard from, and none watches anything any more. */
+static bool are_idle(const struct plx_fleet *fleet, const struct plx_ids *agents)
+{
+    for (uint32_t i = 0; i < agents->n; i++)
+        if (fleet->agents[agents->ids[i]].silent ||
+            fleet->agents[agents->ids[i]].n_cells > 0)
+            return false;
+    return true;
+}
+
 /* Nobody walks the way any more: its agents watch other things, and whoever watches these
- * cannot tell when it is well again. */
+ * cannot tell when it is well again. So it is with agents that watch nothing. */
 static bool is_deserted(const struct plx_surroundings *x, const struct plx_fault *f)
 {
+    if (plx_family_of(&f->scope) == PLX_FAMILY_VANTAGE)
+        return are_idle(x->fleet, &f->agents);
     if (plx_family_of(&f->scope) != PLX_FAMILY_PATH)
         return false;
     for (uint32_t i = 0; i < f->monitors.n; i++) {

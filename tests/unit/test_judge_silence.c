@@ -131,6 +131,37 @@ static void way_that_nobody_walks_any_more__is_not_told_for_ever(void **state)
     plx_judge_destroy(&w.judge);
 }
 
+/* The agent that fails on everything is left without a monitor: nothing will ever show
+ * that it is well again. It is heard from, so its fault ends; while it is silent, it does
+ * not. */
+static void agent_that_watches_nothing_any_more__is_not_at_fault_for_ever(void **state)
+{
+    (void)state;
+    struct judge_world w = {.start = 100, .end = 1e9, .outcome = PLX_OUTCOME_TIMEOUT};
+    judge_declare(&w, JUDGE_AGENTS);
+    for (uint32_t m = 0; m < JUDGE_MONITORS; m++)
+        w.fails[m][5] = true;
+    judge_go_on(&w, JUDGE_AGENTS, 0, 400);
+    w.silent[5] = true;
+    judge_go_on(&w, JUDGE_AGENTS, 400, 430);
+    judge_check_only(&w, PLX_JUDGE_CLASS_AGENT, "a5");
+    for (uint32_t m = 1; m < JUDGE_MONITORS; m++)
+        plx_judge_drop_monitor(w.judge, m);
+    declare_anew(&w, 0, (const uint32_t[]){0, 1, 2, 3, 4}, 5, 0);
+    for (int t = 430; t < 600; t++) {
+        const struct plx_judge_output *out;
+        if (t % 12 == 0)
+            judge_see(&w, 0, (uint32_t)(t / 12 % 5), t, false);
+        for (uint32_t a = 0; t % 5 == 0 && a < 5u + (t >= 500); a++)
+            plx_judge_heartbeat(w.judge, judge_wall(t + 0.3), a);
+        plx_judge_tick(w.judge, judge_wall(t + 0.5), &out);
+        judge_hear(&w, out, t);
+        assert_true(t >= 500 || !w.faults[1].closed);
+    }
+    assert_true(w.faults[1].closed);
+    plx_judge_destroy(&w.judge);
+}
+
 static size_t pages_of(const struct judge_world *w, bool *ret_open)
 {
     size_t n = 0;
@@ -192,6 +223,7 @@ int main(void)
         cmocka_unit_test(last_seen_failing_by_those_who_fell_silent__is_not_told),
         cmocka_unit_test(first_good_result_after_nobody_saw_it__is_not_told_as_down),
         cmocka_unit_test(way_that_nobody_walks_any_more__is_not_told_for_ever),
+        cmocka_unit_test(agent_that_watches_nothing_any_more__is_not_at_fault_for_ever),
         cmocka_unit_test(
             network_that_one_region_can_tell_of__waits_for_what_gets_through),
     };
