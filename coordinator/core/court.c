@@ -30,6 +30,7 @@ struct plx_court {
     /* The judge's time goes on where our clock was set: ahead of it by so much. */
     int64_t ahead_ns;
     struct plx_wall replayed; /* when the last one was received */
+    bool remembers;           /* something that was replayed is not forgotten */
     struct plx_wall settling_until;
     struct plx_wall finding_until;
     struct docket *dockets; /* by monitor slot */
@@ -330,6 +331,7 @@ void plx_court_result(struct plx_court *court, struct plx_wall now, uint32_t age
 /* A new judge, who knows the fleet and has heard nothing. */
 static void forget_views(struct plx_court *court)
 {
+    court->remembers = false;
     plx_judge_destroy(&court->judge);
     court->judge = plx_judge_new(NULL);
     for (uint32_t i = 0; i < plx_roster_count(court->roster); i++)
@@ -348,11 +350,15 @@ void plx_court_replay(struct plx_court *court, struct plx_wall now,
                       struct plx_wall received, uint32_t agent, uint32_t monitor,
                       const struct plx_result *result)
 {
-    if (received.ns < court->replayed.ns - SET_BACK_NS)
+    bool set_back_before = received.ns < court->replayed.ns - SET_BACK_NS;
+    bool set_back_since = received.ns > now.ns + SET_BACK_NS;
+    if ((set_back_before || set_back_since) && court->remembers)
         forget_views(court);
     court->replayed = received;
-    if (received.ns <= now.ns)
-        plx_court_result(court, received, agent, monitor, result);
+    if (received.ns > now.ns)
+        return;
+    court->remembers = true;
+    plx_court_result(court, received, agent, monitor, result);
 }
 
 /* ---- ruling ---- */

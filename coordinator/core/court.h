@@ -47,8 +47,9 @@ void plx_court_result(struct plx_court *court, struct plx_wall now, uint32_t age
 bool plx_court_takes_spare(enum plx_probe_kind kind);
 
 /* Before the first tick: a result that was stored earlier, in the order of the commits.
- * Where `received` goes back, our clock was set back in between: what came before that is
- * of no known age and is forgotten, and so is what was received after `now`. */
+ * Where `received` goes back, or is after `now`, our clock was set back since: what came
+ * before is of no known age and is forgotten, and what was received after `now` left out.
+ */
 void plx_court_replay(struct plx_court *court, struct plx_wall now,
                       struct plx_wall received, uint32_t agent, uint32_t monitor,
                       const struct plx_result *result);

@@ -216,6 +216,21 @@ static void results_received_in_the_future__are_left_out(void **state)
     assert_int_equal(pass(fx, 120, PLX_OUTCOME_OPEN), PLX_JUDGE_UP);
 }
 
+/* Set back while the coordinator was away: an outage of these very minutes, when they
+ * passed for the first time, is not one of now. */
+static void clock_set_back_while_away__past_outage_is_not_told_again(void **state)
+{
+    struct fixture *fx = *state;
+    for (int64_t s = 3400; s < 3600; s += 20)
+        for (uint32_t i = 0; i < 3; i++)
+            replay(fx, i, s, PLX_OUTCOME_REFUSED);
+    for (uint32_t i = 0; i < 3; i++)
+        replay(fx, i, 7000, PLX_OUTCOME_OPEN);
+    for (uint32_t i = 0; i < 3; i++)
+        plx_court_heartbeat(fx->court, wall(fx), fx->agents[i]);
+    assert_int_equal(think(fx), PLX_JUDGE_INCONCLUSIVE);
+}
+
 /* A monitor that fra-1 alone watches; its slot. */
 static uint32_t put_lone(struct fixture *fx)
 {
@@ -434,6 +449,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             restart_after_clock_was_set_back__old_outage_is_not_told_again, set_up,
             tear_down),
+        cmocka_unit_test_setup_teardown(
+            clock_set_back_while_away__past_outage_is_not_told_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(results_received_in_the_future__are_left_out,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(clock_set__since_is_told_by_the_new_clock, set_up,
