@@ -93,9 +93,11 @@ int64_t plx_plan_grace_ns(int64_t interval_ns)
 
 bool plx_plan_next(struct plx_plan *plan, struct plx_mono now, struct plx_due *ret_due)
 {
-    uint32_t slot;
+    uint32_t slot, coming;
     if (!plx_wheel_expire(&plan->wheel, now, &slot))
         return false;
+    if (plx_wheel_coming(&plan->wheel, &coming))
+        __builtin_prefetch(&plan->entries[coming]);
     const struct plx_plan_entry *e = &plan->entries[slot];
     struct plx_mono next = place_after(plan, e, now);
     struct plx_mono last = plx_mono_add(next, -e->interval_ns);

@@ -62,6 +62,12 @@ static uint32_t seconds(struct plx_mono t)
     return (uint32_t)(t.ns / PLX_SEC_NS);
 }
 
+void plx_sources_fetch(const struct plx_sources *sources, const struct plx_addr *addr,
+                       uint16_t port)
+{
+    __builtin_prefetch(entry_of(sources, key_of(addr, port)));
+}
+
 bool plx_sources_find(const struct plx_sources *sources, const struct plx_addr *addr,
                       uint16_t port, struct plx_mono now, struct plx_addr *ret_source)
 {

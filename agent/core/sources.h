@@ -22,6 +22,10 @@ struct plx_sources;
 struct plx_sources *plx_sources_new(size_t n);
 void plx_sources_destroy(struct plx_sources **sources);
 
+/* Fetches into the cache what the next two calls need for this target: a probe's end
+ * comes some dozen orders after its beginning. */
+void plx_sources_fetch(const struct plx_sources *sources, const struct plx_addr *addr,
+                       uint16_t port);
 /* False: not known (any more). */
 bool plx_sources_find(const struct plx_sources *sources, const struct plx_addr *addr,
                       uint16_t port, struct plx_mono now, struct plx_addr *ret_source);

@@ -116,3 +116,12 @@ bool plx_wheel_expire(struct plx_wheel *wheel, struct plx_mono now, uint32_t *re
     plx_wheel_remove(wheel, *ret_id);
     return true;
 }
+
+bool plx_wheel_coming(const struct plx_wheel *wheel, uint32_t *ret_id)
+{
+    *ret_id = wheel->heads[DUE];
+    if (*ret_id == NOBODY)
+        return false;
+    __builtin_prefetch(&wheel->nodes[*ret_id]);
+    return true;
+}

@@ -40,5 +40,8 @@ void plx_wheel_remove(struct plx_wheel *wheel, uint32_t id);
 struct plx_mono plx_wheel_deadline(const struct plx_wheel *wheel, uint32_t id);
 /* Removes one id whose deadline has passed; false: there is none (left). */
 bool plx_wheel_expire(struct plx_wheel *wheel, struct plx_mono now, uint32_t *ret_id);
+/* The id that the next plx_wheel_expire gives if nothing comes in between, so that what
+ * is kept of it elsewhere can be fetched into the cache; false: not known yet. */
+bool plx_wheel_coming(const struct plx_wheel *wheel, uint32_t *ret_id);
 
 #endif

@@ -274,6 +274,8 @@ int plx_prober_start(struct plx_prober *prober, const struct plx_probe_order *or
     plx_flights_settle(&p->flights, i);
     p->in_flight++;
     p->n_watched += f->watched;
+    if (p->sources)
+        plx_sources_fetch(p->sources, &f->addr, f->port);
     return 0;
 }
 
