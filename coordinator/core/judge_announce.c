@@ -333,6 +333,23 @@ static bool others_are_well(const struct plx_faults *fs, const struct plx_surrou
            (loss < OTHERS_LOSS * n && loss_all < OTHERS_LOSS * n_all && trouble <= 0);
 }
 
+/* All of it is in a fault of the target that was told and is not over: it takes somebody
+ * who gets through to say that it is the way there instead. */
+static bool is_told_down(const struct plx_faults *fs, const struct plx_fault *f)
+{
+    for (uint32_t i = 0; i < fs->n; i++) {
+        const struct plx_fault *g = &fs->list[i];
+        uint32_t n = 0;
+        if (!plx_fault_is_firm(g))
+            continue;
+        while (n < f->monitors.n && plx_ids_has(&g->monitors, f->monitors.ids[n]))
+            n++;
+        if (n == f->monitors.n)
+            return true;
+    }
+    return false;
+}
+
 /* So long every view near a fault takes to be renewed. */
 static uint32_t renewal_of(const struct plx_surroundings *x, const struct plx_fault *f)
 {
@@ -385,12 +402,15 @@ static bool other_may_be_said(const struct plx_faults *fs,
     if (x->now - f->onset < wait || f->last_fail < f->onset + wait / 3 ||
         x->now - f->born < PLX_TK(x->policy->settle_other_ns))
         return false;
-    if (!ours && (!fails_off_phase(x, f) || !others_are_well(fs, x, f)))
+    if (!ours && (!fails_off_phase(x, f) || !others_are_well(fs, x, f) ||
+                  (is_told_down(fs, f) && plx_fault_is_dark(x, f, true))))
         return false;
     if (f->margin >= x->policy->theta_other)
         return true;
+    bool among_ours =
+        ours && f->has_runner_up && plx_family_of(&f->runner_up) == PLX_FAMILY_VANTAGE;
     return f->margin > 0.3 && f->gain >= x->policy->theta_other &&
-           x->now - f->onset >= PATIENCE;
+           x->now - f->onset >= (among_ours ? wait : PATIENCE);
 }
 
 /* --- the whole ------------------------------------------------------------------ */

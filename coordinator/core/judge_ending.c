@@ -203,7 +203,8 @@ static bool is_deserted(const struct plx_surroundings *x, const struct plx_fault
     return true;
 }
 
-bool plx_ending_is_superseded(const struct plx_surroundings *x, const struct plx_fault *f)
+bool plx_ending_is_superseded(const struct plx_faults *fs,
+                              const struct plx_surroundings *x, const struct plx_fault *f)
 {
     if (f->seen || x->now - f->told < PLX_FAULT_PERSIST)
         return false;
@@ -213,13 +214,17 @@ bool plx_ending_is_superseded(const struct plx_surroundings *x, const struct plx
         return true;
     uint32_t n, n_mine = 0, n_taken = 0;
     const struct plx_fail *fails = plx_cover_fails(x->cover, &n);
+    /* What fails for all who look stays down until something else may be said of it. */
+    bool firm = plx_fault_is_firm(f) && plx_fault_is_dark(x, f, false);
     for (uint32_t i = 0; i < n; i++) {
         if (!plx_ids_has(&f->agents, fails[i].agent) ||
             !plx_scope_has_monitor(x->fleet, &f->scope, fails[i].monitor) ||
             !plx_scope_has_agent(x->fleet, &f->scope, fails[i].agent))
             continue;
         n_mine++;
-        n_taken += fails[i].by >= 0;
+        n_taken +=
+            fails[i].by >= 0 &&
+            (!firm || plx_fault_is_explained(fs, f, fails[i].monitor, fails[i].agent));
     }
     return n_mine > 0 && n_taken == n_mine;
 }

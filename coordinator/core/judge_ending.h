@@ -13,9 +13,10 @@ bool plx_ending_is_over(const struct plx_faults *faults, const struct plx_surrou
 void plx_ending_close(const struct plx_faults *faults, struct plx_fault *fault,
                       const struct plx_surroundings *x);
 
-/* Everything the fault explained is explained by others now; or it is of a way that
- * nobody walks any more. */
-bool plx_ending_is_superseded(const struct plx_surroundings *x,
+/* Everything the fault explained is explained by others now, which have been announced if
+ * nobody sees it well; or it is of a way that nobody walks any more. */
+bool plx_ending_is_superseded(const struct plx_faults *faults,
+                              const struct plx_surroundings *x,
                               const struct plx_fault *fault);
 
 /* Closes it without a claim on any failure. */

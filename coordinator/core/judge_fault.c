@@ -4,6 +4,9 @@
 
 #include <math.h>
 
+/* A way that is broken, and a target that is down, let one probe in so many through. */
+#define STRAYS 10
+
 enum plx_family plx_family_of(const struct plx_scope *s)
 {
     const struct plx_scope_kind *k = plx_scope_kind(s->type);
@@ -51,6 +54,30 @@ bool plx_fault_is_explained(const struct plx_faults *fs, const struct plx_fault 
                             uint32_t monitor, uint32_t agent)
 {
     return has_other(fs, f, monitor, agent, false);
+}
+
+bool plx_fault_is_dark(const struct plx_surroundings *x, const struct plx_fault *f,
+                       bool others)
+{
+    uint32_t n_well = 0, n_failing = 0;
+    for (uint32_t i = 0; i < f->monitors.n; i++) {
+        const struct plx_fleet_monitor *m = &x->fleet->monitors[f->monitors.ids[i]];
+        for (uint32_t k = 0; k < m->n_cells; k++) {
+            const struct plx_cell c = plx_cell_at(x->ev, m, k);
+            if (!(c.flags & PLX_CELL_SEEN) || (c.flags & PLX_CELL_LOCAL) ||
+                (others && plx_ids_has(&f->agents, c.agent)))
+                continue;
+            n_failing += (c.flags & PLX_CELL_FAILING) != 0;
+            n_well += !(c.flags & PLX_CELL_FAILING) && c.last > f->since;
+        }
+    }
+    return n_failing > 0 && n_well * STRAYS < n_failing;
+}
+
+bool plx_fault_is_firm(const struct plx_fault *f)
+{
+    return plx_fault_is_open(f) && plx_fault_is_told(f) && f->agents.n >= 3 &&
+           plx_family_of(&f->scope) == PLX_FAMILY_SERVER;
 }
 
 void plx_fault_watchers(const struct plx_faults *fs, const struct plx_surroundings *x,

@@ -77,6 +77,15 @@ bool plx_fault_is_explained(const struct plx_faults *faults,
 void plx_fault_watchers(const struct plx_faults *faults, const struct plx_surroundings *x,
                         const struct plx_fault *fault, struct plx_ids *ret);
 
+/* The fault's monitors fail in more than nine of ten views (strays get through);
+ * `others`: in those of locations that are not in it. False where there are none. */
+bool plx_fault_is_dark(const struct plx_surroundings *x, const struct plx_fault *fault,
+                       bool others);
+
+/* An announced fault of the target, believed by three locations, that keeps being true
+ * for want of a better word while it is dark. */
+bool plx_fault_is_firm(const struct plx_fault *fault);
+
 double plx_fault_confidence(const struct plx_fault *fault);
 
 /* One that the story tells: not an operator's rule, and not gone. */

@@ -282,7 +282,7 @@ void plx_faults_update(struct plx_faults *fs, struct plx_cover *cover,
         plx_announce(fs, &x, f);
         if (f->id == 0)
             continue;
-        if (plx_ending_is_superseded(&x, f))
+        if (plx_ending_is_superseded(fs, &x, f))
             plx_ending_supersede(f, &x);
     }
     flag_agents(fs, fleet);
