@@ -256,24 +256,11 @@ static int read_policy(struct reader *r, const struct plx_node *node, const char
     return READ_SECTION(r, node, key, keys);
 }
 
-/* The whole of a text. */
-static int read_word(struct reader *r, const struct plx_node *node, const char *key,
-                     char **ret)
-{
-    const char *text;
-    int err = plx_doc_text(r->doc, node, key, &text, r->why);
-    if (err)
-        return err;
-    free(*ret);
-    *ret = plx_text_dup(text);
-    return 0;
-}
-
 static int read_deadman_url(struct reader *r, const struct plx_node *node,
                             const char *key)
 {
     struct plx_why reason = {""};
-    int err = read_word(r, node, key, &r->config->deadman.url);
+    int err = set_text(r, node, key, &r->config->deadman.url);
     if (!err && plx_post_check_url(r->config->deadman.url, &reason))
         err = plx_doc_error(r->doc, node, r->why, "%s: %s", key, reason.text);
     return err;
@@ -282,7 +269,7 @@ static int read_deadman_url(struct reader *r, const struct plx_node *node,
 static int read_deadman_secret(struct reader *r, const struct plx_node *node,
                                const char *key)
 {
-    return read_word(r, node, key, &r->config->deadman.secret_file);
+    return set_text(r, node, key, &r->config->deadman.secret_file);
 }
 
 static int read_pause(struct reader *r, const struct plx_node *node, const char *key,

@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/render.h"
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -42,13 +43,13 @@ static int copy_file(const char *from, const char *to, struct plx_why *why)
                            from, strerror(errno));
     int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     int err = out < 0 ? plx_why_set(why, PLX_EEXISTS, "%s: %s", to, strerror(errno)) : 0;
-    if (!err && (err = copy_bytes(in, out)) < 0) {
+    if (!err && (err = copy_bytes(in, out)) < 0)
         plx_why_set(why, err, "%s: %s", to, strerror(errno));
-        unlink(to);
-    }
     close(in);
     if (out >= 0 && close(out) < 0 && !err)
         err = plx_why_set(why, PLX_EIO, "%s: %s", to, strerror(errno));
+    if (out >= 0 && err)
+        unlink(to);
     return err;
 }
 
@@ -80,11 +81,25 @@ static bool is_sound(sqlite3 *db)
     return sound;
 }
 
-/* Reads the file as it is: no write-ahead log is made beside it. */
+/* The file as it is: no write-ahead log is made beside it. */
+static char *uri_of(const char *path)
+{
+    struct plx_buf uri;
+    plx_buf_init(&uri, SIZE_MAX / 2);
+    plx_buf_text(&uri, "file:");
+    for (; *path; path++)
+        if (strchr("%?#", *path))
+            plx_buf_printf(&uri, "%%%02X", (unsigned char)*path);
+        else
+            plx_buf_char(&uri, *path);
+    plx_buf_text(&uri, "?immutable=1");
+    return plx_buf_give(&uri, NULL);
+}
+
 static int look_into(const char *path, struct contents *ret, struct plx_why *why)
 {
     sqlite3 *db = NULL;
-    char *uri = sqlite3_mprintf("file:%s?immutable=1", path);
+    char *uri = uri_of(path);
     int err = 0;
     bool open = sqlite3_open_v2(uri, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL) ==
                 SQLITE_OK;
@@ -102,7 +117,7 @@ static int look_into(const char *path, struct contents *ret, struct plx_why *why
             number(db, "SELECT max(last_us) FROM streams"),
         };
     sqlite3_close(db);
-    sqlite3_free(uri);
+    free(uri);
     return err;
 }
 

@@ -88,12 +88,24 @@ static void make_unique(struct plx_import *im, struct plx_monitor *m)
     if (!is_taken(im, m->name))
         return;
     for (unsigned n = 2;; n++) {
-        snprintf(name, sizeof name, "%.110s (%u)", m->name, n);
+        snprintf(name, sizeof name, "%.*s (%u)", (int)plx_text_cut(m->name, 110), m->name,
+                 n);
         if (!is_taken(im, name))
             break;
     }
     plx_import_say(im, PLX_FINDING_CHANGED, m->name,
                    "a second one of this name becomes '%s'", name);
+    plx_monitor_set_text(&m->name, name);
+}
+
+static void shorten(struct plx_import *im, struct plx_monitor *m)
+{
+    char name[PLX_NAME_MAX + 1];
+    if (strlen(m->name) <= PLX_NAME_MAX)
+        return;
+    snprintf(name, sizeof name, "%.*s", (int)plx_text_cut(m->name, PLX_NAME_MAX),
+             m->name);
+    plx_import_say(im, PLX_FINDING_CHANGED, m->name, "the long name becomes '%s'", name);
     plx_monitor_set_text(&m->name, name);
 }
 
@@ -114,6 +126,7 @@ bool plx_import_end(struct plx_import *im, struct plx_monitor *m)
                        "a bound on the response time above the timeout");
         m->degraded_above_ns = 0;
     }
+    shorten(im, m);
     make_unique(im, m);
     if (plx_monitor_check(m, &field, &why) < 0) {
         plx_import_say(im, PLX_FINDING_LEFT_OUT, m->name, "%s%s%s", field ? field : "",

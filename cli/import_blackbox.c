@@ -3,6 +3,7 @@
  * groups. A target becomes a monitor for each TCP module that its job names. */
 #include "cli/import.h"
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/text.h"
 
@@ -29,21 +30,28 @@ static bool is_map(const struct plx_node *node)
 /* blackbox looks at lines without their end; ours are bytes. */
 static void add_pattern(struct plx_monitor *m, const char *pattern)
 {
-    char text[1024];
+    struct plx_buf text;
     size_t len = strlen(pattern);
     bool to_end =
         len > 0 && pattern[len - 1] == '$' && (len < 2 || pattern[len - 2] != '\\');
-    snprintf(text, sizeof text, "(?m)%.*s%s", (int)(len - to_end), pattern,
-             to_end ? "\\r?$" : "");
-    plx_greeting_add(&m->greeting, PLX_GREETING_REGEX, text, strlen(text), 0, 0);
+    plx_buf_init(&text, PLX_DOC_LINE_MAX);
+    plx_buf_text(&text, "(?m)");
+    plx_buf_add(&text, pattern, len - to_end);
+    plx_buf_text(&text, to_end ? "\\r?$" : "");
+    plx_greeting_add(&m->greeting, PLX_GREETING_REGEX, plx_buf_str(&text), text.len, 0,
+                     0);
+    plx_buf_fini(&text);
 }
 
 /* Sent with a line feed behind it. */
 static void add_send(struct plx_monitor *m, const char *line)
 {
-    char text[PLX_GREETING_SEND_MAX];
-    int len = snprintf(text, sizeof text, "%.4000s\n", line);
-    plx_greeting_add(&m->greeting, PLX_GREETING_SEND, text, (size_t)len, 0, 0);
+    struct plx_buf text;
+    plx_buf_init(&text, PLX_DOC_LINE_MAX);
+    plx_buf_text(&text, line);
+    plx_buf_char(&text, '\n');
+    plx_greeting_add(&m->greeting, PLX_GREETING_SEND, plx_buf_str(&text), text.len, 0, 0);
+    plx_buf_fini(&text);
 }
 
 /* Steps up to the first that cannot be: a later one would not be understood without. */
@@ -195,8 +203,9 @@ static void add_relabelled(const struct job *job, struct plx_relabel *labels)
     struct plx_monitor m;
     char host[PLX_HOST_MAX + 1], name[PLX_NAME_MAX * 3];
     bool said = job->several || !job->module;
-    snprintf(name, sizeof name, "%.60s/%.60s%s%.60s", job->name, target, said ? "/" : "",
-             said ? module_name : "");
+    snprintf(name, sizeof name, "%.*s/%.*s%s%.*s", (int)plx_text_cut(job->name, 60),
+             job->name, (int)plx_text_cut(target, 60), target, said ? "/" : "",
+             said ? (int)plx_text_cut(module_name, 60) : 0, module_name);
     const struct plx_node *module = tcp_module(job->im, name, module_name);
     if (!module)
         return;

@@ -137,7 +137,8 @@ static void add_target(const struct probe *p, const char *name, const char *host
     struct plx_monitor m;
     char whole[2 * PLX_NAME_MAX], own_host[PLX_HOST_MAX + 1];
     int64_t n = 0;
-    snprintf(whole, sizeof whole, "%.60s/%.60s", p->name, name);
+    snprintf(whole, sizeof whole, "%.*s/%.*s", (int)plx_text_cut(p->name, 60), p->name,
+             (int)plx_text_cut(name, 60), name);
     plx_import_begin(p->im, whole, &m);
     if (plx_text_host_port(host, own_host, &m.port) == 0) {
         host = own_host;

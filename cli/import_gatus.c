@@ -172,7 +172,7 @@ static void read_alerts(struct gatus *g)
 static void read_labels(struct gatus *g, const char *group)
 {
     const struct plx_node *labels = plx_node_get(g->endpoint, "extra-labels");
-    if (group)
+    if (*group)
         plx_import_label(g->im, &g->m, "group", group);
     for (size_t i = 0; labels && labels->kind == PLX_NODE_MAP && i < labels->n; i++)
         if (labels->items[i]->text)
@@ -190,8 +190,10 @@ static void read_endpoint(struct gatus *g)
     const char *enabled = plx_node_text(g->endpoint, "enabled");
     const struct plx_node *client = plx_node_get(g->endpoint, "client");
     char whole[2 * PLX_NAME_MAX];
-    snprintf(whole, sizeof whole, "%.127s%s%.127s", group ? group : "", group ? "/" : "",
-             name ? name : "");
+    group = group ? group : "";
+    name = name ? name : "";
+    snprintf(whole, sizeof whole, "%.*s%s%.*s", (int)plx_text_cut(group, 127), group,
+             *group ? "/" : "", (int)plx_text_cut(name, 127), name);
     plx_import_begin(g->im, whole, &g->m);
     g->m.timeout_ns = GATUS_TIMEOUT_NS;
     if (!read_url(g)) {

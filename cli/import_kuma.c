@@ -32,6 +32,14 @@ static double number_of(const json_t *o, const char *key, double otherwise)
     return json_is_number(v) ? json_number_value(v) : otherwise;
 }
 
+/* A time in seconds, of whatever size: what is out of our range is said later. */
+static int64_t seconds_of(double seconds)
+{
+    const double most = (double)(365 * PLX_DAY_NS / PLX_SEC_NS);
+    double fitted = seconds < 0 ? 0 : seconds > most ? most : seconds;
+    return (int64_t)(fitted * (double)PLX_SEC_NS);
+}
+
 /* What a monitor of ours has no word for, where it is set at all. */
 static void say_rest(struct plx_import *im, const json_t *o, const char *name)
 {
@@ -79,10 +87,10 @@ static void read_monitor(struct plx_import *im, const json_t *o)
     plx_import_begin(im, name, &m);
     plx_monitor_set_text(&m.host, text_of(o, "hostname"));
     m.port = port >= 1 && port <= 65535 ? (uint16_t)port : 0;
-    m.interval_ns = (int64_t)(number_of(o, "interval", 60) * PLX_SEC_NS);
+    m.interval_ns = seconds_of(number_of(o, "interval", 60));
     /* 0.8 of the interval where none is set: Kuma's own default. */
     double timeout = number_of(o, "timeout", 0);
-    m.timeout_ns = timeout > 0 ? (int64_t)(timeout * PLX_SEC_NS) : m.interval_ns / 10 * 8;
+    m.timeout_ns = timeout > 0 ? seconds_of(timeout) : m.interval_ns / 10 * 8;
     double retries = number_of(o, "maxretries", 0);
     m.consecutive_failures = retries >= 0 && retries < 100 ? (uint32_t)retries + 1 : 100;
     if (retries >= 100)

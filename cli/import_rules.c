@@ -184,7 +184,7 @@ static bool matches(const struct plx_alert_rule *rule, const struct plx_relabel 
 static uint32_t failures_of(struct plx_import *im, const struct plx_monitor *m,
                             const struct plx_alert_rule *rule)
 {
-    int64_t n = (rule->for_ns + m->interval_ns - 1) / m->interval_ns;
+    int64_t n = rule->for_ns / m->interval_ns + (rule->for_ns % m->interval_ns > 0);
     if (n > 100)
         plx_import_say(im, PLX_FINDING_CHANGED, m->name,
                        "the rule '%s' waits for %lld failures: 100", rule->name,

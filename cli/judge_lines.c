@@ -196,8 +196,9 @@ static double maybe_number(struct reader *r, const char *name, double lo, double
     return !v || json_is_null(v) ? otherwise : number_of(r, name, lo, hi);
 }
 
-/* Seconds of Unix time (or since any other beginning): a thousand years are plenty. */
-#define TIME_MAX 3.2e10
+/* Seconds of Unix time (or since any other beginning): a hundred years are plenty, and
+ * their nanoseconds fit. */
+#define TIME_MAX 4e9
 
 static struct plx_wall wall_of(double s)
 {
@@ -209,7 +210,7 @@ static struct plx_wall wall_of(double s)
 /* The line's `now`, which may not go back. */
 static void read_now(struct reader *r, struct plx_line *line)
 {
-    double now = number_of(r, "now", 0, TIME_MAX / 8);
+    double now = number_of(r, "now", 0, TIME_MAX);
     if (r->err == 0 && now < r->lines->last_now)
         r->err =
             plx_why_set(r->why, PLX_EINVAL, "field \"now\" goes back: %.6f after %.6f",
@@ -457,7 +458,7 @@ static void read_result(struct reader *r, struct plx_line *line)
     struct plx_judge_result *res = &line->result;
     read_now(r, line);
     *res = (struct plx_judge_result){.now = line->now};
-    res->at = wall_of(number_of(r, "at", -TIME_MAX / 8, TIME_MAX / 8));
+    res->at = wall_of(number_of(r, "at", -TIME_MAX, TIME_MAX));
     res->monitor = known(r, "monitor", &r->lines->monitors);
     res->agent = known(r, "agent", &r->lines->agents);
     read_outcome(r, res);
@@ -475,8 +476,8 @@ static void read_recording(struct reader *r)
 {
     struct plx_recording_span span = {
         .said = true,
-        .from = maybe_number(r, "from", 0, TIME_MAX / 8, 0),
-        .until = maybe_number(r, "until", 0, TIME_MAX / 8, 0),
+        .from = maybe_number(r, "from", 0, TIME_MAX, 0),
+        .until = maybe_number(r, "until", 0, TIME_MAX, 0),
         .recorded = maybe_bool(r, "recorded"),
     };
     if (r->err == 0 && span.until > 0 && span.until < span.from)
@@ -522,7 +523,7 @@ static void read_recorded(struct reader *r)
 {
     struct plx_recorded recorded = {
         .monitor = known(r, "monitor", &r->lines->monitors),
-        .at = wall_of(number_of(r, "at", 0, TIME_MAX / 8)),
+        .at = wall_of(number_of(r, "at", 0, TIME_MAX)),
         .confidence = maybe_number(r, "confidence", 0, 1, 0),
     };
     read_verdict(r, &recorded);

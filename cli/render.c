@@ -184,7 +184,9 @@ const char *plx_field(const json_t *object, const char *key)
 
 int64_t plx_field_int(const json_t *object, const char *key)
 {
-    return (int64_t)plx_field_num(object, key);
+    const json_t *value = json_object_get(object, key);
+    return json_is_integer(value) ? json_integer_value(value)
+                                  : (int64_t)json_number_value(value);
 }
 
 double plx_field_num(const json_t *object, const char *key)

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/text.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #define DEPTH_MAX 32
 #define TEXT_MAX  65536
+#define SHOWN_MAX 40 /* bytes of a line that an error quotes */
 
 struct reader {
     const char *name, *start, *at;
@@ -23,8 +25,10 @@ static int fail(const struct reader *r, const char *what)
         line += *p == '\n';
         column = *p == '\n' ? 1 : column + 1;
     }
+    size_t rest = strcspn(r->at, "\n");
+    int shown = (int)(rest > SHOWN_MAX ? plx_text_cut(r->at, SHOWN_MAX) : rest);
     return plx_why_set(r->why, PLX_EINVAL, "%s:%zu:%zu: %s: '%.*s'", r->name, line,
-                       column, what, (int)strcspn(r->at, "\n") % 40, r->at);
+                       column, what, shown, r->at);
 }
 
 static void skip(struct reader *r)
@@ -51,6 +55,11 @@ static bool is_word_char(char c)
     return isalnum((unsigned char)c) || strchr("_.+-/", c);
 }
 
+static bool is_digit_of(char c, bool hex)
+{
+    return hex ? isxdigit((unsigned char)c) : c >= '0' && c <= '7';
+}
+
 /* \n \r \t \\ \" \' \xHH and octal. */
 static int read_escape(struct reader *r, struct plx_buf *out)
 {
@@ -65,7 +74,7 @@ static int read_escape(struct reader *r, struct plx_buf *out)
     bool hex = *r->at == 'x';
     char digits[4] = {0};
     size_t n = 0;
-    for (const char *p = r->at + hex; n < (hex ? 2u : 3u) && isxdigit((unsigned char)*p);)
+    for (const char *p = r->at + hex; n < (hex ? 2u : 3u) && is_digit_of(*p, hex);)
         digits[n++] = *p++;
     unsigned long v = strtoul(digits, &end, hex ? 16 : 8);
     if (n == 0 || *end || v == 0 || v > 255)

@@ -87,6 +87,16 @@ bool plx_text_is_clean(const char *text, size_t len)
     return true;
 }
 
+size_t plx_text_cut(const char *text, size_t max)
+{
+    size_t n = strnlen(text, max);
+    if (n < max || !text[n])
+        return n;
+    while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
+        n--;
+    return n;
+}
+
 /* U+200B, E, F (zero width, marks of direction), U+2028-202E (separators, embeddings and
  * overrides of direction), U+2060-206F (word joiner, invisible operators, isolates),
  * U+FEFF: none of them shows, and some move what stands beside them. */

@@ -82,6 +82,14 @@ static const char *parse_number(const char *p, int64_t *ret_whole,
     return p;
 }
 
+/* Less than a unit, and without an overflow on the way: billionths of a day are more than
+ * an int64_t holds. */
+static int64_t part_of_unit(int64_t billionths, const struct unit *unit)
+{
+    return unit->ns >= PLX_SEC_NS ? billionths * (unit->ns / PLX_SEC_NS)
+                                  : billionths * unit->ns / PLX_SEC_NS;
+}
+
 int plx_duration_parse(const char *text, int64_t *ret_ns)
 {
     int64_t total = 0;
@@ -100,13 +108,9 @@ int plx_duration_parse(const char *text, int64_t *ret_ns)
         p = skip_spaces(p);
         size_t len = strspn(p, "abcdefghijklmnopqrstuvwxyz");
         const struct unit *unit = find_unit(p, len);
-        if (!unit || __builtin_mul_overflow(whole, unit->ns, &part))
-            return PLX_EINVAL;
-        if (unit->ns >= PLX_SEC_NS)
-            part += billionths * (unit->ns / PLX_SEC_NS);
-        else
-            part += billionths * unit->ns / PLX_SEC_NS;
-        if (__builtin_add_overflow(total, part, &total))
+        if (!unit || __builtin_mul_overflow(whole, unit->ns, &part) ||
+            __builtin_add_overflow(total, part, &total) ||
+            __builtin_add_overflow(total, part_of_unit(billionths, unit), &total))
             return PLX_EINVAL;
         p = skip_spaces(p + len);
     }
@@ -220,6 +224,11 @@ static int parse_offset(const char *p, int *ret_minutes)
     return 0;
 }
 
+static int64_t days_in_month(int y, int m)
+{
+    return m == 12 ? 31 : days_from_civil(y, m + 1, 1) - days_from_civil(y, m, 1);
+}
+
 int plx_wall_parse(const char *text, struct plx_wall *ret_t)
 {
     int y, mo, d, h, mi, s, used = 0, offset_min;
@@ -227,8 +236,8 @@ int plx_wall_parse(const char *text, struct plx_wall *ret_t)
                &used) != 6 ||
         used == 0)
         return PLX_EINVAL;
-    if (y < 1970 || y > 2200 || mo < 1 || mo > 12 || d < 1 || d > 31 || h < 0 || h > 23 ||
-        mi < 0 || mi > 59 || s < 0 || s > 60)
+    if (y < 1970 || y > 2200 || mo < 1 || mo > 12 || d < 1 || d > days_in_month(y, mo) ||
+        h < 0 || h > 23 || mi < 0 || mi > 59 || s < 0 || s > 60)
         return PLX_EINVAL;
     const char *p = text + used;
     int64_t fraction = 0;

@@ -96,14 +96,16 @@ int plx_worker_new(struct plx_loop *loop, size_t capacity, struct plx_worker **r
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->more, NULL);
     w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int e = errno;
     if (w->wake_fd >= 0 && plx_loop_add_fd(loop, w->wake_fd, EPOLLIN, on_wake, w) == 0) {
-        if (pthread_create(&w->thread, NULL, run, w) == 0) {
+        e = pthread_create(&w->thread, NULL, run, w);
+        if (e == 0) {
             *ret = w;
             return 0;
         }
         plx_loop_remove_fd(loop, w->wake_fd);
     }
-    int err = plx_why_set(why, PLX_EIO, "cannot start a thread: %s", strerror(errno));
+    int err = plx_why_set(why, PLX_EIO, "cannot start a thread: %s", strerror(e));
     if (w->wake_fd >= 0)
         close(w->wake_fd);
     free(ring);

@@ -559,7 +559,7 @@ char *plx_court_sentence(const struct plx_court *court,
     }
     if (failing[0] == '\0')
         return plx_text_dup(why);
-    snprintf(text, sizeof text, "%.500s (%s)", why, failing);
+    snprintf(text, sizeof text, "%.*s (%s)", (int)plx_text_cut(why, 500), why, failing);
     return plx_text_dup(text);
 }
 

@@ -3,6 +3,7 @@
 #include "coordinator/core/judge_score.h"
 
 #include "base/buf.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -384,12 +385,7 @@ static void say_fault(const struct plx_reason_input *in, const struct plx_fault 
 static void give(struct plx_buf *b, char ret[PLX_JUDGE_SENTENCE])
 {
     const char *text = plx_buf_str(b);
-    size_t n = strlen(text);
-    if (n >= PLX_JUDGE_SENTENCE) { /* cut before a character, not inside one */
-        n = PLX_JUDGE_SENTENCE - 1;
-        while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
-            n--;
-    }
+    size_t n = plx_text_cut(text, PLX_JUDGE_SENTENCE - 1);
     memcpy(ret, text, n);
     ret[n] = '\0';
     plx_buf_fini(b);

@@ -2,6 +2,7 @@
 #include "coordinator/http/public_impl.h"
 
 #include "base/json.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -198,8 +199,8 @@ static struct item item_of(const struct plx_public_incident *incident, bool over
     struct item item = {.incident = incident, .over = over};
     snprintf(item.id, sizeof item.id, "incident-%" PRIu64 "-%s", incident->id,
              over ? "over" : "open");
-    snprintf(item.title, sizeof item.title, "%s: %.240s", over ? "Over" : "Trouble",
-             incident->names);
+    snprintf(item.title, sizeof item.title, "%s: %.*s", over ? "Over" : "Trouble",
+             (int)plx_text_cut(incident->names, 240), incident->names);
     return item;
 }
 

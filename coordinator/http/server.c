@@ -285,12 +285,12 @@ int plx_http_new(struct plx_desk *desk, struct plx_intake *intake, struct plx_ap
         return err;
     }
     plx_events_listen(desk->events, plx_desk_side_event, http);
-    struct plx_public_options public = options->public;
+    struct plx_public_options page = options->public;
     char url[160];
     snprintf(url, sizeof url, "http://%s", http->address);
-    if (!public.url)
-    public.url = url;
-    http->public = plx_public_new(desk, api, &public);
+    if (!page.url)
+        page.url = url;
+    http->public = plx_public_new(desk, api, &page);
     *ret = http;
     return 0;
 }

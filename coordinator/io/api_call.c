@@ -128,6 +128,13 @@ int plx_call_duration(const struct plx_call *call, const char *key, int64_t *ret
     return 0;
 }
 
+/* Nothing is older than 1970: from there on, spans of two moments cannot overflow. */
+static struct plx_wall before_now(int64_t ago_ns)
+{
+    struct plx_wall t = plx_wall_add(plx_clock_wall(), -ago_ns);
+    return t.ns < 0 ? (struct plx_wall){0} : t;
+}
+
 int plx_call_moment(const struct plx_call *call, const char *key, struct plx_wall *ret,
                     struct plx_why *why)
 {
@@ -137,7 +144,7 @@ int plx_call_moment(const struct plx_call *call, const char *key, struct plx_wal
     if (err < 0 || !text)
         return err;
     if (plx_duration_parse(text, &ago_ns) == 0)
-        *ret = plx_wall_add(plx_clock_wall(), -ago_ns);
+        *ret = before_now(ago_ns);
     else if (plx_wall_parse(text, ret) < 0)
         return plx_why_set(why, PLX_EINVAL,
                            "'%s': '%s' is no duration and no RFC 3339 time", key, text);

@@ -62,7 +62,7 @@ int plx_call_int(const struct plx_call *call, const char *key, int64_t min, int6
                  int64_t *ret, struct plx_why *why);
 int plx_call_duration(const struct plx_call *call, const char *key, int64_t *ret_ns,
                       struct plx_why *why);
-/* A moment: an RFC 3339 time, or a duration before now. */
+/* A moment: an RFC 3339 time, or a duration before now; not before 1970. */
 int plx_call_moment(const struct plx_call *call, const char *key, struct plx_wall *ret,
                     struct plx_why *why);
 /* A list of texts, lent by the call; the caller frees the array. One text counts as a

@@ -15,7 +15,6 @@
 
 struct asked {
     uint32_t slot;
-    bool answered;
     struct plx_trace *now, *before; /* NULL: none */
 };
 
@@ -26,8 +25,7 @@ struct plx_tracer_call {
     uint16_t port;
     int64_t flows, hops, ip;
     struct asked asked[AGENTS_MAX];
-    size_t n_asked, n_answered;
-    bool asking; /* answers may come while others are still asked */
+    size_t n_asked, n_answered, n_over; /* answered, or given up */
 };
 
 static void free_trace_call(struct plx_tracer_call *t)
@@ -143,13 +141,13 @@ static void on_traced(void *arg, uint64_t tag, uint32_t agent,
     struct plx_api *api = t->call->api;
     struct asked *asked = &t->asked[tag];
     (void)agent;
-    asked->answered = true;
-    t->n_answered++;
+    t->n_over++;
     if (trace) {
+        t->n_answered++;
         keep(api, asked, trace);
         tell_part(api, t, asked);
     }
-    if (t->n_answered == t->n_asked && !t->asking)
+    if (t->n_over == t->n_asked)
         finish(api, t);
 }
 
@@ -232,8 +230,7 @@ void plx_api_trace(struct plx_call *call)
     struct plx_tracer_call *t = calloc(1, sizeof *t);
     if (!t)
         abort();
-    *t = (struct plx_tracer_call){
-        .call = call, .flows = 4, .hops = PLX_TRACE_HOPS_MAX, .asking = true};
+    *t = (struct plx_tracer_call){.call = call, .flows = 4, .hops = PLX_TRACE_HOPS_MAX};
     int err = read_trace(call, t, &from, &n_from, &why);
     if (err == 0 && !api->desk->inquest)
         err = plx_why_set(&why, PLX_EUNSUPPORTED, "nothing is traced here");
@@ -254,7 +251,6 @@ void plx_api_trace(struct plx_call *call)
         plx_call_fail(call, err, "%s", why.text);
         return;
     }
-    t->asking = false;
     t->next = api->traces;
     api->traces = t;
 }

@@ -2,6 +2,7 @@
 #include "coordinator/io/store_history.h"
 #include "coordinator/io/store_impl.h"
 
+#include "base/text.h"
 #include "coordinator/io/store_config.h"
 #include "schema/monitors.h"
 
@@ -25,9 +26,7 @@ static struct plx_bind bind_value(const char *text)
     if (!text)
         return plx_bind_blob(NULL, 0);
     struct plx_bind value = plx_bind_text(text);
-    if (value.len > VALUE_MAX)
-        for (value.len = VALUE_MAX; ((unsigned char)text[value.len] & 0xc0) == 0x80;)
-            value.len--;
+    value.len = plx_text_cut(text, VALUE_MAX);
     return value;
 }
 

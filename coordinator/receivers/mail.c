@@ -98,9 +98,9 @@ static void add_words(struct plx_buf *out, const char *text)
 {
     bool first = true;
     while (*text) {
-        size_t n = strlen(text) < WORD_BYTES ? strlen(text) : WORD_BYTES;
-        while (text[n] && n > 1 && ((unsigned char)text[n] & 0xc0) == 0x80)
-            n--;
+        size_t n = plx_text_cut(text, WORD_BYTES);
+        if (n == 0) /* no UTF-8 */
+            n = strnlen(text, WORD_BYTES);
         plx_buf_text(out, first ? "=?UTF-8?B?" : "\r\n =?UTF-8?B?");
         add_base64(out, text, n);
         plx_buf_text(out, "?=");

@@ -101,6 +101,10 @@ code=0
 "$bin/parallax" restore "$dir/cut.db" --data-dir "$dir/other" 2>"$dir/said" || code=$?
 check "a backup that is cut short is refused" said "$code" 'no sound backup'
 
+odd="$dir/100% of it?#1.db"
+cp "$dir/1.db" "$odd"
+check "a backup may have any name" "$bin/parallax" restore "$odd" --data-dir "$dir/odd"
+
 # Another machine: the keys, the backup, and on.
 kill "${pid[c]}"
 wait "${pid[c]}" || true

@@ -157,6 +157,7 @@ check "… is read from days" body '.step_s == 86400 and .level == "1d"'
 check "… a step of half a minute is refused" http 400 -H "$(as viewer)" "$url/api/v1/monitors/discard%2F9/rollups?step=30s"
 check "… naming the field" body '.field == "step"'
 check "… an empty range too" http 400 -H "$(as viewer)" "$url/api/v1/monitors/discard%2F9/rollups?since=1h&until=2h"
+check "… the longest range that can be asked for" http 200 -H "$(as viewer)" "$url/api/v1/monitors/discard%2F9/rollups?since=2562047h&until=2200-01-01T00:00:00Z"
 
 # ---- caching and compression ----
 check "an answer has a tag" http 200 -H "$(as viewer)" "$url/api/v1/monitors"

@@ -137,11 +137,14 @@ says odd_gatus "quic: 'udp://example.org:443' is no TCP check"
 says odd_gatus "checkout: a suite"
 
 import odd_kuma uptime-kuma "$odd/kuma.json"
-only odd_kuma 3
+only odd_kuma 4
 has odd_kuma v6 '.host == "2001:db8::5" and .timeout == "16s" and .consecutive_failures_before_alert == 1'
 has odd_kuma 'many retries' '.consecutive_failures_before_alert == 100 and .labels.a_b == "true"'
 has odd_kuma long '.check_interval == "24h" and .timeout == "1m" and .paused'
 says odd_kuma "long: the interval 27h46m40s becomes 24h"
+name="a name of far more than one hundred and twenty-eight bytes, as in a sentence: the database of the ordering system in München f"
+has odd_kuma "$name" '.host == "m.example.org" and .check_interval == "24h" and .timeout == "1m"'
+says odd_kuma "the long name becomes '$name'"
 says odd_kuma "no port: port: port '0': must be 1 to 65535"
 says odd_kuma "redis: type 'redis' is no TCP check"
 
@@ -158,6 +161,7 @@ says odd_blackbox "the module 'http_2xx' (http) is no TCP check"
 says odd_blackbox "discovered: file_sd_configs: only targets of static_configs can be taken"
 says odd_blackbox "discovered: relabel_configs: the 1. rule: an action that is not known here"
 says odd_blackbox "the rule 'Hour' waits for 360 failures: 100"
+says odd_blackbox "the rule 'Never' waits for 461164320 failures: 100"
 says odd_blackbox "Both: a rule that is not about probe_success == 0: probe_success == 0 and on() up == 1"
 
 import odd_cloudprober cloudprober "$odd/cloudprober.cfg"

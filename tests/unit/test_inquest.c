@@ -454,6 +454,8 @@ static void who_does_not_answer__is_missing(void **state)
                      plx_mono_add(plx_clock_mono(), PLX_MIN_NS));
     assert_int_equal(w->fx.n_answers, 1);
     assert_int_equal(json_array_size(json_object_get(w->fx.answer, "missing")), 1);
+    assert_int_equal(json_integer_value(json_object_get(w->fx.answer, "asked")), 1);
+    assert_int_equal(json_integer_value(json_object_get(w->fx.answer, "answered")), 0);
     assert_string_equal(json_string_value(at(w->fx.answer, "place", "kind")), "none");
     answer(&w->us, &well); /* too late: nobody's */
 }

@@ -54,6 +54,29 @@ static void dirty_text__is_told_from_clean(void **state)
     assert_false(plx_text_is_clean("a\0b", 3));
 }
 
+static void a_cut__is_never_within_a_character(void **state)
+{
+    (void)state;
+    const struct {
+        const char *text;
+        size_t max, n;
+    } cases[] = {
+        {"", 0, 0},
+        {"", 5, 0},
+        {"short", 5, 5},
+        {"short", 4, 4},
+        {"f\xc3\xbcr", 1, 1},
+        {"f\xc3\xbcr", 2, 1},
+        {"f\xc3\xbcr", 3, 3},
+        {"f\xc3\xbcr", 9, 4},
+        {"\xf0\x9f\x90\x98", 3, 0},
+        {"\xf0\x9f\x90\x98", 4, 4},
+        {"\x80\x80\x80", 2, 0}, /* no UTF-8 */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(plx_text_cut(cases[i].text, cases[i].max), cases[i].n);
+}
+
 /* A name must not pass for another one, nor move what stands beside it. */
 static void name__has_nothing_that_does_not_show(void **state)
 {
@@ -117,6 +140,7 @@ int main(void)
         cmocka_unit_test(hosts__are_names_or_addresses),
         cmocka_unit_test(host_port__splits_all_three_forms),
         cmocka_unit_test(dirty_text__is_told_from_clean),
+        cmocka_unit_test(a_cut__is_never_within_a_character),
         cmocka_unit_test(name__has_nothing_that_does_not_show),
         cmocka_unit_test(typos__find_the_word_that_was_meant),
         cmocka_unit_test(markup__shows_any_text_and_makes_no_element),

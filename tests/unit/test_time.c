@@ -36,19 +36,11 @@ static void durations__are_read_as_people_write_them(void **state)
 static void nonsense_durations__are_refused_and_leave_the_output(void **state)
 {
     (void)state;
-    const char *const cases[] = {"",
-                                 " ",
-                                 "5",
-                                 "m",
-                                 "5 parsecs",
-                                 "-1s",
-                                 "1..5s",
-                                 "1.s",
-                                 "1e3s",
-                                 "5S",
-                                 "9999999999999d",
-                                 "1h30",
-                                 "99999999999999999999s"};
+    const char *const cases[] = {
+        "", " ", "5", "m", "5 parsecs", "-1s", "1..5s", "1.s", "1e3s", "5S",
+        "9999999999999d", "1h30", "99999999999999999999s",
+        /* the parts fit, their sum does not */
+        "9223372036.9s", "106751.9999d", "9223372036s 999999999ns"};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int64_t ns = 42;
         assert_int_equal(plx_duration_parse(cases[i], &ns), PLX_EINVAL);
@@ -86,6 +78,19 @@ static void wall_times__survive_the_trip_through_rfc3339(void **state)
     assert_int_equal(plx_wall_parse("2026-13-01T00:00:00Z", &back), PLX_EINVAL);
 }
 
+static void days_that_a_month_does_not_have__are_refused(void **state)
+{
+    (void)state;
+    struct plx_wall t = {42};
+    const char *const bad[] = {"2026-02-29T00:00:00Z", "2100-02-29T00:00:00Z",
+                               "2026-04-31T00:00:00Z", "2026-12-32T00:00:00Z"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(plx_wall_parse(bad[i], &t), PLX_EINVAL);
+    assert_int_equal(t.ns, 42);
+    assert_int_equal(plx_wall_parse("2028-02-29T00:00:00Z", &t), 0);
+    assert_int_equal(plx_wall_parse("2026-12-31T23:59:59Z", &t), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -93,6 +98,7 @@ int main(void)
         cmocka_unit_test(nonsense_durations__are_refused_and_leave_the_output),
         cmocka_unit_test(formatted_durations__parse_back_to_the_same_value),
         cmocka_unit_test(wall_times__survive_the_trip_through_rfc3339),
+        cmocka_unit_test(days_that_a_month_does_not_have__are_refused),
     };
     return PLX_RUN(tests);
 }
