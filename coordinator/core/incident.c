@@ -465,7 +465,8 @@ void plx_incidents_recall(struct plx_incidents *incidents,
     /* What was about to end had been let go of before. */
     if (stored->state == PLX_INCIDENT_OPEN)
         mine->unclaimed_until = plx_wall_add(now, incidents->policy.unclaimed_ns);
-    incidents->ticked = now; /* who joined before is no news */
+    /* Who joined before is no news, who joins now is. */
+    incidents->ticked = plx_wall_add(now, -1);
     copy_parts(incidents, mine, stored);
     plx_incident_clip(mine, now);
     seat_members(incidents, mine, now);
