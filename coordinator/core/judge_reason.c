@@ -44,6 +44,14 @@ static const char *const kind_verbs[PLX_KIND_COUNT_] = {
     [PLX_KIND_DNS] = "does not resolve",
 };
 
+/* What else than a silence or an ICMP error is unexpected of a port that is to be closed:
+ * that it is open. */
+static const char *verb_of(const struct plx_fleet_monitor *m, int kind)
+{
+    bool open = kind == PLX_KIND_RESET && (m->expect & 3) != PLX_EXPECT_OPEN;
+    return open ? "answers" : kind_verbs[kind];
+}
+
 /* The kinds of failure of a fault's cells, summed (each cell once per kind seen). */
 static void kinds_of(const struct plx_reason_input *in, const struct plx_fault *f,
                      uint32_t only_monitor, uint32_t n[PLX_KIND_COUNT_])
@@ -141,15 +149,17 @@ static void say_witnesses(const struct plx_reason_input *in, const struct plx_fa
                           uint32_t monitor, const uint32_t kinds[PLX_KIND_COUNT_],
                           struct plx_buf *b)
 {
+    const struct plx_fleet_monitor *m =
+        &in->fleet->monitors[monitor != UINT32_MAX ? monitor : f->monitors.ids[0]];
     struct witnesses w = {0};
     char places[64];
     int kind = commonest(kinds);
     each_witness(in, f, monitor, take_alike, kind, &w);
     each_witness(in, f, monitor, take_other, kind, &w);
     places_text(w.alike.n, w.of.n, places, sizeof places);
-    plx_buf_printf(b, "%s from %s", kind_verbs[kind], places);
+    plx_buf_printf(b, "%s from %s", verb_of(m, kind), places);
     if (w.other.n > 0 && w.of.n > 1)
-        plx_buf_printf(b, " and %s from %u", kind_verbs[commonest(w.kinds)], w.other.n);
+        plx_buf_printf(b, " and %s from %u", verb_of(m, commonest(w.kinds)), w.other.n);
     witnesses_fini(&w);
 }
 
@@ -196,8 +206,16 @@ static const char *living_sibling(const struct plx_reason_input *in, uint32_t mo
 static void service_cause(const struct plx_reason_input *in, uint32_t monitor,
                           const uint32_t kinds[PLX_KIND_COUNT_], struct plx_buf *b)
 {
+    static const char *const should[] = {
+        [PLX_EXPECT_REFUSED] = "refuse",
+        [PLX_EXPECT_FILTERED] = "stay silent",
+        [PLX_EXPECT_CLOSED] = "be closed",
+    };
     const char *sibling = living_sibling(in, monitor);
-    if (kinds[PLX_KIND_REFUSED] + kinds[PLX_KIND_RESET] > 0)
+    int expect = in->fleet->monitors[monitor].expect & 3;
+    if (expect != PLX_EXPECT_OPEN)
+        plx_buf_printf(b, "; it should %s", should[expect]);
+    else if (kinds[PLX_KIND_REFUSED] + kinds[PLX_KIND_RESET] > 0)
         plx_buf_text(b, "; the host answers, so the service is down");
     else if (sibling != NULL)
         plx_buf_printf(b, "; %s on the same host answers, so the service is down",
@@ -316,7 +334,8 @@ static void say_path(const struct plx_reason_input *in, const struct plx_fault *
     kinds_of(in, f, monitor, kinds);
     target_text(in->fleet, &in->fleet->monitors[first], target, sizeof target);
     plx_scope_entity(in->fleet, &f->scope, entity, sizeof entity);
-    plx_buf_printf(b, "%s %s from ", target, kind_verbs[commonest(kinds)]);
+    plx_buf_printf(b, "%s %s from ", target,
+                   verb_of(&in->fleet->monitors[first], commonest(kinds)));
     list_agents(in, &f->agents, b);
     plx_buf_printf(b, " since %s", clock_text(in, f->onset, at));
     plx_verdict_count(in->fleet, in->ev, in->policy, first, in->now, &n);
@@ -376,6 +395,23 @@ static void say_fault(const struct plx_reason_input *in, const struct plx_fault 
         say_path(in, f, monitor, b);
 }
 
+/* What its views say now would be said of a fault that is none any more. `ended` 1: its
+ * failures are another's, or there are none to explain. */
+static void say_over(const struct plx_reason_input *in, const struct plx_fault *f,
+                     struct plx_buf *b)
+{
+    char began[16], ended[16], entity[PLX_JUDGE_SENTENCE / 2];
+    plx_scope_entity(in->fleet, &f->scope, entity, sizeof entity);
+    plx_buf_printf(b, "%s: ", entity);
+    if (f->ended > 1)
+        plx_buf_printf(b, "over, it lasted from %s to %s",
+                       clock_text(in, f->onset, began),
+                       clock_text(in, f->ended > f->onset ? f->ended : f->onset, ended));
+    else
+        plx_buf_printf(b, "given up, what failed since %s is well or has another cause",
+                       clock_text(in, f->onset, began));
+}
+
 static void give(struct plx_buf *b, char ret[PLX_JUDGE_SENTENCE])
 {
     const char *text = plx_buf_str(b);
@@ -397,6 +433,8 @@ void plx_reason_fault(const struct plx_reason_input *in, const struct plx_fault 
     plx_buf_init(&b, 4096);
     if (f->farewell != NULL)
         plx_buf_printf(&b, "%s is no longer watched", f->farewell);
+    else if (f->ended != 0)
+        say_over(in, f, &b);
     else
         say_fault(in, f, UINT32_MAX, &b);
     give(&b, ret);

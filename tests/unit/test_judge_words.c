@@ -65,11 +65,45 @@ static void only_location__is_not_held_against_others(void **state)
     plx_judge_destroy(&w.judge);
 }
 
+/* m3 is to be closed, and answers. */
+static enum plx_outcome all_open(uint32_t m, uint32_t a, double t, bool extra)
+{
+    (void)a;
+    (void)extra;
+    return m == 3 && t < BEGINS ? PLX_OUTCOME_REFUSED : PLX_OUTCOME_OPEN;
+}
+
+static void closed_port_that_is_open__is_said_to_answer(void **state)
+{
+    (void)state;
+    struct judge_world w = {.sees = all_open};
+    struct plx_judge_ruling r;
+    const uint32_t agents[] = {0, 1, 2, 3, 4, 5};
+    const struct plx_judge_monitor closed = {.id = 3,
+                                             .name = "m3",
+                                             .host = "10.0.0.9",
+                                             .address = "10.0.0.9",
+                                             .port = 23,
+                                             .interval_ns = PLX_MIN_NS,
+                                             .timeout_ns = 5 * PLX_SEC_NS,
+                                             .expect = PLX_EXPECT_CLOSED,
+                                             .agents = agents,
+                                             .n_agents = JUDGE_AGENTS};
+    judge_declare(&w, JUDGE_AGENTS);
+    assert_int_equal(plx_judge_set_monitor(w.judge, &closed), 0);
+    judge_go_on(&w, JUDGE_AGENTS, 0, BEGINS + 90);
+    assert_int_equal(judge_verdict_of(&w, 3, &r), PLX_JUDGE_SERVICE_DOWN);
+    check_says(&w, 3, "10.0.0.9:23 answers from all 6 locations since ");
+    check_says(&w, 3, "; it should be closed");
+    plx_judge_destroy(&w.judge);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_kind_of_failure__is_counted_by_itself),
         cmocka_unit_test(only_location__is_not_held_against_others),
+        cmocka_unit_test(closed_port_that_is_open__is_said_to_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
