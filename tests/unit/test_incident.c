@@ -502,6 +502,24 @@ static void who_joins_as_it_starts__is_named(void **state)
     assert_string_equal(w->joined, "1: m5");
 }
 
+static void paused_just_before_a_crash__ends_with_the_restart(void **state)
+{
+    struct world *w = *state;
+    struct plx_monitor m;
+    uint32_t slot;
+    fault(w, 10, 1, PLX_JUDGE_CLASS_SERVICE, PLX_JUDGE_OPENED, "m0", 0, 1);
+    verdict(w, 10, 0, PLX_JUDGE_SERVICE_DOWN, 1);
+    ticks(w, 10, 20);
+    plx_monitor_copy(&m, plx_catalog_at(w->catalog, 0));
+    m.paused = true;
+    assert_int_equal(plx_catalog_put(w->catalog, &m, &slot), 0);
+    plx_monitor_fini(&m);
+    restart(w, 30);
+    verdict(w, 30, 0, PLX_JUDGE_SERVICE_DOWN, 0); /* as it was recorded */
+    ticks(w, 31, 70);
+    assert_int_equal(w->told[PLX_NOTICE_RESOLVE], 1);
+}
+
 #define TWO_HOURS 7200.0
 
 static void a_clock_that_is_set_back__delays_no_notice(void **state)
@@ -637,6 +655,7 @@ int main(void)
         T(a_service_that_is_the_host__is_the_same_incident),
         T(what_is_removed__is_not_said_to_be_well),
         T(who_joins_as_it_starts__is_named),
+        T(paused_just_before_a_crash__ends_with_the_restart),
         T(a_route_with_update__hears_news_sooner),
         T(two_services_of_one_host__become_one_incident),
         T(too_few_failures__wait),
