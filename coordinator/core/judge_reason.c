@@ -44,6 +44,14 @@ static const char *const kind_verbs[PLX_KIND_COUNT_] = {
     [PLX_KIND_DNS] = "does not resolve",
 };
 
+/* What is well does so. */
+static const char *const expected[] = {
+    [PLX_EXPECT_OPEN] = "connects",
+    [PLX_EXPECT_REFUSED] = "refuses as expected",
+    [PLX_EXPECT_FILTERED] = "stays silent as expected",
+    [PLX_EXPECT_CLOSED] = "is closed as expected",
+};
+
 /* What else than a silence or an ICMP error is unexpected of a port that is to be closed:
  * that it is open. */
 static const char *verb_of(const struct plx_fleet_monitor *m, int kind)
@@ -70,6 +78,14 @@ static void kinds_of(const struct plx_reason_input *in, const struct plx_fault *
                 n[q] += c->kinds[q] > 0;
         }
     }
+}
+
+static bool has_kind(const uint32_t n[PLX_KIND_COUNT_])
+{
+    for (int k = 0; k < PLX_KIND_COUNT_; k++)
+        if (n[k] > 0)
+            return true;
+    return false;
 }
 
 static int commonest(const uint32_t n[PLX_KIND_COUNT_])
@@ -259,6 +275,23 @@ static void host_wide_cause(const struct plx_reason_input *in, const struct plx_
                    plx_fleet_services(in->fleet, plx_unit_members(u), u->n), host);
 }
 
+/* Nobody in the fault sees it fail any more, and it is not over yet. */
+static void say_waning(const struct plx_reason_input *in, const struct plx_fault *f,
+                       uint32_t monitor, struct plx_buf *b)
+{
+    const struct plx_fleet_monitor *m = &in->fleet->monitors[monitor];
+    char target[PLX_JUDGE_SENTENCE / 2], at[16];
+    struct plx_count n;
+    target_text(in->fleet, m, target, sizeof target);
+    plx_verdict_count(in->fleet, in->ev, in->policy, monitor, in->now, &n);
+    plx_buf_printf(b, "%s failed since %s; ", target, clock_text(in, f->onset, at));
+    if (n.good > 0)
+        plx_buf_printf(b, "it %s from %u of %u locations again, which has to last",
+                       expected[m->expect & 3], n.good, n.assigned + n.spares);
+    else
+        plx_buf_text(b, "nobody has a fresh view of it now");
+}
+
 static void say_server(const struct plx_reason_input *in, const struct plx_fault *f,
                        uint32_t monitor, struct plx_buf *b)
 {
@@ -270,6 +303,10 @@ static void say_server(const struct plx_reason_input *in, const struct plx_fault
     if (first == UINT32_MAX)
         return;
     kinds_of(in, f, monitor, kinds);
+    if (!has_kind(kinds)) {
+        say_waning(in, f, first, b);
+        return;
+    }
     target_text(in->fleet, &in->fleet->monitors[first], target, sizeof target);
     plx_scope_entity(in->fleet, &f->scope, entity, sizeof entity);
     enum plx_judge_class class = plx_scope_kind(f->scope.type)->class;
@@ -332,6 +369,10 @@ static void say_path(const struct plx_reason_input *in, const struct plx_fault *
         return;
     bool filter = plx_scope_kind(f->scope.type)->filter;
     kinds_of(in, f, monitor, kinds);
+    if (!has_kind(kinds)) {
+        say_waning(in, f, first, b);
+        return;
+    }
     target_text(in->fleet, &in->fleet->monitors[first], target, sizeof target);
     plx_scope_entity(in->fleet, &f->scope, entity, sizeof entity);
     plx_buf_printf(b, "%s %s from ", target,
@@ -447,13 +488,6 @@ static const struct plx_fault *fault_by_id(const struct plx_faults *fs, uint64_t
             return &fs->list[i];
     return NULL;
 }
-
-static const char *const expected[] = {
-    [PLX_EXPECT_OPEN] = "connects",
-    [PLX_EXPECT_REFUSED] = "refuses as expected",
-    [PLX_EXPECT_FILTERED] = "stays silent as expected",
-    [PLX_EXPECT_CLOSED] = "is closed as expected",
-};
 
 static void say_up(const struct plx_fleet_monitor *m, const char *target,
                    const struct plx_count *n, struct plx_buf *b)

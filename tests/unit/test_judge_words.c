@@ -98,12 +98,45 @@ static void closed_port_that_is_open__is_said_to_answer(void **state)
     plx_judge_destroy(&w.judge);
 }
 
+static enum plx_outcome refuses_for_a_while(uint32_t m, uint32_t a, double t, bool extra)
+{
+    (void)a;
+    (void)extra;
+    return m == 3 && t >= BEGINS && t < BEGINS + 60 ? PLX_OUTCOME_REFUSED
+                                                    : PLX_OUTCOME_OPEN;
+}
+
+/* What is well again is not over before that has lasted. */
+static void well_again__is_not_said_to_fail(void **state)
+{
+    (void)state;
+    struct judge_world w = {.sees = refuses_for_a_while};
+    struct plx_judge_ruling r;
+    bool waned = false;
+    judge_play(&w, JUDGE_AGENTS, BEGINS + 55);
+    assert_int_equal(judge_verdict_of(&w, 3, &r), PLX_JUDGE_SERVICE_DOWN);
+    for (int t = BEGINS + 55; t < BEGINS + 90; t++) {
+        for (uint32_t a = 0; a < JUDGE_AGENTS; a++)
+            judge_see(&w, 3, a, t, true);
+        judge_go_on(&w, JUDGE_AGENTS, t, t + 1);
+        judge_verdict_of(&w, 3, &r);
+        assert_null(strstr(r.why, " from 0 of "));
+        waned |= r.verdict == PLX_JUDGE_SERVICE_DOWN &&
+                 strstr(r.why, "; it connects from 6 of 6 locations again, which has to "
+                               "last") != NULL;
+    }
+    assert_true(waned);
+    assert_int_equal(r.verdict, PLX_JUDGE_UP);
+    plx_judge_destroy(&w.judge);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_kind_of_failure__is_counted_by_itself),
         cmocka_unit_test(only_location__is_not_held_against_others),
         cmocka_unit_test(closed_port_that_is_open__is_said_to_answer),
+        cmocka_unit_test(well_again__is_not_said_to_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
