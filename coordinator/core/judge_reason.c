@@ -275,21 +275,39 @@ static void host_wide_cause(const struct plx_reason_input *in, const struct plx_
                    plx_fleet_services(in->fleet, plx_unit_members(u), u->n), host);
 }
 
+/* Those in the fault that watch the monitor, and see it well by now. */
+static uint32_t count_revived(const struct plx_reason_input *in,
+                              const struct plx_fault *f,
+                              const struct plx_fleet_monitor *m, uint32_t *ret_of)
+{
+    uint32_t n = 0;
+    *ret_of = 0;
+    for (uint32_t k = 0; k < m->n_cells; k++) {
+        const struct plx_cell c = plx_cell_at(in->ev, m, k);
+        if (!plx_ids_has(&f->agents, c.agent))
+            continue;
+        ++*ret_of;
+        n += plx_verdict_is_fresh(in->fleet, in->policy, m, &c, in->now);
+    }
+    return n;
+}
+
 /* Nobody in the fault sees it fail any more, and it is not over yet. */
 static void say_waning(const struct plx_reason_input *in, const struct plx_fault *f,
                        uint32_t monitor, struct plx_buf *b)
 {
     const struct plx_fleet_monitor *m = &in->fleet->monitors[monitor];
     char target[PLX_JUDGE_SENTENCE / 2], at[16];
-    struct plx_count n;
+    uint32_t of, n = count_revived(in, f, m, &of);
     target_text(in->fleet, m, target, sizeof target);
-    plx_verdict_count(in->fleet, in->ev, in->policy, monitor, in->now, &n);
     plx_buf_printf(b, "%s failed since %s; ", target, clock_text(in, f->onset, at));
-    if (n.good > 0)
+    if (of == 0)
+        plx_buf_text(b, "who saw that does not watch it any more");
+    else if (n > 0)
         plx_buf_printf(b, "it %s from %u of %u locations again, which has to last",
-                       expected[m->expect & 3], n.good, n.assigned + n.spares);
+                       expected[m->expect & 3], n, of);
     else
-        plx_buf_text(b, "nobody has a fresh view of it now");
+        plx_buf_text(b, "nobody of those who saw that has a fresh view of it now");
 }
 
 static void say_server(const struct plx_reason_input *in, const struct plx_fault *f,
