@@ -346,6 +346,11 @@ static void say_server(const struct plx_reason_input *in, const struct plx_fault
         service_cause(in, first, kinds, b);
     else if (class == PLX_JUDGE_CLASS_HOST)
         host_cause(in, f, first, entity, b);
+    else if (f->scope.type == PLX_SCOPE_NEIGHBOURS)
+        plx_buf_printf(b,
+                       "; %u services of %s fail together and their hosts answer: what "
+                       "they share, or a filter before them, is down",
+                       services_in(in, f), entity);
     else if (class == PLX_JUDGE_CLASS_NETWORK)
         plx_buf_printf(b, "; %u services of %s fail together: the network is down",
                        services_in(in, f), entity);
