@@ -1,6 +1,7 @@
 #include "coordinator/core/court.h"
 
 #include "base/text.h"
+#include "proto/wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,10 @@
 
 struct docket {
     bool declared;
-    bool known; /* a verdict was recorded */
+    bool known;              /* a verdict was recorded */
+    bool paused;             /* as it was declared, like the next */
+    uint64_t target;         /* what is probed, and what is expected of it */
+    struct plx_wall watched; /* results of before are of another target; 0: all count */
     enum plx_judge_verdict verdict;
     struct plx_wall since;
     struct plx_addr address; /* what the judge was told; family 0: none */
@@ -24,11 +28,10 @@ struct plx_court {
     const struct plx_shares *shares;
     struct plx_judge *judge;
     bool settling;
-    bool recalled; /* verdicts were, and the judge has not thought yet */
-    bool finding;  /* faults that were there already are being found again */
-    bool news;     /* since the last tick */
-    /* The judge's time goes on where our clock was set: ahead of it by so much. */
-    int64_t ahead_ns;
+    bool recalled;            /* verdicts were, and the judge has not thought yet */
+    bool finding;             /* faults that were there already are being found again */
+    bool news;                /* since the last tick */
+    struct plx_wall now;      /* as last heard */
     struct plx_wall replayed; /* when the last one was received */
     bool remembers;           /* something that was replayed is not forgotten */
     struct plx_wall settling_until;
@@ -132,6 +135,14 @@ void plx_court_drop_agent(struct plx_court *court, uint32_t slot)
     plx_judge_drop_agent(court->judge, slot);
 }
 
+void plx_court_drop_monitor(struct plx_court *court, uint32_t slot)
+{
+    struct docket *docket = docket_of(court, slot);
+    plx_judge_drop_monitor(court->judge, slot);
+    free_sights(docket);
+    *docket = (struct docket){0};
+}
+
 /* The slots of the monitors that this one depends on, as far as they exist. */
 static size_t find_depended(const struct plx_court *court, const struct plx_monitor *m,
                             uint32_t slots[PLX_MONITOR_DEPENDS_MAX])
@@ -145,11 +156,38 @@ static size_t find_depended(const struct plx_court *court, const struct plx_moni
     return n;
 }
 
+/* Of what is probed and what is expected of it, not how often or by whom. */
+static uint64_t target_of(const struct plx_monitor *m)
+{
+    struct plx_task task = plx_task_of(m);
+    task.interval_ns = task.timeout_ns = 0;
+    task.confirm = false;
+    task.turn = 0;
+    return plx_task_hash(&task);
+}
+
+/* What was seen of another target says nothing of this one, and of what is paused nothing
+ * is said: both are looked at as if they were new. */
+static void begin_anew(struct plx_court *court, uint32_t slot,
+                       const struct plx_monitor *m)
+{
+    struct docket *docket = docket_of(court, slot);
+    uint64_t target = target_of(m);
+    bool other = docket->target != target, stops = m->paused && !docket->paused;
+    if (docket->declared && (other || stops)) {
+        plx_court_drop_monitor(court, slot);
+        docket->watched = court->now;
+    }
+    docket->target = target;
+    docket->paused = m->paused;
+}
+
 void plx_court_set_monitor(struct plx_court *court, uint32_t slot)
 {
     const struct plx_monitor *m = plx_catalog_at(court->catalog, slot);
     struct docket *docket = docket_of(court, slot);
     struct plx_addr literal;
+    begin_anew(court, slot, m);
     if (plx_addr_parse(m->host, &literal) == 0)
         docket->address = literal;
     char address[PLX_ADDR_TEXT_MAX];
@@ -173,41 +211,28 @@ void plx_court_set_monitor(struct plx_court *court, uint32_t slot)
     docket->declared = plx_judge_set_monitor(court->judge, &declared) == 0;
 }
 
-void plx_court_drop_monitor(struct plx_court *court, uint32_t slot)
-{
-    struct docket *docket = docket_of(court, slot);
-    plx_judge_drop_monitor(court->judge, slot);
-    free_sights(docket);
-    *docket = (struct docket){0};
-}
-
 /* ---- time ---- */
-
-static struct plx_wall to_judge(const struct plx_court *court, struct plx_wall ours)
-{
-    return plx_wall_add(ours, court->ahead_ns);
-}
-
-static struct plx_wall from_judge(const struct plx_court *court, struct plx_wall theirs)
-{
-    return plx_wall_add(theirs, -court->ahead_ns);
-}
 
 void plx_court_clock_set(struct plx_court *court, int64_t step_ns)
 {
-    court->ahead_ns -= step_ns;
+    plx_judge_clock_set(court->judge, step_ns);
+    court->now = plx_wall_add(court->now, step_ns);
     court->settling_until = plx_wall_add(court->settling_until, step_ns);
     court->finding_until = plx_wall_add(court->finding_until, step_ns);
-    for (uint32_t i = 0; i < court->n_dockets; i++)
+    for (uint32_t i = 0; i < court->n_dockets; i++) {
+        court->dockets[i].since.ns += step_ns;
+        if (court->dockets[i].watched.ns != 0)
+            court->dockets[i].watched.ns += step_ns;
         for (size_t k = 0; k < court->dockets[i].n_sights; k++)
             court->dockets[i].sights[k].at.ns += step_ns;
+    }
 }
 
 /* ---- hearing ---- */
 
 void plx_court_heartbeat(struct plx_court *court, struct plx_wall now, uint32_t agent)
 {
-    plx_judge_heartbeat(court->judge, to_judge(court, now), agent);
+    plx_judge_heartbeat(court->judge, now, agent);
 }
 
 static struct plx_sight *sight_of(struct docket *docket, uint32_t agent)
@@ -278,8 +303,8 @@ static void put_before_judge(struct plx_court *court, struct plx_wall now,
 {
     uint32_t resent = plx_result_resent_in_time(result);
     const struct plx_judge_result judged = {
-        .now = to_judge(court, now),
-        .at = to_judge(court, at),
+        .now = now,
+        .at = at,
         .monitor = monitor,
         .agent = agent,
         .outcome = result->outcome,
@@ -301,6 +326,9 @@ void plx_court_result(struct plx_court *court, struct plx_wall now, uint32_t age
     if (spare && !plx_court_takes_spare(result->kind))
         return;
     struct plx_wall at = plx_roster_correct(who, result->started, now);
+    court->now = now;
+    if (at.ns < docket_of(court, monitor)->watched.ns)
+        return;
     if (spare) {
         court->news = true;
         put_before_judge(court, now, at, agent, monitor, result);
@@ -367,6 +395,8 @@ void plx_court_recall(struct plx_court *court, uint32_t monitor,
                       enum plx_judge_verdict verdict, struct plx_wall since)
 {
     struct docket *docket = docket_of(court, monitor);
+    if (docket->paused)
+        return;
     docket->known = true;
     docket->verdict = verdict;
     docket->since = since;
@@ -415,7 +445,7 @@ static bool is_transition(struct plx_court *court, struct plx_wall now,
     };
     docket->known = true;
     docket->verdict = ruling->verdict;
-    docket->since = ruling->since.ns > 0 ? from_judge(court, ruling->since) : now;
+    docket->since = ruling->since.ns > 0 ? ruling->since : now;
     ret->ruling.since = docket->since;
     return true;
 }
@@ -486,10 +516,11 @@ void plx_court_tick(struct plx_court *court, struct plx_wall now,
     const struct plx_judge_output *output;
     size_t n = 0;
     court->news = false;
+    court->now = now;
     free_texts(court);
     if (mature(court, now))
         n = say_held_back(court, now);
-    plx_judge_tick(court->judge, to_judge(court, now), &output);
+    plx_judge_tick(court->judge, now, &output);
     reserve(court, n + output->n_verdicts);
     for (size_t i = 0; i < output->n_verdicts; i++)
         n += is_transition(court, now, &output->verdicts[i], &court->transitions[n]);
@@ -503,9 +534,8 @@ struct plx_wall plx_court_since(const struct plx_court *court, uint32_t monitor,
 {
     const struct docket *docket =
         monitor < court->n_dockets ? &court->dockets[monitor] : NULL;
-    return docket && docket->known && docket->verdict == ruling->verdict
-               ? docket->since
-               : from_judge(court, ruling->since);
+    return docket && docket->known && docket->verdict == ruling->verdict ? docket->since
+                                                                         : ruling->since;
 }
 
 bool plx_court_recorded(const struct plx_court *court, uint32_t monitor,

@@ -56,7 +56,8 @@ void plx_court_replay(struct plx_court *court, struct plx_wall now,
 /* Our wall clock was set by `step_ns`: what is known keeps its age. */
 void plx_court_clock_set(struct plx_court *court, int64_t step_ns);
 
-/* What was last recorded of a monitor, before the first tick. */
+/* What was last recorded of a monitor, before the first tick; of one that is paused
+ * nothing is kept. */
 void plx_court_recall(struct plx_court *court, uint32_t monitor,
                       enum plx_judge_verdict verdict, struct plx_wall since);
 /* Until then an "inconclusive" is our own beginning, and replaces nothing recorded. */

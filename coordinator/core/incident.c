@@ -397,6 +397,16 @@ void plx_incident_restate(struct plx_incidents *self, struct plx_incident *incid
 
 /* ---- recalling ---- */
 
+/* Of what was paused just before the end, nobody may have been told: what is not watched
+ * is in no incident. */
+static uint32_t watched_slot(const struct plx_incidents *self, uint64_t monitor_id)
+{
+    uint32_t slot = plx_catalog_by_id(self->catalog, monitor_id);
+    const struct plx_monitor *m =
+        slot == PLX_CATALOG_NONE ? NULL : plx_catalog_at(self->catalog, slot);
+    return m && !m->paused ? slot : PLX_CATALOG_NONE;
+}
+
 static void copy_parts(struct plx_incidents *self, struct plx_incident *mine,
                        const struct plx_incident *stored)
 {
@@ -409,7 +419,7 @@ static void copy_parts(struct plx_incidents *self, struct plx_incident *mine,
     for (size_t i = 0; i < stored->n_members; i++) {
         struct plx_incident_member m = stored->members[i];
         m.name = plx_text_dup(m.name);
-        m.slot = plx_catalog_by_id(self->catalog, m.monitor_id);
+        m.slot = watched_slot(self, m.monitor_id);
         mine->n_active += m.left.ns == 0;
         /* Room as plx_incident_join makes it: powers of two. */
         size_t n = mine->n_members++;
@@ -465,7 +475,8 @@ void plx_incidents_recall(struct plx_incidents *incidents,
     /* What was about to end had been let go of before. */
     if (stored->state == PLX_INCIDENT_OPEN)
         mine->unclaimed_until = plx_wall_add(now, incidents->policy.unclaimed_ns);
-    incidents->ticked = now; /* who joined before is no news */
+    /* Who joined before is no news, who joins now is. */
+    incidents->ticked = plx_wall_add(now, -1);
     copy_parts(incidents, mine, stored);
     plx_incident_clip(mine, now);
     seat_members(incidents, mine, now);

@@ -170,6 +170,15 @@ static int64_t hold_ns(const struct plx_incidents *self,
     return since_ns < self->policy.steady_ns ? INT64_MAX : self->policy.ending_ns;
 }
 
+/* All of it was removed or paused: nobody has seen it well. */
+static bool is_unwatched(const struct plx_incident *incident)
+{
+    for (size_t i = 0; i < incident->n_members; i++)
+        if (incident->members[i].slot != PLX_CATALOG_NONE)
+            return false;
+    return incident->n_members > 0;
+}
+
 static void end_or_go_on(struct plx_incidents *self, struct plx_incident *incident,
                          struct plx_wall now)
 {
@@ -182,12 +191,14 @@ static void end_or_go_on(struct plx_incidents *self, struct plx_incident *incide
         incident->state = PLX_INCIDENT_ENDING;
         incident->ending = now;
         if (incident->announced.ns > 0)
-            plx_incident_say(self, incident, now, PLX_INCIDENT_DID_END, "",
-                             "all is well again");
+            plx_incident_say(self, incident, now, PLX_INCIDENT_DID_END, "", "%s",
+                             is_unwatched(incident) ? "none of it is watched any more"
+                                                    : "all is well again");
     }
     if (plx_wall_diff(now, incident->ending) >= hold_ns(self, incident, now) &&
         has_recovered(self, incident))
-        plx_incident_close(self, incident, now, "over");
+        plx_incident_close(self, incident, now,
+                           is_unwatched(incident) ? "not watched any more" : "over");
 }
 
 /* ---- announcing ---- */
@@ -348,7 +359,8 @@ static void tick_one(struct plx_incidents *self, struct plx_incident *incident,
     end_flapping(self, incident, now);
     end_or_go_on(self, incident, now);
     announce(self, incident, now);
-    if (incident->state != PLX_INCIDENT_CLOSED && incident->announced.ns > 0 && rules)
+    /* That the last one left is told with the end, if it is one. */
+    if (incident->state == PLX_INCIDENT_OPEN && incident->announced.ns > 0 && rules)
         plx_notices_plan(self, incident, now, rules);
 }
 

@@ -233,6 +233,16 @@ void plx_judge_drop_agent(struct plx_judge *j, uint32_t agent)
     j->ev.dirty = true;
 }
 
+void plx_judge_clock_set(struct plx_judge *j, int64_t step_ns)
+{
+    if (j->ev.epoch_ns == 0)
+        return;
+    j->ev.epoch_ns += step_ns;
+    j->now_ns += step_ns;
+    plx_fleet_clock_set(&j->fleet, step_ns);
+    plx_seats_clock_set(&j->seats, step_ns);
+}
+
 /* --- what happened -------------------------------------------------------------------
  */
 

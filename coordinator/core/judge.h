@@ -280,6 +280,10 @@ int plx_judge_set_monitor(struct plx_judge *judge,
                           const struct plx_judge_monitor *monitor);
 void plx_judge_drop_monitor(struct plx_judge *judge, uint32_t monitor);
 
+/* The clock that all times come from was set by `step_ns`: what is known keeps its age,
+ * and is told by the new clock. */
+void plx_judge_clock_set(struct plx_judge *judge, int64_t step_ns);
+
 /* The agent is alive and connected. Unknown ids are ignored. */
 void plx_judge_heartbeat(struct plx_judge *judge, struct plx_wall now, uint32_t agent);
 

@@ -102,8 +102,9 @@ static bool has_places(const struct plx_faults *fs, const struct plx_surrounding
     plx_ids_fini(&all);
     if (f->agents.n < 2)
         return n_all < 2 && persists(f, PLX_TK(x->policy->lone_ns));
-    f->one_sided = left < 2 && f->scope.type == PLX_SCOPE_PREFIX &&
-                   !is_way_excluded(x, f, one_provider);
+    bool network =
+        f->scope.type == PLX_SCOPE_PREFIX || f->scope.type == PLX_SCOPE_NEIGHBOURS;
+    f->one_sided = left < 2 && network && !is_way_excluded(x, f, one_provider);
     if (f->one_sided)
         return false;
     return (distinct(x->fleet, &f->agents, region_key) >= 2 || left < 2) &&

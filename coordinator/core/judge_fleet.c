@@ -314,6 +314,13 @@ int plx_fleet_prefix(const char *address, char ret[PLX_PREFIX_MAX])
 
 /* --- agents ------------------------------------------------------------------------ */
 
+void plx_fleet_clock_set(struct plx_fleet *fleet, int64_t step_ns)
+{
+    for (uint32_t i = 0; i < fleet->n_agents; i++)
+        if (fleet->agents[i].heard_ns != 0)
+            fleet->agents[i].heard_ns += step_ns;
+}
+
 struct plx_fleet_agent *plx_fleet_agent(const struct plx_fleet *fleet, uint32_t id)
 {
     return id < fleet->n_agents && fleet->agents[id].used ? &fleet->agents[id] : NULL;

@@ -145,6 +145,9 @@ struct plx_fleet {
 
 void plx_fleet_fini(struct plx_fleet *fleet);
 
+/* As plx_judge_clock_set. */
+void plx_fleet_clock_set(struct plx_fleet *fleet, int64_t step_ns);
+
 /* Both replace what was known; the id is within range. Cells are the caller's business.
  */
 void plx_fleet_set_agent(struct plx_fleet *fleet, const struct plx_judge_agent *agent);

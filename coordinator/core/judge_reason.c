@@ -45,6 +45,22 @@ static const char *const kind_verbs[PLX_KIND_COUNT_] = {
     [PLX_KIND_DNS] = "does not resolve",
 };
 
+/* What is well does so. */
+static const char *const expected[] = {
+    [PLX_EXPECT_OPEN] = "connects",
+    [PLX_EXPECT_REFUSED] = "refuses as expected",
+    [PLX_EXPECT_FILTERED] = "stays silent as expected",
+    [PLX_EXPECT_CLOSED] = "is closed as expected",
+};
+
+/* What else than a silence or an ICMP error is unexpected of a port that is to be closed:
+ * that it is open. */
+static const char *verb_of(const struct plx_fleet_monitor *m, int kind)
+{
+    bool open = kind == PLX_KIND_RESET && (m->expect & 3) != PLX_EXPECT_OPEN;
+    return open ? "answers" : kind_verbs[kind];
+}
+
 /* The kinds of failure of a fault's cells, summed (each cell once per kind seen). */
 static void kinds_of(const struct plx_reason_input *in, const struct plx_fault *f,
                      uint32_t only_monitor, uint32_t n[PLX_KIND_COUNT_])
@@ -63,6 +79,14 @@ static void kinds_of(const struct plx_reason_input *in, const struct plx_fault *
                 n[q] += c->kinds[q] > 0;
         }
     }
+}
+
+static bool has_kind(const uint32_t n[PLX_KIND_COUNT_])
+{
+    for (int k = 0; k < PLX_KIND_COUNT_; k++)
+        if (n[k] > 0)
+            return true;
+    return false;
 }
 
 static int commonest(const uint32_t n[PLX_KIND_COUNT_])
@@ -142,15 +166,17 @@ static void say_witnesses(const struct plx_reason_input *in, const struct plx_fa
                           uint32_t monitor, const uint32_t kinds[PLX_KIND_COUNT_],
                           struct plx_buf *b)
 {
+    const struct plx_fleet_monitor *m =
+        &in->fleet->monitors[monitor != UINT32_MAX ? monitor : f->monitors.ids[0]];
     struct witnesses w = {0};
     char places[64];
     int kind = commonest(kinds);
     each_witness(in, f, monitor, take_alike, kind, &w);
     each_witness(in, f, monitor, take_other, kind, &w);
     places_text(w.alike.n, w.of.n, places, sizeof places);
-    plx_buf_printf(b, "%s from %s", kind_verbs[kind], places);
+    plx_buf_printf(b, "%s from %s", verb_of(m, kind), places);
     if (w.other.n > 0 && w.of.n > 1)
-        plx_buf_printf(b, " and %s from %u", kind_verbs[commonest(w.kinds)], w.other.n);
+        plx_buf_printf(b, " and %s from %u", verb_of(m, commonest(w.kinds)), w.other.n);
     witnesses_fini(&w);
 }
 
@@ -197,8 +223,16 @@ static const char *living_sibling(const struct plx_reason_input *in, uint32_t mo
 static void service_cause(const struct plx_reason_input *in, uint32_t monitor,
                           const uint32_t kinds[PLX_KIND_COUNT_], struct plx_buf *b)
 {
+    static const char *const should[] = {
+        [PLX_EXPECT_REFUSED] = "refuse",
+        [PLX_EXPECT_FILTERED] = "stay silent",
+        [PLX_EXPECT_CLOSED] = "be closed",
+    };
     const char *sibling = living_sibling(in, monitor);
-    if (kinds[PLX_KIND_REFUSED] + kinds[PLX_KIND_RESET] > 0)
+    int expect = in->fleet->monitors[monitor].expect & 3;
+    if (expect != PLX_EXPECT_OPEN)
+        plx_buf_printf(b, "; it should %s", should[expect]);
+    else if (kinds[PLX_KIND_REFUSED] + kinds[PLX_KIND_RESET] > 0)
         plx_buf_text(b, "; the host answers, so the service is down");
     else if (sibling != NULL)
         plx_buf_printf(b, "; %s on the same host answers, so the service is down",
@@ -242,6 +276,41 @@ static void host_wide_cause(const struct plx_reason_input *in, const struct plx_
                    plx_fleet_services(in->fleet, plx_unit_members(u), u->n), host);
 }
 
+/* Those in the fault that watch the monitor, and see it well by now. */
+static uint32_t count_revived(const struct plx_reason_input *in,
+                              const struct plx_fault *f,
+                              const struct plx_fleet_monitor *m, uint32_t *ret_of)
+{
+    uint32_t n = 0;
+    *ret_of = 0;
+    for (uint32_t k = 0; k < m->n_cells; k++) {
+        const struct plx_cell c = plx_cell_at(in->ev, m, k);
+        if (!plx_ids_has(&f->agents, c.agent))
+            continue;
+        ++*ret_of;
+        n += plx_verdict_is_fresh(in->fleet, in->policy, m, &c, in->now);
+    }
+    return n;
+}
+
+/* Nobody in the fault sees it fail any more, and it is not over yet. */
+static void say_waning(const struct plx_reason_input *in, const struct plx_fault *f,
+                       uint32_t monitor, struct plx_buf *b)
+{
+    const struct plx_fleet_monitor *m = &in->fleet->monitors[monitor];
+    char target[PLX_JUDGE_SENTENCE / 2], at[16];
+    uint32_t of, n = count_revived(in, f, m, &of);
+    target_text(in->fleet, m, target, sizeof target);
+    plx_buf_printf(b, "%s failed since %s; ", target, clock_text(in, f->onset, at));
+    if (of == 0)
+        plx_buf_text(b, "who saw that does not watch it any more");
+    else if (n > 0)
+        plx_buf_printf(b, "it %s from %u of %u locations again, which has to last",
+                       expected[m->expect & 3], n, of);
+    else
+        plx_buf_text(b, "nobody of those who saw that has a fresh view of it now");
+}
+
 static void say_server(const struct plx_reason_input *in, const struct plx_fault *f,
                        uint32_t monitor, struct plx_buf *b)
 {
@@ -253,6 +322,10 @@ static void say_server(const struct plx_reason_input *in, const struct plx_fault
     if (first == UINT32_MAX)
         return;
     kinds_of(in, f, monitor, kinds);
+    if (!has_kind(kinds)) {
+        say_waning(in, f, first, b);
+        return;
+    }
     target_text(in->fleet, &in->fleet->monitors[first], target, sizeof target);
     plx_scope_entity(in->fleet, &f->scope, entity, sizeof entity);
     enum plx_judge_class class = plx_scope_kind(f->scope.type)->class;
@@ -274,6 +347,11 @@ static void say_server(const struct plx_reason_input *in, const struct plx_fault
         service_cause(in, first, kinds, b);
     else if (class == PLX_JUDGE_CLASS_HOST)
         host_cause(in, f, first, entity, b);
+    else if (f->scope.type == PLX_SCOPE_NEIGHBOURS)
+        plx_buf_printf(b,
+                       "; %u services of %s fail together and their hosts answer: what "
+                       "they share, or a filter before them, is down",
+                       services_in(in, f), entity);
     else if (class == PLX_JUDGE_CLASS_NETWORK)
         plx_buf_printf(b, "; %u services of %s fail together: the network is down",
                        services_in(in, f), entity);
@@ -315,9 +393,14 @@ static void say_path(const struct plx_reason_input *in, const struct plx_fault *
         return;
     bool filter = plx_scope_kind(f->scope.type)->filter;
     kinds_of(in, f, monitor, kinds);
+    if (!has_kind(kinds)) {
+        say_waning(in, f, first, b);
+        return;
+    }
     target_text(in->fleet, &in->fleet->monitors[first], target, sizeof target);
     plx_scope_entity(in->fleet, &f->scope, entity, sizeof entity);
-    plx_buf_printf(b, "%s %s from ", target, kind_verbs[commonest(kinds)]);
+    plx_buf_printf(b, "%s %s from ", target,
+                   verb_of(&in->fleet->monitors[first], commonest(kinds)));
     list_agents(in, &f->agents, b);
     plx_buf_printf(b, " since %s", clock_text(in, f->onset, at));
     plx_verdict_count(in->fleet, in->ev, in->policy, first, in->now, &n);
@@ -382,6 +465,23 @@ static void say_fault(const struct plx_reason_input *in, const struct plx_fault 
         say_path(in, f, monitor, b);
 }
 
+/* What its views say now would be said of a fault that is none any more. `ended` 1: its
+ * failures are another's, or there are none to explain. */
+static void say_over(const struct plx_reason_input *in, const struct plx_fault *f,
+                     struct plx_buf *b)
+{
+    char began[16], ended[16], entity[PLX_JUDGE_SENTENCE / 2];
+    plx_scope_entity(in->fleet, &f->scope, entity, sizeof entity);
+    plx_buf_printf(b, "%s: ", entity);
+    if (f->ended > 1)
+        plx_buf_printf(b, "over, it lasted from %s to %s",
+                       clock_text(in, f->onset, began),
+                       clock_text(in, f->ended > f->onset ? f->ended : f->onset, ended));
+    else
+        plx_buf_printf(b, "given up, what failed since %s is well or has another cause",
+                       clock_text(in, f->onset, began));
+}
+
 static void give(struct plx_buf *b, char ret[PLX_JUDGE_SENTENCE])
 {
     const char *text = plx_buf_str(b);
@@ -398,6 +498,8 @@ void plx_reason_fault(const struct plx_reason_input *in, const struct plx_fault 
     plx_buf_init(&b, 4096);
     if (f->farewell != NULL)
         plx_buf_printf(&b, "%s is no longer watched", f->farewell);
+    else if (f->ended != 0)
+        say_over(in, f, &b);
     else
         say_fault(in, f, UINT32_MAX, &b);
     give(&b, ret);
@@ -410,13 +512,6 @@ static const struct plx_fault *fault_by_id(const struct plx_faults *fs, uint64_t
             return &fs->list[i];
     return NULL;
 }
-
-static const char *const expected[] = {
-    [PLX_EXPECT_OPEN] = "connects",
-    [PLX_EXPECT_REFUSED] = "refuses as expected",
-    [PLX_EXPECT_FILTERED] = "stays silent as expected",
-    [PLX_EXPECT_CLOSED] = "is closed as expected",
-};
 
 static void say_up(const struct plx_fleet_monitor *m, const char *target,
                    const struct plx_count *n, struct plx_buf *b)

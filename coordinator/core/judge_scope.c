@@ -10,6 +10,7 @@ static const struct plx_scope_kind kinds[PLX_SCOPE_COUNT_] = {
     [PLX_SCOPE_ENDPOINT] = {PLX_JUDGE_CLASS_SERVICE, .server = true},
     [PLX_SCOPE_SERVICES] = {PLX_JUDGE_CLASS_SERVICE, .server = true},
     [PLX_SCOPE_PREFIX] = {PLX_JUDGE_CLASS_NETWORK, .server = true, .silence = true},
+    [PLX_SCOPE_NEIGHBOURS] = {PLX_JUDGE_CLASS_NETWORK, .server = true},
     [PLX_SCOPE_GROUP] = {PLX_JUDGE_CLASS_NETWORK, .server = true, .silence = true},
     [PLX_SCOPE_NAME] = {PLX_JUDGE_CLASS_DNS, .server = true},
     [PLX_SCOPE_AGENT_HOST] = {.class = PLX_JUDGE_CLASS_PATH},
@@ -121,6 +122,33 @@ static void add_host(const struct plx_fleet *f, uint32_t monitor, bool answers, 
     add(l, PLX_SCOPE_FILTER_HOST, m->unit_host, UINT32_MAX);
 }
 
+/* So many hosts that refuse together are no accident of each: what they share, or a
+ * filter before them, refuses. Without it, that their ways are broken from each place
+ * costs less than that each is down, and that is not told as what is down. */
+#define NEIGHBOURS 3u
+
+static bool has_neighbours(const struct plx_fleet *f, const struct plx_unit *prefix)
+{
+    uint32_t hosts[NEIGHBOURS], n = 0;
+    for (uint32_t i = 0; i < prefix->n && n < NEIGHBOURS; i++) {
+        uint32_t host = f->monitors[plx_unit_members(prefix)[i]].unit_host, k = 0;
+        while (k < n && hosts[k] != host)
+            k++;
+        if (k == n)
+            hosts[n++] = host;
+    }
+    return n == NEIGHBOURS;
+}
+
+static void add_network(const struct plx_fleet *f, const struct plx_fleet_monitor *m,
+                        bool answers, struct list *l)
+{
+    if (!answers)
+        add(l, PLX_SCOPE_PREFIX, m->unit_prefix, UINT32_MAX);
+    else if (has_neighbours(f, &f->units[m->unit_prefix]))
+        add(l, PLX_SCOPE_NEIGHBOURS, m->unit_prefix, UINT32_MAX);
+}
+
 static void add_server(const struct plx_fleet *f, const struct plx_fail *fail, bool wide,
                        unsigned worth, struct list *l)
 {
@@ -136,8 +164,8 @@ static void add_server(const struct plx_fleet *f, const struct plx_fail *fail, b
         return;
     unsigned net = worth & (PLX_WORTH_PREFIX | PLX_WORTH_FILTER_PREFIX);
     if (net != 0 && plx_fleet_hosts(f, &f->units[m->unit_prefix]) >= 2) {
-        if ((net & PLX_WORTH_PREFIX) && !answers)
-            add(l, PLX_SCOPE_PREFIX, m->unit_prefix, UINT32_MAX);
+        if (net & PLX_WORTH_PREFIX)
+            add_network(f, m, answers, l);
         if (net & PLX_WORTH_FILTER_PREFIX)
             add(l, PLX_SCOPE_FILTER_PREFIX, m->unit_prefix, UINT32_MAX);
     }

@@ -14,6 +14,7 @@ enum plx_scope_type {
     PLX_SCOPE_ENDPOINT, /* one service that several monitors watch */
     PLX_SCOPE_SERVICES, /* the services of a host, which itself answers */
     PLX_SCOPE_PREFIX,
+    PLX_SCOPE_NEIGHBOURS, /* the services of a prefix whose hosts answer */
     PLX_SCOPE_GROUP,
     PLX_SCOPE_NAME,
     PLX_SCOPE_AGENT_HOST, /* y: agent */

@@ -168,6 +168,14 @@ void plx_seats_forget_agent(struct plx_seats *s, uint32_t agent)
             remove_at(s, i);
 }
 
+void plx_seats_clock_set(struct plx_seats *s, int64_t step_ns)
+{
+    for (uint32_t i = 0; i < s->n; i++) {
+        s->at[i].said.now.ns += step_ns;
+        s->at[i].said.at.ns += step_ns;
+    }
+}
+
 /* --- hearing ---------------------------------------------------------------------- */
 
 int plx_seats_hear(struct plx_seats *s, const struct plx_seats_room *room,

@@ -53,6 +53,9 @@ void plx_seats_take_away(struct plx_seats *seats, const struct plx_seats_room *r
 /* The agent is no more; it has no cells. */
 void plx_seats_forget_agent(struct plx_seats *seats, uint32_t agent);
 
+/* As plx_judge_clock_set. */
+void plx_seats_clock_set(struct plx_seats *seats, int64_t step_ns);
+
 /* A result of an agent that has no cell of the monitor (both exist). 0, or PLX_ENOTFOUND:
  * a scheduled one, which is nobody's any more. */
 int plx_seats_hear(struct plx_seats *seats, const struct plx_seats_room *room,

@@ -230,6 +230,7 @@ void plx_api_call(struct plx_api *api, const struct plx_api_request *request)
 {
     struct plx_why why = {""};
     struct plx_call *call = new_call(api, request, request->body);
+    plx_intake_wall(api->intake); /* what is compared with the clock is set right first */
     const struct method *method = find_method(request->method, &why);
     if (!method)
         plx_call_fail(call, PLX_EUNSUPPORTED, "%s", why.text);

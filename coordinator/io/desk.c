@@ -315,10 +315,13 @@ static bool recall_verdict(void *arg, const struct plx_store_verdict *verdict)
 {
     struct plx_desk *desk = arg;
     uint32_t slot = plx_catalog_by_id(desk->catalog, verdict->monitor_id);
+    struct plx_wall since = verdict->at; /* the clock may have been set back since */
+    if (since.ns > desk->started_wall.ns)
+        since = desk->started_wall;
     for (int v = 0; v < PLX_JUDGE_VERDICT_COUNT_; v++)
         if (slot != PLX_CATALOG_NONE &&
             strcmp(plx_judge_verdict_token((enum plx_judge_verdict)v), verdict->now) == 0)
-            plx_court_recall(desk->court, slot, (enum plx_judge_verdict)v, verdict->at);
+            plx_court_recall(desk->court, slot, (enum plx_judge_verdict)v, since);
     return true;
 }
 

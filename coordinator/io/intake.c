@@ -245,6 +245,13 @@ static void notice_clock(struct plx_intake *intake, struct plx_mono now,
         intake->sessions[i].kept.ns = 0;
 }
 
+struct plx_wall plx_intake_wall(struct plx_intake *intake)
+{
+    struct plx_wall wall = plx_clock_wall();
+    notice_clock(intake, plx_clock_mono(), wall);
+    return wall;
+}
+
 static bool on_readable(void *arg)
 {
     struct plx_intake *intake = arg;

@@ -37,6 +37,10 @@ const char *plx_intake_endpoint(const struct plx_intake *intake);
 void plx_intake_push(struct plx_intake *intake);
 /* Ends leases, sends what is owed. Call a few times a second. */
 void plx_intake_tick(struct plx_intake *intake);
+/* The wall clock. If it was set since it was last read, all times that are kept are set
+ * right first: whoever goes on to judge by it asks here, for the judge's time never goes
+ * back, and one step ahead of what agents measure makes it blind. */
+struct plx_wall plx_intake_wall(struct plx_intake *intake);
 
 /* Orders probes at once. Returns 0, PLX_EGONE (not connected) or PLX_EAGAIN. */
 int plx_intake_probe(struct plx_intake *intake, uint32_t agent_slot,

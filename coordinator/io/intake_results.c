@@ -49,12 +49,13 @@ static void tell_spares(struct plx_desk *desk, uint32_t slot, uint32_t monitor,
         plx_spares_doubt(desk->spares, monitor);
 }
 
-static void judge_fresh(struct plx_desk *desk, uint32_t slot,
+static void judge_fresh(struct plx_intake *intake, uint32_t slot,
                         const struct plx_store_ingested *batch)
 {
+    struct plx_desk *desk = intake->desk;
     uint32_t monitors[2 * AHEAD] = {0}; /* a ring */
     /* The clock may have been set back since it was received. */
-    struct plx_wall received = plx_clock_wall();
+    struct plx_wall received = plx_intake_wall(intake);
     if (batch->received.ns < received.ns)
         received = batch->received;
     for (size_t i = 0; i < batch->n_fresh + AHEAD; i++) {
@@ -98,7 +99,7 @@ static void on_ingested(void *arg, int err, const struct plx_store_ingested *bat
         if (s->open)
             plx_intake_send(intake, &s->peer, &ack);
         if (!job->undated && !plx_roster_at(intake->desk->roster, job->slot)->revoked)
-            judge_fresh(intake->desk, job->slot, batch);
+            judge_fresh(intake, job->slot, batch);
     }
     free(job);
 }

@@ -30,7 +30,7 @@ static void judge(struct plx_rounds *rounds, struct plx_desk *desk,
 {
     struct plx_mono began = plx_clock_mono();
     uint64_t ordered = desk->counts.probes_ordered;
-    plx_verdicts_tick(desk, intake, plx_clock_wall());
+    plx_verdicts_tick(desk, intake, plx_intake_wall(intake));
     rounds->judged = plx_clock_mono();
     rounds->cost_ns = plx_mono_diff(rounds->judged, began);
     if (desk->counts.probes_ordered != ordered)

@@ -71,6 +71,10 @@ void judge_hear(struct judge_world *w, const struct plx_judge_output *out, doubl
         assert_false(w->faults[f->id].closed); /* a fault closes once, then is silent */
         w->faults[f->id].class = f->class;
         w->faults[f->id].closed = f->change == PLX_JUDGE_CLOSED;
+        assert_true(f->change != PLX_JUDGE_CLOSED || /* not of the views of now */
+                    strstr(f->why, ": over, it lasted from ") ||
+                    strstr(f->why, ": given up, ") ||
+                    strstr(f->why, " is no longer watched"));
         w->faults[f->id].n_closed += f->change == PLX_JUDGE_CLOSED;
         w->faults[f->id].page = f->page;
         w->faults[f->id].by_quorum = f->by_quorum;

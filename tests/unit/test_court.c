@@ -38,12 +38,30 @@ static void add_agent(struct fixture *fx, uint32_t i)
                          PLX_STANDING_PRESENT);
 }
 
-static int set_up(void **state)
+/* web, as it is by default; or at another port, at another interval, or paused. */
+static void put_web(struct fixture *fx, uint16_t port, int64_t interval_ns, bool paused)
 {
-    struct fixture *fx = calloc(1, sizeof *fx);
     struct plx_monitor m;
     const uint32_t *changed;
     size_t n;
+    plx_monitor_init(&m);
+    m.id = 7;
+    m.port = port;
+    m.interval_ns = interval_ns;
+    m.timeout_ns = 5 * PLX_SEC_NS;
+    m.paused = paused;
+    plx_monitor_set_text(&m.name, "web");
+    plx_monitor_set_text(&m.host, "192.0.2.7");
+    plx_monitor_add_location(&m, "all");
+    assert_int_equal(plx_shares_put(fx->shares, &m, &fx->monitor), 0);
+    plx_monitor_fini(&m);
+    plx_shares_settle(fx->shares, fx->now, &changed, &n);
+    plx_court_set_monitor(fx->court, fx->monitor);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *fx = calloc(1, sizeof *fx);
     assert_non_null(fx);
     fx->now.ns = PLX_HOUR_NS;
     fx->wall_ns = BEGAN_NS;
@@ -53,18 +71,7 @@ static int set_up(void **state)
     fx->court = plx_court_new(fx->roster, fx->catalog, fx->shares);
     for (uint32_t i = 0; i < 3; i++)
         add_agent(fx, i);
-    plx_monitor_init(&m);
-    m.id = 7;
-    m.port = 443;
-    m.interval_ns = PLX_MIN_NS;
-    m.timeout_ns = 5 * PLX_SEC_NS;
-    plx_monitor_set_text(&m.name, "web");
-    plx_monitor_set_text(&m.host, "192.0.2.7");
-    plx_monitor_add_location(&m, "all");
-    assert_int_equal(plx_shares_put(fx->shares, &m, &fx->monitor), 0);
-    plx_monitor_fini(&m);
-    plx_shares_settle(fx->shares, fx->now, &changed, &n);
-    plx_court_set_monitor(fx->court, fx->monitor);
+    put_web(fx, 443, PLX_MIN_NS, false);
     *state = fx;
     return 0;
 }
@@ -175,6 +182,88 @@ static void clock_set__since_is_told_by_the_new_clock(void **state)
     assert_non_null(sight);
     ago_ns = plx_wall_diff(wall(fx), sight->at);
     assert_true(ago_ns >= 0 && ago_ns <= 30 * PLX_SEC_NS);
+}
+
+/* What stood when it was set, too: in its sentence, and as its fault began. */
+static void clock_set__what_stands_is_told_by_the_new_clock(void **state)
+{
+    struct fixture *fx = *state;
+    struct plx_judge_ruling ruling;
+    const struct plx_judge_fault *faults;
+    char at[PLX_WALL_TEXT_MAX];
+    size_t n;
+    pass(fx, 60, PLX_OUTCOME_OPEN);
+    pass(fx, 180, PLX_OUTCOME_REFUSED);
+    set_clock(fx, -5000 * PLX_SEC_NS);
+    assert_int_equal(pass(fx, 2, PLX_OUTCOME_REFUSED), PLX_JUDGE_SERVICE_DOWN);
+    plx_judge_faults(plx_court_judge(fx->court), &faults, &n);
+    assert_int_equal(n, 1);
+    int64_t ago_ns = plx_wall_diff(wall(fx), faults[0].onset);
+    assert_true(ago_ns > 150 * PLX_SEC_NS && ago_ns <= 182 * PLX_SEC_NS);
+    plx_wall_format(faults[0].onset, at);
+    assert_int_equal(plx_judge_view(plx_court_judge(fx->court), fx->monitor, &ruling), 0);
+    at[19] = '\0'; /* of 2023-11-14T22:13:20.000Z the seconds */
+    assert_non_null(strstr(ruling.why, at + 11));
+    ago_ns = plx_wall_diff(wall(fx), plx_court_since(fx->court, fx->monitor, &ruling));
+    assert_true(ago_ns > 150 * PLX_SEC_NS && ago_ns <= 182 * PLX_SEC_NS);
+}
+
+/* What is said of the monitor now, which nobody has looked at. */
+static void assert_pending(struct fixture *fx)
+{
+    const struct plx_judge_output *output;
+    const struct plx_transition *transitions;
+    struct plx_judge_ruling ruling;
+    const struct plx_judge_fault *faults;
+    size_t n;
+    fx->now = plx_mono_add(fx->now, PLX_SEC_NS);
+    plx_court_tick(fx->court, wall(fx), &output, &transitions, &n);
+    assert_int_equal(n, 0);
+    plx_judge_faults(plx_court_judge(fx->court), &faults, &n);
+    assert_int_equal(n, 0);
+    assert_int_equal(plx_judge_view(plx_court_judge(fx->court), fx->monitor, &ruling), 0);
+    assert_int_equal(ruling.verdict, PLX_JUDGE_INCONCLUSIVE);
+    assert_int_equal(ruling.fresh, 0);
+    assert_null(plx_court_sight(fx->court, fx->monitor, fx->agents[0]));
+}
+
+static void another_port__is_not_judged_by_what_was_seen_of_the_former(void **state)
+{
+    struct fixture *fx = *state;
+    pass(fx, 60, PLX_OUTCOME_OPEN);
+    assert_int_equal(pass(fx, 60, PLX_OUTCOME_REFUSED), PLX_JUDGE_SERVICE_DOWN);
+    const struct plx_result late = {.monitor_id = 7,
+                                    .started = {fx->now.ns - PLX_SEC_NS + BEGAN_NS},
+                                    .outcome = PLX_OUTCOME_REFUSED};
+    put_web(fx, 444, PLX_MIN_NS, false);
+    assert_pending(fx);
+    plx_court_result(fx->court, wall(fx), fx->agents[0], fx->monitor, &late);
+    assert_pending(fx);
+    assert_int_equal(pass(fx, 30, PLX_OUTCOME_OPEN), PLX_JUDGE_UP);
+}
+
+static void another_interval__keeps_what_was_seen(void **state)
+{
+    struct fixture *fx = *state;
+    assert_int_equal(pass(fx, 60, PLX_OUTCOME_OPEN), PLX_JUDGE_UP);
+    put_web(fx, 443, 2 * PLX_MIN_NS, false);
+    assert_int_equal(think(fx), PLX_JUDGE_UP);
+}
+
+static void paused_and_resumed__begins_anew_without_its_fault(void **state)
+{
+    struct fixture *fx = *state;
+    struct plx_judge_ruling ruling;
+    pass(fx, 60, PLX_OUTCOME_OPEN);
+    assert_int_equal(pass(fx, 60, PLX_OUTCOME_REFUSED), PLX_JUDGE_SERVICE_DOWN);
+    put_web(fx, 443, PLX_MIN_NS, true);
+    assert_pending(fx);
+    plx_court_recall(fx->court, fx->monitor, PLX_JUDGE_SERVICE_DOWN, wall(fx));
+    put_web(fx, 443, PLX_MIN_NS, false);
+    assert_pending(fx);
+    assert_int_equal(plx_judge_view(plx_court_judge(fx->court), fx->monitor, &ruling), 0);
+    assert_string_equal(plx_court_word(fx->court, fx->monitor, &ruling), "pending");
+    assert_int_equal(pass(fx, 60, PLX_OUTCOME_REFUSED), PLX_JUDGE_SERVICE_DOWN);
 }
 
 /* A stored result of agent `i`, received at that second after BEGAN. */
@@ -452,6 +541,15 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             clock_set_back_while_away__past_outage_is_not_told_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(results_received_in_the_future__are_left_out,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(clock_set__what_stands_is_told_by_the_new_clock,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            another_port__is_not_judged_by_what_was_seen_of_the_former, set_up,
+            tear_down),
+        cmocka_unit_test_setup_teardown(another_interval__keeps_what_was_seen, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(paused_and_resumed__begins_anew_without_its_fault,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(clock_set__since_is_told_by_the_new_clock, set_up,
                                         tear_down),

@@ -24,7 +24,9 @@ struct world {
     int told[PLX_NOTICE_EVENT_COUNT_];
     char receiver[PLX_NAME_MAX + 1]; /* told last */
     size_t n_changed;
-    char left[128]; /* what was said of members that left last */
+    char left[128];   /* what was said of members that left last */
+    char joined[128]; /* … that joined */
+    char ended[128];  /* … of the end */
 };
 
 static struct plx_wall wall(double s)
@@ -130,9 +132,15 @@ static void tick(struct world *w, double at)
     struct plx_incident_actions actions;
     plx_incidents_tick(w->incidents, wall(at), &w->rules, &actions);
     w->n_changed = actions.n_changed;
-    for (size_t i = 0; i < actions.n_entries; i++)
-        if (actions.entries[i].what == PLX_INCIDENT_DID_LEAVE)
-            snprintf(w->left, sizeof w->left, "%s", actions.entries[i].text);
+    for (size_t i = 0; i < actions.n_entries; i++) {
+        const struct plx_incident_entry *e = &actions.entries[i];
+        if (e->what == PLX_INCIDENT_DID_LEAVE)
+            snprintf(w->left, sizeof w->left, "%s", e->text);
+        if (e->what == PLX_INCIDENT_DID_JOIN)
+            snprintf(w->joined, sizeof w->joined, "%s", e->text);
+        if (e->what == PLX_INCIDENT_DID_END)
+            snprintf(w->ended, sizeof w->ended, "%s", e->text);
+    }
     for (size_t i = 0; i < actions.n_notices; i++) {
         w->told[actions.notices[i].event]++;
         snprintf(w->receiver, sizeof w->receiver, "%s", actions.notices[i].receiver);
@@ -173,6 +181,22 @@ static void a_host_goes_and_comes__is_one_page_and_one_end(void **state)
     ticks(w, 126, 140);
     assert_int_equal(w->told[PLX_NOTICE_RESOLVE], 1);
     assert_int_equal(w->told[PLX_NOTICE_OPEN], 1);
+    assert_int_equal(w->told[PLX_NOTICE_UPDATE],
+                     0); /* that it is well is no news of it */
+    assert_string_equal(w->ended, "all is well again");
+}
+
+static void what_is_removed__is_not_said_to_be_well(void **state)
+{
+    struct world *w = *state;
+    fault(w, 10, 1, PLX_JUDGE_CLASS_SERVICE, PLX_JUDGE_OPENED, "m0", 0, 1);
+    verdict(w, 10, 0, PLX_JUDGE_SERVICE_DOWN, 1);
+    ticks(w, 10, 20);
+    plx_incidents_forget(w->incidents, wall(21), 0);
+    fault(w, 21, 1, PLX_JUDGE_CLASS_SERVICE, PLX_JUDGE_CLOSED, "m0", 0, 0);
+    ticks(w, 21, 60);
+    assert_string_equal(w->ended, "none of it is watched any more");
+    assert_int_equal(w->told[PLX_NOTICE_RESOLVE], 1);
 }
 
 static void a_service_that_is_the_host__is_the_same_incident(void **state)
@@ -467,6 +491,35 @@ static void restart(struct world *w, double at)
     w->incidents = other;
 }
 
+static void who_joins_as_it_starts__is_named(void **state)
+{
+    struct world *w = *state;
+    host_down(w, 10);
+    ticks(w, 10, 20);
+    restart(w, 30);
+    verdict(w, 30, 5, PLX_JUDGE_SERVICE_DOWN, 0);
+    tick(w, 31);
+    assert_string_equal(w->joined, "1: m5");
+}
+
+static void paused_just_before_a_crash__ends_with_the_restart(void **state)
+{
+    struct world *w = *state;
+    struct plx_monitor m;
+    uint32_t slot;
+    fault(w, 10, 1, PLX_JUDGE_CLASS_SERVICE, PLX_JUDGE_OPENED, "m0", 0, 1);
+    verdict(w, 10, 0, PLX_JUDGE_SERVICE_DOWN, 1);
+    ticks(w, 10, 20);
+    plx_monitor_copy(&m, plx_catalog_at(w->catalog, 0));
+    m.paused = true;
+    assert_int_equal(plx_catalog_put(w->catalog, &m, &slot), 0);
+    plx_monitor_fini(&m);
+    restart(w, 30);
+    verdict(w, 30, 0, PLX_JUDGE_SERVICE_DOWN, 0); /* as it was recorded */
+    ticks(w, 31, 70);
+    assert_int_equal(w->told[PLX_NOTICE_RESOLVE], 1);
+}
+
 #define TWO_HOURS 7200.0
 
 static void a_clock_that_is_set_back__delays_no_notice(void **state)
@@ -600,6 +653,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_host_goes_and_comes__is_one_page_and_one_end),
         T(a_service_that_is_the_host__is_the_same_incident),
+        T(what_is_removed__is_not_said_to_be_well),
+        T(who_joins_as_it_starts__is_named),
+        T(paused_just_before_a_crash__ends_with_the_restart),
         T(a_route_with_update__hears_news_sooner),
         T(two_services_of_one_host__become_one_incident),
         T(too_few_failures__wait),
