@@ -24,6 +24,10 @@ int plx_text_double(const char *text, double min, double max, double *ret);
  * can stand in a log line or on a terminal. */
 bool plx_text_is_clean(const char *text, size_t len);
 
+/* Replaces in place by '?', byte by byte, what a terminal must not be given: controls,
+ * what is no UTF-8, and what does not show (see plx_text_is_name). */
+void plx_text_tame(char *text);
+
 /* A name of ours (monitor, agent, region, label key, receiver): 1-128 bytes of clean
  * UTF-8 that neither begins nor ends with a space, without characters that do not show
  * (Unicode TR 36: marks and overrides of direction, zero-width spaces; the joiners that
