@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/render.h"
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -80,11 +81,28 @@ static bool is_sound(sqlite3 *db)
     return sound;
 }
 
+/* The path as SQLite's URI of a file that nobody changes; the caller frees. */
+static char *uri_of(const char *path)
+{
+    struct plx_buf uri;
+    plx_buf_init(&uri, SIZE_MAX / 2);
+    plx_buf_text(&uri, "file:");
+    for (const char *p = path; *p; p++)
+        if (strchr("%?#", *p))
+            plx_buf_printf(&uri, "%%%02x", (unsigned)*p);
+        else
+            plx_buf_char(&uri, *p);
+    plx_buf_text(&uri, "?immutable=1");
+    char *text = plx_text_dup(plx_buf_str(&uri));
+    plx_buf_fini(&uri);
+    return text;
+}
+
 /* Reads the file as it is: no write-ahead log is made beside it. */
 static int look_into(const char *path, struct contents *ret, struct plx_why *why)
 {
     sqlite3 *db = NULL;
-    char *uri = sqlite3_mprintf("file:%s?immutable=1", path);
+    char *uri = uri_of(path);
     int err = 0;
     bool open = sqlite3_open_v2(uri, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL) ==
                 SQLITE_OK;
@@ -102,7 +120,7 @@ static int look_into(const char *path, struct contents *ret, struct plx_why *why
             number(db, "SELECT max(last_us) FROM streams"),
         };
     sqlite3_close(db);
-    sqlite3_free(uri);
+    free(uri);
     return err;
 }
 
@@ -213,6 +231,9 @@ int plx_cmd_restore(struct plx_cli *cli)
     struct plx_why why = {""};
     struct contents contents;
     int lock = -1;
+    if (access(file, R_OK) < 0)
+        return plx_complain(PLX_EXIT_USAGE, "cannot read '%s': %s", file,
+                            strerror(errno));
     int err = look_into(file, &contents, &why);
     if (err == 0)
         err = plx_file_make_dir(dir, &why);

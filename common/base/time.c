@@ -239,7 +239,11 @@ int plx_wall_parse(const char *text, struct plx_wall *ret_t)
     }
     if (parse_offset(p, &offset_min) < 0)
         return PLX_EINVAL;
-    int64_t secs = days_from_civil(y, mo, d) * 86400 + h * 3600 + mi * 60 + s;
+    int64_t days = days_from_civil(y, mo, d), same_y, same_mo, same_d;
+    civil_from_days(days, &same_y, &same_mo, &same_d);
+    if (same_d != d) /* 30 February */
+        return PLX_EINVAL;
+    int64_t secs = days * 86400 + h * 3600 + mi * 60 + s;
     ret_t->ns = (secs - offset_min * 60) * PLX_SEC_NS + fraction;
     return 0;
 }

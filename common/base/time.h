@@ -63,7 +63,8 @@ const char *plx_duration_human(int64_t ns, char buf[PLX_DURATION_TEXT_MAX]);
 /* RFC 3339 in UTC with milliseconds: "2026-11-23T02:19:48.123Z". Returns `buf`. */
 const char *plx_wall_format(struct plx_wall t, char buf[PLX_WALL_TEXT_MAX]);
 
-/* Parses RFC 3339 (any offset, optional fraction). Returns 0 or PLX_EINVAL. */
+/* Parses RFC 3339 (any offset, optional fraction), years 1970 to 2200. Returns 0 or
+ * PLX_EINVAL. */
 int plx_wall_parse(const char *text, struct plx_wall *ret_t);
 
 #endif

@@ -183,6 +183,23 @@ check "one page after the other" test "$(p changes --limit 3 --output json --aft
 check "nothing since then" exits 0 p changes --since 2100-01-01T00:00:00Z
 check "… is said" says 'no such changes'
 check "a kind that is none" exits 2 p changes --kind monitors
+check "… is quoted" says "*'monitors'"
+check "a time is a duration, said in either way" exits 0 p changes --since "1s ago"
+check "… or one that there is" exits 2 p changes --since 2026-02-30T00:00:00Z
+check "… and is quoted" says "*'2026-02-30T00:00:00Z' is no duration*"
+
+check "a type of event that is none" exits 2 p events --type verdicts
+check "… is told which there are" says "*verdict, fault, incident, place or agent: 'verdicts'"
+check "all events that are kept" exits 0 p events --last 4096 --output json
+newest=$(jq -s 'map(.no) | max' <<<"$out")
+check "the last event is the newest" test "$(p events --last 1 --output json | jq .no)" -ge "$newest"
+check "the last of a type are looked for among all" test "$(p events --type agent --last 1 -o json | jq -r .type)" = agent
+{ timeout 60 "$bin/parallax" --data-dir "$dir/coordinator" events --follow || echo $? >"$dir/followed"; } |
+    head -n 1 >"$dir/first"
+check "who follows events ends when nobody reads them any more" test "$(cat "$dir/followed")" -eq 5
+check "a backup's name is what it is" exits 0 p backup "$dir/a?b#c%41.db"
+check "… and so it is read back" exits 0 p restore "$dir/a?b#c%41.db" --data-dir "$dir/restored"
+check "a backup that is not there" exits 2 p restore "$dir/none.db" --data-dir "$dir/restored"
 
 mkdir -p "$dir/stranger"
 sed 's/^key:.*/key: "other.key"/' "$dir/coordinator/admin.yaml" >"$dir/stranger/admin.yaml"
