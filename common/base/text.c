@@ -122,11 +122,16 @@ void plx_text_tame(char *text)
     }
 }
 
-bool plx_text_is_name(const char *text)
+bool plx_text_was_name(const char *text)
 {
     size_t len = strlen(text);
     return len >= 1 && len <= PLX_NAME_MAX && plx_text_is_clean(text, len) &&
-           text[0] != ' ' && text[len - 1] != ' ' && !has_hidden(text);
+           text[0] != ' ' && text[len - 1] != ' ';
+}
+
+bool plx_text_is_name(const char *text)
+{
+    return plx_text_was_name(text) && !has_hidden(text);
 }
 
 bool plx_text_is_file_name(const char *text)

@@ -35,6 +35,10 @@ void plx_text_tame(char *text);
 #define PLX_NAME_MAX 128
 bool plx_text_is_name(const char *text);
 
+/* The same, but for what does not show: what has been stored or sent by versions that did
+ * not look for that. */
+bool plx_text_was_name(const char *text);
+
 /* The name of a file in a folder: 1-255 bytes without '/' and control characters, not
  * beginning with '.'. */
 #define PLX_FILE_NAME_MAX 255

@@ -61,6 +61,14 @@ p monitors show v6 --output json >"$dir/v6.json"
 check "… as was said" test "$(jq -c '.monitor | [.host, .port, .locations, .check_interval,
     .labels, .min_coverage]' "$dir/v6.json")" = \
     '["2001:db8::1",443,["us-east","provider=aws"],"30s",{"a":"b"},"60%"]'
+check "depend on it" exits 0 p monitors add h:2 -l all --name v7 --set 'depends_on=[v6]'
+p monitors export --output json | jq '.monitors |= map(if .name == "v6" then .depends_on = ["v7"] else . end)' \
+    >"$dir/ring.json"
+check "depending on one another" exits 2 p apply -f "$dir/ring.json"
+jq '.monitors |= map(select(.name == "v6"))' "$dir/ring.json" >"$dir/half.json"
+check "… also if one is there already" exits 2 p apply -f "$dir/half.json"
+check "… is said" says "*half.json: 'depends_on' leads in a circle: 'v6' → 'v7' → 'v6'"
+check "… and taken back" exits 0 p monitors rm v7
 check "add twice" exits 2 p monitors add h:1 -l all --name v6
 check "add with a typo" exits 2 p monitors add h:1 -l all --set min_covrage=1%
 check "… is told" says "*did you mean 'min_coverage'?*"
