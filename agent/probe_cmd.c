@@ -47,7 +47,8 @@ struct session {
 
 static const char usage[] =
     "usage: parallax-agent probe [options] HOST:PORT…\n"
-    "Probes each target once, without a coordinator, and prints the evidence.\n"
+    "Probes each target once, without a coordinator, and prints the evidence. The\n"
+    "policy of a configuration file bounds what a coordinator may order, not this.\n"
     "  --full           complete the handshake (default: half-open)\n"
     "  --greeting NAME  speak, and say goodbye; one of\n"
     "    " PRESETS "\n"
