@@ -223,6 +223,18 @@ static bool all_silent(const struct plx_surroundings *x, const struct plx_fault 
     return f->agents.n > 0;
 }
 
+/* Each says of itself that it cannot probe: no view of a target has to be renewed to know
+ * it. */
+static bool none_can_probe(const struct plx_surroundings *x, const struct plx_fault *f)
+{
+    for (uint32_t i = 0; i < f->agents.n; i++) {
+        const struct plx_fleet_agent *a = &x->fleet->agents[f->agents.ids[i]];
+        if (!a->silent && !plx_evidence_cannot_probe(a))
+            return false;
+    }
+    return f->agents.n > 0;
+}
+
 /* The longest interval of the fault's monitors: within one, every view near it has been
  * renewed. */
 static uint32_t period_of(const struct plx_surroundings *x, const struct plx_fault *f)
@@ -365,6 +377,8 @@ static bool other_may_be_said(const struct plx_faults *fs,
         return false;
     if (ours && all_silent(x, f))
         return x->now - f->born >= PLX_TK(x->policy->settle_ns);
+    if (ours && none_can_probe(x, f))
+        return persists(f, PLX_TK(x->policy->settle_other_ns));
     if (ours && f->gain > OBVIOUS && f->margin > OBVIOUS / 10)
         return x->now - f->onset >= PLX_TK(x->policy->settle_ns);
     uint32_t wait = renewal_of(x, f);

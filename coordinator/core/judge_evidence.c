@@ -456,18 +456,40 @@ static uint32_t corrected(struct plx_evidence *ev, const struct plx_fleet_agent 
 }
 
 static void take_local(struct plx_evidence *ev, struct plx_fleet_agent *a,
-                       struct plx_packed *p, uint32_t tk)
+                       struct plx_packed *p, bool skipped, uint32_t tk)
 {
     p->flags = (uint8_t)((p->flags | PLX_CELL_LOCAL) & ~PLX_CELL_PENDING);
     if (p->flags & PLX_CELL_SPARE)
         return; /* it may not be allowed to probe what it does not watch */
-    if (a->local_n == 0)
+    if (a->local_n == 0) {
         a->local_first = tk;
+        a->local_soft = false;
+    }
+    a->local_well = false;
+    a->local_soft |= skipped;
     if (a->local_n < UINT16_MAX)
         a->local_n++;
     if (tk > a->local_last)
         a->local_last = tk;
     ev->dirty = true;
+}
+
+bool plx_evidence_cannot_probe(const struct plx_fleet_agent *agent)
+{
+    return agent->local_n >= PLX_LOCAL_FIRM && !agent->local_soft;
+}
+
+/* It could probe. Who is short of descriptors, or loses its route now and then, gets a
+ * probe through between two errors: that is over with the second good result in a row, or
+ * when a round has passed without an error. */
+static void end_local(struct plx_fleet_agent *a, uint32_t tk)
+{
+    uint32_t round = (uint32_t)(a->min_interval_ns / TK_NS);
+    bool stray = plx_evidence_cannot_probe(a) && !a->local_well &&
+                 tk < a->local_last + round - round / 8;
+    a->local_well = stray;
+    if (!stray)
+        a->local_n = 0;
 }
 
 static void take_half(struct plx_evidence *ev, struct plx_cell *c, bool half)
@@ -508,7 +530,7 @@ static void take_seen(struct plx_evidence *ev, struct plx_fleet_agent *a,
     tk += ahead ? (uint32_t)(policy->slack_ns / TK_NS) : 0;
     tk = tk < c->last ? c->last : tk;
     if (ok) {
-        a->local_n = 0;
+        end_local(a, tk);
         if (!timed_out) /* where silence is expected it is no loss */
             ev->dirty |= plx_quality_answered(c, r->syn_retrans);
         run_open(ev, a, c, tk, !timed_out);
@@ -563,7 +585,7 @@ int plx_evidence_take(struct plx_evidence *ev, struct plx_fleet *fleet,
     learn_offset(a, r);
     uint32_t tk = corrected(ev, a, r);
     if (plx_outcome_is_local(r->outcome)) {
-        take_local(ev, a, p, tk);
+        take_local(ev, a, p, r->outcome == PLX_OUTCOME_SKIPPED, tk);
         return 0;
     }
     if (is_overtaken(p, policy, tk))

@@ -151,6 +151,11 @@ void plx_evidence_opens_by_step(const struct plx_fleet_agent *agent, uint32_t no
  * 0: none that its rings know of. */
 uint32_t plx_evidence_bad_until(const struct plx_fleet_agent *agent);
 
+/* So many results that say "could not probe" are no accident. */
+#define PLX_LOCAL_FIRM 6u
+/* The agent says of itself that it cannot probe, but for a result now and then. */
+bool plx_evidence_cannot_probe(const struct plx_fleet_agent *agent);
+
 /* The agent has so many results that their rate tells its state within a second. */
 bool plx_evidence_is_busy(const struct plx_fleet_agent *agent);
 

@@ -87,7 +87,9 @@ struct plx_fleet_agent {
     bool beats;       /* has ever sent a heartbeat */
     bool silent;      /* as of the last tick */
     bool faulty;      /* a vantage fault that is held to be true covers it */
-    uint16_t local_n; /* results in a row that say "could not probe" */
+    bool local_well;  /* its newest result is a good one, though `local_n` is not 0 */
+    bool local_soft;  /* some of `local_n` were left out on purpose (skipped) */
+    uint16_t local_n; /* results that say "could not probe", since it last could */
     char *name;
     uint32_t region, provider, asn; /* units or PLX_NO_UNIT */
     uint32_t *sites;

@@ -350,13 +350,18 @@ static void say_vantage(const struct plx_reason_input *in, const struct plx_faul
     const char *ours = class == PLX_JUDGE_CLASS_AGENT    ? "agent"
                        : class == PLX_JUDGE_CLASS_REGION ? "region"
                                                          : "provider";
-    uint32_t silent = 0;
-    for (uint32_t i = 0; i < f->agents.n; i++)
-        silent += in->fleet->agents[f->agents.ids[i]].silent;
+    uint32_t silent = 0, unable = 0;
+    for (uint32_t i = 0; i < f->agents.n; i++) {
+        const struct plx_fleet_agent *a = &in->fleet->agents[f->agents.ids[i]];
+        silent += a->silent;
+        unable += plx_evidence_cannot_probe(a);
+    }
     plx_buf_printf(b, "our %s %s ", ours, entity);
-    bool alone = silent == 0 && !has_others(in, f);
+    bool cannot = unable > 0 && unable == f->agents.n;
+    bool alone = silent == 0 && !cannot && !has_others(in, f);
     plx_buf_printf(b, "%s since %s; %s",
                    silent > 0 ? "is not heard from"
+                   : cannot   ? "cannot probe"
                    : alone    ? "fails on what it watches"
                               : "fails on targets others reach",
                    clock_text(in, f->onset, at),

@@ -16,9 +16,11 @@
 /* Nats of silence: an agent that misses three heartbeats in a row is not a coincidence.
  */
 #define SILENCE    18.0
-/* Nats of one "could not probe", and how many count. */
+/* Nats of one "could not probe". Beyond the first PLX_LOCAL_FIRM an eighth of it, so that
+ * one good result in ten of a second speaks against no more than they speak for. */
 #define LOCAL_NATS 3.5
-#define LOCAL_MAX  6
+#define LOCAL_MORE 8
+#define LOCAL_MAX  600u
 /* Agents that fall silent within this time of one another may do so for one reason. */
 #define TOGETHER   (25 * PLX_TK_PER_SEC)
 /* Onsets tried when there are too many failures to try each. */
@@ -152,6 +154,15 @@ void plx_score_claim(struct plx_score *s, const struct plx_scope *scope, bool cl
 /* --- what the agents say against themselves -------------------------------------------
  */
 
+static double nats_of_local(const struct plx_fleet_agent *a)
+{
+    uint32_t n = a->local_n < LOCAL_MAX ? a->local_n : LOCAL_MAX;
+    if (n <= PLX_LOCAL_FIRM)
+        return LOCAL_NATS * n;
+    double more = plx_evidence_cannot_probe(a) ? n - PLX_LOCAL_FIRM : 0;
+    return LOCAL_NATS * (PLX_LOCAL_FIRM + more / LOCAL_MORE);
+}
+
 double plx_score_own(const struct plx_score *s, uint32_t agent, uint32_t onset)
 {
     const struct plx_fleet_agent *a = &s->fleet->agents[agent];
@@ -159,7 +170,7 @@ double plx_score_own(const struct plx_score *s, uint32_t agent, uint32_t onset)
     uint32_t stale = 4 * 60 * PLX_TK_PER_SEC;
     if (a->local_n > 0 && a->local_last + stale > s->now &&
         a->local_last + s->slack >= onset)
-        nats += LOCAL_NATS * (a->local_n > LOCAL_MAX ? LOCAL_MAX : a->local_n);
+        nats += nats_of_local(a);
     return nats;
 }
 
