@@ -202,9 +202,10 @@ check "all events that are kept" exits 0 p events --last 4096 --output json
 newest=$(jq -s 'map(.no) | max' <<<"$out")
 check "the last event is the newest" test "$(p events --last 1 --output json | jq .no)" -ge "$newest"
 check "the last of a type are looked for among all" test "$(p events --type agent --last 1 -o json | jq -r .type)" = agent
+# By itself, or by SIGPIPE if something happened meanwhile; 124: not at all.
 { timeout 60 "$bin/parallax" --data-dir "$dir/coordinator" events --follow || echo $? >"$dir/followed"; } |
     head -n 1 >"$dir/first"
-check "who follows events ends when nobody reads them any more" test "$(cat "$dir/followed")" -eq 5
+check "who follows events ends when nobody reads them any more" test "$(cat "$dir/followed")" -ne 124
 check "a backup's name is what it is" exits 0 p backup "$dir/a?b#c%41.db"
 check "… and so it is read back" exits 0 p restore "$dir/a?b#c%41.db" --data-dir "$dir/restored"
 check "a backup that is not there" exits 2 p restore "$dir/none.db" --data-dir "$dir/restored"
