@@ -1,6 +1,7 @@
 #include "agent/config_cmd.h"
 
 #include "agent/config.h"
+#include "sys/complaint.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +23,7 @@ int plx_config_cmd(int argc, char **argv)
     plx_agent_config_init(&config);
     int err = plx_agent_config_load(&config, argv[2], &why);
     if (err)
-        fprintf(stderr, "%s\n", why.text);
+        plx_complaint(NULL, "%s", why.text);
     else
         printf("%s: good\n", argv[2]);
     plx_agent_config_fini(&config);

@@ -3,8 +3,10 @@
 #include "agent/config.h"
 #include "agent/io/enroller.h"
 #include "agent/token.h"
+#include "agent/usage.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "sys/complaint.h"
 #include "sys/file.h"
 #include "sys/loop.h"
 
@@ -98,8 +100,8 @@ static void on_waiting(void *arg, const char *why, int64_t left_ns)
 {
     char left[PLX_DURATION_TEXT_MAX];
     (void)arg;
-    fprintf(stderr, "parallax-agent: %s (trying for another %s)\n", why,
-            plx_duration_human(left_ns, left));
+    plx_complaint("parallax-agent", "%s (trying for another %s)", why,
+                  plx_duration_human(left_ns, left));
 }
 
 static void on_tick(void *arg, struct plx_mono now)
@@ -213,7 +215,7 @@ static int parse_arguments(struct arguments *args, int argc, char **argv)
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     int c;
-    while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
         switch (c) {
         case 'n':
             args->name = optarg;
@@ -231,8 +233,7 @@ static int parse_arguments(struct arguments *args, int argc, char **argv)
             fputs(usage, stdout);
             return 1;
         default:
-            fputs(usage, stderr);
-            return 1 + 2;
+            return 1 + plx_usage_refuse_option(usage, c, argv);
         }
     }
     const char *wrong = NULL;
@@ -243,10 +244,8 @@ static int parse_arguments(struct arguments *args, int argc, char **argv)
     else if (args->wait && (plx_duration_parse(args->wait, &args->patience_ns) ||
                             args->patience_ns > PATIENCE_MAX_NS))
         wrong = "--wait takes a time of a day at most, such as 10m";
-    if (wrong) {
-        fprintf(stderr, "parallax-agent: %s\n%s", wrong, usage);
-        return 1 + 2;
-    }
+    if (wrong)
+        return 1 + plx_usage_refuse(usage, wrong, NULL);
     args->token = argv[optind];
     return 0;
 }
@@ -270,7 +269,7 @@ int plx_enrol_cmd(int argc, char **argv)
     if (!status && enrol(&config, &args, &why))
         status = 1;
     if (status)
-        fprintf(stderr, "parallax-agent: %s\n", why.text);
+        plx_complaint("parallax-agent", "%s", why.text);
     plx_agent_config_fini(&config);
     return status;
 }

@@ -5,7 +5,9 @@
 #include "agent/run_cmd.h"
 #include "agent/scan_cmd.h"
 #include "agent/trace_cmd.h"
+#include "agent/usage.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,6 +36,7 @@ static const struct command commands[] = {
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "run";
+    opterr = 0; /* the commands say it themselves: plx_complaint_option */
     if (strcmp(name, "--version") == 0)
         return puts("parallax-agent " PLX_VERSION) < 0;
     if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0)
@@ -43,6 +46,5 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(commands[i].name, name) == 0)
             return commands[i].run(argc - 1, argv + 1);
-    fprintf(stderr, "parallax-agent: unknown command '%s'\n%s", name, usage);
-    return 2;
+    return plx_usage_refuse(usage, "unknown command", name);
 }

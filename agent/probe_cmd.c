@@ -3,10 +3,12 @@
 #include "agent/core/attempt.h"
 #include "agent/io/prober.h"
 #include "agent/io/resolver.h"
+#include "agent/usage.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "sys/clock.h"
+#include "sys/complaint.h"
 #include "sys/loop.h"
 
 #include <getopt.h>
@@ -45,7 +47,8 @@ struct session {
 
 static const char usage[] =
     "usage: parallax-agent probe [options] HOST:PORT…\n"
-    "Probes each target once, without a coordinator, and prints the evidence.\n"
+    "Probes each target once, without a coordinator, and prints the evidence. The\n"
+    "policy of a configuration file bounds what a coordinator may order, not this.\n"
     "  --full           complete the handshake (default: half-open)\n"
     "  --greeting NAME  speak, and say goodbye; one of\n"
     "    " PRESETS "\n"
@@ -237,7 +240,7 @@ static int run(struct session *s)
     struct plx_why why = {""};
     bool all_met = true;
     if (open_session(s, &why)) {
-        fprintf(stderr, "parallax-agent: %s\n", why.text);
+        plx_complaint("parallax-agent", "%s", why.text);
         return 3;
     }
     for (size_t i = 0; i < s->n; i++) {
@@ -261,8 +264,7 @@ static int run(struct session *s)
 
 static int bad_usage(const char *what, const char *text)
 {
-    fprintf(stderr, "parallax-agent: %s '%s'\n%s", what, text, usage);
-    return 2;
+    return plx_usage_refuse(usage, what, text);
 }
 
 /* Returns 0, or the exit status + 1 where the command ends here. */
@@ -277,7 +279,7 @@ static int parse_options(struct session *s, int argc, char **argv)
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     int c, expect;
-    while ((c = getopt_long(argc, argv, "46o:h", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":46o:h", options, NULL)) != -1) {
         switch (c) {
         case 'f':
             s->handshake = PLX_HANDSHAKE_FULL;
@@ -319,8 +321,7 @@ static int parse_options(struct session *s, int argc, char **argv)
             fputs(usage, stdout);
             return 1;
         default:
-            fputs(usage, stderr);
-            return 3;
+            return 1 + plx_usage_refuse_option(usage, c, argv);
         }
     }
     if (s->greeting.preset != PLX_GREETING_NO_PRESET && s->expect != PLX_EXPECT_OPEN)

@@ -2,8 +2,10 @@
 
 #include "agent/agent.h"
 #include "agent/config.h"
+#include "agent/usage.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "sys/complaint.h"
 #include "sys/file.h"
 #include "sys/jail.h"
 #include "sys/log.h"
@@ -28,8 +30,7 @@ static const char usage[] =
 
 static int bad_usage(const char *what, const char *text)
 {
-    fprintf(stderr, "parallax-agent: %s '%s'\n%s", what, text, usage);
-    return 2;
+    return plx_usage_refuse(usage, what, text);
 }
 
 static const struct option options[] = {{"config", required_argument, NULL, 'c'},
@@ -46,15 +47,13 @@ static int load_file(struct plx_agent_config *config, int argc, char **argv)
 {
     struct plx_why why = {""};
     int c;
-    opterr = 0;
     optind = 1;
-    while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":c:h", options, NULL)) != -1) {
         if (c == 'c' && plx_agent_config_load(config, optarg, &why)) {
-            fprintf(stderr, "parallax-agent: %s\n", why.text);
+            plx_complaint("parallax-agent", "%s", why.text);
             return 1 + 2;
         }
     }
-    opterr = 1;
     optind = 1;
     return 0;
 }
@@ -73,7 +72,7 @@ static int parse_options(struct plx_agent_config *config, int argc, char **argv)
 {
     int end = load_file(config, argc, argv);
     int c;
-    while (!end && (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+    while (!end && (c = getopt_long(argc, argv, ":c:h", options, NULL)) != -1) {
         switch (c) {
         case 'c':
             break;
@@ -102,8 +101,7 @@ static int parse_options(struct plx_agent_config *config, int argc, char **argv)
             end = 1;
             break;
         default:
-            fputs(usage, stderr);
-            end = 1 + 2;
+            end = 1 + plx_usage_refuse_option(usage, c, argv);
         }
     }
     if (!end && optind < argc)
@@ -195,7 +193,7 @@ int plx_run_cmd(int argc, char **argv)
         fit_descriptors(&config);
         status = run(&config, &why) ? 1 : 0;
         if (status)
-            fprintf(stderr, "parallax-agent: %s\n", why.text);
+            plx_complaint("parallax-agent", "%s", why.text);
     }
     plx_agent_config_fini(&config);
     return status;

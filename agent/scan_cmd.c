@@ -2,6 +2,7 @@
 
 #include "agent/agent.h"
 #include "agent/io/host.h"
+#include "agent/usage.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -221,20 +222,17 @@ int plx_scan_cmd(int argc, char **argv)
     struct plx_host host;
     bool json = false, ok = true;
     int c;
-    while ((c = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":o:h", options, NULL)) != -1) {
         if (c == 'h')
             return fputs(usage, stdout) < 0;
-        json = c == 'o' && strcmp(optarg, "json") == 0;
-        if (c != 'o' || (!json && strcmp(optarg, "table") != 0)) {
-            fputs(usage, stderr);
-            return 2;
-        }
+        if (c != 'o')
+            return plx_usage_refuse_option(usage, c, argv);
+        json = strcmp(optarg, "json") == 0;
+        if (!json && strcmp(optarg, "table") != 0)
+            return plx_usage_refuse(usage, "unknown output format", optarg);
     }
-    if (optind < argc) {
-        fprintf(stderr, "parallax-agent: unexpected argument '%s'\n%s", argv[optind],
-                usage);
-        return 2;
-    }
+    if (optind < argc)
+        return plx_usage_refuse(usage, "unexpected argument", argv[optind]);
     plx_host_scan(&host);
     limits(&report, &host);
     kernel(&report, &host);

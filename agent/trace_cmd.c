@@ -2,8 +2,10 @@
 
 #include "agent/io/resolver.h"
 #include "agent/io/tracer.h"
+#include "agent/usage.h"
 #include "base/text.h"
 #include "sys/clock.h"
+#include "sys/complaint.h"
 #include "sys/loop.h"
 
 #include <getopt.h>
@@ -94,7 +96,7 @@ static void on_traced(void *arg, uint64_t cookie, const struct plx_trace *trace)
     (void)cookie;
     s->status = answered(trace) ? 0 : 1;
     if (trace->trouble) {
-        fprintf(stderr, "parallax-agent: %s\n", plx_detail_sentence(trace->trouble));
+        plx_complaint("parallax-agent", "%s", plx_detail_sentence(trace->trouble));
         s->status = 3;
     }
     if (s->json)
@@ -111,8 +113,8 @@ static void launch(struct session *s, const struct plx_resolution *resolution)
     if (resolution->detail == PLX_DETAIL_NONE &&
         plx_tracer_start(s->tracer, &s->order) == 0)
         return;
-    fprintf(stderr, "parallax-agent: %s: %s\n", s->host,
-            plx_detail_sentence(resolution->detail));
+    plx_complaint("parallax-agent", "%s: %s", s->host,
+                  plx_detail_sentence(resolution->detail));
     s->status = 3;
     s->over = true;
     plx_loop_stop(s->loop);
@@ -176,7 +178,7 @@ static int run(struct session *s)
     const struct plx_resolution *resolution;
     s->status = 3;
     if (open_session(s, &why)) {
-        fprintf(stderr, "parallax-agent: %s\n", why.text);
+        plx_complaint("parallax-agent", "%s", why.text);
         return 3;
     }
     if (plx_resolver_ask(s->resolver, s->host, s->ip, true, 0, &resolution) == 0)
@@ -190,8 +192,7 @@ static int run(struct session *s)
 
 static int bad_usage(const char *what, const char *text)
 {
-    fprintf(stderr, "parallax-agent: %s '%s'\n%s", what, text, usage);
-    return 2;
+    return plx_usage_refuse(usage, what, text);
 }
 
 static int parse_number(const char *text, int64_t max, const char *what, uint8_t *ret)
@@ -213,7 +214,7 @@ static int parse_options(struct session *s, int argc, char **argv)
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     int c, bad = 0;
-    while (!bad && (c = getopt_long(argc, argv, "46o:h", options, NULL)) != -1) {
+    while (!bad && (c = getopt_long(argc, argv, ":46o:h", options, NULL)) != -1) {
         if (c == 'f')
             bad = parse_number(optarg, PLX_TRACE_FLOWS_MAX,
                                "no number from 1 to 16:", &s->order.n_flows);
@@ -231,8 +232,8 @@ static int parse_options(struct session *s, int argc, char **argv)
         else if (c == 'h') {
             fputs(usage, stdout);
             return 1;
-        } else if (c == '?')
-            bad = 2;
+        } else if (c == '?' || c == ':')
+            bad = plx_usage_refuse_option(usage, c, argv);
     }
     return bad ? bad + 1 : 0;
 }

@@ -90,6 +90,25 @@ int plx_question_number(struct plx_question *q, const struct plx_args *args,
     return 0;
 }
 
+const char *plx_question_ago(const char *text, char buf[64])
+{
+    size_t n = strlen(text);
+    if (n < 4 || n >= 64 || strcmp(text + n - 4, " ago") != 0)
+        return text;
+    memcpy(buf, text, n - 4);
+    buf[n - 4] = '\0';
+    return buf;
+}
+
+void plx_question_moment(struct plx_question *q, const struct plx_args *args,
+                         const char *key, const char *fallback)
+{
+    const char *text = plx_args_value(args, key, fallback);
+    char buf[64];
+    if (text)
+        plx_json_kstr(&q->json, key, plx_question_ago(text, buf));
+}
+
 static void finish(struct talk *t, int err)
 {
     t->err = err;

@@ -35,6 +35,13 @@ int plx_question_fill(struct plx_question *q, const struct plx_args *args,
 int plx_question_number(struct plx_question *q, const struct plx_args *args,
                         const char *key, int64_t max, struct plx_why *why);
 
+/* Writes "10m ago" without its last word: the coordinator takes durations and times.
+ * Returns `buf`, or `text` itself. */
+const char *plx_question_ago(const char *text, char buf[64]);
+/* Writes the option of that name, a moment, or `fallback` (NULL: nothing). */
+void plx_question_moment(struct plx_question *q, const struct plx_args *args,
+                         const char *key, const char *fallback);
+
 /* Called with each answer of a stream, the last one too; lends `answer`. */
 typedef void plx_answer_fn(void *arg, json_t *answer, bool last);
 

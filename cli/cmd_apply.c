@@ -3,9 +3,9 @@
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/render.h"
-#include "cli/text_width.h"
 
 #include "base/err.h"
+#include "base/text.h"
 
 static void fill_question(struct plx_question *q, const struct plx_files *files,
                           bool dry_run, bool prune)

@@ -228,6 +228,9 @@ int plx_cmd_restore(struct plx_cli *cli)
     struct plx_why why = {""};
     struct contents contents;
     int lock = -1;
+    if (access(file, R_OK) < 0)
+        return plx_complain(PLX_EXIT_USAGE, "cannot read '%s': %s", file,
+                            strerror(errno));
     int err = look_into(file, &contents, &why);
     if (err == 0)
         err = plx_file_make_dir(dir, &why);

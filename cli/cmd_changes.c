@@ -93,12 +93,13 @@ static void print_answer(const struct plx_cli *cli, const json_t *answer)
 static int fill_question(struct plx_question *q, const struct plx_args *args,
                          struct plx_why *why)
 {
-    static const char *const texts[] = {"since", "kind", "object"};
+    static const char *const texts[] = {"kind", "object"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         const char *text = plx_args_value(args, texts[i], NULL);
         if (text)
             plx_json_kstr(&q->json, texts[i], text);
     }
+    plx_question_moment(q, args, "since", NULL);
     int err = plx_question_number(q, args, "limit", LIMIT_MAX, why);
     return err ? err : plx_question_number(q, args, "after", INT64_MAX, why);
 }

@@ -34,7 +34,7 @@ int plx_cmd_history(struct plx_cli *cli)
     json_t *answer = NULL;
     plx_question_init(&q);
     plx_json_kstr(&q.json, "monitor", cli->args.words[0]);
-    plx_json_kstr(&q.json, "since", plx_args_value(&cli->args, "since", "24h"));
+    plx_question_moment(&q, &cli->args, "since", "24h");
     int code = plx_ask(cli, "history", &q, &answer);
     if (code == PLX_EXIT_OK && !plx_show_data(cli, answer) &&
         !plx_say_if_empty(cli, answer, "history",

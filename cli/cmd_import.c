@@ -2,7 +2,6 @@
 #include "cli/commands.h"
 #include "cli/import.h"
 #include "cli/render.h"
-#include "cli/text_width.h"
 
 #include "base/err.h"
 #include "base/text.h"

@@ -155,12 +155,10 @@ int plx_cmd_uptime(struct plx_cli *cli)
 {
     struct plx_question q;
     json_t *answer = NULL;
-    const char *until = plx_args_value(&cli->args, "until", NULL);
     plx_question_init(&q);
     plx_question_words(&q, &cli->args, "monitors");
-    plx_json_kstr(&q.json, "since", plx_args_value(&cli->args, "since", "24h"));
-    if (until)
-        plx_json_kstr(&q.json, "until", until);
+    plx_question_moment(&q, &cli->args, "since", "24h");
+    plx_question_moment(&q, &cli->args, "until", NULL);
     int code = plx_ask(cli, "uptime", &q, &answer);
     if (code != PLX_EXIT_OK)
         return code;

@@ -92,7 +92,7 @@ static const struct plx_option events_options[] = {
 };
 
 static const struct plx_option history_options[] = {
-    {"since", 0, "TIME", "how far back, default 24h"},
+    {"since", 0, "TIME", "how far back, or an RFC 3339 time; default 24h"},
     {0},
 };
 

@@ -1,24 +1,16 @@
 #include "cli/cli.h"
 
 #include "base/err.h"
-#include "cli/text_width.h"
+#include "sys/complaint.h"
 
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 int plx_complain(int code, const char *fmt, ...)
 {
-    char *text;
     va_list ap;
     va_start(ap, fmt);
-    if (vasprintf(&text, fmt, ap) < 0)
-        abort();
+    plx_complaint_v("parallax", fmt, ap);
     va_end(ap);
-    plx_text_tame(text);
-    fflush(stdout);
-    fprintf(stderr, "parallax: %s\n", text);
-    free(text);
     return code;
 }
 

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "cli/client.h"
 #include "cli/judge_feed.h"
 #include "cli/recording.h"
 #include "cli/render.h"
@@ -50,7 +51,7 @@ static int find_span(const char *at, char since[PLX_WALL_TEXT_MAX], char until[6
     struct plx_wall moment = {0};
     int64_t ago_ns;
     char buf[64];
-    const char *text = plx_recording_moment(at, buf);
+    const char *text = plx_question_ago(at, buf);
     if (plx_text_copy(until, 64, text) < 0)
         return PLX_EINVAL;
     if (plx_duration_parse(text, &ago_ns) == 0 && ago_ns < 1000 * PLX_DAY_NS)

@@ -85,7 +85,8 @@ int plx_feed_fd(struct plx_feed *f, int fd)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return plx_complain(PLX_EXIT_FAILED, "%s: cannot read the input", f->who);
+            return plx_complain(PLX_EXIT_FAILED, "%s: cannot read the input: %s", f->who,
+                                strerror(errno));
         if (n == 0)
             return plx_feed_end(f);
         f->n += (size_t)n;

@@ -155,7 +155,7 @@ static const char *need_name(struct reader *r, const char *name)
 {
     const json_t *v = field(r, name);
     const char *text = text_of(r, name, v);
-    if (text && !plx_text_is_name(text)) {
+    if (text && !plx_text_was_name(text)) {
         refuse(r, name, v, "a name of 1 to 128 bytes");
         return NULL;
     }

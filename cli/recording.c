@@ -9,16 +9,6 @@
 
 /* ---- pages ---- */
 
-const char *plx_recording_moment(const char *text, char buf[64])
-{
-    size_t n = strlen(text);
-    if (n < 4 || n >= 64 || strcmp(text + n - 4, " ago") != 0)
-        return text;
-    memcpy(buf, text, n - 4);
-    buf[n - 4] = '\0';
-    return buf;
-}
-
 static int ask_page(struct plx_cli *cli, const struct plx_recording_ask *ask,
                     const struct plx_recording *said, const char *after, json_t **ret)
 {
@@ -27,9 +17,9 @@ static int ask_page(struct plx_cli *cli, const struct plx_recording_ask *ask,
     const char *since = said->since[0] ? said->since : ask->since;
     const char *until = said->until[0] ? said->until : ask->until;
     plx_question_init(&q);
-    plx_json_kstr(&q.json, "since", plx_recording_moment(since, buf));
+    plx_json_kstr(&q.json, "since", plx_question_ago(since, buf));
     if (until)
-        plx_json_kstr(&q.json, "until", plx_recording_moment(until, buf));
+        plx_json_kstr(&q.json, "until", plx_question_ago(until, buf));
     if (after[0])
         plx_json_kstr(&q.json, "after", after);
     if (ask->n_monitors > 0) {

@@ -27,7 +27,4 @@ typedef int plx_recording_fn(void *arg, const char *text, size_t len);
 int plx_recording_fetch(struct plx_cli *cli, const struct plx_recording_ask *ask,
                         plx_recording_fn *fn, void *arg, struct plx_recording *ret);
 
-/* Writes "10m ago" without its last word. Returns `buf`, or `text` itself. */
-const char *plx_recording_moment(const char *text, char buf[64]);
-
 #endif

@@ -1,7 +1,7 @@
 #include "cli/render.h"
 
 #include "base/buf.h"
-#include "cli/text_width.h"
+#include "base/text.h"
 #include "schema/value.h"
 
 #include <inttypes.h>

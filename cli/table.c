@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "base/time.h"
 #include "cli/render.h"
 #include "cli/text_width.h"

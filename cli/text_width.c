@@ -1,8 +1,5 @@
 #include "cli/text_width.h"
 
-#include "base/text.h"
-
-#include <stdint.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -52,17 +49,4 @@ size_t plx_text_wrap(const char *text, size_t width, size_t *ret_skip)
     }
     *ret_skip = strspn(text + end, " ");
     return end;
-}
-
-void plx_text_tame(char *text)
-{
-    for (char *p = text; *p;) {
-        size_t n = 1;
-        while (n <= 4 && !plx_text_is_clean(p, n))
-            n = p[n - 1] ? n + 1 : SIZE_MAX;
-        if (n > 4)
-            *p++ = '?';
-        else
-            p += n;
-    }
 }

@@ -13,7 +13,4 @@ size_t plx_text_fit(const char *text, size_t width);
  * `ret_skip` counts the spaces behind it. */
 size_t plx_text_wrap(const char *text, size_t width, size_t *ret_skip);
 
-/* Replaces control characters and bad UTF-8 in place by '?'. */
-void plx_text_tame(char *text);
-
 #endif

@@ -2,6 +2,7 @@
 #include "coordinator/config.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/io/door_process.h"
+#include "sys/complaint.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -82,7 +83,7 @@ static const struct option options[] = {
 
 static int complain(int code, const char *sentence)
 {
-    fprintf(stderr, "parallax-coordinator: %s\n", sentence);
+    plx_complaint("parallax-coordinator", "%s", sentence);
     return code;
 }
 
@@ -102,8 +103,9 @@ static int read_args(int argc, char **argv, int pass, struct plx_config *config,
 {
     int index, c;
     char key[32];
+    opterr = 0;
     optind = 1;
-    while ((c = getopt_long(argc, argv, "", options, &index)) != -1) {
+    while ((c = getopt_long(argc, argv, ":", options, &index)) != -1) {
         if (c == 'h') {
             fputs(usage, stdout);
             return 1;
@@ -112,8 +114,8 @@ static int read_args(int argc, char **argv, int pass, struct plx_config *config,
             puts("parallax-coordinator " PLX_VERSION);
             return 1;
         }
-        if (c == '?')
-            return plx_why_set(why, PLX_EINVAL, "see --help");
+        if (c == '?' || c == ':')
+            return plx_complaint_option(c, argv, why);
         if (c != pass)
             continue;
         key_of(options[index].name, key, sizeof key);
@@ -162,7 +164,7 @@ static int check_config(const char *path)
     plx_config_init(&config);
     int err = plx_config_load(&config, path, &why);
     if (err < 0)
-        fprintf(stderr, "%s\n", why.text);
+        plx_complaint(NULL, "%s", why.text);
     else
         printf("%s: good\n", path);
     plx_config_fini(&config);

@@ -19,7 +19,9 @@ bin=$build/bin
 regions=(us-east eu-west ap-south)
 monitors=$repo/deploy/examples/monitors.yaml
 
-say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
+say() {
+    if [[ -t 1 ]]; then printf '\033[1m==>\033[0m %s\n' "$*"; else printf '==> %s\n' "$*"; fi
+}
 die() { printf 'quickstart: %s\n' "$*" >&2; exit 1; }
 parallax() { "$bin/parallax" --data-dir "$data/coordinator" "$@"; }
 

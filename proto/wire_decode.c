@@ -51,7 +51,7 @@ static const struct plx_label *labels(struct plx_wire_check *c, Parallax__V1__La
     for (size_t i = 0; out && i < n; i++) {
         out[i].key = (char *)plx_wire_text(c, "labels.key", in[i]->key);
         out[i].value = (char *)plx_wire_text(c, "labels.value", in[i]->value);
-        if (!plx_text_is_word(out[i].key) || !plx_text_is_name(out[i].value))
+        if (!plx_text_is_word(out[i].key) || !plx_text_was_name(out[i].value))
             plx_wire_fail(c, PLX_EMALFORMED, "labels",
                           "has a key or value that is no word");
     }

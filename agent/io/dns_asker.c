@@ -1,6 +1,7 @@
 #include "agent/io/dns_asker.h"
 
 #include "base/err.h"
+#include "base/text.h"
 
 #include <ares.h>
 #include <netdb.h>
@@ -23,7 +24,8 @@ struct watched {
 struct plx_dns_asker {
     struct plx_loop *loop;
     ares_channel channel;
-    bool open, closing;
+    ares_channel hosts; /* of /etc/hosts only: asks no server, and answers at once */
+    bool open, hosts_open, closing;
     struct watched watched[WATCHED_MAX];
 };
 
@@ -32,6 +34,8 @@ struct question {
     struct plx_dns_asker *asker;
     plx_dns_answer_fn *fn;
     void *arg;
+    enum plx_ip ip;
+    const char *absolute; /* to be asked of the servers if the hosts file has it not */
 };
 
 static void on_fd(void *arg, uint32_t events)
@@ -67,6 +71,18 @@ static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writa
                plx_loop_add_fd(asker->loop, fd, events, on_fd, w) == 0) {
         w->fd = fd;
     }
+}
+
+static int open_hosts(struct plx_dns_asker *asker, struct plx_why *why)
+{
+    char lookups[] = "f";
+    struct ares_options options = {.lookups = lookups};
+    int status = ares_init_options(&asker->hosts, &options, ARES_OPT_LOOKUPS);
+    if (status != ARES_SUCCESS)
+        return plx_why_set(why, PLX_EIO, "cannot start the resolver: %s",
+                           ares_strerror(status));
+    asker->hosts_open = true;
+    return 0;
 }
 
 static int open_channel(struct plx_dns_asker *asker, const char *servers,
@@ -109,6 +125,8 @@ int plx_dns_asker_new(struct plx_loop *loop, const char *servers,
     for (size_t i = 0; i < WATCHED_MAX; i++)
         asker->watched[i] = (struct watched){asker, ARES_SOCKET_BAD};
     int err = open_channel(asker, servers, trust, why);
+    if (!err)
+        err = open_hosts(asker, why);
     if (err)
         plx_dns_asker_destroy(&asker);
     else
@@ -124,6 +142,8 @@ void plx_dns_asker_destroy(struct plx_dns_asker **asker)
     a->closing = true;
     if (a->open)
         ares_destroy(a->channel);
+    if (a->hosts_open)
+        ares_destroy(a->hosts);
     ares_library_cleanup();
     free(a);
     *asker = NULL;
@@ -193,6 +213,18 @@ static void take_addrs(const struct ares_addrinfo *info, struct plx_dns_answer *
         answer->detail = PLX_DETAIL_DNS_NODATA;
 }
 
+static void on_addrinfo(void *arg, int status, int timeouts, struct ares_addrinfo *info);
+
+static void ask(ares_channel channel, const char *name, struct question *q)
+{
+    const struct ares_addrinfo_hints hints = {.ai_family = q->ip == PLX_IP_4 ? AF_INET
+                                                           : q->ip == PLX_IP_6
+                                                               ? AF_INET6
+                                                               : AF_UNSPEC,
+                                              .ai_socktype = SOCK_STREAM};
+    ares_getaddrinfo(channel, name, NULL, &hints, on_addrinfo, q);
+}
+
 static void on_addrinfo(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 {
     struct question *q = arg;
@@ -203,23 +235,45 @@ static void on_addrinfo(void *arg, int status, int timeouts, struct ares_addrinf
         take_addrs(info, &answer);
     if (info)
         ares_freeaddrinfo(info);
+    if (q->absolute && answer.detail != PLX_DETAIL_NONE && !q->asker->closing) {
+        const char *name = q->absolute;
+        q->absolute = NULL;
+        ask(q->asker->channel, name, q);
+        return;
+    }
     if (!q->asker->closing)
         q->fn(q->arg, &answer);
     free(q);
 }
 
+/* `name` without the dot that ends it; false if there is none, or nothing before it. */
+static bool cut_root(const char *name, char cut[PLX_HOST_MAX + 1])
+{
+    size_t len = strlen(name);
+    if (len < 2 || len > PLX_HOST_MAX || name[len - 1] != '.')
+        return false;
+    memcpy(cut, name, len - 1);
+    cut[len - 1] = '\0';
+    return true;
+}
+
+/* A name with the root's dot is the same name, looked for in no search domain. The hosts
+ * file has names without it and c-ares compares letter by letter: so that file is asked
+ * for the one, and the servers for the other. */
 void plx_dns_asker_ask(struct plx_dns_asker *asker, const char *name, enum plx_ip ip,
                        plx_dns_answer_fn *fn, void *arg)
 {
-    const struct ares_addrinfo_hints hints = {.ai_family = ip == PLX_IP_4   ? AF_INET
-                                                           : ip == PLX_IP_6 ? AF_INET6
-                                                                            : AF_UNSPEC,
-                                              .ai_socktype = SOCK_STREAM};
+    char cut[PLX_HOST_MAX + 1];
     struct question *q = malloc(sizeof *q);
     if (!q)
         abort();
-    *q = (struct question){asker, fn, arg};
-    ares_getaddrinfo(asker->channel, name, NULL, &hints, on_addrinfo, q);
+    *q = (struct question){asker, fn, arg, ip, NULL};
+    if (!cut_root(name, cut)) {
+        ask(asker->channel, name, q);
+        return;
+    }
+    q->absolute = name;
+    ask(asker->hosts, cut, q);
 }
 
 void plx_dns_asker_tick(struct plx_dns_asker *asker)

@@ -209,7 +209,7 @@ static int check_lists(const struct plx_monitor *m, struct finding f)
     if (m->n_labels > PLX_MONITOR_LABELS_MAX)
         return bad(f, "labels", "", "has more than 32 entries");
     for (size_t i = 0; i < m->n_labels; i++)
-        if (!plx_text_is_word(m->labels[i].key) || !plx_text_is_name(m->labels[i].value))
+        if (!plx_text_is_word(m->labels[i].key) || !plx_text_was_name(m->labels[i].value))
             return bad(
                 f, "labels", m->labels[i].key,
                 "needs a key of letters, digits, '.', '_', '-' and a value of 1 to "
@@ -217,12 +217,12 @@ static int check_lists(const struct plx_monitor *m, struct finding f)
     if (m->n_depends_on > PLX_MONITOR_DEPENDS_MAX)
         return bad(f, "depends_on", "", "has more than 16 entries");
     for (size_t i = 0; i < m->n_depends_on; i++)
-        if (!plx_text_is_name(m->depends_on[i]))
+        if (!plx_text_was_name(m->depends_on[i]))
             return bad(f, "depends_on", m->depends_on[i], "is no monitor name");
     if (m->n_notify > PLX_MONITOR_NOTIFY_MAX)
         return bad(f, "notify", "", "has more than 16 entries");
     for (size_t i = 0; i < m->n_notify; i++)
-        if (!plx_text_is_name(m->notify[i]))
+        if (!plx_text_was_name(m->notify[i]))
             return bad(f, "notify", m->notify[i], "is no name");
     return 0;
 }
@@ -311,7 +311,7 @@ int plx_monitor_check(const struct plx_monitor *m, const char **ret_field,
         return bad(f, "host", m->host, "is no DNS name or IP address");
     if (m->port == 0)
         return bad(f, "port", "0", "must be 1 to 65535");
-    if (!m->name || !plx_text_is_name(m->name))
+    if (!m->name || !plx_text_was_name(m->name))
         return bad(f, "name", m->name, "must be 1 to 128 printable bytes");
     if (m->runbook && (strlen(m->runbook) > PLX_MONITOR_RUNBOOK_MAX ||
                        !plx_text_is_clean(m->runbook, strlen(m->runbook))))

@@ -97,15 +97,16 @@ size_t plx_text_cut(const char *text, size_t max)
     return n;
 }
 
-/* U+200B, E, F (zero width, marks of direction), U+2028-202E (separators, embeddings and
- * overrides of direction), U+2060-206F (word joiner, invisible operators, isolates),
- * U+FEFF: none of them shows, and some move what stands beside them. */
+/* U+061C (a mark of direction), U+200B, E, F (zero width, marks of direction),
+ * U+2028-202E (separators, embeddings and overrides of direction), U+2060-206F (word
+ * joiner, invisible operators, isolates), U+FEFF: none of them shows, and some move what
+ * stands beside them. */
 static bool is_hidden(const unsigned char *p)
 {
     if (p[0] == 0xef)
         return p[1] == 0xbb && p[2] == 0xbf;
     if (p[0] != 0xe2)
-        return false;
+        return p[0] == 0xd8 && p[1] == 0x9c;
     if (p[1] == 0x80)
         return p[2] == 0x8b || p[2] == 0x8e || p[2] == 0x8f ||
                (p[2] >= 0xa8 && p[2] <= 0xae);
@@ -120,11 +121,27 @@ static bool has_hidden(const char *text)
     return false;
 }
 
-bool plx_text_is_name(const char *text)
+void plx_text_tame(char *text)
+{
+    for (unsigned char *p = (unsigned char *)text; *p;) {
+        size_t n = utf8_len(p, strnlen((char *)p, 4));
+        if (n > 0 && plx_text_is_clean((char *)p, n) && !is_hidden(p))
+            p += n;
+        else
+            *p++ = '?';
+    }
+}
+
+bool plx_text_was_name(const char *text)
 {
     size_t len = strlen(text);
     return len >= 1 && len <= PLX_NAME_MAX && plx_text_is_clean(text, len) &&
-           text[0] != ' ' && text[len - 1] != ' ' && !has_hidden(text);
+           text[0] != ' ' && text[len - 1] != ' ';
+}
+
+bool plx_text_is_name(const char *text)
+{
+    return plx_text_was_name(text) && !has_hidden(text);
 }
 
 bool plx_text_is_file_name(const char *text)

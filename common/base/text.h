@@ -28,12 +28,20 @@ bool plx_text_is_clean(const char *text, size_t len);
  * a text that has to be cut: "%.*s" takes them. */
 size_t plx_text_cut(const char *text, size_t max);
 
+/* Replaces in place by '?', byte by byte, what a terminal must not be given: controls,
+ * what is no UTF-8, and what does not show (see plx_text_is_name). */
+void plx_text_tame(char *text);
+
 /* A name of ours (monitor, agent, region, label key, receiver): 1-128 bytes of clean
  * UTF-8 that neither begins nor ends with a space, without characters that do not show
  * (Unicode TR 36: marks and overrides of direction, zero-width spaces; the joiners that
  * scripts and emoji need are let through). */
 #define PLX_NAME_MAX 128
 bool plx_text_is_name(const char *text);
+
+/* The same, but for what does not show: what has been stored or sent by versions that did
+ * not look for that. */
+bool plx_text_was_name(const char *text);
 
 /* The name of a file in a folder: 1-255 bytes without '/' and control characters, not
  * beginning with '.'. */

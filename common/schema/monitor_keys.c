@@ -318,6 +318,18 @@ static int read_texts(READ_ARGS, void (*add)(struct plx_monitor *, const char *)
     return 0;
 }
 
+/* Of names a second one is a slip of the pen: another was meant. */
+static int refuse_twice(READ_ARGS)
+{
+    (void)m;
+    for (size_t i = 0; node->kind == PLX_NODE_LIST && i < node->n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(node->items[i]->text, node->items[k]->text) == 0)
+                return plx_doc_error(doc, node->items[i], why, "'%s' names '%s' twice",
+                                     key->name, node->items[i]->text);
+    return 0;
+}
+
 static int read_locations(READ_ARGS)
 {
     return read_texts(key, doc, node, m, why, plx_monitor_add_location,
@@ -333,8 +345,9 @@ static bool write_locations(WRITE_ARGS)
 
 static int read_depends_on(READ_ARGS)
 {
-    return read_texts(key, doc, node, m, why, plx_monitor_add_depends_on,
-                      PLX_MONITOR_DEPENDS_MAX);
+    int err = read_texts(key, doc, node, m, why, plx_monitor_add_depends_on,
+                         PLX_MONITOR_DEPENDS_MAX);
+    return err ? err : refuse_twice(key, doc, node, m, why);
 }
 
 static bool write_depends_on(WRITE_ARGS)
@@ -346,8 +359,9 @@ static bool write_depends_on(WRITE_ARGS)
 
 static int read_notify(READ_ARGS)
 {
-    return read_texts(key, doc, node, m, why, plx_monitor_add_notify,
-                      PLX_MONITOR_NOTIFY_MAX);
+    int err = read_texts(key, doc, node, m, why, plx_monitor_add_notify,
+                         PLX_MONITOR_NOTIFY_MAX);
+    return err ? err : refuse_twice(key, doc, node, m, why);
 }
 
 static bool write_notify(WRITE_ARGS)

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "schema/circle.h"
 #include "schema/monitor_keys.h"
 #include "sys/doc.h"
 
@@ -66,6 +67,16 @@ static int refuse_whole(const struct plx_doc *doc, const struct plx_node *at,
                          plx_doc_excerpt(at->text, shown));
 }
 
+/* Monitors that are stored may have such names (plx_monitor_check lets them through); new
+ * ones may not. */
+static int refuse_hidden(const struct plx_doc *doc, const struct plx_node *map,
+                         const char *key, const char *text, struct plx_why *why)
+{
+    const struct plx_node *at = plx_node_get(map, key);
+    return plx_doc_error(doc, at ? at : map, why,
+                         "%s '%s': must be 1 to 128 printable bytes", key, text);
+}
+
 /* What only the whole monitor shows, reported where the key at fault stands. */
 static int check_whole(const struct plx_doc *doc, const struct plx_node *map,
                        const struct plx_monitor *m, struct plx_why *why)
@@ -76,6 +87,11 @@ static int check_whole(const struct plx_doc *doc, const struct plx_node *map,
         const struct plx_node *at = plx_node_get(map, field);
         return refuse_whole(doc, at ? at : map, inner.text, why);
     }
+    if (!plx_text_is_name(m->name))
+        return refuse_hidden(doc, map, "name", m->name, why);
+    for (size_t i = 0; i < m->n_labels; i++)
+        if (!plx_text_is_name(m->labels[i].value))
+            return refuse_hidden(doc, map, "labels", m->labels[i].value, why);
     if (depends_on_itself(m))
         return plx_doc_error(doc, plx_node_get(map, "depends_on"), why,
                              "'depends_on' names the monitor itself: '%s'", m->name);
@@ -146,6 +162,17 @@ static int refuse_same_names(const struct plx_doc *doc, struct plx_node *const *
     return err;
 }
 
+static int refuse_circles(const struct plx_doc *doc, struct plx_node *const *nodes,
+                          const struct plx_monitors *monitors, struct plx_why *why)
+{
+    struct plx_why inner = {""};
+    size_t i = 0;
+    if (plx_circle_find(monitors->list, monitors->n, NULL, NULL, &i, &inner) == 0)
+        return 0;
+    return plx_doc_error(doc, plx_node_get(nodes[i], "depends_on"), why, "%s",
+                         inner.text);
+}
+
 static int read_list(const struct plx_doc *doc, struct plx_node *const *nodes, size_t n,
                      bool at_top, struct plx_monitors *ret, struct plx_why *why)
 {
@@ -162,6 +189,8 @@ static int read_list(const struct plx_doc *doc, struct plx_node *const *nodes, s
     }
     if (err == 0)
         err = refuse_same_names(doc, nodes, &monitors, why);
+    if (err == 0)
+        err = refuse_circles(doc, nodes, &monitors, why);
     if (err < 0)
         plx_monitors_fini(&monitors);
     else

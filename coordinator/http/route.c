@@ -332,6 +332,9 @@ static int take_label(json_t *body, const char *key, const char *name, const cha
         labels = json_object();
         json_object_set_new(body, key, labels);
     }
+    if (json_object_getn(labels, value, len))
+        return plx_why_set(why, PLX_EINVAL, "'%s': '%.*s' is given more than once", name,
+                           (int)len, value);
     json_object_setn_new(labels, value, len, json_string(value + len + 1));
     return 0;
 }
@@ -339,6 +342,9 @@ static int take_label(json_t *body, const char *key, const char *name, const cha
 static int take(json_t *body, const char *key, enum plx_query_type type, const char *name,
                 const char *value, struct plx_why *why)
 {
+    bool many = type == PLX_QUERY_TEXTS || type == PLX_QUERY_LABELS;
+    if (!many && json_object_get(body, key))
+        return plx_why_set(why, PLX_EINVAL, "'%s' is given more than once", name);
     switch (type) {
     case PLX_QUERY_TEXT:
         json_object_set_new(body, key, json_string(value));

@@ -6,6 +6,7 @@
 #include "coordinator/io/store_incidents.h"
 #include "coordinator/receivers/receiver.h"
 #include "schema/apply.h"
+#include "schema/circle.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -171,6 +172,22 @@ static void carry_out(struct plx_call *call, struct plx_apply_file *file,
     free(removals);
 }
 
+static const struct plx_monitor *look_up(void *arg, const char *name)
+{
+    const struct plx_catalog *catalog = arg;
+    return plx_catalog_at(catalog, plx_catalog_by_name(catalog, name));
+}
+
+/* The file by itself has no circle; with the monitors that stay there may be one. */
+static int refuse_circles(const struct plx_desk *desk, const struct plx_apply_file *file,
+                          const char *name, bool prune, struct plx_why *why)
+{
+    size_t index;
+    int err = plx_circle_find(file->monitors.list, file->monitors.n,
+                              prune ? NULL : look_up, desk->catalog, &index, why);
+    return err ? plx_why_in(why, err, "%s", name) : 0;
+}
+
 static void apply(struct plx_call *call, struct plx_apply_file *file, bool dry_run,
                   bool prune)
 {
@@ -221,6 +238,10 @@ void plx_api_apply(struct plx_call *call)
         plx_call_fail(call, err, "%s", why.text);
         return;
     }
-    apply(call, &parsed, dry_run, prune);
+    err = refuse_circles(desk, &parsed, file, prune, &why);
+    if (err < 0)
+        plx_call_fail(call, err, "%s", why.text);
+    else
+        apply(call, &parsed, dry_run, prune);
     plx_apply_file_fini(&parsed);
 }

@@ -146,8 +146,9 @@ int plx_call_moment(const struct plx_call *call, const char *key, struct plx_wal
     if (plx_duration_parse(text, &ago_ns) == 0)
         *ret = before_now(ago_ns);
     else if (plx_wall_parse(text, ret) < 0)
-        return plx_why_set(why, PLX_EINVAL,
-                           "'%s': '%s' is no duration and no RFC 3339 time", key, text);
+        return plx_why_set(
+            why, PLX_EINVAL,
+            "'%s': '%s' is no duration and no RFC 3339 time (1970 to 2200)", key, text);
     return 0;
 }
 

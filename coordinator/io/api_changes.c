@@ -113,7 +113,8 @@ static int read_kind(const struct plx_call *call, const char **ret_pattern,
     return plx_why_set(
         why, PLX_EINVAL,
         "'kind' is monitor, alerting, agent, enrolment_token, user, token, "
-        "silence or key");
+        "silence or key: '%s'",
+        kind);
 }
 
 static int read_question(struct listing *l, struct plx_why *why)

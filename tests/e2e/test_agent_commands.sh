@@ -69,4 +69,19 @@ check "the exit status is of the checks" test "$status" -le 1
 status=0
 "$agent" scan-self --output xml >/dev/null 2>&1 || status=$?
 check "an unknown format is refused" test "$status" -eq 2
+
+# quoted ARGUMENT…: what the agent complains of, shown byte by byte.
+quoted() { says "$agent" "$@" 2>&1 >/dev/null | head -n 1 | LC_ALL=C cat -v; }
+esc=$'\e[31m' turned=$'\u202e'
+check "an unknown command is quoted without its escapes" \
+    test "$(quoted "${esc}x")" = "parallax-agent: unknown command '?[31mx'"
+check "so is an unknown option" \
+    test "$(quoted probe "--${esc}x")" = "parallax-agent: unknown option '--?[31mx'"
+check "so is a target that is none" \
+    test "$(quoted probe "a${turned}b:1")" = "parallax-agent: no HOST:PORT: 'a???b:1'"
+check "an option without its value is named" \
+    test "$(quoted trace --flows)" = "parallax-agent: option '--flows' needs a value"
+check "an unknown option of the coordinator is quoted alike" test "$(
+    says "$1/parallax-coordinator" run "--${esc}x" 2>&1 | LC_ALL=C cat -v)" = \
+    "parallax-coordinator: unknown option '--?[31mx'"
 check_report

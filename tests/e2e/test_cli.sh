@@ -61,6 +61,14 @@ p monitors show v6 --output json >"$dir/v6.json"
 check "… as was said" test "$(jq -c '.monitor | [.host, .port, .locations, .check_interval,
     .labels, .min_coverage]' "$dir/v6.json")" = \
     '["2001:db8::1",443,["us-east","provider=aws"],"30s",{"a":"b"},"60%"]'
+check "depend on it" exits 0 p monitors add h:2 -l all --name v7 --set 'depends_on=[v6]'
+p monitors export --output json | jq '.monitors |= map(if .name == "v6" then .depends_on = ["v7"] else . end)' \
+    >"$dir/ring.json"
+check "depending on one another" exits 2 p apply -f "$dir/ring.json"
+jq '.monitors |= map(select(.name == "v6"))' "$dir/ring.json" >"$dir/half.json"
+check "… also if one is there already" exits 2 p apply -f "$dir/half.json"
+check "… is said" says "*half.json: 'depends_on' leads in a circle: 'v6' → 'v7' → 'v6'"
+check "… and taken back" exits 0 p monitors rm v7
 check "add twice" exits 2 p monitors add h:1 -l all --name v6
 check "add with a typo" exits 2 p monitors add h:1 -l all --set min_covrage=1%
 check "… is told" says "*did you mean 'min_coverage'?*"
@@ -183,6 +191,24 @@ check "one page after the other" test "$(p changes --limit 3 --output json --aft
 check "nothing since then" exits 0 p changes --since 2100-01-01T00:00:00Z
 check "… is said" says 'no such changes'
 check "a kind that is none" exits 2 p changes --kind monitors
+check "… is quoted" says "*'monitors'"
+check "a time is a duration, said in either way" exits 0 p changes --since "1s ago"
+check "… or one that there is" exits 2 p changes --since 2026-02-30T00:00:00Z
+check "… and is quoted" says "*'2026-02-30T00:00:00Z' is no duration*"
+
+check "a type of event that is none" exits 2 p events --type verdicts
+check "… is told which there are" says "*verdict, fault, incident, place or agent: 'verdicts'"
+check "all events that are kept" exits 0 p events --last 4096 --output json
+newest=$(jq -s 'map(.no) | max' <<<"$out")
+check "the last event is the newest" test "$(p events --last 1 --output json | jq .no)" -ge "$newest"
+check "the last of a type are looked for among all" test "$(p events --type agent --last 1 -o json | jq -r .type)" = agent
+# By itself, or by SIGPIPE if something happened meanwhile; 124: not at all.
+{ timeout 60 "$bin/parallax" --data-dir "$dir/coordinator" events --follow || echo $? >"$dir/followed"; } |
+    head -n 1 >"$dir/first"
+check "who follows events ends when nobody reads them any more" test "$(cat "$dir/followed")" -ne 124
+check "a backup's name is what it is" exits 0 p backup "$dir/a?b#c%41.db"
+check "… and so it is read back" exits 0 p restore "$dir/a?b#c%41.db" --data-dir "$dir/restored"
+check "a backup that is not there" exits 2 p restore "$dir/none.db" --data-dir "$dir/restored"
 
 mkdir -p "$dir/stranger"
 sed 's/^key:.*/key: "other.key"/' "$dir/coordinator/admin.yaml" >"$dir/stranger/admin.yaml"

@@ -81,6 +81,11 @@ check "… is named" body '.field == "txt"'
 check "a bad value" http 400 -H "$(as viewer)" "$url/api/v1/monitors/discard%2F9/history?since=never"
 check "… names its field" body '.field == "since"'
 check "an unknown parameter" http 400 -H "$(as viewer)" "$url/api/v1/status?colour=red"
+check "a parameter that comes twice" http 400 -H "$(as viewer)" "$url/api/v1/uptime?since=1h&since=2h"
+check "… is named" body '.field == "since" and (.detail | test("more than once"))'
+check "a label with two values" http 400 -H "$(as viewer)" "$url/api/v1/status?label=a=1&label=a=2"
+check "what may be repeated" http 200 -H "$(as viewer)" \
+    "$url/api/v1/status?monitor=discard%2F9&monitor=discard%2F9&label=a=1&label=b=2"
 check "an operator pauses" http 200 -X POST -H "$(as operator)" "$url/api/v1/monitors/discard%2F9/pause"
 check "a check without agents" http 404 -H "$(as operator)" -d '{"target":"127.0.0.1:9"}' "$url/api/v1/checks"
 

@@ -5,6 +5,7 @@
 #include "cli/verdict.h"
 
 #include "base/err.h"
+#include "base/text.h"
 #include "capture.h"
 
 #include <locale.h>
@@ -139,8 +140,9 @@ static void what_a_terminal_must_not_see__replaced(void **state)
     const struct {
         const char *text, *expected;
     } rows[] = {
-        {"plain ü ✓", "plain ü ✓"}, {"\x1b[2J", "?[2J"}, {"a\nb\tc\x7f", "a?b?c?"},
-        {"\xff\xc3", "??"},         {"\xc2\x9b", "??"},  {"", ""},
+        {"plain ü ✓", "plain ü ✓"},  {"\x1b[2J", "?[2J"}, {"a\nb\tc\x7f", "a?b?c?"},
+        {"\xff\xc3", "??"},          {"\xc2\x9b", "??"},  {"", ""},
+        {"a\xe2\x80\xae.", "a???."}, {"\xd8\x9c", "??"},  {"a\xe2\x80", "a??"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[64];

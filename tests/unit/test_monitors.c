@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/rng.h"
+#include "schema/circle.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -261,6 +262,12 @@ static const struct {
     {M "depends_on: {a: b}\n", "f.yaml:4:13: 'depends_on' must be a list"},
     {M "depends_on: ['h.example:5432']\n",
      "f.yaml:4:13: 'depends_on' names the monitor itself: 'h.example:5432'"},
+    {M "depends_on: [a, b, a]\n", "f.yaml:4:20: 'depends_on' names 'a' twice"},
+    {M "notify: [a, a]\n", "f.yaml:4:13: 'notify' names 'a' twice"},
+    {"- {name: a, host: h, port: 1, locations: [all]}\n"
+     "- {name: b, host: h, port: 1, locations: [all], depends_on: [a, c]}\n"
+     "- {name: c, host: h, port: 1, locations: [all], depends_on: [elsewhere, b]}\n",
+     "f.yaml:2:61: 'depends_on' leads in a circle: 'b' → 'c' → 'b'"},
     {M "name: \"a\\x1b[2Jb\"\n",
      "f.yaml:4:7: name 'a?[2Jb': must be 1 to 128 printable bytes"},
     {M "name:\n", "f.yaml:4:6: 'name' has no value"},
@@ -281,6 +288,53 @@ static void unknown_preset__is_answered_with_those_there_are(void **state)
              "f.yaml:4:11: 'greeting' must be a list of steps or one of %s: 'shh'",
              plx_greeting_preset_list());
     refused(M "greeting: shh\n", expected);
+}
+
+static const struct plx_monitor *look_up(void *arg, const char *name)
+{
+    const struct plx_monitors *there = arg;
+    for (size_t i = 0; i < there->n; i++)
+        if (strcmp(there->list[i].name, name) == 0)
+            return &there->list[i];
+    return NULL;
+}
+
+static struct plx_monitors read_monitors(const char *text)
+{
+    struct plx_monitors monitors;
+    struct plx_why why = {""};
+    if (plx_monitors_parse("f.yaml", text, strlen(text), &monitors, &why) < 0)
+        fail_msg("%s", why.text);
+    return monitors;
+}
+
+/* What stays counts, what is replaced does not. */
+static void circle_over_what_is_there__found(void **state)
+{
+    (void)state;
+    struct plx_monitors there = read_monitors(
+        "- {name: a, host: h, port: 1, locations: [all], depends_on: [b]}\n"
+        "- {name: b, host: h, port: 1, locations: [all], depends_on: [c]}\n"
+        "- {name: d, host: h, port: 1, locations: [all], depends_on: [e]}\n");
+    struct plx_monitors now =
+        read_monitors("- {name: c, host: h, port: 1, locations: [all], depends_on: [a]}\n"
+                      "- {name: e, host: h, port: 1, locations: [all]}\n");
+    struct plx_monitors without =
+        read_monitors("- {name: c, host: h, port: 1, locations: [all], depends_on: [a]}\n"
+                      "- {name: b, host: h, port: 1, locations: [all]}\n");
+    struct plx_why why = {""};
+    size_t index = 99;
+    assert_int_equal(plx_circle_find(now.list, now.n, look_up, &there, &index, &why),
+                     PLX_EINVAL);
+    assert_int_equal(index, 0);
+    assert_string_equal(why.text,
+                        "'depends_on' leads in a circle: 'c' → 'a' → 'b' → 'c'");
+    assert_int_equal(plx_circle_find(now.list, now.n, NULL, NULL, &index, &why), 0);
+    assert_int_equal(
+        plx_circle_find(without.list, without.n, look_up, &there, &index, &why), 0);
+    plx_monitors_fini(&there);
+    plx_monitors_fini(&now);
+    plx_monitors_fini(&without);
 }
 
 /* Random monitors. */
@@ -326,7 +380,8 @@ static void random_lists(struct plx_rng *rng, struct plx_monitor *m)
         plx_monitor_add_label(m, (const char *const[]){"team", "on", "9"}[i],
                               PICK(rng, "core", "true", "a: b", "#", "12", "x y"));
     for (size_t i = plx_rng_below(rng, 3); i < 2; i++)
-        plx_monitor_add_depends_on(m, PICK(rng, "gateway", "x:1", "a, b]", "off"));
+        plx_monitor_add_depends_on(m, i ? PICK(rng, "gateway", "x:1")
+                                        : PICK(rng, "a, b]", "off"));
 }
 
 static void random_step(struct plx_rng *rng, struct plx_greeting *g)
@@ -564,6 +619,7 @@ int main(void)
         cmocka_unit_test(an_empty_list__no_monitors),
         cmocka_unit_test(a_bad_file__refused_with_its_place),
         cmocka_unit_test(unknown_preset__is_answered_with_those_there_are),
+        cmocka_unit_test(circle_over_what_is_there__found),
         cmocka_unit_test(random_monitors__survive_yaml_and_json),
         cmocka_unit_test(any_bytes__never_crash),
         cmocka_unit_test(defaults__left_out_of_yaml),

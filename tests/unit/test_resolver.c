@@ -233,6 +233,23 @@ static void hosts_file__is_honoured(void **state)
     end(&w);
 }
 
+static void name_with_the_roots_dot__is_the_same_name(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w);
+    struct plx_resolution res = resolve(&w, "localhost.", PLX_IP_4);
+    assert_int_equal(res.detail, PLX_DETAIL_NONE);
+    assert_int_equal(res.addrs[0].bytes[0], 127);
+    assert_int_equal(w.peer.n_queries, 0);
+    res = resolve(&w, "four.example.", PLX_IP_4);
+    assert_int_equal(res.detail, PLX_DETAIL_NONE);
+    assert_int_equal(res.n, 1);
+    res = resolve(&w, "nx.example.", PLX_IP_4);
+    assert_int_equal(res.detail, PLX_DETAIL_DNS_NXDOMAIN);
+    end(&w);
+}
+
 static void bad_server_list__is_refused(void **state)
 {
     (void)state;
@@ -259,6 +276,7 @@ int main(void)
         cmocka_unit_test(five_hundred_addresses__are_asked_for_again_and_cut),
         cmocka_unit_test(answer_under_another_number__is_not_believed),
         cmocka_unit_test(hosts_file__is_honoured),
+        cmocka_unit_test(name_with_the_roots_dot__is_the_same_name),
         cmocka_unit_test(bad_server_list__is_refused),
     };
     return PLX_RUN(tests);

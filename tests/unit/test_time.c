@@ -76,6 +76,11 @@ static void wall_times__survive_the_trip_through_rfc3339(void **state)
     assert_int_equal(back.ns, t.ns);
     assert_int_equal(plx_wall_parse("2026-11-23 04:19", &back), PLX_EINVAL);
     assert_int_equal(plx_wall_parse("2026-13-01T00:00:00Z", &back), PLX_EINVAL);
+    assert_int_equal(plx_wall_parse("2026-02-29T00:00:00Z", &back), PLX_EINVAL);
+    assert_int_equal(plx_wall_parse("2028-02-29T00:00:00Z", &back), 0);
+    assert_int_equal(plx_wall_parse("2026-04-31T00:00:00Z", &back), PLX_EINVAL);
+    assert_int_equal(plx_wall_parse("1969-12-31T23:59:59Z", &back), PLX_EINVAL);
+    assert_int_equal(plx_wall_parse("2201-01-01T00:00:00Z", &back), PLX_EINVAL);
 }
 
 static void days_that_a_month_does_not_have__are_refused(void **state)

@@ -329,6 +329,27 @@ static void a_stored_monitor__comes_back_equal(void **state)
     plx_buf_fini(&bytes);
 }
 
+/* New names have nothing that does not show; a database may have some that do. */
+static void a_name_stored_by_an_older_version__is_read(void **state)
+{
+    (void)state;
+    struct plx_monitor m, back;
+    struct plx_buf bytes;
+    plx_monitor_init(&m);
+    plx_monitor_set_text(&m.host, "db.example");
+    m.port = 5432;
+    plx_monitor_set_text(&m.name, "d\xe2\x80\x8b"
+                                  "b");
+    plx_monitor_add_location(&m, "us-east");
+    plx_buf_init(&bytes, PLX_WIRE_FRAME_MAX);
+    plx_wire_encode_monitor(&m, &bytes);
+    assert_int_equal(plx_wire_decode_monitor(bytes.data, bytes.len, &back, NULL), 0);
+    assert_string_equal(back.name, m.name);
+    plx_monitor_fini(&back);
+    plx_monitor_fini(&m);
+    plx_buf_fini(&bytes);
+}
+
 /* A trace with all it can have, from a seed. */
 static struct plx_trace *random_trace(struct plx_rng *rng)
 {
@@ -441,6 +462,7 @@ int main(void)
         cmocka_unit_test(another_version__is_refused_as_such),
         cmocka_unit_test(too_many_tasks__are_refused_within_the_budget),
         cmocka_unit_test(a_stored_monitor__comes_back_equal),
+        cmocka_unit_test(a_name_stored_by_an_older_version__is_read),
         cmocka_unit_test(a_trace__comes_back_as_it_was),
         cmocka_unit_test(hostile_traces__are_refused),
     };
