@@ -126,7 +126,7 @@ void plx_cover_solve(struct plx_cover *c, const struct plx_fleet *fleet,
     plx_loud_take(c, standing, n_standing);
     plx_cands_propose(c, standing, n_standing);
     plx_greedy_solve(c);
-    if (!is_as_before(c, standing, n_standing)) {
+    if (plx_exchange_ours(c) || !is_as_before(c, standing, n_standing)) {
         plx_exchange_refine(c);
         drop_removed(c);
         plx_exchange_margins(c);

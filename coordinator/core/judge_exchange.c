@@ -15,6 +15,7 @@
 enum ban {
     BAN_SCOPE,  /* that fault and what covers the same cells */
     BAN_SERVER, /* any fault on the target's side */
+    BAN_OURS,   /* any fault of ours */
 };
 
 static bool is_banned(const struct plx_cover *c, const struct plx_scope *s, enum ban ban,
@@ -22,6 +23,8 @@ static bool is_banned(const struct plx_cover *c, const struct plx_scope *s, enum
 {
     if (ban == BAN_SERVER && plx_scope_kind(s->type)->server)
         return true;
+    if (ban == BAN_OURS)
+        return plx_scope_kind(s->type)->vantage;
     return plx_scope_key(*s) == plx_scope_key(*not ) ||
            plx_scope_same_cells(c->fleet, s, not );
 }
@@ -206,13 +209,156 @@ static uint32_t count_explained(const struct plx_cover *c)
     return n;
 }
 
+/* --- several faults of ours for those of targets -------------------------------------
+ * Greed takes the largest fault first. Where most of what a small fleet watches is down
+ * that is an agent, then the next, though the services cost less than all the agents
+ * together; no exchange of a single pick leads from one story to the other. */
+
+/* What is known of a pick while this is looked into. */
+struct part {
+    uint32_t shared; /* its fails on monitors that another fault of ours fails on, too */
+    bool free;
+};
+
+static bool is_ours(const struct plx_cover *c, int32_t by)
+{
+    return by >= 0 && plx_scope_kind(c->picks[by].scope.type)->vantage;
+}
+
+/* The fails of one monitor stand together, from `f`; returns where they end. */
+static uint32_t end_of_monitor(const struct plx_cover *c, uint32_t f)
+{
+    uint32_t end = f + 1;
+    while (end < c->n_fails && c->fails[end].monitor == c->fails[f].monitor)
+        end++;
+    return end;
+}
+
+static void count_shared(const struct plx_cover *c, struct part *parts)
+{
+    for (uint32_t f = 0, end; f < c->n_fails; f = end) {
+        int32_t first = -1;
+        bool several = false;
+        end = end_of_monitor(c, f);
+        for (uint32_t i = f; i < end; i++) {
+            int32_t by = c->fails[i].by;
+            if (!is_ours(c, by))
+                continue;
+            several |= first >= 0 && by != first;
+            first = by;
+        }
+        for (uint32_t i = f; several && i < end; i++)
+            if (is_ours(c, c->fails[i].by))
+                parts[c->fails[i].by].shared++;
+    }
+}
+
+/* Marks the faults of ours that fail on the same targets as others of ours, and what else
+ * explains views of those targets. Returns how many are ours. */
+static uint32_t mark_alike(const struct plx_cover *c, struct part *parts)
+{
+    uint32_t n = 0;
+    count_shared(c, parts);
+    for (uint32_t p = 0; p < c->n_picks; p++) {
+        parts[p].free = parts[p].shared > 0 && !c->picks[p].removed &&
+                        parts[p].shared * 2 >= c->picks[p].n_fails;
+        n += parts[p].free;
+    }
+    for (uint32_t f = 0, end; n >= 2 && f < c->n_fails; f = end) {
+        bool touched = false;
+        end = end_of_monitor(c, f);
+        for (uint32_t i = f; i < end; i++)
+            touched |= is_ours(c, c->fails[i].by) && parts[c->fails[i].by].free;
+        for (uint32_t i = f; touched && i < end; i++)
+            if (c->fails[i].by >= 0 && !is_ours(c, c->fails[i].by))
+                parts[c->fails[i].by].free = true;
+    }
+    return n;
+}
+
+/* Frees the cells of the marked picks, into c->work; `was` takes whose they were. Returns
+ * how many. */
+static uint32_t free_marked(struct plx_cover *c, const struct part *parts, int32_t *was)
+{
+    uint32_t n = 0;
+    plx_cands_reach(&c->work, &c->cap_work, c->n_fails, sizeof *c->work);
+    for (uint32_t f = 0; f < c->n_fails; f++) {
+        int32_t by = c->fails[f].by;
+        if (by < 0 || !parts[by].free)
+            continue;
+        was[n] = by;
+        c->work[n++] = f;
+        c->fails[f].by = -1;
+    }
+    return n;
+}
+
+static bool is_standing(struct plx_cover *c, const struct plx_scope *scope)
+{
+    uint32_t k = plx_cands_find(c, scope);
+    return k != PLX_CANDS_NONE && c->cands[k].bonus > 0;
+}
+
+/* Would faults of the targets tell it better? */
+static bool exchange_ours(struct plx_cover *c, struct part *parts, int32_t *was)
+{
+    static const struct plx_scope nobody = {.x = UINT32_MAX, .y = UINT32_MAX};
+    uint32_t before = c->n_picks;
+    double mine = 0;
+    bool stood = false;
+    if (mark_alike(c, parts) < 2)
+        return false;
+    uint32_t n = free_marked(c, parts, was);
+    for (uint32_t p = 0; p < before; p++) {
+        if (!parts[p].free)
+            continue;
+        mine += c->picks[p].gain;
+        stood |= plx_scope_kind(c->picks[p].scope.type)->vantage &&
+                 is_standing(c, &c->picks[p].scope);
+        c->picks[p].removed = true;
+    }
+    plx_greedy_claim_own(c);
+    heap_of_work(c, n, BAN_OURS, &nobody, false);
+    if (plx_greedy_run(c, 0) > mine + (stood ? INERTIA : 0.1))
+        return true;
+    undo(c, before, 0, 0);
+    for (uint32_t i = 0; i < n; i++)
+        c->fails[c->work[i]].by = was[i];
+    for (uint32_t p = 0; p < before; p++) {
+        c->picks[p].removed &= !parts[p].free;
+    }
+    plx_greedy_claim_own(c);
+    return false;
+}
+
+bool plx_exchange_ours(struct plx_cover *c)
+{
+    uint32_t n_ours = 0;
+    plx_greedy_recount(c);
+    for (uint32_t p = 0; p < c->n_picks; p++)
+        n_ours +=
+            !c->picks[p].removed && c->picks[p].n_fails > 0 && is_ours(c, (int32_t)p);
+    if (n_ours < 2 || count_explained(c) > PLX_CANDS_MANY)
+        return false;
+    struct part *parts = calloc(c->n_picks, sizeof *parts);
+    int32_t *was = malloc(c->n_fails * sizeof *was);
+    if (parts == NULL || was == NULL)
+        abort();
+    bool better = exchange_ours(c, parts, was);
+    free(parts);
+    free(was);
+    if (better)
+        plx_greedy_recount(c);
+    return better;
+}
+
 void plx_exchange_refine(struct plx_cover *c)
 {
     plx_greedy_recount(c);
     if (count_explained(c) > PLX_CANDS_MANY || c->n_picks == 0)
         return;
     for (int round = 0; round < EXCHANGE_ROUNDS; round++) {
-        bool changed = false;
+        bool changed = round > 0 && plx_exchange_ours(c);
         for (uint32_t i = 0; i < c->n_live; i++) {
             const struct plx_cand *k = &c->cands[c->live[i]];
             if (k->n_fails < 2)

@@ -138,7 +138,8 @@ static void play(struct story *s)
         plx_judge_tick(s->judge, wall(t + 1.3), &out);
         hear(s, out, t);
         n_asked = out->n_probes < 256 ? out->n_probes : 256;
-        memcpy(asked, out->probes, n_asked * sizeof *asked);
+        for (size_t i = 0; i < n_asked; i++)
+            asked[i] = out->probes[i];
     }
     plx_judge_destroy(&s->judge);
 }
