@@ -299,6 +299,40 @@ static bool is_standing(struct plx_cover *c, const struct plx_scope *scope)
     return k != PLX_CANDS_NONE && c->cands[k].bonus > 0;
 }
 
+static bool is_heard(const struct plx_fleet_agent *a)
+{
+    return a->used && !a->silent;
+}
+
+/* Everybody who is heard from would have to be at fault, in several regions, and since
+ * the same time (an interval: then all have looked): who could say so is not left. */
+static bool are_everybody(const struct plx_cover *c, const struct part *parts)
+{
+    uint32_t n_heard = 0, n_in = 0, region = PLX_NO_UNIT, period = 0;
+    uint32_t first = UINT32_MAX, last = 0;
+    bool regions = false;
+    for (uint32_t p = 0; p < c->n_picks; p++) {
+        const uint32_t *ids;
+        uint32_t n;
+        if (!parts[p].free || !is_ours(c, (int32_t)p))
+            continue;
+        plx_scope_agents(c->fleet, &c->picks[p].scope, &ids, &n);
+        for (uint32_t i = 0; i < n; i++) {
+            const struct plx_fleet_agent *a = &c->fleet->agents[ids[i]];
+            regions |= region != PLX_NO_UNIT && a->region != region;
+            region = a->region;
+            n_in += is_heard(a);
+        }
+        first = c->picks[p].onset < first ? c->picks[p].onset : first;
+        last = c->picks[p].onset > last ? c->picks[p].onset : last;
+    }
+    for (uint32_t a = 0; a < c->fleet->n_agents; a++)
+        n_heard += is_heard(&c->fleet->agents[a]);
+    for (uint32_t f = 0; f < c->n_fails; f++)
+        period = c->fails[f].period > period ? c->fails[f].period : period;
+    return n_in >= 3 && n_in >= n_heard && regions && last - first <= period;
+}
+
 /* Would faults of the targets tell it better? */
 static bool exchange_ours(struct plx_cover *c, struct part *parts, int32_t *was)
 {
@@ -308,6 +342,7 @@ static bool exchange_ours(struct plx_cover *c, struct part *parts, int32_t *was)
     bool stood = false;
     if (mark_alike(c, parts) < 2)
         return false;
+    bool everybody = are_everybody(c, parts);
     uint32_t n = free_marked(c, parts, was);
     for (uint32_t p = 0; p < before; p++) {
         if (!parts[p].free)
@@ -319,7 +354,8 @@ static bool exchange_ours(struct plx_cover *c, struct part *parts, int32_t *was)
     }
     plx_greedy_claim_own(c);
     heap_of_work(c, n, BAN_OURS, &nobody, false);
-    if (plx_greedy_run(c, 0) > mine + (stood ? INERTIA : 0.1))
+    double least = everybody ? 0 : mine + (stood ? INERTIA : 0.1);
+    if (plx_greedy_run(c, 0) > least)
         return true;
     undo(c, before, 0, 0);
     for (uint32_t i = 0; i < n; i++)

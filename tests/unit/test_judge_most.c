@@ -65,6 +65,8 @@ static void most_services_down__each_is_paged_and_none_of_ours_is_blamed(void **
     each_is_paged(PLX_OUTCOME_REFUSED, 3);
     each_is_paged(PLX_OUTCOME_REFUSED, 4);
     each_is_paged(PLX_OUTCOME_REFUSED, 6);
+    each_is_paged(PLX_OUTCOME_TIMEOUT, 3);
+    each_is_paged(PLX_OUTCOME_TIMEOUT, 4);
     each_is_paged(PLX_OUTCOME_TIMEOUT, 6);
 }
 
