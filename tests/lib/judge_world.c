@@ -43,6 +43,24 @@ void judge_declare(struct judge_world *w, uint32_t n_agents)
     }
 }
 
+void judge_move(struct judge_world *w, uint32_t first, const char *const *hosts,
+                uint32_t n_hosts, uint32_t n_agents)
+{
+    const uint32_t agents[JUDGE_AGENTS] = {0, 1, 2, 3, 4, 5};
+    for (uint32_t i = 0; i < n_hosts; i++) {
+        const struct plx_judge_monitor m = {.id = first + i,
+                                            .name = hosts[i],
+                                            .host = hosts[i],
+                                            .address = hosts[i],
+                                            .port = 80,
+                                            .interval_ns = PLX_MIN_NS,
+                                            .timeout_ns = 5 * PLX_SEC_NS,
+                                            .agents = agents,
+                                            .n_agents = n_agents};
+        assert_int_equal(plx_judge_set_monitor(w->judge, &m), 0);
+    }
+}
+
 void judge_see(struct judge_world *w, uint32_t m, uint32_t a, double t, bool extra)
 {
     bool bad = w->fails[m][a] && t >= w->start && t < w->end;

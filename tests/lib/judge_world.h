@@ -42,6 +42,10 @@ struct judge_world {
 
 /* A judge before which the first `n_agents` watch all monitors. */
 void judge_declare(struct judge_world *w, uint32_t n_agents);
+/* The monitors from `first` on become services of those hosts, one each, named by them.
+ */
+void judge_move(struct judge_world *w, uint32_t first, const char *const *hosts,
+                uint32_t n_hosts, uint32_t n_agents);
 /* One result, of a probe that began at `t`; `extra`: the judge asked for it. */
 void judge_see(struct judge_world *w, uint32_t m, uint32_t a, double t, bool extra);
 /* Takes down what a tick said, and holds it against what always holds. */

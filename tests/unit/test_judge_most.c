@@ -16,26 +16,10 @@ static enum plx_outcome most_fail(uint32_t m, uint32_t a, double t, bool extra)
     return m < LOST && t >= BEGINS ? how : PLX_OUTCOME_OPEN;
 }
 
-/* Eight services on eight hosts that have nothing in common. */
-static void spread(struct judge_world *w, size_t n_agents)
-{
-    static const char *const hosts[JUDGE_MONITORS] = {"10.1.0.1", "10.2.0.1", "10.3.0.1",
-                                                      "10.4.0.1", "10.5.0.1", "10.6.0.1",
-                                                      "10.7.0.1", "10.8.0.1"};
-    const uint32_t agents[JUDGE_AGENTS] = {0, 1, 2, 3, 4, 5};
-    for (uint32_t i = 0; i < JUDGE_MONITORS; i++) {
-        const struct plx_judge_monitor m = {.id = i,
-                                            .name = hosts[i],
-                                            .host = hosts[i],
-                                            .address = hosts[i],
-                                            .port = 80,
-                                            .interval_ns = PLX_MIN_NS,
-                                            .timeout_ns = 5 * PLX_SEC_NS,
-                                            .agents = agents,
-                                            .n_agents = n_agents};
-        assert_int_equal(plx_judge_set_monitor(w->judge, &m), 0);
-    }
-}
+/* Of eight services that have nothing in common. */
+static const char *const hosts[JUDGE_MONITORS] = {"10.1.0.1", "10.2.0.1", "10.3.0.1",
+                                                  "10.4.0.1", "10.5.0.1", "10.6.0.1",
+                                                  "10.7.0.1", "10.8.0.1"};
 
 /* Each agent fails more than any service does, so that it looks like the largest fault;
  * all services together are fewer faults than all agents, for two are well. */
@@ -45,7 +29,7 @@ static void each_is_paged(enum plx_outcome outcome, uint32_t n_agents)
     struct plx_judge_ruling r;
     how = outcome;
     judge_declare(&w, n_agents);
-    spread(&w, n_agents);
+    judge_move(&w, 0, hosts, JUDGE_MONITORS, n_agents);
     judge_go_on(&w, n_agents, 0, BEGINS + 400);
     assert_int_equal(w.n_faults, LOST);
     for (size_t f = 1; f <= LOST; f++) {

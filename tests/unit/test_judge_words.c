@@ -137,36 +137,19 @@ static enum plx_outcome four_refuse(uint32_t m, uint32_t a, double t, bool extra
     return m >= 4 && t >= BEGINS ? PLX_OUTCOME_REFUSED : PLX_OUTCOME_OPEN;
 }
 
-/* The four last monitors become four hosts of one network. */
-static void make_neighbours(struct judge_world *w, size_t n_agents)
-{
-    static const char *const hosts[] = {"10.9.9.1", "10.9.9.2", "10.9.9.3", "10.9.9.4"};
-    const uint32_t agents[] = {0, 1, 2, 3, 4, 5};
-    for (uint32_t i = 0; i < 4; i++) {
-        const struct plx_judge_monitor m = {.id = 4 + i,
-                                            .name = hosts[i],
-                                            .host = hosts[i],
-                                            .address = hosts[i],
-                                            .port = 80,
-                                            .interval_ns = PLX_MIN_NS,
-                                            .timeout_ns = 5 * PLX_SEC_NS,
-                                            .agents = agents,
-                                            .n_agents = n_agents};
-        assert_int_equal(plx_judge_set_monitor(w->judge, &m), 0);
-    }
-}
-
 /* That the ways there are broken from each of three places costs less than four services,
  * and would count as up. */
 static void hosts_that_refuse_together__are_down_and_no_broken_ways(void **state)
 {
+    static const char *const neighbours[] = {"10.9.9.1", "10.9.9.2", "10.9.9.3",
+                                             "10.9.9.4"};
     (void)state;
     struct judge_world w = {.sees = four_refuse};
     struct plx_judge_ruling r;
     const struct plx_judge_fault *open;
     size_t n;
     judge_declare(&w, 3);
-    make_neighbours(&w, 3);
+    judge_move(&w, 4, neighbours, 4, 3);
     judge_go_on(&w, 3, 0, BEGINS + 180);
     plx_judge_faults(w.judge, &open, &n);
     assert_int_equal(n, 1);
